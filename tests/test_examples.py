@@ -207,6 +207,8 @@ def prepare(workspace: Workspace, example: str) -> str:
         # The receiver rejects deliveries that are not JSON, which `webhooks check` sends.
         with closing(sqlite3.connect(workspace.directory / "state" / "webhooks.db")) as db, db:
             db.execute("DELETE FROM deliveries WHERE status = 400")
+    if example.startswith("outreply analytics"):
+        workspace.run("analytics", "collect")
     if "posts retry" in example:
         new = ("--page", "instagram:acme", "--at", "+15m", "-m", "Fails", "--key", "fails")
         workspace.run("posts", "schedule", *new, "--media", PICTURE)

@@ -244,6 +244,16 @@ def test_only_printed_requests_import_templates(cli: CommandLine, emulator: Emul
     assert templates <= get_loaded_modules(cli, *words, "--print", "curl")
 
 
+def test_only_analytics_imports_analytics(cli: CommandLine, emulator: EmulatorServer) -> None:
+    for words in (("pages", "list"), ("posts", "list"), ("quota", "show"), ("store", "status")):
+        loaded = get_loaded_modules(cli, *words)
+        assert not any("analytics" in name or name == "plotext" for name in loaded), words
+    for word in ("--help", "collect", "show", "best-times"):
+        loaded = get_loaded_modules(cli, "analytics", word)
+        assert not {"plotext", "jinja2", "psycopg", "rich"} & loaded, word
+        assert ("outreply_cli.analytics.store" in loaded) == (word != "--help")
+
+
 def test_offline_commands_import_no_httpx(cli_logged_out: CommandLine) -> None:
     for words in (("auth", "list"), ("bulk", "template"), ("--help",)):
         assert "httpx" not in get_loaded_modules(cli_logged_out, *words), words
@@ -267,7 +277,7 @@ def test_help_draws_without_rich_and_imports_no_other_command(cli_logged_out: Co
 
 
 def test_group_help_imports_no_server_and_no_network(cli_logged_out: CommandLine) -> None:
-    for group in ("emulator", "webhooks", "comments", "media", "posts", "bulk"):
+    for group in ("emulator", "webhooks", "comments", "media", "posts", "bulk", "analytics"):
         loaded = get_loaded_modules(cli_logged_out, group, "--help")
         assert not {
             "h11", "werkzeug", "httpx", "yaml", "http.client", "rich", "zipfile", "openpyxl",

@@ -101,7 +101,7 @@ def read_history(store: AnalyticsStore, page: Mapping[str, str], period: Period)
     snapshots = {snapshot.day: snapshot for snapshot in found if snapshot.day <= period.last}
     days = {snapshot.number: day for day, snapshot in snapshots.items()}
     counts: dict[int, dict[date, Counts]] = {}
-    for post, number, values in store.counts(page["id"], min(days)) if days else ():
+    for post, number, values in store.counts(page["id"], period.first - DAY):
         if number in days:
             counts.setdefault(post, {})[days[number]] = values
     return PageHistory(page, snapshots, store.posts(page["id"]), counts)

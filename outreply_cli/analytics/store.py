@@ -42,20 +42,20 @@ CREATE TABLE analytics_snapshots (
     UNIQUE (account, page_id, day)
 );
 CREATE TABLE analytics_metrics (
-    post INTEGER NOT NULL, snapshot INTEGER NOT NULL, metric TEXT NOT NULL, value INTEGER NOT NULL,
-    PRIMARY KEY (post, snapshot, metric)
+    snapshot INTEGER NOT NULL, post INTEGER NOT NULL, metric TEXT NOT NULL, value INTEGER NOT NULL,
+    PRIMARY KEY (snapshot, post, metric)
 ) WITHOUT ROWID;
 """
 _PAGE_FIELDS = ("platform", "username", "name", "brand_id", "brand_name")
 _POST_COLUMNS = ("account", "id", "page_id", "published_at", "message")
-_METRIC_COLUMNS = ("post", "snapshot", "metric", "value")
+_METRIC_COLUMNS = ("snapshot", "post", "metric", "value")
 _SAVE_PAGE = (
     f"INSERT INTO analytics_pages (account, id, {', '.join(_PAGE_FIELDS)}) "  # noqa: S608
     f"VALUES (?, ?{', ?' * len(_PAGE_FIELDS)}) ON CONFLICT (account, id) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _PAGE_FIELDS)
 )
 # A metric that the API did not report has no row, and is None.
-_COUNTS = ", ".join(f"max(CASE WHEN metric = '{name}' THEN value END)" for name in METRICS)
+_COUNTS = ", ".join(f"max(CASE WHEN metric = '{x}' THEN value END) AS {x}" for x in METRICS)
 _MAX_COUNT = 2**63 - 1
 
 
@@ -119,7 +119,7 @@ class AnalyticsStore:
         self._path, self._account = path, account
         with self._storage_errors():
             self._db: Any = open_database(
-                path, _SCHEMA, version=1, durable=True, allow_readonly=allow_readonly
+                path, _SCHEMA, version=1, durable=False, allow_readonly=allow_readonly
             )
 
     @property
@@ -167,7 +167,7 @@ class AnalyticsStore:
             )
             numbers = {row["id"]: row["number"] for row in rows}
             insert_missing(db, "analytics_metrics", _METRIC_COLUMNS, [
-                (numbers[post_id], added["number"], metric, value)
+                (added["number"], numbers[post_id], metric, value)
                 for post in posts
                 if (post_id := _text(post["id"])) in numbers
                 for metric, value in _metrics(post)
@@ -211,16 +211,13 @@ class AnalyticsStore:
             for number, day, taken_at, followers, truncated in rows
         ]
 
-    def counts(self, page_id: str, first_snapshot: int = 0) -> Iterator[tuple[int, int, Counts]]:
-        """Yield the number of a post, that of a snapshot, and the metrics of the post in it.
-
-        Snapshots with a lower number than `first_snapshot` are left out.
-        """
+    def counts(self, page_id: str, first: date = date.min) -> Iterator[tuple[int, int, Counts]]:
+        """Yield the numbers of posts and snapshots from a day on, with the metrics."""
         rows = self._rows(
             f"SELECT post, snapshot, {_COUNTS} FROM analytics_metrics "  # noqa: S608 - constants
-            "WHERE post IN (SELECT number FROM analytics_posts WHERE account = ? AND page_id = ?) "
-            "AND snapshot >= ? GROUP BY post, snapshot",
-            page_id, first_snapshot,
+            "WHERE snapshot IN (SELECT number FROM analytics_snapshots "
+            "WHERE account = ? AND page_id = ? AND day >= ?) GROUP BY snapshot, post",
+            page_id, first.isoformat(),
         )  # fmt: skip
         return ((post, snapshot, Counts(*values)) for post, snapshot, *values in rows)
 

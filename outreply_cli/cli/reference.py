@@ -16,7 +16,7 @@ _BATCHES = frozenset({
     "posts schedule", "posts publish", "posts cancel", "bulk schedule", "bulk apply", "bulk cancel",
     "posts retry", "posts export", "bulk export", "bulk reconcile",
     "media upload", "media delete", "media prune", "comments triage", "webhooks trigger",
-    "webhooks check", "webhooks replay", "demo",
+    "webhooks check", "webhooks replay", "demo", "analytics collect",
 })  # fmt: skip
 # Commands that show objects of the API, which may have fields that no schema knows, and change
 # nothing: an unknown `--fields` is an error only after the fact, if no object has it. A command

@@ -138,8 +138,8 @@ CREATE TABLE analytics_snapshots (
     followers BIGINT, truncated INTEGER NOT NULL, UNIQUE (account, page_id, day)
 );
 CREATE TABLE analytics_metrics (
-    post BIGINT NOT NULL, snapshot BIGINT NOT NULL, metric {_TEXT} NOT NULL, value BIGINT NOT NULL,
-    PRIMARY KEY (post, snapshot, metric)
+    snapshot BIGINT NOT NULL, post BIGINT NOT NULL, metric {_TEXT} NOT NULL, value BIGINT NOT NULL,
+    PRIMARY KEY (snapshot, post, metric)
 );
 """,
 }

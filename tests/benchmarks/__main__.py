@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.benchmarks import crash_sweep, emulator, rate, size, startup, upload, webhooks
+from tests.benchmarks import analytics, crash_sweep, emulator, rate, size, startup, upload, webhooks
 from tests.benchmarks.figures import Benchmark, main
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "emulator": emulator.figures,
     "webhooks": webhooks.figures,
     "upload": upload.figures,
+    "analytics": analytics.figures,
     "crash_sweep": crash_sweep.figures,
 }
 

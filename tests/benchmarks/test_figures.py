@@ -55,4 +55,6 @@ def test_unknown_benchmark_name() -> None:
     words = [sys.executable, "-m", "tests.benchmarks", "nothing"]
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert "startup, size, rate, emulator, webhooks, upload, crash_sweep" in result.stderr
+    assert (
+        "startup, size, rate, emulator, webhooks, upload, analytics, crash_sweep" in result.stderr
+    )

@@ -3,6 +3,7 @@
 Commands are also run with `-q`, and without `--yes` where they prompt.
 """
 
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -51,6 +52,7 @@ TERMINAL_ONLY = {"comments triage"}
 STREAMING = {"comments watch", "quota watch", "serve-webhook"}
 # Commands that return the same when repeated.
 READ_COMMANDS = {
+    "analytics best-times", "analytics show",
     "api", "auth list", "auth status", "brands list", "brands show", "bulk status", "comments list",
     "emulator audit", "emulator deliveries", "emulator fault list", "emulator tokens",
     "emulator openapi", "errors", "media list",
@@ -88,6 +90,7 @@ IMPOSSIBLE = {
     "media upload": {"empty"},
     # One document for each format that was requested.
     "posts export": {"empty"},
+    "analytics report": {"empty"},
     "webhooks queue skip": {"empty"},
     "webhooks trigger": {"empty", "plural"},
     # A collaborator without tokens is an error.
@@ -285,6 +288,28 @@ def record_quota_commands(recorder: Recorder) -> None:
     recorder.record("quota check", "--warn-at", "1%")
     recorder.record_lines("quota watch", "--count", "1")
     recorder.record("quota forecast")
+
+
+def record_analytics(recorder: Recorder) -> None:
+    for command in ("analytics show", "analytics best-times"):
+        recorder.record(command)
+        recorder.fail(command, "x:nope", code=5)
+    recorder.fail("analytics report", code=2)
+    recorder.record("analytics collect", "--keep-reads", "1000000", code=6)
+    fault = ("status:404", "--path", "/posts/published", "--times", "1")
+    recorder.record("emulator fault add", *fault)
+    recorder.record("analytics collect", code=3)
+    recorder.record("analytics collect")
+    for days in ("1d", "2d"):
+        recorder.cli.run("emulator", "advance", days)
+        recorder.record("analytics collect")
+    recorder.record("analytics show", "--since", "1d", "--compare")
+    recorder.record("analytics show", "instagram:acme", "--compare")
+    (page,) = recorder.record("analytics show", "youtube:bluebirdathome", "--since", "1d")
+    recorder.record("analytics show", "brand:Acme Co.", "--compare")
+    recorder.record("analytics best-times")
+    recorder.record("analytics report", "--html", "report.html")
+    recorder.record("analytics report", page["id"], "--html", "-", "--csv", "-")
 
 
 def record_checks(recorder: Recorder, clip: str) -> None:
@@ -802,7 +827,16 @@ def record_other_accounts(recorder: Recorder, folder: Path) -> None:
         recorder.record("bulk export")
         recorder.record("comments inbox")
         recorder.record("status")
+        recorder.record("analytics collect")
+        recorder.record("analytics show")
+        recorder.record("analytics best-times")
         record_quota_commands(recorder)
+    seed = folder / "one_page.yaml"
+    pages = "[{platform: x, username: one, followers: 5}]"
+    brands = f"[{{name: One, pages: {pages}}}]"
+    seed.write_text(f"accounts: [{{tokens: [{{token: {TOKEN}}}], brands: {brands}}}]\n")
+    recorder.record("emulator seed", str(seed), "--yes")
+    recorder.record("analytics collect")
 
 
 @pytest.fixture(scope="module")
@@ -827,6 +861,8 @@ def recorder(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> 
             record_store_commands(recorder, folder, store_url)
         record_comment_commands(recorder)
         record_webhook_commands(recorder, receiver, forwarder)
+        with contextlib.chdir(folder):
+            record_analytics(recorder)
         record_emulator_commands(recorder, folder)
         record_other_accounts(recorder, folder)
     return recorder

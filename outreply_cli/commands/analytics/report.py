@@ -48,9 +48,9 @@ def run(
 
     if html is None and csv is None:
         raise InvalidInputError("--html or --csv is required")
-    period = parse_period(context, since, context.zone(tz))
     results = []
     with analytics_store(context) as store:
+        period = parse_period(context, since, tz)
         subjects = find_subjects(store, target, period, compare=compare)
         # The posts of a page have no lines of their own.
         subjects = subjects[:1] if target and subjects[0].kind != "brand" else subjects

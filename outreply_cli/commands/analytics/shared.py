@@ -10,8 +10,6 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from outreply_cli.analytics.figures import Period
     from outreply_cli.analytics.store import AnalyticsStore
 
@@ -43,12 +41,16 @@ def analytics_store(context: Context) -> "Iterator[AnalyticsStore]":
         yield store
 
 
-def parse_period(context: Context, since: str, zone: "ZoneInfo") -> "Period":
-    """Return the days from `--since` until today; raises InvalidInputError if it is too long."""
+def parse_period(context: Context, since: str, tz: str | None) -> "Period":
+    """Return the days from `--since` until today, by the clock of the server that was asked.
+
+    Raises:
+        InvalidInputError: The time is invalid, or the period too long.
+    """
     from outreply_cli.analytics.figures import MAX_DAYS, Period
     from outreply_cli.time_parser import parse_past_time
 
-    now = context.client().now()
+    now, zone = context.client().now(), context.zone(tz)
     first = parse_past_time(since, now=now, zone=zone).astimezone(zone).date()
     period = Period(first, now.astimezone(zone).date(), zone)
     if (period.last - period.first).days >= MAX_DAYS:

@@ -33,8 +33,8 @@ def run(
     """
     from outreply_cli.analytics.summary import find_subjects
 
-    period = parse_period(context, since, context.zone(tz))
     with analytics_store(context) as store:
+        period = parse_period(context, since, tz)
         subjects = find_subjects(store, target, period, compare=compare)
     items = [
         subject.to_dict(period, compare=compare, with_days=index == 0 or subject.kind != "post")
@@ -49,5 +49,5 @@ def run(
         if item["days_truncated"] and item["kind"] == "page":
             context.info(
                 f"{item['name']}: the API may have listed only some of the posts on "
-                f"{item['days_truncated']} days; the others have no values on those days."
+                f"{item['days_truncated']} of {item['days']} days; the others have no values then."
             )

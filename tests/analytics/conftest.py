@@ -1,0 +1,71 @@
+"""Stores of snapshots on both databases."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outreply_cli.analytics.store import AnalyticsStore
+from tests.postgres import open_migrated
+
+OpenStore = Callable[..., AnalyticsStore]
+FIRST = date(2026, 11, 1)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
+    """Open a store of an account: each call is another process."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            path = tmp_path / "state" / "analytics.db"
+
+            def open_one(account: str = "me") -> AnalyticsStore:
+                return stack.enter_context(closing(AnalyticsStore(path, account)))
+        else:
+            from outreply_cli.analytics.team_store import TeamAnalyticsStore
+            from outreply_cli.storage.postgres import PostgresDatabase
+
+            url = request.getfixturevalue("postgres_url")
+            open_migrated(url).close()
+
+            def open_one(account: str = "me") -> AnalyticsStore:
+                store = TeamAnalyticsStore(PostgresDatabase(url), account)
+                return stack.enter_context(closing(store))
+
+        yield open_one
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> AnalyticsStore:
+    return open_store()
+
+
+def page(name: str = "acme", followers: Any = 1_000) -> dict[str, Any]:
+    return {
+        "id": f"page-{name}", "platform": "instagram", "username": name, "name": name.upper(),
+        "brand_id": "brand-1", "brand_name": "Acme Co.", "followers": followers,
+    }  # fmt: skip
+
+
+def post(name: str, published_at: datetime, **metrics: Any) -> dict[str, Any]:
+    return {
+        "id": f"post-{name}", "published_at": published_at.isoformat(), "message": f"Post {name}",
+        "metrics": metrics,
+    }  # fmt: skip
+
+
+def add(
+    store: AnalyticsStore,
+    number: int,
+    posts: list[dict[str, Any]],
+    *,
+    of: dict[str, Any] | None = None,
+    truncated: bool = False,
+) -> bool:
+    """Store the snapshot of 06:00 UTC of a day, counted from FIRST."""
+    day = FIRST + timedelta(days=number)
+    taken_at = datetime.combine(day, time(6), UTC).timestamp()
+    return store.add(of or page(), posts, day=day, taken_at=taken_at, truncated=truncated)
