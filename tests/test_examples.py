@@ -187,6 +187,8 @@ def prepare_copy_or_terminal(workspace: Workspace, example: str) -> str:
         workspace.run("emulator", "snapshot", "save", "before-launch.db", "--yes")
     if "snapshot save" in example:
         (workspace.directory / "before-launch.db").unlink(missing_ok=True)
+    if example.startswith("outreply analytics"):
+        workspace.run("analytics", "collect")
     return f"script -qec '{example}' /dev/null <<< q" if "comments triage" in example else example
 
 
@@ -207,8 +209,6 @@ def prepare(workspace: Workspace, example: str) -> str:
         # The receiver rejects deliveries that are not JSON, which `webhooks check` sends.
         with closing(sqlite3.connect(workspace.directory / "state" / "webhooks.db")) as db, db:
             db.execute("DELETE FROM deliveries WHERE status = 400")
-    if example.startswith("outreply analytics"):
-        workspace.run("analytics", "collect")
     if "posts retry" in example:
         new = ("--page", "instagram:acme", "--at", "+15m", "-m", "Fails", "--key", "fails")
         workspace.run("posts", "schedule", *new, "--media", PICTURE)

@@ -4,7 +4,6 @@ Reference: GET /pages (followers), GET /posts/published (metrics).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,25 +12,9 @@ from outreply_cli.analytics.store import AnalyticsStore
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
 from outreply_cli.api.types import Page
-from outreply_cli.errors import OutReplyError
+from outreply_cli.pages import page_alias
 from outreply_cli.quota.quota import Quota
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
-
-
-@dataclass(frozen=True)
-class CollectedPage:
-    """The result for one page.
-
-    `status` is `collected`; `present` if the day had a snapshot before; `skipped` for lack of
-    quota; or `failed`, with the error. `posts` is the number of posts in the snapshot.
-    """
-
-    page: Page
-    status: str
-    day: date
-    posts: int | None = None
-    truncated: bool = False
-    error: OutReplyError | None = None
 
 
 class Collector:
@@ -73,32 +56,37 @@ class Collector:
         pages = self._client.pages().items
         return sorted(pages, key=lambda page: last.get(page["id"], date.min))
 
-    def collect(self, page: Page) -> CollectedPage:
-        """Take the snapshot of a page, unless it has one today.
+    def collect(self, page: Page) -> dict[str, Any]:
+        """Take the snapshot of a page, unless it has one today, and return the result.
+
+        Its `status` is `collected`; `present` if there was a snapshot; `skipped` for lack of quota;
+        or `failed`, with the error.
 
         Raises:
             OutReplyError: The API cannot be read, or the snapshot cannot be stored.
         """
         day = self._client.now().astimezone(self._zone).date()
+        result: dict[str, Any] = {
+            "id": page["id"], "page": page_alias(page), "status": "present",
+            "date": day.isoformat(), "followers": page.get("followers"), "posts": None,
+            "truncated": False, "error": None,
+        }  # fmt: skip
         # Looked up right before the read: another run may work on the same pages.
         if self._store.last_days().get(page["id"]) == day:
-            return CollectedPage(page, "present", day)
+            return result
         if not self._spend(1):
-            return CollectedPage(page, "skipped", day)
+            return {**result, "status": "skipped"}
         try:
             listing = self._client.published_posts(page_id=page["id"])
         except (NotFoundError, PermissionDeniedError) as error:
             # The page was removed, or taken from the token, since the pages were listed.
-            return CollectedPage(page, "failed", day, error=error)
+            return {**result, "status": "failed", "error": error.message}
         # Those of further parts of the list.
         self._spend(max(0, len(listing.items) - 1) // LIST_LIMIT_MAX)
-        taken_at = self._client.now().timestamp()
-        is_new = self._store.add(
-            page, listing.items, day=day, taken_at=taken_at, truncated=listing.truncated
-        )
-        if not is_new:
-            return CollectedPage(page, "present", day)
-        return CollectedPage(page, "collected", day, len(listing.items), listing.truncated)
+        posts, truncated, now = listing.items, listing.truncated, self._client.now()
+        if not self._store.add(page, posts, day=day, taken_at=now.timestamp(), truncated=truncated):
+            return result
+        return {**result, "status": "collected", "posts": len(posts), "truncated": truncated}
 
     def _spend(self, reads: int) -> bool:
         """Count reads before they are sent; False if the quota does not have them."""

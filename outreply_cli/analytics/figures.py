@@ -13,8 +13,6 @@ from outreply_cli.analytics.store import METRICS, AnalyticsStore, Counts, Measur
 from outreply_cli.times import day_start
 
 DAY = timedelta(days=1)
-# The longest period.
-MAX_DAYS = 3_660
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ transaction, so that a run that died is continued by the next one.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,8 +58,7 @@ _COUNTS = ", ".join(f"max(CASE WHEN metric = '{x}' THEN value END) AS {x}" for x
 _MAX_COUNT = 2**63 - 1
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One look at a page; `truncated` if the API may have listed only some of its posts.
 
     `taken_at` is a Unix time by the server's clock. `followers` is None if it was not reported.
@@ -70,11 +68,10 @@ class Snapshot:
     day: date
     taken_at: float
     followers: int | None
-    truncated: bool
+    truncated: int
 
 
-@dataclass(frozen=True)
-class MeasuredPost:
+class MeasuredPost(NamedTuple):
     """A post in at least one snapshot; `published_at` is a Unix time, None if unknown."""
 
     number: int
@@ -206,10 +203,7 @@ class AnalyticsStore:
             "WHERE account = ? AND page_id = ? AND day >= ? ORDER BY day",
             page_id, first.isoformat(),
         )  # fmt: skip
-        return [
-            Snapshot(number, date.fromisoformat(day), taken_at, followers, bool(truncated))
-            for number, day, taken_at, followers, truncated in rows
-        ]
+        return [Snapshot(row[0], date.fromisoformat(row[1]), *row[2:]) for row in rows]
 
     def counts(self, page_id: str, first: date = date.min) -> Iterator[tuple[int, int, Counts]]:
         """Yield the numbers of posts and snapshots from a day on, with the metrics."""

@@ -13,21 +13,13 @@ from outreply_cli.analytics.figures import (
     read_history,
 )
 from outreply_cli.analytics.store import AnalyticsStore, MeasuredPost
-from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.formats.text import quote
 from outreply_cli.ids import expand_id
-from outreply_cli.pages import page_alias, resolve_page
+from outreply_cli.pages import UnknownPageError, page_alias, resolve_page
 
 _BRAND_PREFIX = "brand:"
 # The figures of a day.
 SERIES = ("followers", "growth", "posts", "likes", "comments", "shares", "engagement")
-
-
-class UnknownBrandError(InvalidInputError):
-    """No page with snapshots has the brand."""
-
-    code = "UNKNOWN_BRAND"
-    exit_code = ExitCode.NOT_FOUND
 
 
 @dataclass(frozen=True)
@@ -96,8 +88,8 @@ def find_subjects(
         name = target[len(_BRAND_PREFIX) :].strip()
         found = [page for page in pages if name in {page["brand_id"], page["brand_name"]}]
         if not found:
-            raise UnknownBrandError(
-                f"no snapshots of brand {name}", hint="See: outreply analytics show"
+            raise UnknownPageError(
+                f"no snapshots of brand {name}", hint="See: outreply brands list"
             )
         members = [subject(page) for page in found]
         histories = [history for member in members for history in member.histories]

@@ -8,7 +8,6 @@ import typer
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
-from outreply_cli.pages import page_alias
 from outreply_cli.ui.columns import Column
 
 _STYLES = {"collected": "green", "skipped": "yellow", "failed": "bold red"}
@@ -46,19 +45,10 @@ def run(
         collector = Collector(client, store, context.zone(tz), account, keep_reads)
         pages = collector.list_pages()
         with progress(context.notes, "Reading", len(pages)) as bar:
-            results = []
+            items = []
             for page in pages:
-                results.append(collector.collect(page))
+                items.append(collector.collect(page))
                 bar.step()
-    items = [
-        {
-            "id": result.page["id"], "page": page_alias(result.page), "status": result.status,
-            "date": result.day.isoformat(), "followers": result.page.get("followers"),
-            "posts": result.posts, "truncated": result.truncated,
-            "error": result.error.message if result.error else None,
-        }
-        for result in results
-    ]  # fmt: skip
     context.output.print_list(items, [
         Column("Page", "page", shrinkable=True),
         Column("Status", "status", style=lambda item: _STYLES.get(item["status"], "")),
@@ -71,9 +61,10 @@ def run(
             context.warn(f"{item['page']}: {item['error']}")
     counts = {status: sum(item["status"] == status for item in items) for status in _STYLES}
     if collector.is_short:
+        unread = f"{counts['skipped']} of {len(items)} pages" if items else "the pages"
         raise InsufficientQuotaError(
-            f"{counts['skipped'] or 'all'} pages were not read: fewer than {keep_reads + 1} reads "
-            "of the monthly quota remain",
+            f"{unread} were not read: the monthly quota has no reads beyond the {keep_reads} to "
+            "keep",
             hint="Run it again after the reset (see: outreply quota show), or lower --keep-reads.",
         )
     if counts["failed"]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from outreply_cli.analytics.figures import Period
@@ -42,17 +41,10 @@ def analytics_store(context: Context) -> "Iterator[AnalyticsStore]":
 
 
 def parse_period(context: Context, since: str, tz: str | None) -> "Period":
-    """Return the days from `--since` until today, by the clock of the server that was asked.
-
-    Raises:
-        InvalidInputError: The time is invalid, or the period too long.
-    """
-    from outreply_cli.analytics.figures import MAX_DAYS, Period
+    """Return the days from `--since` until today, by the clock of the server that was asked."""
+    from outreply_cli.analytics.figures import Period
     from outreply_cli.time_parser import parse_past_time
 
     now, zone = context.client().now(), context.zone(tz)
     first = parse_past_time(since, now=now, zone=zone).astimezone(zone).date()
-    period = Period(first, now.astimezone(zone).date(), zone)
-    if (period.last - period.first).days >= MAX_DAYS:
-        raise InvalidInputError(f"--since: {since!r} is more than {MAX_DAYS:,} days ago")
-    return period
+    return Period(first, now.astimezone(zone).date(), zone)
