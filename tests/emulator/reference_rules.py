@@ -672,7 +672,9 @@ def no_platform_filter(patch: Patch) -> None:
 
     patch.setattr(account, "_pages", reverse)
     patch.setattr(
-        account, "_page_view", lambda row, view=account._page_view: view(row) | {"platform": "none"}
+        account,
+        "_page_view",
+        lambda *args, view=account._page_view: view(*args) | {"platform": "none"},
     )
 
 
