@@ -273,7 +273,7 @@ def test_report_as_csv_equals_show(cli: CommandLine) -> None:
 
 
 @needs_browser
-@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("width", [390, 820, 1400])
 def test_report_in_browser(cli: CommandLine, tmp_path: Path, width: int) -> None:
     fill(cli, 8, gaps=(3,))
     path = tmp_path / "report.html"
