@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BODY_BYTES_MAX = 1024 * 1024
 _MAX_STORED_REJECTED_BYTES = 64 * 1024
 _MAX_NAME_LENGTH = 100
+_HEALTH_PATH = "/healthz"
 # For responses that have to wait: for a simulated delay, or for the response of a target.
 _SLOW_THREADS = 12
 
@@ -141,8 +142,12 @@ class Receiver:
     def accept(self, environ: "WSGIEnvironment", respond: Respond) -> bool:
         """Take over the request if it is a delivery; the response follows once it is stored.
 
-        The inspector's stream of changes is taken over too.
+        The inspector's stream of changes is taken over too, and so is `/healthz`: it is answered
+        while all threads wait for handlers.
         """
+        if environ["PATH_INFO"] == _HEALTH_PATH:
+            respond(self._health(environ["REQUEST_METHOD"]))
+            return True
         if environ["PATH_INFO"] == EVENTS_PATH and self._inspector is not None:
             if environ["REQUEST_METHOD"] != "GET" or not self._inspector.allows(environ):
                 return False
@@ -194,10 +199,6 @@ class Receiver:
 
     def _respond(self, environ: "WSGIEnvironment") -> Response:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        if path == "/healthz":
-            if method in {"GET", "HEAD"}:
-                return json_response(200, {"status": "ok"}, {})
-            return _refusal(405, "Use GET", {"Allow": "GET, HEAD"})
         if path == "/metrics" and self._measure is not None and is_from_private_network(environ):
             if method in {"GET", "HEAD"}:
                 text = self._measure().encode()
@@ -210,6 +211,11 @@ class Receiver:
         if path == self._config.path:
             return _refusal(405, "Use POST", {"Allow": "POST"})
         return _refusal(404, f"Not found; send deliveries to {self._config.path}")
+
+    def _health(self, method: str) -> Response:
+        if method in {"GET", "HEAD"}:
+            return json_response(200, {"status": "ok"}, {})
+        return _refusal(405, "Use GET", {"Allow": "GET, HEAD"})
 
     def _reject_early(self, environ: "WSGIEnvironment") -> Response | None:
         # Browsers send an Origin header. Without verification, any page that is open on this

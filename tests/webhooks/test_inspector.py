@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.forward import UrlTarget
 from outreply_cli.webhooks.inspector import InspectorSettings
+from outreply_cli.webhooks.server import LIMITS
 from tests.browser import Browser, needs_browser
 from tests.webhooks.handler_server import HandlerServer, run_handler, wait_for
 from tests.webhooks.receiver_fixture import SECRET, RunningReceiver, event_body, run_receiver
@@ -161,6 +163,26 @@ def test_replay_shows_the_response_of_the_handler(tmp_path: Path) -> None:
         page = fetch(receiver, "/_inspect/1")[1]
         assert "from the handler" in page
         assert app.url.replace("&", "&amp;") in page
+
+
+def test_health_is_reported_while_replays_wait(tmp_path: Path) -> None:
+    with run_handler() as app, run_receiver(tmp_path) as receiver:
+        app.gate = threading.Event()
+        receiver.send(event_body())
+        proof = proof_of(receiver)
+        body = urlencode({"csrf_token": proof, "operation": "send", "to": app.url})
+        replays = [
+            threading.Thread(target=fetch, args=(receiver, "/_inspect/1", "POST", body))
+            for _ in range(LIMITS.threads)
+        ]
+        for thread in replays:
+            thread.start()
+        wait_for(lambda: len(app.requests) == len(replays))
+        assert fetch(receiver, "/healthz")[0] == 200
+        assert all(thread.is_alive() for thread in replays)
+        app.gate.set()
+        for thread in replays:
+            thread.join()
 
 
 def test_edited_delivery_is_signed_again(tmp_path: Path) -> None:
