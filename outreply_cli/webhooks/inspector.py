@@ -155,8 +155,7 @@ class Inspector:
 
     def _list(self, query: Mapping[str, str], selected: str) -> dict[str, Any]:
         text, event, kind = (query.get(name, "") for name in ("q", "event", "show"))
-        limit = min(int(query["limit"]) if query.get("limit", "").isdecimal() else _PAGE_ROWS,
-                    _MAX_ROWS)  # fmt: skip
+        limit = _parse_limit(query.get("limit", ""))
         problem = None
         rows: list[dict[str, Any]] = []
         queues: dict[str, list[dict[str, Any]]] = {}
@@ -350,6 +349,13 @@ def _contains(delivery: Delivery, text: str) -> bool:
 
 def _parse_form(text: str, *, blanks: bool = False) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(text, keep_blank_values=blanks).items()}
+
+
+def _parse_limit(text: str) -> int:
+    # Python refuses to read numbers with thousands of digits.
+    if not text.isdecimal() or len(text) > len(str(_MAX_ROWS)):
+        return _PAGE_ROWS
+    return max(1, min(int(text), _MAX_ROWS))
 
 
 def _redirect(location: str) -> Response:

@@ -24,6 +24,8 @@ from outreply_cli.webhooks.store import HistoryEntry
 
 _MAX_BODY_CHARACTERS = 64 * 1024
 _MAX_TREE_BYTES = 256 * 1024
+# The template calls itself for each level.
+_MAX_TREE_DEPTH = 50
 _MAX_DIFF_LINES = 5_000
 _HIDDEN_HEADERS = frozenset({"Authorization", "Cookie"})
 # Headers that describe the connection; HTTP clients set them.
@@ -246,11 +248,20 @@ def _format_seconds(seconds: float) -> str:
 
 
 def _load_tree(body: bytes) -> Any:
-    """The JSON of a body that is small enough for a tree; None otherwise."""
+    """The JSON of a body that is small and flat enough for a tree; None otherwise."""
     if len(body) > _MAX_TREE_BYTES:
         return None
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, Mapping | list) else None
+    is_tree = isinstance(value, Mapping | list) and _is_flat(value, _MAX_TREE_DEPTH)
+    return value if is_tree else None
+
+
+def _is_flat(value: Any, depth: int) -> bool:
+    """Whether `value` is nested in at most `depth` levels."""
+    if not isinstance(value, Mapping | list):
+        return True
+    children = value.values() if isinstance(value, Mapping) else value
+    return depth > 0 and all(_is_flat(child, depth - 1) for child in children)

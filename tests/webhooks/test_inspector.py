@@ -252,6 +252,26 @@ def unescape(text: str) -> str:
     return html.unescape(text)
 
 
+def test_deeply_nested_body_is_shown_raw(tmp_path: Path) -> None:
+    with run_receiver(tmp_path) as receiver:
+        for depth in (10, 300, 900):
+            nested = '{"a": ' * depth + "1" + "}" * depth
+            body = f'{{"event": "post.published", "data": {nested}}}'.encode()
+            assert receiver.send(body)[0] == 200
+        pages = [fetch(receiver, f"/_inspect/{number}") for number in (1, 2, 3)]
+        assert [status for status, _ in pages] == [200] * 3
+        assert ['class="tree"' in page for _, page in pages] == [True, False, False]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "9" * 5_000, "x", "\u0663"])
+def test_any_limit_is_accepted(tmp_path: Path, limit: str) -> None:
+    with run_receiver(tmp_path) as receiver:
+        receiver.send(event_body())
+        status, page = fetch(receiver, f"/_inspect?{urlencode({'limit': limit})}")
+        assert status == 200
+        assert "post.published" in page
+
+
 def test_difference(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         receiver.send(event_body("post.published", "data.post.message=One"))
