@@ -14,6 +14,7 @@ import pytest
 from outreply_cli.completion.cache import CompletionCache
 from tests.command_line import CommandLine
 from tests.commands.receiver_process import SECRET, parse_lines, run_receiver, send
+from tests.webhooks.handler_server import run_handler, wait_for
 from tests.webhooks.receiver_fixture import event_body
 
 
@@ -201,6 +202,21 @@ def test_invalid_options_are_rejected(cli_logged_out: CommandLine, words: list[s
     assert ran.err.startswith("Error: ")
     assert words[0] in ran.err
     assert len(ran.err.splitlines()) == 2, ran.err
+
+
+def test_url_in_two_spellings_is_one_target(cli_logged_out: CommandLine) -> None:
+    with run_handler() as app:
+        app.verifies = False
+        spellings = [f"127.0.0.1:{app.server_port}", f"HTTP://127.0.0.1:{app.server_port}/"]
+        words = [word for url in spellings for word in ("--forward-to", url)]
+        with run_receiver(cli_logged_out, *words) as receiver:
+            assert send(receiver.url, event_body()) == 200
+            wait_for(lambda: bool(app.requests))
+            assert receiver.stop().code == 0
+        history = json.loads(cli_logged_out.run("webhooks", "history", "--json").out)
+        assert [forward["target"] for forward in history[0]["forwards"]] == [
+            f"http://127.0.0.1:{app.server_port}"
+        ]
 
 
 @pytest.mark.parametrize("words", [["-o", "json"], ["--json"]], ids=" ".join)
