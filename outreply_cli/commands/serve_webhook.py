@@ -197,6 +197,7 @@ def run(
         fail_rate=fail_rate, seed=seed,
     )  # fmt: skip
     targets = _url_targets(forward_to or [], allow_public=allow_public, is_ordered=not unordered)
+    _check_forward_loop([target.name for target in targets], host, port)
     if relay_status and not targets:
         raise InvalidInputError(
             "--relay-status requires --forward-to", hint="Add --forward-to URL."
@@ -291,6 +292,25 @@ def _url_targets(
                 hint="Use each URL only once.",
             )
     return list(targets.values())
+
+
+def _check_forward_loop(urls: Sequence[str], host: str, port: int) -> None:
+    """Raise InvalidInputError for a URL that is this receiver, whose deliveries would never end."""
+    from outreply_cli.net.dns import resolve
+    from outreply_cli.net.ssrf import parse_http_url
+
+    name = host.strip().removeprefix("[").removesuffix("]")
+    own = resolve(name)
+    listens_on_all = name == "*" or any(address.is_unspecified for address in own)
+    for url in urls:
+        target = parse_http_url(url)
+        if target.port == port and any(
+            address in own or (listens_on_all and address.is_loopback)
+            for address in resolve(target.host)
+        ):
+            raise InvalidInputError(
+                f"--forward-to: {url} is this receiver", hint="Use the URL of your handler."
+            )
 
 
 def _accepted_secrets(

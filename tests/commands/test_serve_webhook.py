@@ -204,6 +204,20 @@ def test_invalid_options_are_rejected(cli_logged_out: CommandLine, words: list[s
     assert len(ran.err.splitlines()) == 2, ran.err
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "*"])
+@pytest.mark.parametrize("url", ["localhost:8484/hooks", "http://127.1:8484"])
+def test_receiver_does_not_forward_to_itself(
+    cli_logged_out: CommandLine, host: str, url: str
+) -> None:
+    ran = cli_logged_out.run(
+        "serve-webhook", "--host", host, "--forward-to", url, "--forward-duplicates",
+        env={"OUTREPLY_WEBHOOK_SECRET": "x"},
+    )  # fmt: skip
+    assert ran.code == 2, ran.err
+    assert "8484" in ran.err
+    assert "is this receiver" in ran.err
+
+
 def test_url_in_two_spellings_is_one_target(cli_logged_out: CommandLine) -> None:
     with run_handler() as app:
         app.verifies = False
