@@ -366,12 +366,12 @@ def _summary(
             report.close()
             context.info(f"Received: {report.summary()}.")
             given_up = store.given_up_since(started_at)
-            for queued in given_up[:_GIVEN_UP_SHOWN]:
-                forward = queued.forward
+            for forward in given_up[:_GIVEN_UP_SHOWN]:
+                delivery = store.find(f"#{forward.delivery}")
                 reason = "" if forward.error is None else f" ({forward.error})"
                 context.info(
-                    f"Gave up on {queued.delivery.id} for {forward.target}: {forward.state}{reason}"
-                    f". To queue it again: outreply webhooks queue retry {queued.delivery.number}"
+                    f"Gave up on {delivery.id} for {forward.target}: {forward.state}{reason}"
+                    f". To queue it again: outreply webhooks queue retry {delivery.number}"
                 )
             if len(given_up) > _GIVEN_UP_SHOWN:
                 context.info(

@@ -254,9 +254,9 @@ class Inspector:
     def _change_queue(self, operation: str, form: Mapping[str, str], now: float) -> None:
         target, number = form.get("target", ""), form.get("number", "")
         forwards = [
-            queued.forward
-            for queued in self._store.queue(target=target)
-            if operation == "clear" or str(queued.forward.number) == number
+            forward
+            for forward in self._store.queued_forwards(target=target)
+            if operation == "clear" or str(forward.number) == number
         ]
         changes: Mapping[str, Any] = {
             "skip": self._store.skip,

@@ -413,26 +413,50 @@ class DeliveryStore:
             ).fetchall()
             return self._with_deliveries(db, rows)
 
-    def given_up_since(self, since: float) -> list[QueuedDelivery]:
-        """Deliveries that failed or were skipped since a time, in order."""
+    def queued_forwards(
+        self, *, target: str | None = None, states: Sequence[ForwardState] = OPEN_STATES
+    ) -> list[Forward]:
+        """The same as `queue`, without the deliveries, whose bodies may not fit into memory."""
+        where = f"state IN ({', '.join('?' * len(states))})"
+        values: list[Any] = [*states]
+        if target is not None:
+            where += " AND target = ?"
+            values.append(target)
+        with self._read() as db:
+            rows = db.execute(
+                f"SELECT * FROM forwards WHERE {where} "  # noqa: S608 - placeholders only
+                "AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.number = delivery) "
+                "ORDER BY target, number",
+                values,
+            ).fetchall()
+            return [forward_from_row(row) for row in rows]
+
+    def given_up_since(self, since: float) -> list[Forward]:
+        """Forwards that failed or were skipped since a time, in order."""
         with self._read() as db:
             rows = db.execute(
                 "SELECT * FROM forwards WHERE state IN ('failed', 'skipped') AND EXISTS "
                 "(SELECT 1 FROM attempts WHERE attempts.delivery = forwards.delivery "
-                "AND attempts.target = forwards.target AND started_at >= ?) ORDER BY number",
+                "AND attempts.target = forwards.target AND started_at >= ?) AND EXISTS "
+                "(SELECT 1 FROM deliveries WHERE deliveries.number = delivery) ORDER BY number",
                 (since,),
             ).fetchall()
-            return self._with_deliveries(db, rows)
+            return [forward_from_row(row) for row in rows]
 
     def queue_lengths(self) -> list[QueueLength]:
         """The queues that are not empty."""
         with self._read() as db:
             rows = db.execute(
-                "SELECT target, count(*) AS count, min(number) AS first FROM forwards "  # noqa: S608
-                f"WHERE state IN {_OPEN} GROUP BY target ORDER BY target"
+                "SELECT queue.target, queue.count, "  # noqa: S608 - constants
+                # A damaged store may have a queued number without its delivery.
+                "COALESCE(received_at, due_at, 0) AS oldest_at FROM "
+                "(SELECT target, count(*) AS count, min(number) AS first FROM forwards "
+                f"WHERE state IN {_OPEN} GROUP BY target) AS queue "
+                "JOIN forwards ON forwards.number = first "
+                "LEFT JOIN deliveries ON deliveries.number = delivery ORDER BY queue.target"
             ).fetchall()
             return [
-                QueueLength(row["target"], int(row["count"]), self._received_at(db, row["first"]))
+                QueueLength(row["target"], int(row["count"]), float(row["oldest_at"]))
                 for row in rows
             ]
 
@@ -680,14 +704,6 @@ class DeliveryStore:
         return [
             QueuedDelivery(forward, delivery) for forward, delivery in found if delivery is not None
         ]
-
-    def _received_at(self, db: Any, forward: int) -> float:
-        row = db.execute(
-            "SELECT received_at FROM deliveries "
-            "WHERE number = (SELECT delivery FROM forwards WHERE number = ?)",
-            (forward,),
-        ).fetchone()
-        return float(row["received_at"])
 
     def _first(self, db: Any, delivery_id: str) -> Any:
         return db.execute(

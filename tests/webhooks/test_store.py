@@ -219,7 +219,7 @@ def test_skip_retry_and_failed(store: DeliveryStore) -> None:
     assert [str(queued.forward.state) for queued in given_up] == ["skipped", "skipped", "failed"]
     failed = store.history(limit=9, only_failed=True)
     assert [entry.delivery.id for entry in failed] == ["evt_2", "evt_1", "evt_0"]
-    assert [q.delivery.id for q in store.given_up_since(NOW)] == ["evt_0", "evt_1", "evt_2"]
+    assert [forward.delivery for forward in store.given_up_since(NOW)] == [1, 2, 3]
     assert store.given_up_since(NOW + 1) == []
     assert store.retry([second.forward, third.forward], NOW + 5) == 2
     assert queued_ids(store) == ["evt_1", "evt_2"]
@@ -297,6 +297,17 @@ def test_accepted_replay_leaves_the_queue(store: DeliveryStore) -> None:
     store.record_replay(number, Attempt(TARGET, NOW, ACCEPTED), is_unchanged=True)
     assert [queued.forward.target for queued in store.queue()] == [OTHER]
     assert len(store.attempts(number)) == 3
+
+
+def test_queued_number_without_its_delivery(tmp_path: Path) -> None:
+    path = tmp_path / "webhooks.db"
+    with closing(DeliveryStore(path)) as store:
+        store.store([incoming("evt_1"), incoming("evt_2")])
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("DELETE FROM deliveries WHERE number = 1")
+        (length,) = store.queue_lengths()
+        assert (length.count, length.oldest_at) == (2, NOW)
+        assert [forward.delivery for forward in store.queued_forwards()] == [2]
 
 
 def test_queue_lengths(store: DeliveryStore) -> None:

@@ -28,9 +28,9 @@ def run(
 
     target = normalize_target(to)
     with closing(open_store(context, team=team)) as store:
-        queued = store.queue(target=target, states=[ForwardState.QUEUED])
+        queued = store.queued_forwards(target=target, states=[ForwardState.QUEUED])
         if queued:
             noun = "delivery" if len(queued) == 1 else "deliveries"
             where = "" if target is None else f" for {target}"
             context.confirm(f"Skip {len(queued)} queued {noun}{where}?", yes=yes)
-        change_forwards(context, store, [item.forward for item in queued], store.skip, "Skipped")
+        change_forwards(context, store, queued, store.skip, "Skipped")

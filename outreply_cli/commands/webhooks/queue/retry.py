@@ -48,6 +48,5 @@ def run(
         states = [ForwardState.QUEUED, *GIVEN_UP_STATES]
         forwards = select_forwards(store, ids or [], target, states)
         if failed:
-            found = store.queue(target=target, states=GIVEN_UP_STATES)
-            forwards += [queued.forward for queued in found]
+            forwards += store.queued_forwards(target=target, states=GIVEN_UP_STATES)
         change_forwards(context, store, forwards, store.retry, "Retrying")
