@@ -72,8 +72,11 @@ def test_pages_are_escaped_without_secrets(tmp_path: Path) -> None:
         {"Host": "abc.tunnel.example"},
         {"X_Forwarded_For": "203.0.113.7"},
         {"CF_Connecting_IP": "203.0.113.7"},
+        {"X_Real_IP": "203.0.113.7"},
+        {"X_Forwarded_Proto": "https"},
+        {"Via": "1.1 proxy"},
     ],
-    ids=["host", "proxy", "cloudflared"],
+    ids=["host", "proxy", "cloudflared", "real-ip", "scheme", "via"],
 )
 def test_remote_client_gets_404(tmp_path: Path, path: str, headers: dict[str, str]) -> None:
     with run_receiver(tmp_path) as receiver:
@@ -151,6 +154,14 @@ def test_times_are_local(tmp_path: Path) -> None:
         receiver.send(event_body())
         page = fetch(receiver, "/_inspect/1")[1]
         assert re.search(r"\d\d:\d\d:\d\d \+0545 \(.* UTC\)", page)
+
+
+@pytest.mark.parametrize("path", ["/_inspect", "/_inspect/events", "/metrics"])
+def test_nginx_without_settings_gets_404(tmp_path: Path, path: str) -> None:
+    with run_receiver(tmp_path) as receiver:
+        netloc = f"127.0.0.1:{receiver.server.port}"
+        head = f"GET {path} HTTP/1.0\r\nHost: {netloc}\r\nConnection: close\r\n\r\n"
+        assert receiver.send_raw(head.encode()).startswith(b"HTTP/1.1 404 ")
 
 
 def test_replay_shows_the_response_of_the_handler(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 # Set by cloudflared, ngrok, tailscale and other reverse proxies.
-_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED",
+_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO",
+              "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_VIA",
               "HTTP_CF_CONNECTING_IP")  # fmt: skip
 
 
@@ -38,6 +39,10 @@ def is_forwarded(environ: Mapping[str, Any]) -> bool:
 
     Its sender can be anywhere and may name any host: tailscale forwards the Host header as sent.
     """
+    # nginx sets none of these headers by default, and names this machine as the host; it asks in
+    # HTTP/1.0, which browsers do not.
+    if environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        return True
     return any(name in environ for name in _FORWARDED)
 
 
