@@ -47,6 +47,8 @@ _MAX_FORM_BYTES = 2 * 1024 * 1024
 _LOOPBACK = ("127.", "::1")
 _POLL_SECONDS = 0.5
 _KEEP_ALIVE_POLLS = 20
+# Open streams are connections that deliveries cannot use.
+_MAX_STREAMS = 50
 _FILTERS = {"": "All", "failed": "Not forwarded", "invalid": "Invalid", "queue": "Queue"}
 
 
@@ -108,6 +110,8 @@ class Inspector:
 
     def open_stream(self) -> Response:
         """A stream with an event for each change; must not block, as the event loop calls it."""
+        if self._feed.count() >= _MAX_STREAMS:
+            return Response(503, b"", {"Cache-Control": "no-store"})
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return SseResponse(headers, self._feed.add)
 
@@ -290,6 +294,11 @@ class _ChangeFeed:
                 )
                 self._thread.start()
         self._wakeup.set()
+
+    def count(self) -> int:
+        """The number of open streams."""
+        with self._lock:
+            return sum(not stream.is_closed for stream in self._streams)
 
     def wake(self) -> None:
         """Check for changes now."""

@@ -201,8 +201,10 @@ class Receiver:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path == "/metrics" and self._measure is not None and is_from_private_network(environ):
             if method in {"GET", "HEAD"}:
-                text = self._measure().encode()
-                return Response(200, text, {}, CONTENT_TYPE)
+                try:
+                    return Response(200, self._measure().encode(), {}, CONTENT_TYPE)
+                except StorageError as error:
+                    return _refusal(503, str(error))
             return _refusal(405, "Use GET", {"Allow": "GET, HEAD"})
         if path.startswith("/_inspect") and self._inspector is not None:
             response = self._inspector(environ)

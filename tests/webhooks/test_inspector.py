@@ -3,10 +3,11 @@
 import http.client
 import json
 import re
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -180,7 +181,7 @@ def test_health_is_reported_while_replays_wait(tmp_path: Path) -> None:
     with run_handler() as app, run_receiver(tmp_path) as receiver:
         app.gate = threading.Event()
         receiver.send(event_body())
-        proof = proof_of(receiver)
+        proof = get_csrf_token(receiver)
         body = urlencode({"csrf_token": proof, "operation": "send", "to": app.url})
         replays = [
             threading.Thread(target=fetch, args=(receiver, "/_inspect/1", "POST", body))
@@ -323,6 +324,19 @@ def read_events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str]]
         elif name == "data":
             yield event, value
             response.readline()
+
+
+def test_streams_leave_connections_for_deliveries(tmp_path: Path) -> None:
+    request = b"GET /_inspect/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with run_receiver(tmp_path) as receiver, ExitStack() as stack:
+        responses = []
+        for _ in range(60):
+            address = ("127.0.0.1", receiver.server.port)
+            client = stack.enter_context(socket.create_connection(address, 30))
+            client.sendall(request)
+            responses.append(client.recv(12))
+        assert responses == [b"HTTP/1.1 200"] * 50 + [b"HTTP/1.1 503"] * 10
+        assert receiver.send(event_body())[0] == 200
 
 
 def test_open_stream_does_not_delay_shutdown(tmp_path: Path) -> None:
