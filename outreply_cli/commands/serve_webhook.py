@@ -471,8 +471,11 @@ def _prepare_tunnel(
 
 def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardReport") -> None:
     from outreply_cli.commands.webhooks.responses import print_response
-    from outreply_cli.webhooks.forward import ForwardAttempt, TargetBusy
+    from outreply_cli.webhooks.forward import ForwardAttempt, QueueFailure, TargetBusy
 
+    if isinstance(item, QueueFailure):
+        context.warn(f"nothing is forwarded to {item.target}: {item.reason}")
+        return
     if isinstance(item, TargetBusy):
         context.info(
             f"Another receiver forwards to {item.target}. This one takes over when that one stops."

@@ -156,7 +156,15 @@ class TargetBusy:
     target: str
 
 
-ForwardReport = ForwardAttempt | TargetBusy
+@dataclass(frozen=True)
+class QueueFailure:
+    """The queue of a target cannot be read, for a reason; nothing is forwarded meanwhile."""
+
+    target: str
+    reason: str
+
+
+ForwardReport = ForwardAttempt | TargetBusy | QueueFailure
 
 
 class Forwarder:
@@ -180,7 +188,7 @@ class Forwarder:
         self._in_flight: set[int] = set()
         self._lease: TargetLease | None = None
         self._next_acquisition = 0.0
-        self._is_busy = False
+        self._is_busy = self._has_failed = False
         self._poll_seconds = _REMOTE_POLL_SECONDS if store.is_remote else _POLL_SECONDS
         self._threads = [
             threading.Thread(target=self._work, name=f"forward {target.name}", daemon=True)
@@ -243,11 +251,7 @@ class Forwarder:
     def _work(self) -> None:
         while not self._stopped.is_set():
             with self._wakeup:
-                try:
-                    claimed = self._claim()
-                except StorageError:
-                    # Temporary: the deliveries stay in the queue.
-                    claimed = None
+                claimed = self._try_to_claim()
                 if claimed is None:
                     self._wakeup.wait(self._poll_seconds)
                     continue
@@ -257,6 +261,20 @@ class Forwarder:
             finally:
                 with self._wakeup:
                     self._in_flight.discard(queued.forward.number)
+
+    def _try_to_claim(self) -> tuple[QueuedDelivery, TargetLease] | None:
+        try:
+            claimed = self._claim()
+        except TargetTakenOverError:
+            return None
+        except StorageError as error:
+            # The queue is kept.
+            if not self._has_failed:
+                self._report(QueueFailure(self._target.name, error.message))
+            self._has_failed = True
+            return None
+        self._has_failed = False
+        return claimed
 
     def _claim(self) -> tuple[QueuedDelivery, TargetLease] | None:
         if self._stopped.is_set():

@@ -11,7 +11,7 @@ from typing import Any
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.fixtures import encode_body, sample_event
-from outreply_cli.webhooks.forward import ForwardAttempt, ForwardReport
+from outreply_cli.webhooks.forward import ForwardAttempt, ForwardReport, QueueFailure
 from outreply_cli.webhooks.inspector import InspectorSettings
 from outreply_cli.webhooks.receiver import Received, ReceiverConfig
 from outreply_cli.webhooks.server import WebhookServer
@@ -29,6 +29,7 @@ class RunningReceiver:
     received: list[Received] = field(default_factory=list)
     forwarded: list[ForwardAttempt] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     def send(
         self,
@@ -79,10 +80,13 @@ def run_receiver(
     forwarded: list[ForwardAttempt] = []
 
     taken: list[str] = []
+    failures: list[str] = []
 
     def on_forwarded(report: ForwardReport) -> None:
         if isinstance(report, ForwardAttempt):
             forwarded.append(report)
+        elif isinstance(report, QueueFailure):
+            failures.append(report.reason)
         else:
             taken.append(report.target)
 
@@ -96,4 +100,4 @@ def run_receiver(
         **options,
     )
     with closing(store), server:
-        yield RunningReceiver(server, store, received, forwarded, taken)
+        yield RunningReceiver(server, store, received, forwarded, taken, failures)

@@ -235,7 +235,7 @@ def test_forwarding_resumes_after_the_store_could_not_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = DeliveryStore.next_pending
-    failures = [StorageError("the disk failed")]
+    failures = [StorageError("the disk failed")] * 2
 
     def next_pending(store: DeliveryStore, *args: Any, **kwargs: Any) -> QueuedDelivery | None:
         if failures:
@@ -247,6 +247,7 @@ def test_forwarding_resumes_after_the_store_could_not_be_read(
         receiver.send(event_body())
         wait_for(lambda: _has_forwarded(receiver, 1))
     assert len(app.requests) == 1
+    assert receiver.failures == ["the disk failed"]
 
 
 def test_attempt_is_not_repeated_while_it_cannot_be_recorded(
