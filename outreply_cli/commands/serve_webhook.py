@@ -477,6 +477,7 @@ def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardR
         context.warn(f"nothing is forwarded to {item.target}: {item.reason}")
         return
     if isinstance(item, TargetBusy):
+        report.note_busy(item.target)
         context.info(
             f"Another receiver forwards to {item.target}. This one takes over when that one stops."
         )

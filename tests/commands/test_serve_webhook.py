@@ -218,6 +218,40 @@ def test_receiver_does_not_forward_to_itself(
     assert "is this receiver" in ran.err
 
 
+def test_objects_do_not_wait_for_another_receiver(cli_logged_out: CommandLine) -> None:
+    words = ("-o", "jsonl", "--forward-to", "http://127.0.0.1:1/")
+    with run_receiver(cli_logged_out, *words), run_receiver(cli_logged_out, *words) as second:
+        assert second.process.stdout is not None
+        assert second.process.stderr is not None
+        assert send(second.url, event_body()) == 200
+        assert "Another receiver forwards to" in second.process.stderr.readline()
+        assert json.loads(second.process.stdout.readline())["forward"] == {}
+        # While it runs, not at its end.
+        assert second.process.poll() is None
+
+
+def test_last_events_are_forwarded(cli_logged_out: CommandLine) -> None:
+    count = 10
+    options = ["--exec", "cat", "--exec-concurrency", "1", "--max-events", str(count)]
+    with run_receiver(cli_logged_out, *options) as receiver:
+        for _ in range(count):
+            assert send(receiver.url, event_body()) == 200
+        ran = receiver.wait()
+    assert ran.code == 0, ran.err
+    assert f"{count} verified, {count} forwarded" in ran.err
+    assert "still queued" not in ran.err
+
+
+def test_rejected_last_event_stays_queued(cli_logged_out: CommandLine) -> None:
+    options = ["--forward-to", "http://127.0.0.1:1/", "--max-events", "2"]
+    with run_receiver(cli_logged_out, *options) as receiver:
+        for _ in range(2):
+            assert send(receiver.url, event_body()) == 200
+        ran = receiver.wait()
+    assert ran.code == 0, ran.err
+    assert "2 deliveries are still queued" in ran.err
+
+
 def test_url_in_two_spellings_is_one_target(cli_logged_out: CommandLine) -> None:
     with run_handler() as app:
         app.verifies = False

@@ -215,8 +215,8 @@ def _format_forward_state(forward: Mapping[str, Any]) -> str:
 class DeliveryReport:
     """Prints deliveries and forward attempts as they happen.
 
-    The JSON object of a delivery is printed after one attempt at each of its targets. `usernames`
-    maps page IDs to user names.
+    The JSON object of a delivery is printed after one attempt at each of its targets, except those
+    that another receiver forwards to. `usernames` maps page IDs to user names.
     """
 
     output: Output
@@ -227,6 +227,7 @@ class DeliveryReport:
     retries: RetrySimulator = field(default_factory=RetrySimulator)
     _pending: dict[int, dict[str, Any]] = field(default_factory=dict)
     _failures: dict[str, tuple[Any, float]] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
 
     def show_received(self, received: "Received") -> None:
         """Print a delivery; its JSON object follows once it is forwarded."""
@@ -246,6 +247,7 @@ class DeliveryReport:
 
     def show_forwarded(self, attempt: "ForwardAttempt") -> None:
         """Print a forward attempt."""
+        self._taken.discard(attempt.target)
         if attempt.retry_in is None:
             self._count(attempt.result)
         if self.output.quiet:
@@ -262,7 +264,16 @@ class DeliveryReport:
             pending["forwards"].append(
                 _attempt_to_dict(attempt.target, attempt.result, attempt.attempt)
             )
-            if len(pending["forwards"]) >= pending["expected"]:
+            pending["awaited"].discard(attempt.target)
+            if not pending["awaited"]:
+                self._finish(number)
+
+    def note_busy(self, target: str) -> None:
+        """Await no attempts at a target that another receiver forwards to."""
+        self._taken.add(target)
+        for number, pending in list(self._pending.items()):
+            pending["awaited"].discard(target)
+            if not pending["awaited"]:
                 self._finish(number)
 
     def close(self) -> None:
@@ -373,11 +384,9 @@ class DeliveryReport:
             "data": received.event.payload.get("data") if received.event is not None else None,
         }
         forwards = [_attempt_to_dict(*received.forward, 1)] if received.forward is not None else []
-        expected = len(forwards) + (len(delivery.targets) if delivery.is_forwarded else 0)
-        self._pending[delivery.number] = {
-            "item": item, "forwards": forwards, "expected": expected,
-        }  # fmt: skip
-        if len(forwards) >= expected:
+        awaited = {*delivery.targets} - self._taken if delivery.is_forwarded else set()
+        self._pending[delivery.number] = {"item": item, "forwards": forwards, "awaited": awaited}
+        if not awaited:
             self._finish(delivery.number)
 
     def _finish(self, number: int) -> None:
