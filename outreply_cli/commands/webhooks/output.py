@@ -227,7 +227,7 @@ class DeliveryReport:
     retries: RetrySimulator = field(default_factory=RetrySimulator)
     _pending: dict[int, dict[str, Any]] = field(default_factory=dict)
     _failures: dict[str, tuple[Any, float]] = field(default_factory=dict)
-    _taken: set[str] = field(default_factory=set)
+    _busy_targets: set[str] = field(default_factory=set)
 
     def show_received(self, received: "Received") -> None:
         """Print a delivery; its JSON object follows once it is forwarded."""
@@ -247,7 +247,7 @@ class DeliveryReport:
 
     def show_forwarded(self, attempt: "ForwardAttempt") -> None:
         """Print a forward attempt."""
-        self._taken.discard(attempt.target)
+        self._busy_targets.discard(attempt.target)
         if attempt.retry_in is None:
             self._count(attempt.result)
         if self.output.quiet:
@@ -270,7 +270,7 @@ class DeliveryReport:
 
     def note_busy(self, target: str) -> None:
         """Await no attempts at a target that another receiver forwards to."""
-        self._taken.add(target)
+        self._busy_targets.add(target)
         for number, pending in list(self._pending.items()):
             pending["awaited"].discard(target)
             if not pending["awaited"]:
@@ -384,7 +384,7 @@ class DeliveryReport:
             "data": received.event.payload.get("data") if received.event is not None else None,
         }
         forwards = [_attempt_to_dict(*received.forward, 1)] if received.forward is not None else []
-        awaited = {*delivery.targets} - self._taken if delivery.is_forwarded else set()
+        awaited = {*delivery.targets} - self._busy_targets if delivery.is_forwarded else set()
         self._pending[delivery.number] = {"item": item, "forwards": forwards, "awaited": awaited}
         if not awaited:
             self._finish(delivery.number)
