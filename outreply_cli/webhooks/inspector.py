@@ -120,6 +120,10 @@ class Inspector:
         if not self.allows(environ):
             return None
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        if path != ROOT and not path.startswith(f"{ROOT}/"):
+            return None
+        if method not in {"GET", "HEAD", "POST"}:
+            return _message("Refused", "Use GET or POST.", 405)
         query = _parse_form(environ.get("QUERY_STRING", ""))
         name = path.removeprefix(ROOT).strip("/")
         try:

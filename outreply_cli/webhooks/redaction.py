@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from outreply_cli.net.delivery_result import HandlerResponse
+from outreply_cli.spec.token import SECRET_MIN_CHARACTERS
 from outreply_cli.ui.redact import redact
 
 _HIDDEN = "(hidden)"
@@ -25,4 +26,15 @@ def redact_response(response: HandlerResponse, secrets: Collection[str]) -> Hand
     ]
     # Each character stands for a byte, so that any body can be searched.
     body = redact(response.body.decode("latin-1"), secrets).encode("latin-1")
+    if response.is_truncated:
+        body = _drop_partial_secret(body, secrets)
     return replace(response, headers=headers, body=body)
+
+
+def _drop_partial_secret(body: bytes, secrets: Collection[str]) -> bytes:
+    """Remove the start of a secret from the end of a body that was cut off."""
+    for secret in map(str.encode, secrets):
+        for length in range(len(secret) - 1, SECRET_MIN_CHARACTERS - 1, -1):
+            if body.endswith(secret[:length]):
+                return body[:-length]
+    return body

@@ -49,6 +49,8 @@ DUE_SECONDS_MAX = 60.0
 MAX_ATTEMPTS_KEPT = 50
 _PRUNE_EVERY = 1_000
 _PAGE_SIZE = 500
+# A filter reads whole deliveries, of up to 1 MiB each.
+_FILTERED_PAGE_SIZE = 50
 _INTERRUPTED = "interrupted: the receiver stopped while the command was running"
 _ATTEMPTS = """
 CREATE TABLE attempts (
@@ -541,7 +543,9 @@ class DeliveryStore:
         found: list[Delivery] = []
         last: int | None = None
         while len(found) < limit:
-            size = _PAGE_SIZE if selects is not None else min(_PAGE_SIZE, limit - len(found))
+            size = min(_PAGE_SIZE, limit - len(found))
+            if selects is not None:
+                size = _FILTERED_PAGE_SIZE
             page = [*conditions] if last is None else [*conditions, "number < ?"]
             with self._read() as db:
                 rows = db.execute(

@@ -216,6 +216,18 @@ def test_response_is_stored_without_secrets(tmp_path: Path) -> None:
             assert SECRET.encode() not in (tmp_path / "receiver" / "webhooks.db").read_bytes()
 
 
+@pytest.mark.parametrize("kept", [6, 7, len(SECRET) - 1])
+def test_secret_that_is_cut_off_is_not_stored(tmp_path: Path, kept: int) -> None:
+    with run_handler() as app:
+        app.response_body = b"x" * (65_536 - kept) + SECRET.encode() + b"more"
+        with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+            receiver.send(event_body())
+            wait_for(lambda: _has_forwarded(receiver, 1))
+            response = receiver.store.attempts(1)[0].result.response
+            assert response is not None
+            assert response.body == b"x" * (65_536 - kept)
+
+
 def test_attempt_in_progress_is_finished_before_exit(tmp_path: Path) -> None:
     with run_handler() as app:
         gate = threading.Event()

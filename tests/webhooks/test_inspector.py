@@ -86,6 +86,26 @@ def test_remote_client_gets_404(tmp_path: Path, path: str, headers: dict[str, st
         assert fetch(receiver, "/_inspect", Host="localhost:99")[0] == 200
 
 
+def test_other_methods_and_paths_are_refused(tmp_path: Path) -> None:
+    with run_receiver(tmp_path) as receiver:
+        for method in ("PUT", "DELETE", "OPTIONS"):
+            assert fetch(receiver, "/_inspect", method)[0] == 405
+        assert fetch(receiver, "/_inspect5")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec_Fetch_Site": "same-origin"}, {"Origin": "http://rebound.example"}],
+    ids=["fetch", "origin"],
+)
+def test_metrics_are_hidden_from_rebound_name(tmp_path: Path, headers: dict[str, str]) -> None:
+    with run_receiver(tmp_path) as receiver:
+        rebound = {**headers, "Host": f"rebound.example:{receiver.server.port}"}
+        assert fetch(receiver, "/metrics", **rebound)[0] == 404
+        assert fetch(receiver, "/metrics", Host="prometheus.example")[0] == 200
+        assert fetch(receiver, "/metrics", **headers)[0] == 200
+
+
 def test_page_can_be_disabled(tmp_path: Path) -> None:
     with run_receiver(tmp_path, inspector=None) as receiver:
         for path in ("/_inspect", "/_inspect/events"):

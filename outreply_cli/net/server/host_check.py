@@ -47,8 +47,14 @@ def is_forwarded(environ: Mapping[str, Any]) -> bool:
 
 
 def is_from_private_network(environ: Mapping[str, Any]) -> bool:
-    """Whether a request comes directly from a private network, not through a tunnel or proxy."""
-    if is_forwarded(environ):
+    """Whether a request comes directly from a private network, not through a tunnel or proxy.
+
+    A page of another origin that points its name at this machine does not count.
+    """
+    is_of_page = "HTTP_SEC_FETCH_SITE" in environ or "HTTP_ORIGIN" in environ
+    if is_forwarded(environ) or (
+        is_of_page and not is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
+    ):
         return False
     try:
         address = ipaddress.ip_address(str(environ.get("REMOTE_ADDR", "")).partition("%")[0])
