@@ -59,6 +59,7 @@ def explain_shortage(items: list[dict[str, Any]]) -> str | None:
         return None
     posts = sum(item["posts"] for item in items)
     return (
-        f"not enough data: {posts} posts were measured 2 to 7 days after they were published; "
-        f"needed are {MIN_POSTS}, and {MIN_POSTS_PER_HOUR} of them in the same hour of the week"
+        f"not enough data: {posts} {'post was' if posts == 1 else 'posts were'} measured 2 to 7 "
+        f"days after publication; {MIN_POSTS} are required, {MIN_POSTS_PER_HOUR} of them in the "
+        "same hour of the week"
     )
