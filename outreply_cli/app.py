@@ -41,6 +41,7 @@ COMMANDS = {
     "doctor": "Diagnose problems with your setup, account and network connection.",
     "demo": "Run a self-contained demo against a local emulator.",
     "examples": "Print examples of scripts, workflows and webhook handlers.",
+    "mcp": "Let an agent work on the account, within limits that a person sets.",
     "completion": "Generate shell completion scripts.",
     "help": "Explain a topic or a command.",
 }

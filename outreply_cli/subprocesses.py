@@ -261,3 +261,33 @@ def _identify_with_ps(pid: int) -> str | None:
         return None
     state, _, started = text.strip().partition(" ")
     return None if not started or state[:1] in _ENDED_STATES else " ".join(started.split())
+
+
+def capture_output(
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    stdin: bytes,
+    *,
+    directory: str,
+    timeout: float,
+) -> tuple[int, str, str]:
+    """Run a command to its end, and return its exit code and what it wrote to stdout and stderr.
+
+    Args:
+        words: The command.
+        environ: Complete environment of the command.
+        stdin: Input of the command.
+        directory: Its current directory.
+        timeout: Seconds until the command and its children are killed; the exit code is then 124.
+    """
+    process = subprocess.Popen(  # noqa: S603 - this program
+        list(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=dict(environ), cwd=directory, start_new_session=True,
+    )  # fmt: skip
+    try:
+        out, err = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _kill_group(process)
+        process.communicate()
+        return 124, "", f"timed out after {timeout:g} s"
+    return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")

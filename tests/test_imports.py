@@ -50,6 +50,9 @@ CONFINED = {
     "openpyxl": {"bulk.workbook_writer"},
     "PIL": {"posts.pictures"},
     "plotext": {"commands.analytics"},
+    "mcp": {"commands.mcp.server"},
+    "mcp_types": {"commands.mcp.server"},
+    "anyio": {"commands.mcp.server"},
     "tzlocal": {"times"},
     "dateutil": {"bulk.series"},
     "yaml": {

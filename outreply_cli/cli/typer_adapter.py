@@ -118,12 +118,28 @@ class LazyGroup(TyperGroup):
         package: The package that holds one module per command.
         names: The commands in reading order, each with its summary where that is known without
             importing it, else None.
+        default: The command that runs when none is named; None for the help page.
     """
 
-    def __init__(self, package: str, names: Mapping[str, str | None], **settings: Any) -> None:
-        super().__init__(no_args_is_help=True, **_SETTINGS, **settings)
+    def __init__(
+        self,
+        package: str,
+        names: Mapping[str, str | None],
+        *,
+        default: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(no_args_is_help=default is None, **_SETTINGS, **settings)
         self._package = package
         self._names = names
+        self._default = default
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line; without a command, the default one gets the options."""
+        is_bare = not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"})
+        if self._default is not None and is_bare:
+            args = [self._default, *args]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands, in reading order."""
@@ -140,6 +156,7 @@ class LazyGroup(TyperGroup):
         return LazyGroup(
             module.__name__,
             dict.fromkeys(module.COMMANDS),
+            default=getattr(module, "DEFAULT", None),
             name=cmd_name,
             help=inspect.cleandoc(str(module.__doc__)),
         )

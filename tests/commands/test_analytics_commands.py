@@ -322,7 +322,7 @@ def test_series_at_a_terminal(cli: CommandLine, tmp_path: Path, has_plots: bool)
 def test_best_times_needs_enough_posts(cli: CommandLine) -> None:
     fill(cli, 24)
     result = cli.run("analytics", "best-times")
-    assert "facebook:acme: not enough data: 1 posts were measured" in result.err
+    assert "facebook:acme: not enough data: 1 post was measured" in result.err
     rows = [line.split("\t") for line in result.out.splitlines()]
     assert {row[0] for row in rows} == {"instagram:acme"}
     assert all(int(row[3]) >= 3 for row in rows)

@@ -1,0 +1,8 @@
+"""Let an agent work on the account, within limits that a person sets.
+
+Without a command, the server is started: outreply mcp
+"""
+
+COMMANDS = ("serve", "plans", "approve", "reject")
+# What `outreply mcp` runs, so that agents can be configured with one word.
+DEFAULT = "serve"

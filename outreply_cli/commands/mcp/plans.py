@@ -1,0 +1,45 @@
+"""`outreply mcp plans`."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.mcp.shared import open_plans
+from outreply_cli.context import Context
+
+
+@command(api=False)
+def run(
+    context: Context,
+    limit: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, max=1_000, help="Show at most COUNT plans.")
+    ] = 20,
+) -> None:
+    """List the plans of agents, newest first.
+
+    Example: outreply mcp plans
+
+    Example: outreply mcp plans --json
+    """
+    from outreply_cli.times import format_time_short
+    from outreply_cli.timestamps import parse_timestamp
+    from outreply_cli.ui.columns import Column
+
+    zone = context.zone()
+    with closing(open_plans(context)) as plans:
+        items = [plan.as_dict() for plan in plans.list(limit=limit)]
+    context.output.print_list(
+        items,
+        [
+            Column("ID", "id"),
+            Column("State", "state"),
+            Column("Command", "command"),
+            Column("Arguments", "arguments", lambda item: " ".join(item["arguments"]),
+                   shrinkable=True),
+            Column("Made", "created_at",
+                   lambda item: format_time_short(parse_timestamp(item["created_at"]), zone)),
+            Column("Approved by", "approved_by"),
+        ],
+    )  # fmt: skip

@@ -1,0 +1,16 @@
+"""`outreply mcp reject`."""
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.mcp.shared import PlanArgument, decide
+from outreply_cli.context import Context
+
+
+@command(api=False)
+def run(context: Context, plan_id: PlanArgument) -> None:
+    """Reject a plan of an agent, so that it is never carried out.
+
+    Example: outreply mcp reject 3f2a9c017be4
+    """
+    from outreply_cli.commands.mcp.plan_store import PlanState
+
+    decide(context, plan_id, PlanState.REJECTED, "Reject this plan?")

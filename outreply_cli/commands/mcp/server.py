@@ -1,0 +1,89 @@
+"""The server on stdin and stdout, with the protocol's own SDK."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from outreply_cli import __version__
+from outreply_cli.commands.mcp.gateway import INSTRUCTIONS, AgentGateway, dump_result
+from outreply_cli.errors import InvalidInputError
+
+try:
+    import anyio
+    import mcp_types as types
+    from anyio import to_thread
+    from mcp.server.lowlevel import Server
+    from mcp.server.stdio import stdio_server
+except ImportError as failure:
+    raise InvalidInputError(
+        f"outreply mcp requires the extra `mcp` ({failure})",
+        hint="Install it with: pip install 'outreply-cli[mcp]'",
+    ) from None
+
+# Resources, each with the tool and the arguments that read it.
+_RESOURCES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "outreply://pages": ("Pages of the account", "pages_list", {}),
+    "outreply://quota": ("Quotas and rate limits", "quota_show", {}),
+    "outreply://calendar": ("Scheduled posts of a month", "posts_calendar", {"month": True}),
+}
+
+
+def serve(gateway: AgentGateway) -> None:
+    """Serve an agent until it closes stdin."""
+
+    async def list_tools(_ctx: Any, _params: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(
+            tools=[
+                types.Tool(
+                    name=tool.name,
+                    description=tool.description,
+                    input_schema=dict(tool.schema),
+                    annotations=types.ToolAnnotations(
+                        read_only_hint=tool.is_read_only, open_world_hint=True
+                    ),
+                )
+                for tool in gateway.tools
+            ]
+        )
+
+    async def call_tool(_ctx: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+        result, is_error = await to_thread.run_sync(
+            gateway.call, params.name, params.arguments or {}
+        )
+        text = types.TextContent(text=dump_result(result))
+        return types.CallToolResult(content=[text], is_error=is_error)
+
+    async def list_resources(_ctx: Any, _params: Any) -> types.ListResourcesResult:
+        return types.ListResourcesResult(
+            resources=[
+                types.Resource(name=title, uri=uri, mime_type="application/json")
+                for uri, (title, _, _) in _RESOURCES.items()
+            ]
+        )
+
+    async def read_resource(
+        _ctx: Any, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        found = _RESOURCES.get(str(params.uri))
+        if found is None:
+            raise ValueError("unknown resource")
+        result, _ = await to_thread.run_sync(gateway.call, found[1], found[2])
+        text = types.TextResourceContents(
+            uri=str(params.uri), mime_type="application/json", text=dump_result(result)
+        )
+        return types.ReadResourceResult(contents=[text])
+
+    server: Server[Any] = Server(
+        "outreply",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        on_list_resources=list_resources,
+        on_read_resource=read_resource,
+    )
+
+    async def run() -> None:
+        async with stdio_server() as (received, sent):
+            await server.run(received, sent, server.create_initialization_options())
+
+    anyio.run(run)

@@ -1,0 +1,257 @@
+"""The tools of the server, generated from the command tree.
+
+A tool has the options of its command, except those that read or write files of this machine,
+confirm, or choose the output. Only the commands that are named here are tools.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outreply_cli.cli.tree import Command, Parameter
+from outreply_cli.errors import InvalidInputError
+
+# Commands that read the account, or need none.
+READS = (
+    "auth status", "status", "brands list", "brands show", "pages list", "pages show",
+    "pages check", "posts list", "posts show", "posts calendar", "posts check", "slots list",
+    "slots preview", "bulk check", "bulk schema", "comments list", "comments inbox", "media list",
+    "media show", "quota show", "quota check", "quota forecast", "store status", "store log",
+    "errors",
+)  # fmt: skip
+# Commands that change the account, with the scope that allows each without an approval.
+WRITES = {
+    "posts schedule": "write:posts",
+    "posts publish": "write:posts",
+    "posts edit": "write:posts",
+    "posts reschedule": "write:posts",
+    "posts cancel": "write:posts",
+    "bulk schedule": "write:posts",
+    "comments reply": "write:comments",
+}
+# Commands that show what they would do.
+DRY_RUNS = frozenset({"posts schedule", "posts publish", "posts edit", "bulk schedule"})
+# Commands to which an idempotency key is given, so that a repeated request makes one post.
+KEYED = frozenset({"posts schedule", "posts publish", "comments reply"})
+_CONFIRMING = frozenset({"posts publish", "posts edit", "comments reply"})
+# The text of a calendar takes the place of its file.
+_CALENDARS = frozenset({"bulk check", "bulk schedule"})
+_OMITTED = frozenset({
+    "--output", "--json", "--fields", "--quiet", "--no-color", "--plain", "--profile", "--verbose",
+    "--max-wait", "--help", "--yes", "--dry-run", "--key", "--edit", "--file", "--template",
+    "--report", "--allow-outside", "--write-times", "--columns", "--forget", "--sheet", "--prune",
+    "--max-cancel", "--undo", "--keep-media", "--no-upload", "--concurrency", "--wait-lock",
+})  # fmt: skip
+_NUMBERS = frozenset({"COUNT", "DAYS"})
+_MEDIA = re.compile(r"https://\S+|media:[A-Za-z0-9_-]+")
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
+_MAX_CHARACTERS = 200_000
+
+
+@dataclass(frozen=True)
+class CommandCall:
+    """A command line that carries out a tool call.
+
+    Attributes:
+        command: Words of the command, such as `posts schedule`.
+        words: The whole command line after `outreply`.
+        stdin: Text of a calendar; empty without one.
+    """
+
+    command: str
+    words: Sequence[str]
+    stdin: str = ""
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool that runs a command."""
+
+    command: Command
+
+    @property
+    def name(self) -> str:
+        """The name of the command."""
+        return " ".join(self.command.path)
+
+    @property
+    def tool_name(self) -> str:
+        """The name of the tool."""
+        return "_".join(self.command.path).replace("-", "_")
+
+    @property
+    def is_write(self) -> bool:
+        """Whether the command changes the account."""
+        return self.name in WRITES
+
+    @property
+    def description(self) -> str:
+        """What the tool does."""
+        text = self.command.summary
+        if self.is_write:
+            text += (
+                " Returns a plan; nothing is sent until it is carried out with plan_carry_out, "
+                "which needs the approval of a person unless the limits of the server allow it."
+            )
+        return text
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the arguments."""
+        properties: dict[str, Any] = {}
+        required = []
+        for parameter in self._parameters():
+            properties[_name(parameter)] = _property(parameter)
+            if parameter.is_required:
+                required.append(_name(parameter))
+        if self.name in _CALENDARS:
+            text = "Calendar as CSV or YAML text; media as https:// addresses or media IDs."
+            properties["calendar"] = {"type": "string", "description": text}
+            required.append("calendar")
+        properties["rehearse"] = {
+            "type": "boolean",
+            "description": "Run it on the local emulator instead of the account.",
+        }
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": False,
+        }
+
+    def call(self, arguments: Mapping[str, Any]) -> CommandCall:
+        """The command line for arguments.
+
+        Raises:
+            InvalidInputError: An argument is unknown, or has a value that a tool must not take.
+        """
+        values = {name: value for name, value in arguments.items() if name != "rehearse"}
+        stdin = ""
+        options: list[str] = []
+        positional: list[str] = []
+        if self.name in _CALENDARS:
+            stdin = _text(values.pop("calendar", None), "calendar")
+            positional.append("-")
+        for parameter in self._parameters():
+            if _name(parameter) not in values:
+                continue
+            value = values.pop(_name(parameter))
+            if not parameter.takes_value:
+                options += [parameter.flags[0]] if value is True else []
+                continue
+            items = value if isinstance(value, list) else [value]
+            texts = [self._check(parameter, item) for item in items]
+            if parameter.flags:
+                options += [f"{parameter.flags[0]}={text}" for text in texts]
+            else:
+                positional += texts
+        if values:
+            raise InvalidInputError(f"unknown argument {min(values)!r} for {self.tool_name}")
+        words = [*self.command.path, *options, "--json", "--", *positional]
+        return CommandCall(self.name, words, stdin)
+
+    def _check(self, parameter: Parameter, value: Any) -> str:
+        name = _name(parameter)
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise InvalidInputError(f"{name}: not a text or a number")
+        text = _text(str(value), name)
+        if name == "media" and not _MEDIA.fullmatch(text):
+            raise InvalidInputError(
+                "media: not an https:// address or media:ID", hint="Files cannot be named."
+            )
+        if name == "tiktok" and text.startswith("@"):
+            raise InvalidInputError("tiktok: files cannot be named", hint="Give JSON.")
+        # A plan is carried out later than it is made.
+        is_time = self.name == "posts reschedule" and name == "at"
+        if is_time and not _ISO_TIME.fullmatch(text):
+            raise InvalidInputError("at: not a full time, such as 2026-12-24T18:00:00Z")
+        return text
+
+    def _parameters(self) -> list[Parameter]:
+        return [
+            parameter
+            for parameter in self.command.parameters
+            if not _OMITTED & set(parameter.flags)
+            and not (self.name in _CALENDARS and not parameter.flags)
+        ]
+
+
+def command_from_json(entry: Mapping[str, Any], path: Sequence[str] = ()) -> Command:
+    """A command with everything below it, as `outreply help --json` prints it."""
+    return Command(
+        tuple(path),
+        entry["help"],
+        parameters=tuple(
+            Parameter(
+                parameter["name"],
+                tuple(parameter.get("flags", ())),
+                parameter["metavar"],
+                parameter["help"],
+                multiple=parameter["multiple"],
+                is_required=parameter["required"],
+            )
+            for parameter in [*entry["arguments"], *entry["options"]]
+        ),
+        commands=tuple(
+            command_from_json(command, (*path, command["name"])) for command in entry["commands"]
+        ),
+    )
+
+
+def tool_specs(tree: Command) -> list[ToolSpec]:
+    """The tools, in the order of the command tree."""
+    names = {*READS, *WRITES}
+    return [
+        ToolSpec(command)
+        for command in tree.walk()
+        if not command.commands and " ".join(command.path) in names
+    ]
+
+
+def dry_run(call: CommandCall) -> CommandCall:
+    """The command line that shows what a write would do."""
+    path = call.command.split()
+    return CommandCall(call.command, [*path, "--dry-run", *call.words[len(path) :]], call.stdin)
+
+
+def carry_out(call: CommandCall, key: str) -> CommandCall:
+    """The command line that carries a write out, with an idempotency key if it takes one."""
+    path = call.command.split()
+    added = [f"--key={key}"] if call.command in KEYED else []
+    added += ["--yes"] if call.command in _CONFIRMING else []
+    return CommandCall(call.command, [*path, *added, *call.words[len(path) :]], call.stdin)
+
+
+def freeze_time(call: CommandCall, scheduled_at: str) -> CommandCall:
+    """The command line with the time that a dry run has found for words such as `in 2h`."""
+    words = [
+        f"--at={scheduled_at}" if word.startswith("--at=") else word
+        for word in call.words
+        if not word.startswith("--tz=")
+    ]
+    return CommandCall(call.command, words, call.stdin)
+
+
+def _name(parameter: Parameter) -> str:
+    """The name of an argument of a tool: that of the option, as people know it."""
+    name = parameter.flags[0].lstrip("-") if parameter.flags else parameter.name
+    return name.replace("-", "_")
+
+
+def _property(parameter: Parameter) -> dict[str, Any]:
+    kind: dict[str, Any] = {"type": "boolean"}
+    if parameter.takes_value:
+        kind = {"type": "integer" if parameter.metavar in _NUMBERS else "string"}
+    is_list = parameter.multiple or (not parameter.flags and "..." in parameter.metavar)
+    if is_list:
+        kind = {"type": "array", "items": kind}
+    return {**kind, "description": parameter.help}
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{name}: not a text")
+    if len(value) > _MAX_CHARACTERS or "\x00" in value:
+        raise InvalidInputError(f"{name}: too long, or not a text")
+    return value
