@@ -20,6 +20,8 @@ import outreply_cli
 from outreply_cli.app import main
 from outreply_cli.clock import SystemClock
 from outreply_cli.commands.help import TOPICS
+from outreply_cli.commands.mcp.plan_store import PLANS_FILE, PlanStore
+from outreply_cli.commands.mcp.tool_specs import CommandCall
 from outreply_cli.context import Context
 from outreply_cli.emulator.daemon import STATE_FILE
 from outreply_cli.webhooks.models import IncomingDelivery
@@ -34,7 +36,7 @@ SECRET = "whsec_of_these_tests"
 PICTURE = "https://cdn.example.com/hero.jpg"
 # Examples that need a shell or a separate process.
 _NEEDS_SHELL = re.compile(
-    r"[|<>$&;=]|^outreply (auth|demo|serve-webhook|emulator (start|exec)|store log(in|out))"
+    r"[|<>$&;=]|^outreply (auth|demo|mcp|serve-webhook|emulator (start|exec)|store log(in|out))"
 )
 
 
@@ -189,7 +191,22 @@ def prepare_copy_or_terminal(workspace: Workspace, example: str) -> str:
         (workspace.directory / "before-launch.db").unlink(missing_ok=True)
     if example.startswith("outreply analytics"):
         workspace.run("analytics", "collect")
+    if example.startswith(("outreply mcp approve", "outreply mcp reject")):
+        propose_plan(workspace)
+        return f"script -qec '{example}' /dev/null <<< y"
     return f"script -qec '{example}' /dev/null <<< q" if "comments triage" in example else example
+
+
+def propose_plan(workspace: Workspace) -> None:
+    """Store the plan that examples name, as if an agent had just made it."""
+    path = workspace.directory / "state" / PLANS_FILE
+    call = CommandCall("posts cancel", ["posts", "cancel", "--json", "--", "1"])
+    with closing(PlanStore(path)) as plans:
+        now = SystemClock().now().timestamp()
+        made = plans.add("account", call, preview=None, pages=None, now=now)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM plans WHERE id = '3f2a9c017be4'")
+        db.execute("UPDATE plans SET id = '3f2a9c017be4' WHERE id = ?", (made.id,))
 
 
 def prepare(workspace: Workspace, example: str) -> str:
@@ -268,5 +285,9 @@ def test_example(
     if "--timeout 1h" in line:
         workspace.run("emulator", "advance", "1d")
     out, err = process.communicate(timeout=60)
+    if re.match(r"outreply mcp( --|$)", line):
+        # Tested with the extra in an environment of its own.
+        assert "pip install 'outreply-cli[mcp]'" in err
+        return
     assert process.returncode == 0, f"{line}\n{out}\n{err}"
     assert "Traceback" not in err

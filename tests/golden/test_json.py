@@ -20,6 +20,8 @@ import pytest
 
 from outreply_cli.cli.reference import SCHEMAS_PATH, result_schema
 from outreply_cli.cli.tree import Command
+from outreply_cli.commands.mcp.plan_store import PLANS_FILE, PlanState, PlanStore
+from outreply_cli.commands.mcp.tool_specs import CommandCall
 from outreply_cli.emulator.daemon import STATE_FILE
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.net.delivery_result import DeliveryResult
@@ -56,7 +58,8 @@ READ_COMMANDS = {
     "api", "auth list", "auth status", "brands list", "brands show", "bulk status", "comments list",
     "emulator audit", "emulator deliveries", "emulator fault list", "emulator tokens",
     "emulator openapi", "errors", "media list",
-    "media show", "pages list", "pages show", "posts calendar", "posts check", "posts list",
+    "mcp plans", "media show", "pages list", "pages show", "posts calendar", "posts check",
+    "posts list",
     "posts show", "posts wait", "slots list", "store log", "quota check", "quota forecast",
     "quota show",
     "webhooks events",
@@ -665,6 +668,7 @@ def record_webhook_commands(
     recorder.record("webhooks replay", first, second, "--to", "127.0.0.1:9", code=7)
     recorder.fail("webhooks replay", "#12345", "--to", receiver.url, code=5)
     record_queue(recorder)
+    record_plans(recorder)
     recorder.record("emulator deliveries")
     recorder.run("webhooks create", "--url", "http://127.0.0.1:9/")
     recorder.run("posts schedule", "--page", "x:bluebird", "--at", "+1h", "-m", "Soon")
@@ -679,6 +683,25 @@ def record_webhook_commands(
         for line in process.stop().out.splitlines():
             recorder.record_output("serve-webhook", line)
     recorder.fail("serve-webhook", "--fields", "no_such", code=2, output=("-o", "jsonl"))
+
+
+def record_plans(recorder: Recorder) -> None:
+    recorder.record("mcp plans")
+    recorder.fail("mcp plans", "--limit", "0", code=2)
+    path = Path(recorder.cli.environ["OUTREPLY_STATE_DIR"]) / PLANS_FILE
+    now = recorder.cli.clock.now().timestamp()
+    with closing(PlanStore(path)) as plans:
+        calls = [
+            CommandCall("posts cancel", ["posts", "cancel", "--json", "--", "1"]),
+            CommandCall("bulk schedule", ["bulk", "schedule", "--json", "--", "-"], "key\n"),
+        ]
+        previews: list[Any] = [None, {"summary": {"created": 1}}]
+        for call, preview in zip(calls, previews, strict=True):
+            plan = plans.add("account", call, preview=preview, pages=None, now=now)
+            recorder.record("mcp plans")
+        plans.decide(plan, PlanState.APPROVED, "root", now)
+        plans.finish(plan, PlanState.DONE, {"exit_code": 0})
+    recorder.record("mcp plans")
 
 
 def record_queue(recorder: Recorder) -> None:

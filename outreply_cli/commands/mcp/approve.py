@@ -1,18 +1,23 @@
 """`outreply mcp approve`."""
 
-from outreply_cli.cli.options import command
-from outreply_cli.commands.mcp.shared import PlanArgument, decide
-from outreply_cli.context import Context
+import typer
+
+from outreply_cli.cli.typer_adapter import CommandSpec
+from outreply_cli.commands.mcp.shared import PlanArgument, decide, start
 
 
-@command(api=False)
-def run(context: Context, plan_id: PlanArgument) -> None:
+def _approve(ctx: typer.Context, plan_id: PlanArgument) -> None:
     """Approve a plan of an agent, after it was shown.
 
     A person does that at a terminal. The agent can then carry out this plan, once, within a day.
 
     Example: outreply mcp approve 3f2a9c017be4
+
+    Example: outreply mcp approve $(outreply mcp plans -q | head -n 1)
     """
     from outreply_cli.commands.mcp.plan_store import PlanState
 
-    decide(context, plan_id, PlanState.APPROVED, "Approve this plan?")
+    decide(start(ctx), plan_id, PlanState.APPROVED, "Approve this plan?")
+
+
+run = CommandSpec(_approve, {})

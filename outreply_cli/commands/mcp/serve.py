@@ -5,15 +5,16 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.cli.options import command
-from outreply_cli.commands.mcp.shared import open_plans
-from outreply_cli.context import Context
+from outreply_cli.cli.typer_adapter import CommandSpec
+from outreply_cli.commands.mcp.shared import open_plans, start
 from outreply_cli.errors import InvalidInputError
 
 
-@command()
-def run(
-    context: Context,
+def _serve(
+    ctx: typer.Context,
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", metavar="NAME", help="Use this profile.")
+    ] = None,
     allow_writes: Annotated[
         str | None,
         typer.Option(metavar="SCOPE,...", help="Carry out plans with these scopes without an "
@@ -48,6 +49,7 @@ def run(
     from outreply_cli.journal.account import account_fingerprint
     from outreply_cli.pages import resolve_page
 
+    context = start(ctx, profile)
     scopes = [scope.strip() for scope in allow_writes.split(",")] if allow_writes else []
     for scope in scopes:
         if scope not in WRITES.values():
@@ -70,3 +72,6 @@ def run(
     with closing(open_plans(context)) as plans:
         limits = WriteLimits(scopes, allowed, max_per_day)
         serve(AgentGateway(tree, plans, limits, account, context.clock, process))
+
+
+run = CommandSpec(_serve, {})

@@ -7,11 +7,20 @@ import typer
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sanitize import sanitize
+from outreply_cli.ui.options import GlobalOptions
 
 if TYPE_CHECKING:
     from outreply_cli.commands.mcp.plan_store import Plan, PlanState, PlanStore
 
 PlanArgument = Annotated[str, typer.Argument(metavar="ID", help="ID of the plan.")]
+
+
+def start(ctx: typer.Context, profile: str | None = None) -> Context:
+    """The context of a command that prints no result, and so has no options of output."""
+    context: Context = ctx.obj
+    context.command = " ".join(ctx.command_path.split()[1:])
+    context.configure(GlobalOptions(profile=profile))
+    return context
 
 
 def open_plans(context: Context) -> "PlanStore":
