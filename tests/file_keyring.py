@@ -7,7 +7,8 @@ from keyring.backend import KeyringBackend
 
 
 class FileKeyring(KeyringBackend):
-    priority = 1.0
+    # Never chosen by itself: each backend that is imported is a candidate.
+    priority = -1.0
 
     @property
     def _path(self) -> Path:

@@ -189,6 +189,10 @@ def prepare_copy_or_terminal(workspace: Workspace, example: str) -> str:
         workspace.run("emulator", "snapshot", "save", "before-launch.db", "--yes")
     if "snapshot save" in example:
         (workspace.directory / "before-launch.db").unlink(missing_ok=True)
+    if "launch.approval.json" in example:
+        workspace.run("bulk", "approve", "launch.csv", "--all", "--yes")
+    if example == "outreply bulk approve launch.csv":
+        return f"script -qec '{example}' /dev/null <<< $'Jane\\na'"
     if example.startswith("outreply analytics"):
         workspace.run("analytics", "collect")
     if example.startswith(("outreply mcp approve", "outreply mcp reject")):

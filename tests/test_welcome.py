@@ -60,7 +60,7 @@ def test_login_describes_missing_scopes(
     cli_logged_out: CommandLine, emulator: EmulatorServer
 ) -> None:
     err = login(cli_logged_out, emulator, "read:pages", "read:posts")
-    assert re.search(r"This token can run: .*posts check, list, show, wait, calendar, export", err)
+    assert re.search(r"This token can run: .*posts check, preview, list, show, wait", err)
     assert re.search(r"Without write:posts it cannot run: posts schedule, publish", err)
     assert re.search(r"Without read:account it cannot run: quota", err)
 
