@@ -57,15 +57,21 @@ class Agent:
         limits: WriteLimits | None = None,
         account: str = "account",
     ) -> None:
+        self._cli = cli
         self.process = CommandProcess(cli.environ, None, lambda: [cli.environ["OUTREPLY_API_KEY"]])
         self.commands: list[CommandCall] = []
+        # Otherwise commands run in this process, which takes less time.
+        self.uses_processes = False
         self.gateway = AgentGateway(
             tree, plans, limits or WriteLimits(), account, cli.clock, self._run
         )
 
     def _run(self, call: CommandCall, rehearse: bool) -> CommandOutput:
         self.commands.append(call)
-        return self.process(call, rehearse)
+        if rehearse or self.uses_processes:
+            return self.process(call, rehearse)
+        result = self._cli.run(*call.words, stdin=call.stdin)
+        return self.process.to_output(result.code, result.out, result.err)
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Make a tool call that must succeed."""
@@ -132,6 +138,7 @@ def test_read(agent: Agent) -> None:
 def test_write_is_sent_once_after_an_approval(
     agent: Agent, cli: CommandLine, emulator: EmulatorServer
 ) -> None:
+    agent.uses_processes = True
     before = len(messages(emulator))
     plan_id = agent.propose("Approved post")
     refused = agent.fail("plan_carry_out", plan_id=plan_id)
@@ -227,6 +234,7 @@ def test_calendar_is_a_text_without_files(
     cli: CommandLine, tree: Command, plans: PlanStore, emulator: EmulatorServer
 ) -> None:
     agent = Agent(cli, tree, plans, WriteLimits(["write:posts"], per_day=9))
+    agent.uses_processes = True
     at = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%d %H:%M")
     calendar = f"key,page,scheduled_at,message\na,{PAGE},{at},From a calendar\n"
     assert agent.call("bulk_check", calendar=calendar)["exit_code"] == 0

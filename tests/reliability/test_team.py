@@ -13,6 +13,9 @@ from tests.reliability.team import DISTURBANCES, judge, run_round
 from tests.reliability.team_network import has_namespaces
 from tests.reliability.team_world import Team, edit_calendar, make_calendar, open_team
 
+# Enough to be disturbed; `python -m tests.reliability team` runs a thousand.
+ROWS = 24
+
 
 @pytest.fixture(scope="module")
 def server() -> OwnServer:
@@ -32,8 +35,8 @@ def random() -> Random:
 
 @pytest.fixture
 def team(server: OwnServer, url: str, random: Random) -> Iterator[Team]:
-    with open_team(server, url, 4, random=random, isolated=False) as team:
-        team.edit(make_calendar(60))
+    with open_team(server, url, 3, random=random, isolated=False) as team:
+        team.edit(make_calendar(ROWS))
         yield team
 
 
@@ -46,7 +49,7 @@ def test_machines_at_once(team: Team) -> None:
     judge(team)
     history = team.recorder.history()
     assert {post.created_by for post in history.posts} <= {run.id for run in history.runs}
-    assert {len(run.reports) for run in history.runs} == {60}
+    assert {len(run.reports) for run in history.runs} == {ROWS}
     assert {status for run in history.runs for status in run.reports.values()} == {DONE}
 
 
@@ -61,7 +64,7 @@ def test_post_of_another_program_is_judged(team: Team) -> None:
         judge(team)
 
 
-@pytest.mark.parametrize("posts", [1, 20, 45])
+@pytest.mark.parametrize("posts", [1, 15])
 def test_stopped_machine_is_taken_over(team: Team, posts: int) -> None:
     stopped = team.start(team.machines[0])
     team.wait_for_posts(posts)
@@ -77,7 +80,7 @@ def test_stopped_machine_is_taken_over(team: Team, posts: int) -> None:
     team.settle()
 
 
-@pytest.mark.parametrize("posts", [1, 20, 45])
+@pytest.mark.parametrize("posts", [1, 15])
 def test_killed_machine_is_taken_over(team: Team, posts: int) -> None:
     killed = team.start(team.machines[0])
     team.wait_for_posts(posts)
@@ -94,14 +97,14 @@ def test_killed_machine_is_taken_over(team: Team, posts: int) -> None:
 def test_disturbed_machines(team: Team, random: Random, kind: str) -> None:
     run_round(team, random, [kind])
     team.edit(edit_calendar(team.rows, 1))
-    run_round(team, random, [kind, kind])
+    run_round(team, random, [kind])
     judge(team)
 
 
 @pytest.mark.skipif(not has_namespaces(), reason="needs root on Linux, for network namespaces")
 def test_machines_in_namespaces(server: OwnServer, url: str, random: Random) -> None:
     with open_team(server, url, 3, random=random, isolated=True) as team:
-        team.edit(make_calendar(60))
+        team.edit(make_calendar(ROWS))
         run_round(team, random, ["half-open", "commits lost"])
         judge(team)
 

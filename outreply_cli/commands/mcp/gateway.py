@@ -283,6 +283,10 @@ class CommandProcess:
                 [sys.executable, "-P", "-m", "outreply_cli", *call.words],
                 environ, call.stdin.encode(), directory=directory, timeout=_TIMEOUT_SECONDS,
             )  # fmt: skip
+        return self.to_output(code, out, err)
+
+    def to_output(self, code: int, out: str, err: str) -> CommandOutput:
+        """What a command printed, without secrets."""
         return CommandOutput(code, self._load(out), self._load(_last_line(err)))
 
     def _load(self, text: str) -> Any:

@@ -7,18 +7,6 @@ from outreply_cli import __version__
 from outreply_cli.commands.mcp.gateway import INSTRUCTIONS, AgentGateway, dump_result
 from outreply_cli.errors import InvalidInputError
 
-try:
-    import anyio
-    import mcp_types as types
-    from anyio import to_thread
-    from mcp.server.lowlevel import Server
-    from mcp.server.stdio import stdio_server
-except ImportError as failure:
-    raise InvalidInputError(
-        f"outreply mcp requires the extra `mcp` ({failure})",
-        hint="Install it with: pip install 'outreply-cli[mcp]'",
-    ) from None
-
 # Resources, each with the tool and the arguments that read it.
 _RESOURCES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "outreply://pages": ("Pages of the account", "pages_list", {}),
@@ -28,9 +16,24 @@ _RESOURCES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 
 
 def serve(gateway: AgentGateway) -> None:
-    """Serve an agent until it closes stdin."""
+    """Serve an agent until it closes stdin.
 
-    async def list_tools(_ctx: Any, _params: Any) -> types.ListToolsResult:
+    Raises:
+        InvalidInputError: The SDK is not installed.
+    """
+    try:
+        import anyio
+        import mcp_types as types
+        from anyio import to_thread
+        from mcp.server.lowlevel import Server
+        from mcp.server.stdio import stdio_server
+    except ImportError as failure:
+        raise InvalidInputError(
+            f"outreply mcp requires the extra `mcp` ({failure})",
+            hint="Install it with: pip install 'outreply-cli[mcp]'",
+        ) from None
+
+    async def list_tools(_ctx: Any, _params: Any) -> "types.ListToolsResult":
         return types.ListToolsResult(
             tools=[
                 types.Tool(
