@@ -1,6 +1,7 @@
 """What an agent may do through `outreply mcp`, and what only a person can."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -123,10 +124,21 @@ def test_tree_as_json_makes_the_same_tools(agent: Agent, tree: Command) -> None:
     ]
 
 
-def test_no_tool_takes_a_file_a_profile_or_a_confirmation(tree: Command) -> None:
-    forbidden = {"yes", "profile", "file", "edit", "report", "template", "output", "allow_outside"}
+def test_no_tool_takes_a_file_a_program_a_profile_or_a_confirmation(tree: Command) -> None:
+    checked = {"media", "tiktok"}
+    commands = {" ".join(command.path): command for command in tree.walk()}
     for spec in tool_specs(tree):
-        assert not forbidden & set(spec.schema["properties"]), spec.name
+        names = set(spec.schema["properties"]) - {"rehearse", "calendar"}
+        parameters = {
+            (parameter.flags[0].lstrip("-") if parameter.flags else parameter.name).replace(
+                "-", "_"
+            ): parameter
+            for parameter in commands[spec.name].parameters
+        }
+        for name in names - checked:
+            metavar = parameters[name].metavar
+            assert not re.search(r"FILE|CMD|DIR|PLAN|TOOL$|SECRET", metavar) or name == "from"
+            assert name not in {"yes", "profile", "print", "compose_with", "key"}, spec.name
 
 
 def test_read(agent: Agent) -> None:
@@ -255,6 +267,8 @@ def test_calendar_is_a_text_without_files(
         ("auth_token", {}, "unknown tool"),
         ("posts_schedule", {"yes": True}, "unknown argument 'yes'"),
         ("posts_schedule", {"profile": "other"}, "unknown argument 'profile'"),
+        ("posts_schedule", {"compose_with": "sh -c 'touch x'"}, "unknown argument 'compose_with'"),
+        ("bulk_schedule", {"calendar": "", "approved": "/x"}, "unknown argument 'approved'"),
         ("posts_schedule", {"media": ["/etc/passwd"]}, "media"),
         ("posts_schedule", {"media": ["media/x.png"]}, "media"),
         ("posts_schedule", {"tiktok": "@/etc/passwd"}, "tiktok"),

@@ -37,11 +37,15 @@ KEYED = frozenset({"posts schedule", "posts publish", "comments reply"})
 _CONFIRMING = frozenset({"posts publish", "posts edit", "comments reply"})
 # The text of a calendar takes the place of its file.
 _CALENDARS = frozenset({"bulk check", "bulk schedule"})
-_OMITTED = frozenset({
-    "--output", "--json", "--fields", "--quiet", "--no-color", "--plain", "--profile", "--verbose",
-    "--max-wait", "--help", "--yes", "--dry-run", "--key", "--edit", "--file", "--template",
-    "--report", "--allow-outside", "--write-times", "--columns", "--forget", "--sheet", "--prune",
-    "--max-cancel", "--undo", "--keep-media", "--no-upload", "--concurrency", "--wait-lock",
+# Options that a tool may take. Others could read or write files, run a program, confirm, or choose
+# another account, and a new option must not become one of these by itself.
+_OPTIONS = frozenset({
+    "--all", "--at", "--brand", "--clear", "--contains", "--date-order", "--days", "--failed",
+    "--first-comment", "--from", "--limit", "--link", "--media", "--message", "--min-publishes",
+    "--min-reads", "--min-replies", "--month", "--name", "--no-adopt", "--page", "--pages",
+    "--platform", "--published", "--replace", "--scheduled", "--since", "--sort", "--spread",
+    "--spread-window", "--strict", "--tiktok", "--tz", "--unanswered", "--until", "--unused",
+    "--utm", "--warn-at", "--week",
 })  # fmt: skip
 _NUMBERS = frozenset({"COUNT", "DAYS"})
 _MEDIA = re.compile(r"https://\S+|media:[A-Za-z0-9_-]+")
@@ -172,8 +176,7 @@ class ToolSpec:
         return [
             parameter
             for parameter in self.command.parameters
-            if not _OMITTED & set(parameter.flags)
-            and not (self.name in _CALENDARS and not parameter.flags)
+            if (_OPTIONS & set(parameter.flags) if parameter.flags else self.name not in _CALENDARS)
         ]
 
 
