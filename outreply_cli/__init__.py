@@ -17,10 +17,11 @@ Layers, each importing only from those below it:
     media/          recognition, upload, library
     emulator/, webhooks/
     pages, journal/ page lookup; the log of what was sent, with its outcome
-    accounts/, ids  profiles, credentials, login; shortened IDs
+    accounts/, ids, snippets/
+                    profiles, credentials, login; shortened IDs; requests for other tools
     api/            client, transport, retry, rate limit
     ui/             output formats, tables, streams, progress; knows no feature
-    net/, storage/  delivery client, SSRF guard, local server, HTML; SQLite, private files
+    net/, storage/  delivery client, SSRF guard, local server, HTML; databases, private files
     spec/, time_parser, paths, subprocesses, cancellation
     times, formats/
     clock, errors, timestamps, env
