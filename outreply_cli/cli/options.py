@@ -127,7 +127,7 @@ def command(
                     f"-o {context.options.output}",
                     hint="Use -o jsonl.",
                 )
-            _check_values(ctx)
+            check_values(ctx)
             if context.options.fields is not None:
                 _check_fields(context, ctx.command_path.split()[1:])
             for name, group in groups.items():
@@ -207,7 +207,7 @@ def _with_option_name(ctx: typer.Context, error: TimeError) -> TimeError:
     return error.replace(message=f"{named[0]}: {error.message}")
 
 
-def _check_values(ctx: typer.Context) -> None:
+def check_values(ctx: typer.Context) -> None:
     """Raise InvalidInputError for a value that no command can use: an empty one, or stray bytes."""
     for parameter in ctx.command.params:
         value = ctx.params.get(str(parameter.name))

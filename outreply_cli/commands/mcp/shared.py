@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from outreply_cli.cli.options import check_values
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sanitize import sanitize
@@ -20,6 +21,7 @@ def start(ctx: typer.Context, profile: str | None = None) -> Context:
     context: Context = ctx.obj
     context.command = " ".join(ctx.command_path.split()[1:])
     context.configure(GlobalOptions(profile=profile))
+    check_values(ctx)
     return context
 
 
