@@ -116,10 +116,12 @@ class PostgresJournal(Journal):
             self._check_lease(db, account, calendar)
 
     def leases(self) -> list[Lease]:
-        """Return the leases that have not expired."""
+        """Return the leases that have not expired: of calendars, and of targets of webhooks."""
         with self._access() as db:
             rows = db.execute(
                 "SELECT calendar, holder, expires_at FROM leases "
+                "WHERE expires_at > clock_timestamp() "
+                "UNION ALL SELECT name, holder, expires_at FROM targets "
                 "WHERE expires_at > clock_timestamp() ORDER BY calendar"
             ).fetchall()
         return [

@@ -1,5 +1,6 @@
 """The store of deliveries, with the same tests on both databases."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from outreply_cli.webhooks.store import (
     DeliveryStore,
     TargetLease,
 )
+from tests.command_line import CommandLine
 from tests.postgres import run_sql
 from tests.webhooks.conftest import OpenStore, open_team_store
 
@@ -264,6 +266,16 @@ def test_expired_lease_records_nothing(postgres_url: str) -> None:
         assert stopped.attempts(queued.delivery.number) == []
         record(other, next_pending(other), ACCEPTED, taken)
         assert queued_ids(other) == []
+
+
+def test_store_status_shows_who_forwards(cli_logged_out: CommandLine, postgres_url: str) -> None:
+    with closing(open_team_store(postgres_url)) as store:
+        lease = acquire_lease(store)
+        shown = cli_logged_out.spawn("store", "status", env={"OUTREPLY_STORE_URL": postgres_url})
+        assert shown.code == 0, shown.err
+        assert TARGET in shown.out
+        assert f"pid {os.getpid()}" in shown.out
+        lease.release()
 
 
 def test_interrupted_command_is_not_rerun(open_store: OpenStore) -> None:
