@@ -1,7 +1,7 @@
-"""Approval of a calendar: which posts somebody approved, by digests of all that is sent.
+"""Approval of a calendar: its approved posts, each with a digest of everything that is sent.
 
-It is a record and not a signature: the name is what was typed, and a file can be edited. What it
-does guarantee is that a post that was edited after its approval is not sent by it.
+It is a record and not a signature: the reviewer types the name, and the file can be edited. A post
+that was edited after its approval is not sent.
 """
 
 import hashlib

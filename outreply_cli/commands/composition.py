@@ -46,10 +46,10 @@ class ComposeOptions:
     def make_composer(self, context: Context, client: Client, *, yes: bool) -> "Composer | None":
         """Return the program, or None without `--compose-with`.
 
-        With `yes`, nobody has to be asked about its texts.
+        With `yes`, its texts are used without confirmation.
 
         Raises:
-            InvalidInputError: The program is not found, or nobody can be asked.
+            InvalidInputError: The program is not found, or its texts cannot be confirmed.
         """
         if self.compose_with is None:
             return None

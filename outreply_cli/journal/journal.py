@@ -606,7 +606,7 @@ class Journal:
     def record_approvals(
         self, account: str, post_ids: Sequence[str], approved_by: str, approved_at: datetime
     ) -> None:
-        """Record once that posts of the journal are as somebody approved them."""
+        """Record who approved posts of the journal, once per post."""
         with self._change() as db:
             for start in range(0, len(post_ids), _VALUES_PER_QUERY):
                 part = post_ids[start : start + _VALUES_PER_QUERY]

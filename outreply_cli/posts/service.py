@@ -299,7 +299,7 @@ class PostService:
                 with self._lock_post(journal, account, post_id, _CANCEL_LOCK_SECONDS) as entry:
                     return self._cancel(journal, entry, post_id, facts)
             except CalendarBusyError:
-                # The run of a calendar may take an hour; nobody waits that long to stop a post.
+                # A calendar run can hold the lock for an hour, too long for a cancellation to wait.
                 entry = journal.by_post_id(account, post_id)
                 cancelled = self._cancel(journal, entry, post_id, facts)
             new = journal.get_replacement(entry) if entry is not None else None

@@ -1,4 +1,4 @@
-"""Networks of machines, whose connections can become half-open: nothing arrives, nobody is told.
+"""Networks of machines, whose connections can become half-open: packets are lost without an error.
 
 As root on Linux, a machine has a network namespace of its own, and what its virtual cable carries
 is dropped. Elsewhere, its connections lead through a relay that stops relaying.

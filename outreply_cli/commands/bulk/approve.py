@@ -69,8 +69,8 @@ def run(
     if not context.is_interactive and not (approve_all and yes):
         raise InvalidInputError(
             "posts can only be shown and approved at a terminal",
-            hint="To approve all of them, use --all --yes. To ask somebody else: outreply bulk "
-            "preview FILE --html PAGE",
+            hint="To approve all of them, use --all --yes. For another reviewer, create a page: "
+            "outreply bulk preview FILE --html PAGE",
         )
     (calendar,) = load_calendars(context, [file], reading)
     path = approval or Path(approval_file_name(calendar))

@@ -60,7 +60,7 @@ class Plan:
         account: Digest of the account that it was made for.
         preview: What the command showed that it would do; None if it cannot show it.
         pages: IDs of the pages that it changes; None if unknown.
-        approved_by: User of this machine who approved it; None if nobody did.
+        approved_by: User of this machine who approved it; None if not approved.
         result: What the command printed; None before.
     """
 
