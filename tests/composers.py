@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from outreply_cli.api.client import Client
+
 # Another text in each run, as a language model writes it; its documents and environments are kept.
 _COUNTING = """
 import json, os, pathlib, sys
@@ -52,3 +54,9 @@ class Composer:
     def documents(self) -> list[dict[str, Any]]:
         """The document of each run."""
         return [document for document, _ in self.runs]
+
+
+def composed_texts(client: Client) -> list[str]:
+    """Return the composed texts of scheduled posts, sorted."""
+    found = [str(post["message"]) for post in client.scheduled_posts().items]
+    return sorted(text for text in found if text.startswith("Composed"))

@@ -15,7 +15,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from tests.bulk.test_bulk_schedule import get_report, get_summary, write_csv
 from tests.command_line import CommandLine
 from tests.commands.team_machines import make_machine
-from tests.composers import Composer
+from tests.composers import Composer, composed_texts
 
 AT = "2026-12-01 10:00"
 ROWS = [
@@ -37,12 +37,6 @@ def composer(tmp_path: Path) -> Composer:
     return Composer.make(tmp_path)
 
 
-def texts(client: Client) -> list[str]:
-    """Return the composed texts of scheduled posts."""
-    found = [str(post["message"]) for post in client.scheduled_posts().items]
-    return sorted(text for text in found if text.startswith("Composed"))
-
-
 def lose_journal(cli: CommandLine) -> None:
     for path in (cli.home / "state").glob("journal.db*"):
         path.unlink()
@@ -56,12 +50,12 @@ def test_rerun_keeps_texts(
     assert get_summary(ran) == {"created": 2}
     assert "calendar.csv:2: facebook:acme:\n  Composed 1 for facebook\n" in ran.err
     expected = ["Composed 1 for facebook", "Composed 2 for facebook"]
-    assert texts(client) == expected
+    assert composed_texts(client) == expected
     for words in (composer.words, ()):
         again = cli.run("bulk", "schedule", str(calendar), *words, "--json")
         assert (again.code, get_summary(again)) == (0, {"unchanged": 2}), again.err
     assert len(composer.runs) == 2
-    assert texts(client) == expected
+    assert composed_texts(client) == expected
     assert "in sync" in cli.run("bulk", "status", str(calendar)).out
 
 
@@ -119,7 +113,7 @@ def test_yes_is_required_before_the_program_runs(
     assert ran.code == 2
     assert "Use --yes to confirm." in ran.err
     assert not composer.runs
-    assert not texts(client)
+    assert not composed_texts(client)
 
 
 def test_errors_of_a_calendar_come_before_the_program(
@@ -150,19 +144,19 @@ def test_journal_lost_holds_rows(
     cli: CommandLine, calendar: Path, composer: Composer, client: Client
 ) -> None:
     assert cli.run("bulk", "schedule", str(calendar), *composer.words).code == 0
-    before = texts(client)
+    before = composed_texts(client)
     lose_journal(cli)
     ran = cli.run("bulk", "schedule", str(calendar), *composer.words, "--json")
     assert get_summary(ran) == {"unknown": 2}
     assert "outreply bulk reconcile" in ran.err
     # Without the program, too, and not one more text was composed.
     assert get_summary(cli.run("bulk", "schedule", str(calendar), "--json")) == {"unknown": 2}
-    assert (texts(client), len(composer.runs)) == (before, 2)
+    assert (composed_texts(client), len(composer.runs)) == (before, 2)
     settled = cli.run("bulk", "reconcile", str(calendar), "--yes")
     assert settled.code == 0, settled.err
     again = cli.run("bulk", "schedule", str(calendar), *composer.words, "--json")
     assert get_summary(again) == {"unchanged": 2}
-    assert (texts(client), len(composer.runs)) == (before, 2)
+    assert (composed_texts(client), len(composer.runs)) == (before, 2)
 
 
 def test_journal_lost_after_publishing_holds_rows(
@@ -184,12 +178,12 @@ def test_journal_put_back_holds_rows(
     shutil.copytree(cli.home / "state", tmp_path / "backup")
     calendar.write_text("".join(rows))
     assert cli.run("bulk", "schedule", str(calendar), *composer.words).code == 0
-    before = texts(client)
+    before = composed_texts(client)
     shutil.rmtree(cli.home / "state")
     shutil.copytree(tmp_path / "backup", cli.home / "state")
     ran = cli.run("bulk", "schedule", str(calendar), *composer.words, "--json")
     assert get_summary(ran) == {"unchanged": 1, "unknown": 1}
-    assert (texts(client), len(composer.runs)) == (before, 2)
+    assert (composed_texts(client), len(composer.runs)) == (before, 2)
 
 
 def test_row_settled_as_new_is_composed(
@@ -213,10 +207,10 @@ def test_two_machines_make_one_post(
 ) -> None:
     other = make_machine(cli, "other")
     assert cli.run("bulk", "schedule", str(calendar), *composer.words).code == 0
-    before = texts(client)
+    before = composed_texts(client)
     ran = other.run("bulk", "schedule", str(calendar), *composer.words, "--json")
     assert get_summary(ran) == {"unknown": 2}
-    assert texts(client) == before
+    assert composed_texts(client) == before
 
 
 def test_other_text_of_a_row_has_the_same_idempotency_key(
@@ -231,7 +225,7 @@ def test_other_text_of_a_row_has_the_same_idempotency_key(
     ran = other.run("bulk", "schedule", str(calendar), *composer.words, "--json")
     codes = {row["error"]["code"] for row in get_report(ran)["rows"]}
     assert (codes, len(composer.runs)) == ({"IDEMPOTENCY_KEY_MISMATCH"}, 4)
-    assert not texts(client)
+    assert not composed_texts(client)
 
 
 def test_team_has_one_text(
@@ -263,12 +257,12 @@ def test_kill_between_composing_and_sending(
     words = [sys.executable, str(killer.path), "bulk", "schedule", str(calendar), *composer.words]
     done = subprocess.run(words, env={**cli.environ, "PYTHONPATH": str(Path.cwd())}, check=False)
     assert done.returncode == -signal.SIGKILL
-    assert not texts(client)
+    assert not composed_texts(client)
     # The rows of the file have changed: it is not known as a calendar yet.
     calendar.write_text(calendar.read_text() + "x:bluebird,2026-12-04 10:00,Written,,\n")
     ran = cli.run("bulk", "schedule", str(calendar), *composer.words, "--json")
     assert get_summary(ran) == {"created": 3}, ran.err
-    assert texts(client) == ["Composed 1 for facebook", "Composed 2 for facebook"]
+    assert composed_texts(client) == ["Composed 1 for facebook", "Composed 2 for facebook"]
     assert len(composer.runs) == 2
 
 
@@ -276,12 +270,12 @@ def test_moved_rows_keep_their_texts(
     cli: CommandLine, calendar: Path, composer: Composer, client: Client
 ) -> None:
     assert cli.run("bulk", "schedule", str(calendar), *composer.words).code == 0
-    before = texts(client)
+    before = composed_texts(client)
     for old, new in (("12-01 10:00", "12-01 11:00"), ("12-03 10:00", "12-01 10:00")):
         calendar.write_text(calendar.read_text().replace(old, new))
         ran = cli.run("bulk", "schedule", str(calendar), *composer.words, "--json")
         assert get_summary(ran) == {"changed": 1, "unchanged": 1}, ran.err
-        assert texts(client) == before
+        assert composed_texts(client) == before
     assert len(composer.runs) == 2
 
 
@@ -293,7 +287,7 @@ def test_keyed_row_keeps_its_text_on_another_day(
             f"key,page,scheduled_at,message\nk,facebook:acme,2026-12-0{day} 9:00,\n"
         )
         assert cli.run("bulk", "schedule", str(calendar), *composer.words).code == 0
-    assert texts(client) == ["Composed 1 for facebook"]
+    assert composed_texts(client) == ["Composed 1 for facebook"]
 
 
 def test_written_message_replaces_the_composed_one(
@@ -351,7 +345,7 @@ def test_terminal_asks_whether_to_use_and_to_write_the_texts(
     child.expect("cancelled; nothing was changed")
     child.expect(pexpect.EOF)
     child.close()
-    assert (child.exitstatus, texts(client)) == (2, [])
+    assert (child.exitstatus, composed_texts(client)) == (2, [])
     child = cli.at_terminal(*words, columns=200)
     child.expect("Use these 2 texts\\? ")
     child.sendline("y")
@@ -404,7 +398,7 @@ def test_rows_of_several_pages_and_platforms(
     path.write_text(f"- page: [facebook:acme, x:bluebird]\n  scheduled_at: {AT}\n")
     ran = cli.run("bulk", "schedule", str(path), *composer.words, "--write-back")
     assert ran.code == 0, ran.err
-    assert texts(client) == ["Composed 1 for facebook", "Composed 2 for twitter"]
+    assert composed_texts(client) == ["Composed 1 for facebook", "Composed 2 for twitter"]
     assert "the store keeps them" in ran.err
 
 
@@ -414,10 +408,10 @@ def test_plan_and_apply(
     plan = str(tmp_path / "launch.plan")
     ran = cli.run("bulk", "plan", str(calendar), "-o", plan, *composer.words)
     assert ran.code == 0, ran.err
-    assert not texts(client)
+    assert not composed_texts(client)
     applied = cli.run("bulk", "apply", plan)
     assert applied.code == 0, applied.err
-    assert texts(client) == ["Composed 1 for facebook", "Composed 2 for facebook"]
+    assert composed_texts(client) == ["Composed 1 for facebook", "Composed 2 for facebook"]
     assert len(composer.runs) == 2
 
 

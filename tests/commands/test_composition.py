@@ -15,7 +15,7 @@ import pytest
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine
-from tests.composers import Composer
+from tests.composers import Composer, composed_texts
 
 AT = ("--at", "2026-12-01 10:00")
 PAGE = ("--page", "facebook:acme")
@@ -24,11 +24,6 @@ PAGE = ("--page", "facebook:acme")
 @pytest.fixture
 def composer(tmp_path: Path) -> Composer:
     return Composer.make(tmp_path)
-
-
-def texts(client: Client) -> list[str]:
-    found = [str(post["message"]) for post in client.scheduled_posts().items]
-    return sorted(text for text in found if text.startswith("Composed"))
 
 
 def run_json(cli: CommandLine, *words: str) -> Any:
@@ -55,7 +50,7 @@ def test_schedule_composes_for_each_page(
     ran = cli.run(*words, "--link", "https://example.com", "--examples", "1")
     assert ran.code == 0, ran.err
     assert "Text for twitter:bluebird:\n  Composed 4 for twitter\n" in ran.err
-    assert texts(client) == ["Composed 3 for facebook", "Composed 4 for twitter"]
+    assert composed_texts(client) == ["Composed 3 for facebook", "Composed 4 for twitter"]
     document = composer.documents[-1]
     assert (document["task"], document["link"]) == ("post", "https://example.com")
     assert document["scheduled_at"] == "2026-12-01T09:00:00Z"
@@ -68,7 +63,7 @@ def test_same_key_is_the_same_text(cli: CommandLine, composer: Composer, client:
     words = ("posts", "schedule", *PAGE, *AT, "--key", "k", *composer.words)
     first, second = run_json(cli, *words), run_json(cli, *words)
     assert first[0]["id"] == second[0]["id"]
-    assert (texts(client), len(composer.runs)) == (["Composed 1 for facebook"], 1)
+    assert (composed_texts(client), len(composer.runs)) == (["Composed 1 for facebook"], 1)
 
 
 def test_lost_journal_and_same_key_is_no_second_post(
@@ -80,7 +75,7 @@ def test_lost_journal_and_same_key_is_no_second_post(
         path.unlink()
     again = cli.run(*words)
     assert again.code != 0
-    assert texts(client) == ["Composed 1 for facebook"]
+    assert composed_texts(client) == ["Composed 1 for facebook"]
 
 
 def test_publish(cli: CommandLine, composer: Composer) -> None:
@@ -99,7 +94,7 @@ def test_edit_gets_the_current_message(
                        "https://example.com")  # fmt: skip
     (edited,) = run_json(cli, "posts", "edit", post["id"], *composer.words)
     assert edited["replaces"] == post["id"]
-    assert texts(client) == ["Composed 1 for facebook"]
+    assert composed_texts(client) == ["Composed 1 for facebook"]
     (document,) = composer.documents
     assert (document["task"], document["current_message"]) == ("edit", "Before")
     assert document["link"] == "https://example.com"
@@ -185,7 +180,7 @@ def test_text_is_shown_and_asked_for_on_a_terminal(
     child.expect("cancelled")
     child.expect(pexpect.EOF)
     child.close()
-    assert (child.exitstatus, texts(client)) == (2, [])
+    assert (child.exitstatus, composed_texts(client)) == (2, [])
 
 
 @pytest.mark.parametrize(
