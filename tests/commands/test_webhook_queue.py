@@ -15,7 +15,7 @@ import pytest
 
 from outreply_cli.webhooks import sign
 from tests.command_line import CommandLine
-from tests.commands.receiver_process import SECRET, run_receiver, send
+from tests.commands.receiver_process import SECRET, ReceiverProcess, run_receiver, send
 from tests.webhooks.handler_server import run_handler, wait_for
 from tests.webhooks.receiver_fixture import event_body
 
@@ -181,14 +181,19 @@ def job_words(tmp_path: Path) -> tuple[str, Path, Path]:
     return shlex.join([sys.executable, "-c", JOB, str(out), str(gate)]), out, gate
 
 
+def interrupt_command(receiver: ReceiverProcess, out: Path) -> str:
+    """Press Ctrl-C while the command runs; return the line that this prints."""
+    send(receiver.url, event_body())
+    wait_for(lambda: has_text(out))
+    receiver.process.send_signal(signal.SIGINT)
+    assert receiver.process.stderr is not None
+    return receiver.process.stderr.readline()
+
+
 def test_ctrl_c_waits_for_command(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     words, out, gate = job_words(tmp_path)
     with run_receiver(cli_logged_out, "--exec", words) as receiver:
-        send(receiver.url, event_body())
-        wait_for(lambda: has_text(out))
-        receiver.process.send_signal(signal.SIGINT)
-        assert receiver.process.stderr is not None
-        line = receiver.process.stderr.readline()
+        line = interrupt_command(receiver, out)
         assert line == "Waiting for 1 forward attempt to finish. Press Ctrl-C again to stop now.\n"
         gate.touch()
         ran = receiver.wait()
@@ -220,11 +225,7 @@ def test_last_event_is_forwarded_before_the_end(
 def test_second_ctrl_c_kills_command(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     words, out, gate = job_words(tmp_path)
     with run_receiver(cli_logged_out, "--exec", words) as receiver:
-        send(receiver.url, event_body())
-        wait_for(lambda: has_text(out))
-        receiver.process.send_signal(signal.SIGINT)
-        assert receiver.process.stderr is not None
-        receiver.process.stderr.readline()
+        interrupt_command(receiver, out)
         ran = receiver.stop(signal.SIGINT)
     assert ran.code == 0
     assert "webhooks queue retry 1" in ran.err
