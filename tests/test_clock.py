@@ -1,8 +1,9 @@
 """Waits of the system's clock."""
 
+import time
+
 import pytest
 
-from outreply_cli import clock
 from outreply_cli.clock import SystemClock
 
 
@@ -11,7 +12,7 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The durations given to `time.sleep`, which takes no time."""
     durations: list[float] = []
     monkeypatch.setattr(SystemClock, "monotonic", lambda _self: sum(durations))
-    monkeypatch.setattr(clock.time, "sleep", durations.append)
+    monkeypatch.setattr(time, "sleep", durations.append)
     return durations
 
 
