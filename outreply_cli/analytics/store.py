@@ -5,27 +5,22 @@ transaction, so that a run that died is continued by the next one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from datetime import date
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from outreply_cli.journal.store import Store
-from outreply_cli.storage.sqlite import (
-    insert_missing,
-    is_readonly,
-    open_database,
-    transaction,
-    wrap_corruption,
-    wrap_storage_errors,
-)
+from outreply_cli.storage.sqlite import insert_missing
+from outreply_cli.storage.tables import FileSchema, LocalTables
 from outreply_cli.timestamps import parse_timestamp
+
+if TYPE_CHECKING:
+    from outreply_cli.storage.team_tables import TeamTables
 
 # Name of the file in the state directory.
 ANALYTICS_FILE = "analytics.db"
 # The metrics that count as engagement (reference: GET /posts/published).
 METRICS = ("likes", "comments", "shares")
-_SCHEMA = """
+_STATEMENTS = """
 CREATE TABLE analytics_pages (
     account TEXT NOT NULL, id TEXT NOT NULL, platform TEXT NOT NULL, username TEXT NOT NULL,
     name TEXT NOT NULL, brand_id TEXT NOT NULL, brand_name TEXT NOT NULL, PRIMARY KEY (account, id)
@@ -45,6 +40,7 @@ CREATE TABLE analytics_metrics (
     PRIMARY KEY (snapshot, post, metric)
 ) WITHOUT ROWID;
 """
+SCHEMA = FileSchema("the analytics database", _STATEMENTS, 1, durable=False)
 _PAGE_FIELDS = ("platform", "username", "name", "brand_id", "brand_name")
 _POST_COLUMNS = ("account", "id", "page_id", "published_at", "message")
 _METRIC_COLUMNS = ("snapshot", "post", "metric", "value")
@@ -97,36 +93,27 @@ class Counts(NamedTuple):
 
 def open_analytics(store: Store, account: str, *, allow_readonly: bool = False) -> "AnalyticsStore":
     """Open the snapshots of an account, of this machine or of a team; raises StorageError."""
-    if store.url is None:
-        path = store.state_dir / ANALYTICS_FILE
-        return AnalyticsStore(path, account, allow_readonly=allow_readonly)
-    from outreply_cli.analytics.team_store import TeamAnalyticsStore
-
-    return TeamAnalyticsStore(store.database(), account)
+    tables = store.open_tables(ANALYTICS_FILE, SCHEMA, allow_readonly=allow_readonly)
+    return AnalyticsStore(tables, account)
 
 
 class AnalyticsStore:
     """The snapshots of one account; several processes may have it open.
 
-    Every method raises StorageError when the file is unusable. With `allow_readonly`, a file that
-    cannot be written can be read, and a missing one is empty.
+    Every method raises StorageError when the file or database is unusable.
     """
 
-    def __init__(self, path: Path, account: str, *, allow_readonly: bool = False) -> None:
-        self._path, self._account = path, account
-        with self._storage_errors():
-            self._db: Any = open_database(
-                path, _SCHEMA, version=1, durable=False, allow_readonly=allow_readonly
-            )
+    def __init__(self, tables: "LocalTables | TeamTables", account: str) -> None:
+        self._tables, self._account = tables, account
 
     @property
     def is_readonly(self) -> bool:
         """Whether nothing can be stored."""
-        return is_readonly(self._db)
+        return self._tables.is_readonly
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file or the connection."""
+        self._tables.close()
 
     def add(
         self,
@@ -142,7 +129,7 @@ class AnalyticsStore:
         `page` and its published `posts` are the API's objects.
         """
         account, page_id = self._account, _text(page["id"])
-        with self._change() as db:
+        with self._tables.change() as db:
             added = db.execute(
                 "INSERT INTO analytics_snapshots "
                 "(account, page_id, day, taken_at, followers, truncated) "
@@ -217,19 +204,7 @@ class AnalyticsStore:
 
     def _rows(self, statement: str, *parameters: str | int | None) -> list[tuple[Any, ...]]:
         """Return the rows of a query that has the account as its first parameter."""
-        with self._storage_errors(), wrap_corruption():
-            return [tuple(row) for row in self._db.execute(statement, (self._account, *parameters))]
-
-    @contextmanager
-    def _change(self) -> Iterator[Any]:
-        with self._storage_errors(), transaction(self._db) as db:
-            yield db
-
-    def _storage_errors(self) -> AbstractContextManager[None]:
-        return wrap_storage_errors(
-            f"the analytics database {self._path}",
-            hint="Fix its permissions, or set OUTREPLY_STATE_DIR to another directory.",
-        )
+        return self._tables.tuples(statement, (self._account, *parameters))
 
 
 def _metrics(post: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -5,26 +5,21 @@ is reconciled instead of sent twice.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outreply_cli.api.resend import Attempts
 from outreply_cli.comments.threads import Comment, get_created_at, get_id
 from outreply_cli.journal.store import Store
-from outreply_cli.storage.sqlite import (
-    check_types,
-    is_readonly,
-    open_database,
-    transaction,
-    wrap_corruption,
-    wrap_storage_errors,
-)
+from outreply_cli.storage.sqlite import check_types, insert_missing
+from outreply_cli.storage.tables import FileSchema, LocalTables
 
-_SCHEMA = """
+if TYPE_CHECKING:
+    from outreply_cli.storage.team_tables import TeamTables
+
+_STATEMENTS = """
 CREATE TABLE comments (
     account TEXT NOT NULL, id TEXT NOT NULL, post_id TEXT NOT NULL, written_at REAL NOT NULL,
     body TEXT NOT NULL, skipped INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (account, id)
@@ -44,6 +39,7 @@ ALTER TABLE replies ADD COLUMN token TEXT NOT NULL DEFAULT '';
 UPDATE replies SET attempted_at = sent_at
 """
 }
+SCHEMA = FileSchema("the comments database", _STATEMENTS, 2, durable=True, upgrades=_UPGRADES)
 
 COLUMNS = {
     "comments": ("account", "id", "post_id", "written_at", "body", "skipped"),
@@ -94,37 +90,27 @@ def open_comments(store: Store, account: str, *, allow_readonly: bool = False) -
     Raises:
         StorageError: The file or database cannot be used.
     """
-    if store.url is None:
-        path = store.state_dir / COMMENTS_FILE
-        return CommentStore(path, account, allow_readonly=allow_readonly)
-    from outreply_cli.comments.team_store import TeamCommentStore
-
-    return TeamCommentStore(store.database(), account)
+    tables = store.open_tables(COMMENTS_FILE, SCHEMA, allow_readonly=allow_readonly)
+    return CommentStore(tables, account)
 
 
 class CommentStore:
     """Comments seen and replies sent by one account; several processes may have it open.
 
-    Every method raises StorageError when the file is unusable. With `allow_readonly`, a file that
-    cannot be written can be read, and a missing one is empty.
+    Every method raises StorageError when the file or database is unusable.
     """
 
-    def __init__(self, path: Path, account: str, *, allow_readonly: bool = False) -> None:
-        self._path, self._account = path, account
-        with self._storage_errors():
-            self._db = open_database(
-                path, _SCHEMA, version=2, durable=True, upgrades=_UPGRADES,
-                allow_readonly=allow_readonly,
-            )  # fmt: skip
+    def __init__(self, tables: "LocalTables | TeamTables", account: str) -> None:
+        self._tables, self._account = tables, account
 
     @property
     def is_readonly(self) -> bool:
         """Whether nothing can be stored."""
-        return is_readonly(self._db)
+        return self._tables.is_readonly
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file or the connection."""
+        self._tables.close()
 
     def is_seen(self, comment_id: str) -> bool:
         """Return whether a comment was seen before."""
@@ -133,12 +119,12 @@ class CommentStore:
     def comments(self) -> list[Comment]:
         """Return all comments as they were last seen."""
         rows = self._execute("SELECT body FROM comments WHERE account = ?")
-        with self._storage_errors(), wrap_corruption():
+        with self._tables.errors():
             return [_object(row["body"]) for row in rows]
 
     def mark_seen(self, post_id: str, comments: Iterable[Comment]) -> None:
         """Store comments of a post as seen."""
-        with self._change() as db:
+        with self._tables.change() as db:
             db.executemany(
                 "INSERT INTO comments (account, id, post_id, written_at, body) "
                 "VALUES (?, ?, ?, ?, ?) "
@@ -153,7 +139,7 @@ class CommentStore:
     def comment(self, comment_id: str) -> Comment | None:
         """Return a comment as it was last seen, or None."""
         row = self._comment_row(comment_id)
-        with self._storage_errors(), wrap_corruption():
+        with self._tables.errors():
             return None if row is None else {"post_id": row["post_id"], **_object(row["body"])}
 
     def skip(self, comment_id: str) -> None:
@@ -172,7 +158,7 @@ class CommentStore:
             "ORDER BY sent_at",
             comment_id,
         )
-        with self._storage_errors():
+        with self._tables.errors():
             return [_reply(row) for row in rows]
 
     def reply_for(self, comment_id: str, dedupe_key: str) -> SentReply | None:
@@ -181,7 +167,7 @@ class CommentStore:
             "SELECT * FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
             comment_id, dedupe_key,
         )  # fmt: skip
-        with self._storage_errors():
+        with self._tables.errors():
             return _reply(rows[0]) if rows else None
 
     def claim(self, reply: SentReply, dedupe_key: str) -> bool:
@@ -200,7 +186,7 @@ class CommentStore:
         False, and nothing is stored, if another process has sent it, or is about to: `after`, the
         last attempt as this process knows it, is not the last one any more.
         """
-        with self._change() as db:
+        with self._tables.change() as db:
             cursor = db.execute(
                 "UPDATE replies SET attempted_at = ?, message = ?, idempotency_key = ?, "
                 "sent_at = ?, token = ? WHERE reply IS NULL AND attempted_at = ? "
@@ -212,7 +198,7 @@ class CommentStore:
 
     def record_reply(self, comment_id: str, dedupe_key: str, reply: Mapping[str, Any]) -> None:
         """Store the API's object of a reply that was sent."""
-        with self._change() as db:
+        with self._tables.change() as db:
             db.execute(
                 "UPDATE replies SET reply = ? "
                 "WHERE account = ? AND comment_id = ? AND occasion = ?",
@@ -229,16 +215,16 @@ class CommentStore:
 
     def copy_rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return the comments and replies of all accounts, by table."""
-        with self._storage_errors():
-            return {
-                table: [
-                    tuple(row)
-                    for row in self._db.execute(
-                        f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - constants
-                    )
-                ]
-                for table, columns in COLUMNS.items()
-            }
+        return {
+            table: self._tables.tuples(f"SELECT {', '.join(columns)} FROM {table}", ())  # noqa: S608
+            for table, columns in COLUMNS.items()
+        }
+
+    def add_rows(self, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
+        """Add the rows of another store that this one does not have."""
+        with self._tables.change() as db:
+            for table, columns in COLUMNS.items():
+                insert_missing(db, table, columns, rows[table])
 
     def _comment_row(self, comment_id: str) -> Any:
         rows = self._execute("SELECT * FROM comments WHERE account = ? AND id = ?", comment_id)
@@ -246,19 +232,7 @@ class CommentStore:
 
     def _execute(self, statement: str, *parameters: str | float | None) -> list[Any]:
         """Run a statement with the account as its first parameter."""
-        with self._storage_errors():
-            return self._db.execute(statement, (self._account, *parameters)).fetchall()
-
-    @contextmanager
-    def _change(self) -> Iterator[Any]:
-        with self._storage_errors(), transaction(self._db) as db:
-            yield db
-
-    def _storage_errors(self) -> AbstractContextManager[None]:
-        return wrap_storage_errors(
-            f"the comments database {self._path}",
-            hint="Fix its permissions, or set OUTREPLY_STATE_DIR to another directory.",
-        )
+        return self._tables.rows(statement, (self._account, *parameters))
 
 
 def _object(document: str) -> dict[str, Any]:
@@ -266,10 +240,9 @@ def _object(document: str) -> dict[str, Any]:
 
 
 def _reply(row: Any) -> SentReply:
-    with wrap_corruption():
-        check_types(row, _REPLY_TYPES)
-        return SentReply(
-            row["comment_id"], row["message"], row["idempotency_key"], row["sent_at"],
-            row["attempted_at"], row["token"],
-            None if row["reply"] is None else _object(row["reply"]),
-        )  # fmt: skip
+    check_types(row, _REPLY_TYPES)
+    return SentReply(
+        row["comment_id"], row["message"], row["idempotency_key"], row["sent_at"],
+        row["attempted_at"], row["token"],
+        None if row["reply"] is None else _object(row["reply"]),
+    )  # fmt: skip

@@ -9,9 +9,11 @@ from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.models import Origin
+from outreply_cli.storage.tables import FileSchema, LocalTables
 
 if TYPE_CHECKING:
     from outreply_cli.storage.postgres import PostgresDatabase
+    from outreply_cli.storage.team_tables import TeamTables
 
 _NOWHERE = Origin()
 _SCHEMES = ("postgresql://", "postgres://")
@@ -64,6 +66,21 @@ class Store:
         return Journal(
             self.path, allow_readonly=allow_readonly, origin=self.origin, clock=self.clock
         )
+
+    def open_tables(
+        self, file_name: str, schema: FileSchema, *, allow_readonly: bool = False
+    ) -> "LocalTables | TeamTables":
+        """Open tables in a file of the state directory or in the team's database.
+
+        Raises:
+            StorageError: The file or database cannot be used.
+            InvalidInputError: The URL is invalid, or the driver is not installed.
+        """
+        if self.url is None:
+            return LocalTables(self.state_dir / file_name, schema, allow_readonly=allow_readonly)
+        from outreply_cli.storage.team_tables import TeamTables
+
+        return TeamTables(self.database())
 
     def database(self) -> "PostgresDatabase":
         """Return the team's database.

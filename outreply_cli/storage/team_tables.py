@@ -1,47 +1,60 @@
-"""The base of stores whose tables are in a team's PostgreSQL database."""
+"""Tables of a feature in a team's PostgreSQL database."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from outreply_cli.storage.postgres import PostgresDatabase, wrap_postgres_errors
+from outreply_cli.storage.sqlite import wrap_corruption
 from outreply_cli.storage.team_schema import check_version
 
 
 class TeamTables:
-    """The tables of one account that all machines of a team share."""
+    """Tables that all machines of a team share, with the methods of `LocalTables`.
 
-    def __init__(self, database: PostgresDatabase, account: str) -> None:
+    Statements are those of SQLite, with `?` for values.
+    """
+
+    is_readonly = False
+
+    def __init__(self, database: PostgresDatabase) -> None:
         """Check the version of the schema.
 
         Raises:
             StoreSetupError: The store is not set up for this version of outreply.
             StorageError: The database cannot be used.
         """
-        self._database, self._account = database, account
+        self._database = database
         try:
-            with self._change():
-                check_version(database)
+            with self.change() as db:
+                check_version(db)
         except BaseException:
             database.close()
             raise
-
-    @property
-    def is_readonly(self) -> bool:
-        """Whether nothing can be stored."""
-        return False
 
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
 
     @contextmanager
-    def _change(self) -> Iterator[Any]:
-        with self._storage_errors(), self._database.transaction() as db:
+    def change(self) -> Iterator[Any]:
+        """Commit all writes of the block together, or none of them."""
+        with self.errors(), self._database.transaction() as db:
             yield db
 
-    def _storage_errors(self) -> AbstractContextManager[None]:
-        return wrap_postgres_errors(
-            f"the store {self._database.name}",
-            hint="Check the database with: outreply doctor. Then run the command again.",
-        )
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raise StorageError if the block meets an invalid stored value."""
+        hint = "Check the database with: outreply doctor. Then run the command again."
+        with wrap_postgres_errors(f"the store {self._database.name}", hint=hint), wrap_corruption():
+            yield
+
+    def rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """Execute a statement, and return its rows, by column name."""
+        with self.change() as db:
+            cursor = db.execute(statement, values)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def tuples(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Execute a statement, and return its rows as tuples."""
+        return [tuple(row.values()) for row in self.rows(statement, values)]

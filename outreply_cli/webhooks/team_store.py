@@ -9,12 +9,8 @@ from typing import Any
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
 from outreply_cli.storage.leases import LEASE_SECONDS, RENEW_SECONDS, LeaseTable, holder_name
-from outreply_cli.storage.postgres import (
-    CONFLICT_ERRORS,
-    PostgresDatabase,
-    wrap_postgres_errors,
-)
-from outreply_cli.storage.team_schema import check_version
+from outreply_cli.storage.postgres import CONFLICT_ERRORS, PostgresDatabase
+from outreply_cli.storage.team_tables import TeamTables
 from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.store import DeliveryStore, TargetLease, TargetTakenOverError
 
@@ -71,18 +67,12 @@ class TeamDeliveryStore(DeliveryStore):
             StoreSetupError: The store is not set up for this version of outreply.
             StorageError: The database cannot be used.
         """
-        self._database, self._clock = database, clock
+        self._tables, self._database, self._clock = TeamTables(database), database, clock
         self._since_prune = 0
-        try:
-            with self._change() as db:
-                check_version(db)
-        except BaseException:
-            database.close()
-            raise
 
     def close(self) -> None:
         """Close the connection."""
-        self._database.close()
+        self._tables.close()
 
     def store(self, deliveries: Sequence[IncomingDelivery]) -> None:
         """Store deliveries in one transaction; on return they are committed and have numbers.
@@ -147,12 +137,10 @@ class TeamDeliveryStore(DeliveryStore):
 
     @contextmanager
     def _change(self) -> Iterator[Any]:
-        with self._storage_errors(), self._database.transaction() as db:
+        with self._tables.change() as db:
             yield db
 
     _read = _change
 
     def _storage_errors(self) -> AbstractContextManager[None]:
-        return wrap_postgres_errors(
-            f"the store {self._database.name}", hint="Check the database with: outreply doctor"
-        )
+        return self._tables.errors()

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from outreply_cli.analytics.store import AnalyticsStore
+from outreply_cli.analytics.store import AnalyticsStore, open_analytics
+from outreply_cli.journal.store import Store
 from tests.postgres import open_migrated
 
 OpenStore = Callable[..., AnalyticsStore]
@@ -18,22 +19,15 @@ FIRST = date(2026, 11, 1)
 @pytest.fixture(params=["sqlite", "postgres"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
     """Open a store of an account: each call is another process."""
+    url = None
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+        open_migrated(url).close()
     with ExitStack() as stack:
-        if request.param == "sqlite":
-            path = tmp_path / "state" / "analytics.db"
 
-            def open_one(account: str = "me") -> AnalyticsStore:
-                return stack.enter_context(closing(AnalyticsStore(path, account)))
-        else:
-            from outreply_cli.analytics.team_store import TeamAnalyticsStore
-            from outreply_cli.storage.postgres import PostgresDatabase
-
-            url = request.getfixturevalue("postgres_url")
-            open_migrated(url).close()
-
-            def open_one(account: str = "me") -> AnalyticsStore:
-                store = TeamAnalyticsStore(PostgresDatabase(url), account)
-                return stack.enter_context(closing(store))
+        def open_one(account: str = "me") -> AnalyticsStore:
+            store = open_analytics(Store(tmp_path / "state", url), account)
+            return stack.enter_context(closing(store))
 
         yield open_one
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from outreply_cli.analytics.store import AnalyticsStore, Counts
+from outreply_cli.analytics.store import AnalyticsStore, Counts, open_analytics
 from outreply_cli.errors import StorageError
+from outreply_cli.journal.store import Store
 from tests.analytics.conftest import FIRST, OpenStore, add, page, post
 
 AT = datetime(2026, 10, 31, 12, tzinfo=UTC)
@@ -109,4 +110,4 @@ def test_two_runs_at_once_add_one_snapshot(open_store: OpenStore) -> None:
 def test_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "analytics.db").write_bytes(b"no database" * 100)
     with pytest.raises(StorageError, match="analytics database"):
-        AnalyticsStore(tmp_path / "analytics.db", "me")
+        open_analytics(Store(tmp_path), "me")

@@ -17,10 +17,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.analytics.store import ANALYTICS_FILE, METRICS, AnalyticsStore
+from outreply_cli.analytics.store import ANALYTICS_FILE, METRICS, SCHEMA, AnalyticsStore
 from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.storage.tables import LocalTables
 from tests.benchmarks.figures import Figure, main
 from tests.benchmarks.processes import peak_mb, run
 
@@ -32,7 +33,7 @@ _BASELINE = "inserting the bare numbers in one transaction"
 def add_snapshots(path: Path, account: str, days: int) -> None:
     """Add daily snapshots of all pages until today."""
     now = datetime.now(UTC)
-    with closing(AnalyticsStore(path, account)) as store:
+    with closing(AnalyticsStore(LocalTables(path, SCHEMA), account)) as store:
         for number in range(days):
             at = now - timedelta(days=days - 1 - number)
             for name in range(_PAGES):

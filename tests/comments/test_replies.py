@@ -124,7 +124,7 @@ def test_separate_stores_send_once(
     client: Client, emulator: EmulatorServer, tmp_path: Path, unanswered_id: str
 ) -> None:
     for name in ("a", "b"):
-        with closing(CommentStore(tmp_path / name / "comments.db", "account")) as store:
+        with closing(open_comments(Store(tmp_path / name), "account")) as store:
             ReplyService(client, store).send(unanswered_id, "Thanks")
     assert stored_replies(emulator, unanswered_id) == ["Thanks"]
 

@@ -20,7 +20,8 @@ def run(context: Context) -> None:
 
     Example: outreply store move --json
     """
-    from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
+    from outreply_cli.comments.store import COMMENTS_FILE, SCHEMA, CommentStore, open_comments
+    from outreply_cli.storage.tables import LocalTables
 
     store = context.store
     database = store.database()
@@ -32,12 +33,8 @@ def run(context: Context) -> None:
     with closing(store.open()) as journal, closing(store.open_file(allow_readonly=True)) as own:
         report = add_rows(journal, read_rows(own))
     if comments.exists():
-        from outreply_cli.comments.team_store import TeamCommentStore
-
-        with (
-            closing(CommentStore(comments, "", allow_readonly=True)) as seen,
-            closing(TeamCommentStore(database, "")) as shared,
-        ):
+        seen = CommentStore(LocalTables(comments, SCHEMA, allow_readonly=True), "")
+        with closing(seen), closing(open_comments(store, "")) as shared:
             shared.add_rows(seen.copy_rows())
     report_copy(context, report, {"store": database.name})
     context.info("Run every command with the same OUTREPLY_STORE_URL from now on.")

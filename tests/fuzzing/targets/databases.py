@@ -8,11 +8,12 @@ from functools import cache
 from pathlib import Path
 
 from outreply_cli.api.rate_limit import SharedRateLimiter
-from outreply_cli.comments.store import CommentStore, SentReply
+from outreply_cli.comments.store import SCHEMA, CommentStore, SentReply
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.journal.journal import Journal, journal_health
 from outreply_cli.journal.models import JournalEntryDraft
 from outreply_cli.spec.token import Token
+from outreply_cli.storage.tables import LocalTables
 from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore
 from tests.clocks import ManualClock
@@ -60,7 +61,7 @@ def _use_deliveries(path: Path) -> None:
 
 
 def _use_comments(path: Path) -> None:
-    store = CommentStore(path, "a")
+    store = CommentStore(LocalTables(path, SCHEMA), "a")
     try:
         store.comments()
         store.comment("c1")
@@ -104,7 +105,7 @@ def _make_deliveries(path: Path) -> None:
 
 
 def _make_comments(path: Path) -> None:
-    store = CommentStore(path, "a")
+    store = CommentStore(LocalTables(path, SCHEMA), "a")
     store.mark_seen("post", [_COMMENT])
     store.claim(SentReply("c1", "Thanks", "k", 1.0, 1.0, "t"), "o")
     store.record_reply("c1", "o", {"id": "r1"})
