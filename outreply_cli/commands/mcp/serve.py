@@ -45,6 +45,7 @@ def _serve(
         WriteLimits,
         load_tree,
     )
+    from outreply_cli.commands.mcp.rehearsal import Rehearsal, make_seed
     from outreply_cli.commands.mcp.tool_specs import WRITES
     from outreply_cli.journal.account import account_fingerprint
     from outreply_cli.pages import resolve_page
@@ -65,11 +66,14 @@ def _serve(
     pages = client.pages().items if page else []
     allowed = [str(resolve_page(pages, name)["id"]) for name in page or []]
     account = account_fingerprint(client)
+    rehearsal = Rehearsal(
+        context.environ, context.config_dir, context.clock, lambda: make_seed(client)
+    )
     process = CommandProcess(
-        context.environ, context.options.profile, lambda: context.known_secrets
+        context.environ, context.options.profile, lambda: context.known_secrets, rehearsal
     )
     tree = load_tree(process)
-    with closing(open_plans(context)) as plans:
+    with closing(open_plans(context)) as plans, closing(rehearsal):
         limits = WriteLimits(scopes, allowed, max_per_day)
         serve(AgentGateway(tree, plans, limits, account, context.clock, process))
 

@@ -15,10 +15,10 @@ from outreply_cli.errors import InvalidInputError
 # Commands that read the account, or need none.
 READS = (
     "auth status", "status", "brands list", "brands show", "pages list", "pages show",
-    "pages check", "posts list", "posts show", "posts calendar", "posts check", "slots list",
-    "slots preview", "bulk check", "bulk schema", "comments list", "comments inbox", "media list",
-    "media show", "quota show", "quota check", "quota forecast", "store status", "store log",
-    "errors",
+    "pages check", "posts list", "posts show", "posts calendar", "posts check", "posts preview",
+    "slots list", "slots preview", "bulk check", "bulk preview", "bulk schema", "comments list",
+    "comments inbox", "media list", "media show", "quota show", "quota check", "quota forecast",
+    "store status", "store log", "errors",
 )  # fmt: skip
 # Commands that change the account, with the scope that allows each without an approval.
 WRITES = {
@@ -36,7 +36,7 @@ DRY_RUNS = frozenset({"posts schedule", "posts publish", "posts edit", "bulk sch
 KEYED = frozenset({"posts schedule", "posts publish", "comments reply"})
 _CONFIRMING = frozenset({"posts publish", "posts edit", "comments reply"})
 # The text of a calendar takes the place of its file.
-_CALENDARS = frozenset({"bulk check", "bulk schedule"})
+_CALENDARS = frozenset({"bulk check", "bulk preview", "bulk schedule"})
 # Options that a tool may take. Others could read or write files, run a program, confirm, or choose
 # another account, and a new option must not become one of these by itself.
 _OPTIONS = frozenset({
@@ -115,7 +115,7 @@ class ToolSpec:
             required.append("calendar")
         properties["rehearse"] = {
             "type": "boolean",
-            "description": "Run it on the local emulator instead of the account.",
+            "description": "Run it on a local emulator that has the pages of the account.",
         }
         return {
             "type": "object",
