@@ -8,7 +8,7 @@ from outreply_cli.commands.mcp.gateway import INSTRUCTIONS, AgentGateway, dump_r
 from outreply_cli.errors import InvalidInputError
 
 # Resources, each with the tool and the arguments that read it.
-_RESOURCES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+RESOURCES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "outreply://pages": ("Pages of the account", "pages_list", {}),
     "outreply://quota": ("Quotas and rate limits", "quota_show", {}),
     "outreply://calendar": ("Scheduled posts of a month", "posts_calendar", {"month": True}),
@@ -59,14 +59,14 @@ def serve(gateway: AgentGateway) -> None:
         return types.ListResourcesResult(
             resources=[
                 types.Resource(name=title, uri=uri, mime_type="application/json")
-                for uri, (title, _, _) in _RESOURCES.items()
+                for uri, (title, _, _) in RESOURCES.items()
             ]
         )
 
     async def read_resource(
         _ctx: Any, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        found = _RESOURCES.get(str(params.uri))
+        found = RESOURCES.get(str(params.uri))
         if found is None:
             raise ValueError("unknown resource")
         result, _ = await to_thread.run_sync(gateway.call, found[1], found[2])
