@@ -1,13 +1,12 @@
-"""Scheduled posts that failed, as far as this machine knows them.
+"""Scheduled posts that failed, as far as this machine and its team know them.
 
 The API shows a failed post by its ID (reference: GET /posts/scheduled/:postId), and lists it
 nowhere. So its ID comes from the journal, or from a `post.failed` event that was received.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from outreply_cli.api.client import Client, ListResult
@@ -22,7 +21,7 @@ from outreply_cli.pages import Page
 from outreply_cli.posts.listing import list_all_published
 from outreply_cli.posts.service import KEY_CALENDAR
 from outreply_cli.webhooks.event import EventError, parse_event
-from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
+from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore, HistoryEntry
 
 # Idempotency key of the post that replaces a failed one, before its ID.
 RETRY_KEY = "retry of "
@@ -44,7 +43,7 @@ def list_failed_posts(
     Posts that `posts retry` sent again are left out unless `include_retried`. It costs a read per
     post that may have failed, and reads the newest 50 of them.
     """
-    errors = _read_failures(store.state_dir, since)
+    errors = _read_failures(store, since)
     candidates = dict.fromkeys(errors)
     retried: set[str] = set()
     if store.exists:
@@ -70,13 +69,13 @@ def list_failed_posts(
     return ListResult(failed, truncated=len(ids) > _READS_MAX)
 
 
-def _read_failures(state_dir: Path, since: datetime) -> dict[str, str | None]:
+def _read_failures(store: Store, since: datetime) -> dict[str, str | None]:
     """Return the errors of verified events received after `since` by post ID, newest first."""
-    path = state_dir / DELIVERIES_FILE
-    if not path.exists():
-        return {}
-    with closing(DeliveryStore(path, allow_readonly=True)) as store:
-        history = store.history(limit=_EVENTS_MAX, event="post.failed", since=since)
+    history: list[HistoryEntry] = []
+    for deliveries in _delivery_stores(store):
+        with closing(deliveries):
+            history += deliveries.history(limit=_EVENTS_MAX, event="post.failed", since=since)
+    history.sort(key=lambda item: item.delivery.received_at, reverse=True)
     errors: dict[str, str | None] = {}
     for item in history:
         with suppress(EventError):
@@ -85,6 +84,17 @@ def _read_failures(state_dir: Path, since: datetime) -> dict[str, str | None]:
                 error = post.get("error") or post.get("failure_reason")
                 errors.setdefault(str(post["id"]), None if error is None else str(error))
     return errors
+
+
+def _delivery_stores(store: Store) -> Iterator[DeliveryStore]:
+    """Open the deliveries of this machine, then those of the team, if there are any."""
+    path = store.state_dir / DELIVERIES_FILE
+    if path.exists():
+        yield DeliveryStore(path, allow_readonly=True)
+    if store.url is not None:
+        from outreply_cli.webhooks.team_store import TeamDeliveryStore
+
+        yield TeamDeliveryStore(store.database(), store.clock)
 
 
 def _is_retried(journal: Journal, account: str, post_id: str) -> bool:

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from outreply_cli.api.client import Client
+from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.storage.postgres import PostgresDatabase
 from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
+from outreply_cli.webhooks.team_store import TeamDeliveryStore
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.commands.test_quota_commands import set_used
+from tests.postgres import open_migrated
 
 FACEBOOK = ("--page", "facebook:acme")
 
@@ -72,18 +76,22 @@ def test_published_and_cancelled_posts_are_not_failed(
     assert list_failed(cli) == []
 
 
+def make_event(
+    cli: CommandLine, post: dict[str, Any], *, is_verified: bool = True
+) -> IncomingDelivery:
+    body = json.dumps({"event": "post.failed", "data": {"post": post}}).encode()
+    return IncomingDelivery(
+        id=str(post.get("id")), received_at=cli.clock.now().timestamp(),
+        event="post.failed", is_verified=is_verified, reason=None, status=200,
+        headers=[], body=body,
+    )  # fmt: skip
+
+
 def store_event(cli: CommandLine, post: dict[str, Any], *, is_verified: bool = True) -> None:
     state_dir = Path(cli.environ["OUTREPLY_STATE_DIR"])
     state_dir.mkdir(parents=True, exist_ok=True)
-    body = json.dumps({"event": "post.failed", "data": {"post": post}}).encode()
     with closing(DeliveryStore(state_dir / DELIVERIES_FILE)) as store:
-        store.store([
-            IncomingDelivery(
-                id=str(post.get("id")), received_at=cli.clock.now().timestamp(),
-                event="post.failed", is_verified=is_verified, reason=None, status=200,
-                headers=[], body=body,
-            )
-        ])  # fmt: skip
+        store.store([make_event(cli, post, is_verified=is_verified)])
 
 
 def test_failed_post_of_event_is_listed(cli: CommandLine, failed_id: str) -> None:
@@ -95,6 +103,18 @@ def test_failed_post_of_event_is_listed(cli: CommandLine, failed_id: str) -> Non
     store_event(cli, {"id": failed_id, "error": "the page has expired"})
     store_event(cli, {"id": "of another account"})
     store_event(cli, {})
+    (post,) = list_failed(cli)
+    assert (post["id"], post["error"]) == (failed_id, "the page has expired")
+
+
+def test_failed_post_of_event_that_the_team_received_is_listed(
+    cli: CommandLine, failed_id: str, postgres_url: str
+) -> None:
+    open_migrated(postgres_url).close()
+    cli.environ["OUTREPLY_STORE_URL"] = postgres_url
+    assert list_failed(cli) == []
+    with closing(TeamDeliveryStore(PostgresDatabase(postgres_url), SystemClock())) as store:
+        store.store([make_event(cli, {"id": failed_id, "error": "the page has expired"})])
     (post,) = list_failed(cli)
     assert (post["id"], post["error"]) == (failed_id, "the page has expired")
 

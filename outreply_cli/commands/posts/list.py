@@ -49,7 +49,7 @@ def run(
     """List posts, by default the scheduled ones.
 
     The API does not list failed posts. --failed shows those of the last 30 days that are in the
-    journal of this machine, or in post.failed events that serve-webhook received.
+    journal, or in post.failed events that serve-webhook received.
 
     Example: outreply posts list --published --since 7d
 
