@@ -1,7 +1,7 @@
 """Concurrent uploads of several files, all of them checked first."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +13,7 @@ from outreply_cli.api.errors import (
     NetworkError,
     PermissionDeniedError,
 )
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.errors import InterruptedRunError, OutReplyError
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.files import (
@@ -86,7 +87,7 @@ class UploadBatch:
         uploader: Uploads one file.
         limits: Limits of the account.
         skip_existing: Whether known content is not sent again.
-        on_interrupt: Called on Ctrl-C, to abort requests in progress and waits.
+        stop: Aborts the uploads when it is set, by another thread or a signal handler.
     """
 
     def __init__(
@@ -95,12 +96,12 @@ class UploadBatch:
         limits: StorageLimits,
         *,
         skip_existing: bool,
-        on_interrupt: Callable[[OutReplyError], None],
+        stop: CancellationToken,
     ) -> None:
         self._uploader = uploader
         self._limits = limits
         self._skip_existing = skip_existing
-        self._on_interrupt = on_interrupt
+        self._stop = stop
         self._lock = threading.Lock()
         self._stopped_by: OutReplyError | None = None
         self._storage_left: int | None = None
@@ -130,24 +131,20 @@ class UploadBatch:
     def run(
         self, checked: ValidatedUploads, *, concurrency: int, progress: UploadProgress
     ) -> BatchReport:
-        """Upload the files, `concurrency` at a time; Ctrl-C aborts those in progress."""
-        pool = ThreadPoolExecutor(concurrency, thread_name_prefix="upload")
-        futures = {
-            index: pool.submit(self._upload, index, checked.names[index], file, progress)
-            for index, file in checked.files.items()
-        }
-        try:
+        """Upload the files, `concurrency` at a time."""
+        with ThreadPoolExecutor(concurrency, thread_name_prefix="upload") as pool:
+            futures = {
+                index: pool.submit(self._upload, index, checked.names[index], file, progress)
+                for index, file in checked.files.items()
+            }
+            # Windows handles signals between waits only.
             while wait(futures.values(), timeout=_POLL_SECONDS).not_done:
                 pass
-        except KeyboardInterrupt:
-            self._stopped_by = InterruptedRunError("interrupted; uploads in progress were aborted")
-            self._on_interrupt(self._stopped_by)
-            wait(futures.values())
-        finally:
-            pool.shutdown()
         results = checked.failed | {index: future.result() for index, future in futures.items()}
         return BatchReport(
-            [results[index] for index in sorted(results)], self._storage_left, self._stopped_by
+            [results[index] for index in sorted(results)],
+            self._storage_left,
+            self._stop.cause or self._stopped_by,
         )
 
     def _is_duplicate(self, file: InspectedFile, checked: ValidatedUploads) -> bool:
@@ -163,15 +160,13 @@ class UploadBatch:
         self, index: int, name: str, file: InspectedFile, progress: UploadProgress
     ) -> FileResult:
         def on_sent(sent: int) -> None:
-            if isinstance(self._stopped_by, InterruptedRunError):
+            if self._stop.is_interrupted:
                 raise InterruptedRunError("interrupted")
             progress.update(index, sent)
 
         try:
-            if self._stopped_by is not None:
-                error = self._stopped_by.replace(
-                    message=f"not uploaded: {self._stopped_by.message}"
-                )
+            if (cause := self._stop.cause or self._stopped_by) is not None:
+                error = cause.replace(message=f"not uploaded: {cause.message}")
                 return FileResult(name, UploadStatus.FAILED, file, error=error)
             progress.start(index, file.path.name if name != STDIN else name, file.size)
             media = self._uploader.upload(file, reuse=self._skip_existing, on_sent=on_sent)

@@ -12,7 +12,8 @@ from outreply_cli.commands.bulk.options import (
     parse_options,
 )
 from outreply_cli.commands.bulk.output import finish_run, show_results
-from outreply_cli.commands.bulk.shared import interruptible, load_calendars
+from outreply_cli.commands.bulk.shared import INTERRUPTED, load_calendars
+from outreply_cli.commands.interrupts import interruptible
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, PartialFailureError
 from outreply_cli.ui.progress import progress
@@ -60,7 +61,7 @@ def run(
         context.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
         actions = [Action.cancel(entry) for entry in pending]
         with (
-            interruptible(context, bulk.stop),
+            interruptible(context, bulk.stop, INTERRUPTED),
             progress(context.notes, "Cancelling", len(actions), bulk.requests_left) as bar,
         ):
             report = bulk.service.apply_actions(actions, bulk.stop, bar.step)

@@ -1,11 +1,7 @@
 """Loading, planning and applying of calendars, for the commands of `outreply bulk`."""
 
 import gc
-import os
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,17 +12,15 @@ from outreply_cli.bulk.plan import ActionType
 from outreply_cli.bulk.remembered import recall_options, remember_options
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.bulk.service import PlannedCalendar
-from outreply_cli.cancellation import CancellationToken
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import REMEMBERED, BulkContext, ReadOptions, collect_errors
+from outreply_cli.commands.interrupts import interruptible
 from outreply_cli.context import Context
-from outreply_cli.errors import CalendarError, ExitCode, InterruptedRunError
+from outreply_cli.errors import CalendarError, InterruptedRunError
 from outreply_cli.journal.journal import SlotTakenError
 from outreply_cli.ui.progress import progress
-from outreply_cli.ui.streams import is_terminal
 
-# A progress bar hides the cursor.
-_SHOW_CURSOR = b"\x1b[?25h\n"
+INTERRUPTED = InterruptedRunError("interrupted", hint="Run the same command again to continue.")
 _GC_THRESHOLD = 1_000_000
 # Plans that are made before a run gives up because others take their slots.
 _CLAIMS_MAX = 20
@@ -88,7 +82,7 @@ def plan_calendars(
         SlotTakenError: Other commands take slots faster than this one can plan.
     """
     try:
-        with interruptible(context, bulk.stop):
+        with interruptible(context, bulk.stop, INTERRUPTED):
             opened = bulk.open_calendars(calendars)
             bulk.service.check_approval(opened)
             for attempt in range(_CLAIMS_MAX):
@@ -122,7 +116,7 @@ def apply_plans(
             planned.plan.filter_actions(ActionType.CREATE, ActionType.CHANGE, ActionType.CANCEL)
         )
         with (
-            interruptible(context, bulk.stop),
+            interruptible(context, bulk.stop, INTERRUPTED),
             progress(context.notes, "Scheduling", total, bulk.requests_left) as bar,
         ):
             report = bulk.service.apply(planned, bulk.stop, bar.step)
@@ -199,25 +193,3 @@ def _slot_times(
         for line, times in found.items()
         if len(times) == 1 and (at := next(iter(times))) is not None and not at.microsecond
     }
-
-
-@contextmanager
-def interruptible(context: Context, stop: CancellationToken) -> Iterator[None]:
-    """Let Ctrl-C stop the run in the block within seconds, and a second Ctrl-C exit immediately."""
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        if stop.is_interrupted:
-            # What was sent is in the journal, and the lock ends with the process.
-            if is_terminal(context.stderr):
-                os.write(2, _SHOW_CURSOR)
-            os._exit(ExitCode.INTERRUPTED)
-        stop.set(InterruptedRunError("interrupted", hint="Run the same command again to continue."))
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)

@@ -9,10 +9,11 @@ import typer
 from outreply_cli.api.requests import FilePart, upload_media
 from outreply_cli.cancellation import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import command
+from outreply_cli.commands.interrupts import interruptible
 from outreply_cli.commands.media.output import report_checked, report_uploads
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InterruptedRunError, InvalidInputError
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.media.batch import BatchReport, UploadBatch
 from outreply_cli.media.files import StorageLimits
@@ -20,6 +21,8 @@ from outreply_cli.media.sources import STDIN, Candidate, find_candidates, spool_
 from outreply_cli.media.uploader import Uploader, upload_name
 from outreply_cli.ui.progress import upload_bars
 from outreply_cli.ui.streams import is_terminal
+
+_INTERRUPTED = InterruptedRunError("interrupted; uploads in progress were aborted")
 
 
 @command(prints=True)
@@ -59,7 +62,7 @@ def run(
         closing(context.store.open()) as journal,
     ):
         uploader = Uploader(client, journal, account_fingerprint(client, account))
-        batch = UploadBatch(uploader, limits, skip_existing=skip_existing, on_interrupt=stop.set)
+        batch = UploadBatch(uploader, limits, skip_existing=skip_existing, stop=stop)
         checked = batch.check(candidates)
         report_checked(context, checked)
         if not checked.names:
@@ -73,7 +76,11 @@ def run(
             ]
             print_requests(context, client, requests)
             return
-        with upload_bars(context.notes, [file.size for file in checked.files.values()]) as bars:
+        sizes = [file.size for file in checked.files.values()]
+        with (
+            interruptible(context, stop, _INTERRUPTED),
+            upload_bars(context.notes, sizes) as bars,
+        ):
             report = batch.run(checked, concurrency=concurrency, progress=bars)
     report_uploads(context, report, limits.remaining_bytes)
 

@@ -1,0 +1,42 @@
+"""Ctrl-C in commands that send from several threads."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from outreply_cli.cancellation import CancellationToken
+from outreply_cli.context import Context
+from outreply_cli.errors import ExitCode, InterruptedRunError
+from outreply_cli.ui.streams import is_terminal
+
+# A progress bar hides the cursor.
+_SHOW_CURSOR = b"\x1b[?25h\n"
+
+
+@contextmanager
+def interruptible(
+    context: Context, stop: CancellationToken, error: InterruptedRunError
+) -> Iterator[None]:
+    """Let Ctrl-C stop the run in the block within seconds, and a second Ctrl-C exit immediately.
+
+    The run is stopped because of `error`. No exception is raised, wherever the signal arrives.
+    """
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        if stop.is_interrupted:
+            # What was sent is in the journal, and the lock ends with the process.
+            if is_terminal(context.stderr):
+                os.write(2, _SHOW_CURSOR)
+            os._exit(ExitCode.INTERRUPTED)
+        stop.set(error)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
