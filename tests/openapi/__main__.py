@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -94,7 +95,8 @@ class Tools:
         return "no errors, no warnings"
 
     def schemathesis(self) -> str:
-        counts = [self._schemathesis(seed) for seed in SEEDS]
+        with ThreadPoolExecutor(len(SEEDS)) as pool:
+            counts = list(pool.map(self._schemathesis, SEEDS))
         if min(counts) < MIN_CASES:
             raise ToolError(f"too few cases: {counts}")
         cases = " and ".join(map(str, counts))
