@@ -99,7 +99,7 @@ def _run(args: Sequence[str], context: Context) -> int:
     )
 
     try:
-        code = root_group(COMMANDS).main(
+        code = root_group(list(COMMANDS)).main(
             args=list(args), prog_name="outreply", standalone_mode=False, obj=context
         )
         code = code if isinstance(code, int) else 0

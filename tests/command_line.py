@@ -139,5 +139,5 @@ class CommandLine:
 
 def command_tree() -> Command:
     """The whole command tree."""
-    root = root_group(COMMANDS)
+    root = root_group(list(COMMANDS))
     return tree_from_typer(root, typer.Context(root, info_name="outreply"))

@@ -116,15 +116,14 @@ class LazyGroup(TyperGroup):
 
     Args:
         package: The package that holds one module per command.
-        names: The commands in reading order, each with its summary where that is known without
-            importing it, else None.
+        names: The commands in reading order.
         default: The command that runs when none is named; None for the help page.
     """
 
     def __init__(
         self,
         package: str,
-        names: Mapping[str, str | None],
+        names: Sequence[str],
         *,
         default: str | None = None,
         **settings: Any,
@@ -155,7 +154,7 @@ class LazyGroup(TyperGroup):
             return spec.build(cmd_name)
         return LazyGroup(
             module.__name__,
-            dict.fromkeys(module.COMMANDS),
+            module.COMMANDS,
             default=getattr(module, "DEFAULT", None),
             name=cmd_name,
             help=inspect.cleandoc(str(module.__doc__)),
@@ -178,32 +177,19 @@ class LazyGroup(TyperGroup):
         """Write the help page."""
         formatter.write(_help_text(self, ctx))
 
-    def summary(self, ctx: Any, name: str) -> str:
-        """The first sentence of a command's help."""
-        known = self._names[name]
-        if known is not None:
-            return known
-        from outreply_cli.cli.tree import command_from_typer
 
-        return command_from_typer(self.get_command(ctx, name), ()).summary
-
-
-def root_group(summaries: Mapping[str, str]) -> LazyGroup:
-    """The root of the command tree.
-
-    Args:
-        summaries: Every command below the root with its summary, in reading order.
-    """
+def root_group(names: Sequence[str]) -> LazyGroup:
+    """The root of the command tree, with the commands `names` in reading order."""
     version = TyperOption(
         param_decls=["--version"], is_flag=True, default=False, help="Show the version."
     )
     return LazyGroup(
-        "outreply_cli.commands", summaries, name="outreply", help=ROOT_HELP, params=[version],
+        "outreply_cli.commands", names, name="outreply", help=ROOT_HELP, params=[version],
         callback=lambda **_: None,
     )  # fmt: skip
 
 
-def to_command(command: Any, path: Sequence[str], ctx: Any) -> "Command":
+def to_command(command: Any, path: Sequence[str]) -> "Command":
     """A Typer command as data, with the names and summaries of the commands directly below it."""
     import dataclasses
 
@@ -212,9 +198,11 @@ def to_command(command: Any, path: Sequence[str], ctx: Any) -> "Command":
     converted = command_from_typer(command, path)
     if not isinstance(command, LazyGroup):
         return converted
-    subcommands = tuple(
-        Command((*path, name), command.summary(ctx, name)) for name in command.list_commands(ctx)
-    )
+    from outreply_cli.completion.spec import load_spec
+
+    # Importing every command for its summary would take longer than all the rest.
+    summaries = load_spec()["commands"][" ".join(path)]["commands"]
+    subcommands = tuple(Command((*path, name), line) for name, line in summaries.items())
     return dataclasses.replace(converted, commands=subcommands)
 
 
@@ -272,7 +260,7 @@ class CommandLineError(InvalidInputError):
 def _help_text(command: Any, ctx: Any) -> str:
     from outreply_cli.cli.help_page import help_page
 
-    return help_page(to_command(command, ctx.command_path.split()[1:], ctx), ctx.obj.output)
+    return help_page(to_command(command, ctx.command_path.split()[1:]), ctx.obj.output)
 
 
 def _command_hint(path: str, typed: str, names: Iterable[str]) -> str:

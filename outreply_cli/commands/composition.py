@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from outreply_cli.api.client import Client
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sanitize import sanitize
-from outreply_cli.times import parse_duration
 
 if TYPE_CHECKING:
+    from outreply_cli.api.client import Client
     from outreply_cli.posts.composer import Composer
 
 ComposeWith = Annotated[
@@ -43,7 +42,7 @@ class ComposeOptions:
         ),
     ] = 0
 
-    def make_composer(self, context: Context, client: Client, *, yes: bool) -> "Composer | None":
+    def make_composer(self, context: Context, client: "Client", *, yes: bool) -> "Composer | None":
         """Return the program, or None without `--compose-with`.
 
         With `yes`, its texts are used without confirmation.
@@ -56,6 +55,7 @@ class ComposeOptions:
         from outreply_cli.posts.composer import OPTION, Composer
         from outreply_cli.posts.rules import load_rules
         from outreply_cli.subprocesses import resolve_command, strip_secrets
+        from outreply_cli.times import parse_duration
 
         environ = strip_secrets(context.environ)
         words = resolve_command(self.compose_with, OPTION, environ)

@@ -143,7 +143,7 @@ def _command_page(context: Context, root: Any, words: list[str]) -> str:
         if found is None:
             raise _unknown_subject(words, word, path, names)
         command, path = found, [*path, word]
-    return help_page(to_command(command, path, root), context.output)
+    return help_page(to_command(command, path), context.output)
 
 
 def _find(root: Command, words: list[str]) -> Command:

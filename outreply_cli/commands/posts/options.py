@@ -1,19 +1,19 @@
 """Options of the commands of `outreply posts`, and their parsing."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.api.client import Client
 from outreply_cli.cli.options import Strict
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.formats.json import parse_json
-from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_and_hash
 from outreply_cli.paths import find_same_name, to_path
-from outreply_cli.posts.content import PostContent
-from outreply_cli.ui.editor import edit_message
+
+if TYPE_CHECKING:
+    from outreply_cli.api.client import Client
+    from outreply_cli.media.files import MediaFile
+    from outreply_cli.posts.content import PostContent
 
 PostIdArgument = Annotated[str, typer.Argument(metavar="ID", help="Post ID.")]
 PostIdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Post IDs.")]
@@ -75,8 +75,10 @@ class ContentOptions:
     link: Annotated[str | None, typer.Option(metavar="URL", help="Attach a link.")] = None
     strict: Strict = False
 
-    def read_content(self, context: Context) -> PostContent:
+    def read_content(self, context: Context) -> "PostContent":
         """Return the content, without local files; raises InvalidInputError."""
+        from outreply_cli.posts.content import PostContent
+
         text = read_message(context, self.message, self.file, edit=self.edit)
         media = self.media or []
         ids = [item.removeprefix(_MEDIA_PREFIX) for item in media if item.startswith(_MEDIA_PREFIX)]
@@ -94,7 +96,7 @@ class ContentOptions:
             tiktok_settings=_parse_tiktok(context, self.tiktok),
         )
 
-    def inspect_files(self, client: Client | None) -> list[MediaFile]:
+    def inspect_files(self, client: "Client | None") -> "list[MediaFile]":
         """Inspect the local files among the values of --media; without an account, of any size.
 
         Raises:
@@ -107,6 +109,8 @@ class ContentOptions:
         ]
         if not paths:
             return []
+        from outreply_cli.media.files import MediaFileError, StorageLimits, inspect_and_hash
+
         account = client.account_or_none() if client is not None else None
         limits, files = StorageLimits.from_account(account), []
         for path in paths:
@@ -150,6 +154,8 @@ def read_message(
     if (message is not None) + (file is not None) + edit > 1:
         raise InvalidInputError("specify only one of -m, -F and --edit")
     if edit:
+        from outreply_cli.ui.editor import edit_message
+
         return edit_message(context.environ)
     if file is not None:
         return context.read_text(file).rstrip("\n")
@@ -159,6 +165,8 @@ def read_message(
 def _parse_tiktok(context: Context, text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
+    from outreply_cli.formats.json import parse_json
+
     document = context.read_text(text[1:]) if text.startswith("@") else text
     try:
         settings = parse_json(document)
