@@ -9,7 +9,6 @@ from outreply_cli.ui.output import Output
 _MAX_WIDTH = 100
 _MIN_WIDTH = 40
 _MAX_LABEL_WIDTH = 28
-_BOLD, _CYAN, _DIM, _RESET = "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
 
 
 def help_page(command: Command, output: Output) -> str:
@@ -29,7 +28,7 @@ def topic_page(text: str, output: Output) -> str:
 class _Page:
     def __init__(self, output: Output) -> None:
         self._width = max(_MIN_WIDTH, min(output.width, _MAX_WIDTH))
-        self._color = output.color
+        self._style_text = output.style_text
 
     def lines(self, command: Command) -> Iterator[str]:
         yield from self._wrap(command.summary)
@@ -52,7 +51,7 @@ class _Page:
         yield from self._pointers(command)
 
     def heading(self, text: str) -> str:
-        return self._style_text(text, _BOLD)
+        return self._style_text(text, "bold")
 
     def _usage(self, name: str, rest: str) -> Iterator[str]:
         first, *more = textwrap.wrap(
@@ -68,11 +67,11 @@ class _Page:
             pointer = (
                 f'Use "{command.full_name} COMMAND --help" for more information about a command.'
             )
-            yield from (self._style_text(line, _DIM) for line in self._wrap(pointer))
+            yield from (self._style_text(line, "dim") for line in self._wrap(pointer))
         if not command.path:
-            yield self._style_text('Use "outreply help" for topics and exit codes.', _DIM)
+            yield self._style_text('Use "outreply help" for topics and exit codes.', "dim")
         elif not command.commands:
-            yield self._style_text('Use "outreply help exit-codes" for exit codes.', _DIM)
+            yield self._style_text('Use "outreply help exit-codes" for exit codes.', "dim")
 
     def _section(self, title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
         if not rows:
@@ -86,7 +85,7 @@ class _Page:
     def _entry(self, label: str, text: str, column: int) -> Iterator[str]:
         indent = 2 + column + 2
         lines = textwrap.wrap(text, self._width - indent, break_long_words=False) or [""]
-        shown = self._style_text(label, _CYAN)
+        shown = self._style_text(label, "cyan")
         if len(label) > column:
             yield f"  {shown}"
         else:
@@ -101,9 +100,6 @@ class _Page:
 
     def _wrap(self, text: str) -> Iterable[str]:
         return textwrap.wrap(text, self._width, break_long_words=False, break_on_hyphens=False)
-
-    def _style_text(self, text: str, style: str) -> str:
-        return f"{style}{text}{_RESET}" if self._color else text
 
 
 def _row(parameter: Parameter) -> tuple[str, str]:

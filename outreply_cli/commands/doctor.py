@@ -4,16 +4,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.output import Output
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 _STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red", "skipped": "dim"}
 _STATUS_WIDTH = max(map(len, _STYLES))
@@ -67,29 +63,26 @@ def show_results(output: Output, results: Sequence[Item]) -> None:
         failed = [result for result in results if result["status"] == "failure"]
         output.print_list(failed, _COLUMNS, id_field="check")
     elif output.is_terminal and output.format == "table" and output.fields is None:
-        console = output.console
-        for line in _lines(results, output.width):
-            console.print(line, soft_wrap=True)
+        for line in _lines(results, output):
+            output.print_text(line)
     else:
         output.print_list(results, _COLUMNS, id_field="check")
 
 
-def _lines(results: Sequence[Item], width: int) -> "Iterator[Text]":
-    from rich.text import Text
-
+def _lines(results: Sequence[Item], output: Output) -> Iterator[str]:
     check_width = max((len(str(result["check"])) for result in results), default=0)
     indent = _STATUS_WIDTH + check_width + 4
-    text_width = max(_MIN_TEXT_WIDTH, width - indent)
+    text_width = max(_MIN_TEXT_WIDTH, output.width - indent)
     for result in results:
         status = str(result["status"])
-        head = Text().append(f"{status:<{_STATUS_WIDTH}}", style=_STYLES.get(status, ""))
-        head.append(f"  {result['check']:<{check_width}}  ", style="bold")
+        head = output.style_text(f"{status:<{_STATUS_WIDTH}}", _STYLES.get(status, ""))
+        head += output.style_text(f"  {result['check']:<{check_width}}  ", "bold")
         first, *rest = _wrap(str(result["detail"]), text_width)
-        yield head.append(first)
+        yield head + first
         for text in rest:
-            yield Text(" " * indent + text)
+            yield " " * indent + text
         for text in _wrap(str(result["hint"]), text_width) if result["hint"] else []:
-            yield Text(" " * indent + text, style="bold")
+            yield output.style_text(" " * indent + text, "bold")
 
 
 def _wrap(text: str, width: int) -> list[str]:

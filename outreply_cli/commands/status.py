@@ -77,7 +77,7 @@ def _print(context: Context, overview: "Overview", zone: ZoneInfo) -> None:
         heading = f"{_HEADINGS[name]}: {len(items) or 'none'}"
         if items and name in _HINTS:
             heading += f"  ({_HINTS[name]})"
-        print_groups(output.console, [(heading, items)], columns[name])
+        print_groups(output, [(heading, items)], columns[name])
 
 
 def _columns(zone: ZoneInfo) -> dict[str, list[Column]]:

@@ -22,7 +22,7 @@ class Column:
         field: The dotted path of the value; the name of the column in CSV and TSV.
         format: Returns the text of a cell for people; the value itself by default.
         shrinkable: Whether the column may be cut on a narrow terminal.
-        style: Returns the Rich style of a cell.
+        style: Returns the style of a cell, such as `bold red`.
         short: Returns a shorter text for narrow terminals.
         csv_only: Whether the column appears in CSV and TSV only.
     """

@@ -12,6 +12,11 @@ from outreply_cli.ui.fields import as_text, check_fields, get_field, select_fiel
 if TYPE_CHECKING:
     from rich.console import Console
 
+# ANSI codes by the names that Rich uses, too.
+_CODES = {
+    "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35",
+    "cyan": "36",
+}  # fmt: skip
 FORMATS = ("table", "json", "jsonl", "yaml", "csv", "tsv")
 
 
@@ -66,6 +71,13 @@ class Output:
             legacy_windows=False,
         )
 
+    def style_text(self, text: str, style: str) -> str:
+        """`text` in a style such as `bold red`, if the stream shows color."""
+        if not (self.color and text and style):
+            return text
+        codes = ";".join(_CODES[word] for word in style.split())
+        return f"\x1b[{codes}m{text}\x1b[0m"
+
     def print_list(
         self, items: Sequence[Item], columns: Sequence[Column], *, id_field: str | None = "id"
     ) -> None:
@@ -113,7 +125,7 @@ class Output:
             if self.is_terminal:
                 from outreply_cli.ui.tables import print_pairs
 
-                print_pairs(self.console, pairs)
+                print_pairs(self, pairs)
             else:
                 self._lines(f"{header.lower()}\t{text}" for header, text, _ in pairs)
         else:
@@ -181,7 +193,7 @@ class Output:
             return
         from outreply_cli.ui.tables import print_table
 
-        print_table(self.console, items, columns, plain=self.plain)
+        print_table(self, items, columns, plain=self.plain)
 
     def _document(self, items: Sequence[Item], columns: Sequence[Column], *, single: bool) -> None:
         if self.format in {"csv", "tsv"}:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
-
+from outreply_cli.ui.cells import cell_len, fit, pad
 from outreply_cli.ui.columns import Column, Item
+
+if TYPE_CHECKING:
+    from outreply_cli.ui.output import Output
 
 _GAP = 2
 _MIN_WIDTH = 6
@@ -19,44 +20,40 @@ Layout = Sequence[Sequence[tuple[int, int]]]
 
 
 def print_table(
-    console: Console, items: Sequence[Item], columns: Sequence[Column], *, plain: bool
+    output: "Output", items: Sequence[Item], columns: Sequence[Column], *, plain: bool
 ) -> None:
     """Print one line per item, or several if one would leave too little of each column."""
     headers = [column.header for column in columns]
-    rows = _texts(items, columns, console.width)
+    rows = _texts(items, columns, output.width)
     layout = arrange(
-        [headers, *rows], flexible=[column.shrinkable for column in columns], width=console.width
+        [headers, *rows], flexible=[column.shrinkable for column in columns], width=output.width
     )
-    _print_row(console, [Text(header, style="bold") for header in headers], layout)
+    _print_row(output, headers, ["bold"] * len(headers), layout)
     if not plain:
         rule = max(_line_width(line) for line in layout) if layout else 0
-        console.print(Text("─" * min(rule, console.width), style="dim"), soft_wrap=True)
+        output.print_text(output.style_text("─" * min(rule, output.width), "dim"))
     for item, row in zip(items, rows, strict=True):
-        _print_row(console, _cells(item, row, columns), layout)
+        _print_row(output, row, _styles(item, columns), layout)
 
 
 def print_groups(
-    console: Console,
+    output: "Output",
     groups: Sequence[tuple[str, Sequence[Item]]],
     columns: Sequence[Column],
 ) -> None:
     """Print groups of items below their headings, with the same columns."""
-    all_rows = _texts(
-        [item for _, items in groups for item in items], columns, console.width - _GAP
-    )
+    all_rows = _texts([item for _, items in groups for item in items], columns, output.width - _GAP)
     remaining = iter(all_rows)
     rows = [list(islice(remaining, len(items))) for _, items in groups]
     layout = arrange(
         all_rows or [[""] * len(columns)],
         flexible=[column.shrinkable for column in columns],
-        width=console.width - _GAP,
+        width=output.width - _GAP,
     )
     for (heading, items), group in zip(groups, rows, strict=True):
-        title = Text(heading, style="bold")
-        title.truncate(console.width, overflow="ellipsis")
-        console.print(title, soft_wrap=True)
+        output.print_text(output.style_text(fit(heading, output.width), "bold"))
         for item, row in zip(items, group, strict=True):
-            _print_row(console, _cells(item, row, columns), layout, indent=_GAP)
+            _print_row(output, row, _styles(item, columns), layout, indent=_GAP)
 
 
 def _texts(items: Sequence[Item], columns: Sequence[Column], width: int) -> list[list[str]]:
@@ -69,37 +66,39 @@ def _texts(items: Sequence[Item], columns: Sequence[Column], width: int) -> list
     return [[column.text(item, narrow=True) for column in columns] for item in items]
 
 
-def _cells(item: Item, row: Sequence[str], columns: Sequence[Column]) -> list[Text]:
-    return [
-        Text(cell, style=column.style(item) if column.style else "")
-        for cell, column in zip(row, columns, strict=True)
-    ]
+def _styles(item: Item, columns: Sequence[Column]) -> list[str]:
+    return [column.style(item) if column.style else "" for column in columns]
 
 
-def _print_row(console: Console, cells: Sequence[Text], layout: Layout, *, indent: int = 0) -> None:
+def _print_row(
+    output: "Output",
+    cells: Sequence[str],
+    styles: Sequence[str],
+    layout: Layout,
+    *,
+    indent: int = 0,
+) -> None:
     for number, line_columns in enumerate(layout):
-        line = Text(" " * (indent + (_GAP if number else 0)))
+        line = " " * (indent + (_GAP if number else 0))
         for index, width in line_columns:
-            cells[index].truncate(width, overflow="ellipsis", pad=True)
-            line.append_text(cells[index]).append(" " * _GAP)
-        line.rstrip()
+            text = fit(cells[index], width)
+            spaces = " " * (width - cell_len(text) + _GAP)
+            line += output.style_text(text, styles[index]) + spaces
+        line = line.rstrip()
         if line or not number:
-            console.print(line, soft_wrap=True)
+            output.print_text(line)
 
 
 def _line_width(line: Sequence[tuple[int, int]]) -> int:
     return sum(width + _GAP for _, width in line) - _GAP
 
 
-def print_pairs(console: Console, pairs: Sequence[tuple[str, str, str]]) -> None:
+def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
     """Print `(name, value, style)` as lines, the values in one column."""
     width = max((cell_len(name) for name, _, _ in pairs), default=0)
     for name, value, style in pairs:
-        label = Text(name, style="bold")
-        label.truncate(width + _GAP, pad=True)
-        # A style of the whole line would apply to the value too.
-        line = Text().append_text(label).append(value, style=style)
-        console.print(line, soft_wrap=True)
+        label = output.style_text(pad(name, width + _GAP), "bold")
+        output.print_text(label + output.style_text(value, style))
 
 
 def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int) -> Layout:

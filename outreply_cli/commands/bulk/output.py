@@ -144,15 +144,12 @@ def show_plan(output: Output, planned: PlannedCalendar, zone: ZoneInfo) -> None:
         for line in lines:
             output.print_line(line.sign + line.text)
         return
-    from rich.text import Text
-
     from outreply_cli.ui.cells import fit
 
-    console = output.console
     for line in lines:
         room = max(12, output.width - len(line.sign) - line.fixed)
         text = line.text[: line.fixed] + fit(line.text[line.fixed :], room)
-        console.print(Text().append(line.sign, style=line.style).append(text), soft_wrap=True)
+        output.print_text(output.style_text(line.sign, line.style) + text)
 
 
 def plan_summary(plan: Plan) -> str:

@@ -36,7 +36,7 @@ class CommentView:
         from outreply_cli.ui.tables import print_groups
 
         headed = [(self.heading(group), group_items) for group, group_items in items]
-        print_groups(output.console, headed, self._columns()[1:])
+        print_groups(output, headed, self._columns()[1:])
 
     def show_new(self, item: Item) -> None:
         """Print one comment and flush."""

@@ -122,11 +122,8 @@ def print_changes(output: Output, title: str, changes: Mapping[str, Mapping[str,
         for _, text in lines:
             output.print_line(text)
         return
-    from rich.text import Text
-
-    console = output.console
     for style, text in lines:
-        console.print(Text(sanitize(text), style=style), soft_wrap=True)
+        output.print_text(output.style_text(sanitize(text), style))
 
 
 def _diff(before: Any, after: Any) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from outreply_cli.errors import PartialFailureError
 from outreply_cli.formats.json import indent_json
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.timestamps import format_timestamp
+from outreply_cli.ui.cells import cell_len
 from outreply_cli.ui.columns import Column
 from outreply_cli.ui.fields import as_text
 from outreply_cli.ui.output import Output
@@ -361,18 +362,14 @@ class DeliveryReport:
         if not self.output.is_terminal:
             self._write("\t".join(text for text, _ in shown))
             return
-        from rich.text import Text
-
-        gap = Text("  ")
-        line = gap.join(Text(text, style=style) for text, style in shown if text)
-        console = self.output.console
-        if wrapped is None or not shown[wrapped][0] or line.cell_len <= self.output.width:
-            console.print(line, soft_wrap=True)
-            return
-        second_line = Text(*shown.pop(wrapped))
-        console.print(gap.join(Text(text, style=style) for text, style in shown), soft_wrap=True)
-        indent = " " * len(f"{shown[0][0]}  ")
-        console.print(Text(indent).append_text(second_line), soft_wrap=True)
+        width = cell_len("  ".join(text for text, _ in shown if text))
+        second = None
+        if wrapped is not None and shown[wrapped][0] and width > self.output.width:
+            second = shown.pop(wrapped)
+        self._write("  ".join(self.output.style_text(*cell) for cell in shown if cell[0]))
+        if second is not None:
+            indent = " " * len(f"{shown[0][0]}  ")
+            self._write(indent + self.output.style_text(*second))
 
     def _show_object(self, received: "Received") -> None:
         delivery = received.delivery
