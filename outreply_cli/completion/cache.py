@@ -13,6 +13,8 @@ from outreply_cli.env import select_profile, select_token_variable
 
 FRESH_SECONDS = 300.0
 SHOWN_SECONDS = 86_400.0
+# Values of a kind; of more, the last ones are kept.
+MAX_VALUES = 200
 _DIRECTORY = "completion"
 # The word to type, its meaning for people, and the ID in the API.
 CachedValue = tuple[str, str, str]

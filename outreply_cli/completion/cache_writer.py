@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.completion.cache import FRESH_SECONDS, CachedValue, CompletionCache
+from outreply_cli.completion.cache import FRESH_SECONDS, MAX_VALUES, CachedValue, CompletionCache
 from outreply_cli.pages import page_alias
 from outreply_cli.storage.private_files import write_private
 
-_MAX_VALUES = 200
 _MAX_TEXT_LENGTH = 60
 _PUNCTUATION = frozenset("._:@+-")
 
@@ -73,7 +72,7 @@ class CacheUpdate:
             ]
             # An incomplete list keeps the age of the values.
             at = now if is_complete and is_latest else then
-            entries[kind] = (at, values[-_MAX_VALUES:])
+            entries[kind] = (at, values[-MAX_VALUES:])
         _write(self._path, CompletionCache(entries, allow_refresh=allow_refresh))
 
 

@@ -56,6 +56,7 @@ def test_log_of_single_posts_and_refusals(cli: CommandLine, emulator: EmulatorSe
     words = ("--page", "facebook:acme", "-m", "Hi")
     assert cli.run("posts", "publish", *words, "--key", "now", "--yes").code == 0
     emulator.state.connection.execute("UPDATE pages SET expired = 1")
+    cli.run("pages", "list")
     late = ("posts", "schedule", *words, "--at", "2026-12-01 10:00", "--key", "later")
     assert cli.run(*late).code != 0
     actions = {event["action"]: event for event in log(cli)}

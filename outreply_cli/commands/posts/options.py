@@ -96,24 +96,28 @@ class ContentOptions:
             tiktok_settings=_parse_tiktok(context, self.tiktok),
         )
 
+    @property
+    def paths(self) -> list[str]:
+        """The local files among the values of --media."""
+        return [
+            item
+            for item in self.media or []
+            if not item.startswith(_MEDIA_PREFIX) and "://" not in item
+        ]
+
     def inspect_files(self, client: "Client | None") -> "list[MediaFile]":
         """Inspect the local files among the values of --media; without an account, of any size.
 
         Raises:
             InvalidInputError: A file is not media, or larger than the account allows.
         """
-        paths = [
-            item
-            for item in self.media or []
-            if not item.startswith(_MEDIA_PREFIX) and "://" not in item
-        ]
-        if not paths:
+        if not self.paths:
             return []
         from outreply_cli.media.files import MediaFileError, StorageLimits, inspect_and_hash
 
         account = client.account_or_none() if client is not None else None
         limits, files = StorageLimits.from_account(account), []
-        for path in paths:
+        for path in self.paths:
             try:
                 files.append(inspect_and_hash(find_same_name(to_path(path)), limits))
             except MediaFileError as error:

@@ -49,6 +49,13 @@ def run(
 
     content = post.read_content(context)
     client = context.client()
+    # What is not sent is not confirmed by the server, and a program is given the whole page.
+    is_sent = not (dry_run or context.options.print_as or composing.compose_with)
+    if is_sent and len(page) == 1 and not post.paths:
+        from outreply_cli.commands.posts.cached_page import send_to_cached_page
+
+        if send_to_cached_page(context, client, page[0], at, content, post, tz):
+            return
     pages = resolve_pages(client, page)
     files = post.inspect_files(client)
     compose = partial(
