@@ -28,7 +28,7 @@ EXAMPLES = Path(outreply_cli.__file__).parent / "examples"
 INSTALL = "python -m pip install outreply-cli"
 INSTALL_FOR_A_TEAM = "python -m pip install 'outreply-cli[postgres]'"
 GITHUB_CALENDARS = ["github-calendar.yml", "github-calendar-cache.yml"]
-ACTIONS = {"checkout@v4", "setup-python@v5", "cache/restore@v4", "cache/save@v4"}
+ACTIONS = {"checkout@v7", "setup-python@v7", "cache/restore@v5", "cache/save@v5"}
 GOOD = "key,page,scheduled_at,message\na,facebook:acme,2026-12-01 09:00,Hello ☕\n"
 BROKEN = "key,page,scheduled_at,message\na,instagram:acme,2026-12-01 09:00,Hi\nb,x:nobody,soon,Hi\n"
 
