@@ -25,6 +25,14 @@ _POLL_SECONDS = 0.05
 _ENDED_STATES = frozenset("ZXx")
 
 
+def own_command(*words: str) -> list[str]:
+    """Return the command that runs this program with other arguments."""
+    # Set by the start of `outreply.pyz`, whose packages only that start finds.
+    archive = getattr(sys.modules["__main__"], "OUTREPLY_ARCHIVE", None)
+    program = [archive] if archive else ["-P", "-m", "outreply_cli"]
+    return [sys.executable, *program, *words]
+
+
 def split_command(
     command: str, option: str, *, is_windows: bool = sys.platform == "win32"
 ) -> list[str]:

@@ -13,11 +13,19 @@ from outreply_cli.subprocesses import (
     CommandResult,
     CommandRunner,
     identify_process,
+    own_command,
     stop_process_group,
 )
 
 IGNORES_SIGTERM = "import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); input()"
 needs_process_ids = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+
+
+def test_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_command("demo") == [sys.executable, "-P", "-m", "outreply_cli", "demo"]
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "OUTREPLY_ARCHIVE", "/opt/outreply.pyz", raising=False)
+    assert own_command("demo") == [sys.executable, "/opt/outreply.pyz", "demo"]
 
 
 def test_timeout_longer_than_system_limit() -> None:

@@ -235,10 +235,11 @@ def _refresh(path: str, kind: str, line: Sequence[str], now: float) -> None:
     os.close(descriptor)
     import subprocess
 
+    from outreply_cli.subprocesses import own_command
+
     flag = _profile_flag(line)
     subprocess.Popen(  # noqa: S603 - this program
-        [sys.executable, "-P", "-m", "outreply_cli", _REFRESH, *words, "-q", "--max-wait", "5s",
-         *(["-p", flag] if flag else [])],
+        own_command(_REFRESH, *words, "-q", "--max-wait", "5s", *(["-p", flag] if flag else [])),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip

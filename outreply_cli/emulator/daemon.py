@@ -4,7 +4,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ from outreply_cli.env import TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.storage.private_files import create_private, make_private_dir
 from outreply_cli.storage.sqlite import describe_error, file_lock
-from outreply_cli.subprocesses import strip_secrets
+from outreply_cli.subprocesses import own_command, strip_secrets
 
 STATE_FILE = "emulator.db"
 _LOG_FILE = "emulator.log"
@@ -151,7 +150,7 @@ def start_daemon(
         raise EmulatorError(f"cannot write {log}: {error.strerror}") from None
     with stream, output:
         process = subprocess.Popen(  # noqa: S603 - this program
-            [sys.executable, "-P", "-m", "outreply_cli", *start, "--state", str(directory)],
+            own_command(*start, "--state", str(directory)),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,

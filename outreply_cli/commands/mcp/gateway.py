@@ -6,7 +6,6 @@ its times, and the idempotency key, which is made from its ID.
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ from outreply_cli.commands.mcp.tool_specs import (
 )
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.formats.sanitize import escape_control_json
-from outreply_cli.subprocesses import capture_output
+from outreply_cli.subprocesses import capture_output, own_command
 from outreply_cli.ui.redact import redact
 
 INSTRUCTIONS = (
@@ -279,8 +278,8 @@ class CommandProcess:
         environ = self._rehearsal.environ() if rehearse else self._environ
         with tempfile.TemporaryDirectory(prefix="outreply-mcp-") as directory:
             code, out, err = capture_output(
-                [sys.executable, "-P", "-m", "outreply_cli", *call.words],
-                environ, call.stdin.encode(), directory=directory, timeout=_TIMEOUT_SECONDS,
+                own_command(*call.words), environ, call.stdin.encode(),
+                directory=directory, timeout=_TIMEOUT_SECONDS,
             )  # fmt: skip
         return self.to_output(code, out, err)
 
