@@ -10,4 +10,6 @@ import pytest
 
 if __name__ == "__main__":
     checks = sorted(str(path) for path in Path(__file__).parent.glob("check_*.py"))
-    sys.exit(pytest.main(["-n", "0", "--durations=0", "-vv", *sys.argv[1:], *checks]))
+    # The checks of a file share environments, and check_bounds takes as long as all others.
+    processes = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    sys.exit(pytest.main([*processes, "--durations=0", "-vv", *sys.argv[1:], *checks]))

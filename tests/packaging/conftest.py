@@ -8,7 +8,7 @@ from shutil import copytree, ignore_patterns
 
 import pytest
 
-from tests.packaging.environments import ROOT, Environment
+from tests.packaging.environments import ROOT, Environment, read_project
 
 _NOT_SOURCE = ignore_patterns(".venv*", ".git", "__pycache__", ".*_cache", ".hypothesis", "dist")
 
@@ -30,21 +30,36 @@ def build(kind: str, source: Path, directory: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
-    source = tmp_path_factory.mktemp("tree") / "source"
-    copytree(ROOT, source, ignore=_NOT_SOURCE)
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the source tree."""
+    directory = tmp_path_factory.mktemp("tree") / "source"
+    copytree(ROOT, directory, ignore=_NOT_SOURCE)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def packages(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Packages:
     directory = tmp_path_factory.mktemp("packages")
     return Packages(build("wheel", source, directory), build("sdist", source, directory))
 
 
 @pytest.fixture(scope="session")
+def validators(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with the linters of workflows and images, pre-commit and CycloneDX."""
+    environment = Environment.create(tmp_path_factory.mktemp("validators"))
+    requirements = read_project()["optional-dependencies"]["validation"]
+    environment.install("--no-compile", *requirements)
+    return environment
+
+
+@pytest.fixture(scope="session")
 def wheelhouse(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels of all dependencies, including those of the build."""
+    """Wheels of the dependencies, of those for workbooks and a team, and of the build's."""
     directory = tmp_path_factory.mktemp("wheelhouse")
     environment = Environment.create(tmp_path_factory.mktemp("gathering"))
     environment.run(
         environment.program("python"), "-m", "pip", "download", "--quiet", "--only-binary", ":all:",
-        "--dest", str(directory), str(packages.wheel), "hatchling",
+        "--dest", str(directory), f"{packages.wheel}[postgres,xlsx]", "hatchling",
     )  # fmt: skip
     (directory / packages.wheel.name).unlink(missing_ok=True)
     return directory

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 _SECONDS = 600
@@ -68,11 +69,16 @@ class Environment:
         return done.stdout
 
 
+def read_project() -> dict[str, Any]:
+    """The table `project` of pyproject.toml."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return dict(tomllib.loads(text)["project"])
+
+
 def lower_bounds() -> list[str]:
     """Requirements for the oldest version of each dependency that is allowed."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     requirements = []
-    for requirement in project["dependencies"]:
+    for requirement in read_project()["dependencies"]:
         bound = _BOUND.match(requirement)
         assert bound is not None, f"{requirement} has no lower bound"
         requirements.append(f"{bound['name']}=={bound['version']}")
