@@ -23,8 +23,7 @@ def run_tests(environment: Environment, directory: Path) -> str:
     for name in ("pyproject.toml", "README.md"):
         (directory / name).write_bytes((ROOT / name).read_bytes())
     return environment.run(
-        environment.program("python"), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider",
-        *_SUBSET,
+        environment.program("python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *_SUBSET,
         cwd=directory,
     )  # fmt: skip
 

@@ -11,19 +11,6 @@ from tests.packaging.steps import ACTION, RELEASE, load_workflow, named_steps
 EXAMPLES = sorted((ROOT / "outreply_cli" / "examples").glob("github-*.yml"))
 # A release, by its tag and its commit.
 PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\n")
-USES_ACTION = """\
-on: push
-permissions: {}
-jobs:
-  check:
-    runs-on: ubuntu-24.04
-    steps:
-      - uses: ./
-        with:
-          files: social/*.csv
-          strict: true
-          timezone: Europe/Paris
-"""
 
 
 def run(validators: Environment, name: str, *words: str | Path, cwd: Path = ROOT) -> None:
@@ -39,28 +26,13 @@ def test_files_match_schemas(validators: Environment, schema: str, paths: list[P
     run(validators, "check-jsonschema", "--builtin-schema", f"vendor.github-{schema}", *paths)
 
 
-def test_workflows(validators: Environment) -> None:
-    run(validators, "actionlint", RELEASE, *EXAMPLES)
-
-
-def test_action_used_by_workflow(validators: Environment, tmp_path: Path) -> None:
-    """actionlint checks an action where a workflow uses it."""
-    workflow = tmp_path / ".github" / "workflows" / "calendars.yml"
-    workflow.parent.mkdir(parents=True)
-    workflow.write_text(USES_ACTION)
-    (tmp_path / ".git").mkdir()
-    (tmp_path / "action.yml").write_bytes(ACTION.read_bytes())
-    run(validators, "actionlint", workflow, cwd=tmp_path)
-    workflow.write_text(USES_ACTION.replace("files:", "file:"))
-    with pytest.raises(AssertionError, match='input "file" is not defined'):
-        run(validators, "actionlint", workflow, cwd=tmp_path)
-
-
-def test_scripts_of_action(validators: Environment, tmp_path: Path) -> None:
-    for name, step in named_steps(load_workflow(ACTION)["runs"]["steps"]):
-        script = tmp_path / name
-        script.write_text(step["run"])
-        run(validators, "shellcheck", "--shell", "bash", script)
+def test_scripts_of_steps(validators: Environment, tmp_path: Path) -> None:
+    jobs = load_workflow(RELEASE)["jobs"].values()
+    for steps in (load_workflow(ACTION)["runs"]["steps"], *(job["steps"] for job in jobs)):
+        for name, step in named_steps(steps):
+            script = tmp_path / name
+            script.write_text(step["run"])
+            run(validators, "shellcheck", "--shell", "bash", script)
 
 
 def test_actions_are_pinned() -> None:
