@@ -68,3 +68,17 @@ def test_key_is_remembered_for_22_hours() -> None:
     assert is_key_remembered(timedelta(hours=21, minutes=59))
     assert not is_key_remembered(timedelta(hours=22))
     assert not is_key_remembered(timedelta(hours=-22))
+
+
+def test_other_token_sends_once_a_late_object_would_be_listed() -> None:
+    attempts = Attempts(NOW - timedelta(days=2), NOW, "a")
+    for waited, step in ((timedelta(seconds=29), Step.HOLD), (timedelta(seconds=30), Step.SEND)):
+        search = SearchResult(is_found=False, is_complete=True, at=NOW + waited)
+        assert next_step(attempts, search, now=search.at, token="b") == step
+
+
+def test_same_token_sends_anew_once_no_suspended_process_can_have_sent() -> None:
+    attempts = Attempts(NOW, NOW, "a")
+    for waited, step in ((timedelta(seconds=119), Step.REPEAT), (timedelta(minutes=2), Step.SEND)):
+        search = SearchResult(is_found=False, is_complete=True, at=NOW + waited)
+        assert next_step(attempts, search, now=search.at, token="a") == step
