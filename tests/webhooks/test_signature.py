@@ -8,7 +8,14 @@ from hypothesis import given, settings, strategies as st
 from outreply.webhooks import verify_webhook_signature
 
 from outreply_cli.webhooks import EventError, parse_event, sign, verify
-from outreply_cli.webhooks.signature import MAX_SIGNATURES, Reason, Tolerance, verify_signature
+from outreply_cli.webhooks.signature import (
+    MAX_SIGNATURES,
+    Reason,
+    Tolerance,
+    VerificationResult,
+    parse_signatures,
+    verify_signature,
+)
 
 SECRETS = st.sampled_from(["whsec_a", "whsec_b", "é", " ", "x" * 200])
 HEX = "0123456789abcdef"
@@ -73,6 +80,64 @@ def test_missing_timestamp_fails_if_required() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "tolerance", "reason"),
+    [
+        ("1000", Tolerance(), None),
+        ("soon", Tolerance(), None),
+        ("1000", Tolerance(is_required=True), None),
+        ("soon", Tolerance(is_required=True), Reason.WRONG_TIMESTAMP),
+        ("inf", Tolerance(is_required=True), Reason.WRONG_TIMESTAMP),
+        (" ", Tolerance(is_required=True), Reason.NO_TIMESTAMP),
+        (None, Tolerance(5), None),
+        (" ", Tolerance(5), None),
+        ("soon", Tolerance(5), Reason.WRONG_TIMESTAMP),
+        ("nan", Tolerance(5), Reason.WRONG_TIMESTAMP),
+        ("995", Tolerance(5), None),
+        ("1005", Tolerance(5), None),
+        ("994.9", Tolerance(5), Reason.OLD_TIMESTAMP),
+        ("1005.1", Tolerance(5), Reason.OLD_TIMESTAMP),
+        ("-1000", Tolerance(5), Reason.OLD_TIMESTAMP),
+    ],
+)
+def test_timestamp_check(text: str | None, tolerance: Tolerance, reason: Reason | None) -> None:
+    header = sign(b"x", "s")
+    result = verify_signature(b"x", header, ["s"], timestamp=text, tolerance=tolerance, now=1000)
+    assert result == VerificationResult(reason, 0)
+
+
+def test_wrong_signature_is_reported_before_a_wrong_timestamp() -> None:
+    result = verify_signature(
+        b"x", sign(b"x", "s"), ["other"], timestamp="1", tolerance=Tolerance(5), now=1000
+    )
+    assert result == VerificationResult(Reason.WRONG_SIGNATURE)
+
+
+@pytest.mark.parametrize("header", [None, "", " , ,"])
+def test_missing_signature_fails(header: str | None) -> None:
+    result = verify_signature(b"x", header, ["s"], now=0)
+    assert result == VerificationResult(Reason.NO_SIGNATURE)
+
+
+def test_malformed_signatures_are_empty() -> None:
+    digits = "AB" * 32
+    header = f"sha256={digits}, {digits} ,,{digits}0,sha256=,{digits[:-1]},{digits[:-1]}é,sha1"
+    assert parse_signatures(header) == [b"ab" * 32] * 2 + [b""] * 5
+    assert parse_signatures(None) == []
+
+
+def test_text_is_signed_as_utf_8() -> None:
+    header = sign("é", "s")
+    assert header == sign("é".encode(), "s")
+    assert verify("é", header, "s")
+
+
+def test_signature_of_a_known_body() -> None:
+    assert sign(b"The quick brown fox jumps over the lazy dog", "key") == (
+        "sha256=f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"
+    )
+
+
 @pytest.mark.parametrize("stamp", ["nan", "inf", "-inf", "soon", "1e400"])
 def test_invalid_timestamp_fails(stamp: str) -> None:
     assert not verify(b"x", sign(b"x", "s"), "s", timestamp=stamp, tolerance=1e9)
@@ -84,6 +149,11 @@ def test_several_secrets_and_signatures() -> None:
     assert not verify(b"x", header, ["other", ""])
     assert not verify(b"x", sign(b"x", ""), "")
     assert not verify(b"x", header, [])
+
+
+def test_as_many_signatures_as_allowed_succeed() -> None:
+    header = ",".join([sign(b"x", "s")] * MAX_SIGNATURES)
+    assert verify_signature(b"x", header, ["s"], now=0) == VerificationResult(None, 0)
 
 
 def test_too_many_signatures_fail() -> None:
