@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from outreply_cli.posts.content import PostContent, validate_content, validate_time
-from outreply_cli.posts.guardrails import GuardrailLimits, brand_violations, page_violations
+from outreply_cli.posts.guardrails import (
+    GuardrailLimits,
+    Violation,
+    brand_violations,
+    has_brand_capacity,
+    has_capacity,
+    page_violations,
+)
 from outreply_cli.spec.x_length import count_for_x
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -149,3 +156,116 @@ def test_account_limits_override_reference() -> None:
     assert list(page_violations(make_times(60 * SECOND, 2), "linkedin", limits))
     assert not list(page_violations(make_times(60 * SECOND, 8), "instagram", limits))
     assert list(brand_violations(make_times(60 * SECOND, 4), limits))
+
+
+def make_limits(
+    *, per_brand_day: int = 500, per_hour: int | None = None, per_day: int | None = None
+) -> GuardrailLimits:
+    """Limits of LinkedIn pages, with posts at least a minute apart."""
+    return GuardrailLimits(60 * SECOND, per_brand_day, {"LN": (per_hour, per_day)})
+
+
+def test_limits_of_an_account_without_valid_values_are_those_of_the_reference() -> None:
+    invalid = {
+        "minGapBetweenSchedulesMs": "5000",
+        "perBrandPer24hSafetyNet": None,
+        "perPage": {"LN": None, "TW": 7},
+    }
+    for account in ({}, {"quota": None}, {"quota": {"publish_guardrails": invalid}}):
+        assert GuardrailLimits.from_account(account) == LIMITS
+    assert (LIMITS.min_gap, LIMITS.per_brand_day, LIMITS.per_page) == (60 * SECOND, 500, {})
+
+
+def test_limits_of_a_page_that_are_no_whole_numbers_are_no_limits() -> None:
+    per_page = {
+        "LN": {"perHour": True, "per24h": 1.5},
+        "TW": {"perHour": 9, "per24h": "9"},
+        "FB": {"perHour": None, "per24h": 9},
+    }
+    account = {"quota": {"publish_guardrails": {"perPage": per_page}}}
+    limits = GuardrailLimits.from_account(account)
+    assert limits.per_page == {"LN": (None, None), "TW": (9, None), "FB": (None, 9)}
+    assert limits.windows_for("linkedin") == ()
+    assert limits.windows_for("x") == ((timedelta(hours=1), 9),)
+
+
+def test_windows_of_an_unknown_platform_are_unlimited() -> None:
+    assert LIMITS.windows_for("mastodon") == ()
+    assert LIMITS.windows_for("linkedin") == ((timedelta(hours=1), 3), (timedelta(hours=24), 15))
+
+
+def test_gap_violation_names_both_posts() -> None:
+    first, second, third = NOW, NOW + 59 * SECOND, NOW + 119 * SECOND
+    assert list(page_violations([first, second, third], "linkedin", make_limits())) == [
+        Violation("posts of a page must be 60 s apart", (first, second))
+    ]
+
+
+def test_window_violation_names_all_posts_of_the_window_once() -> None:
+    times = make_times(timedelta(minutes=10), 7)
+    assert list(page_violations(times, "linkedin", make_limits(per_hour=2))) == [
+        Violation("linkedin allows 2 posts per hour, but 6 are planned", tuple(times[:6])),
+        Violation("linkedin allows 2 posts per hour, but 3 are planned", tuple(times[4:])),
+    ]
+
+
+def test_window_violations_far_apart_are_all_named() -> None:
+    times = [NOW + timedelta(hours=hours, minutes=m) for hours in (0, 5) for m in (0, 10)]
+    first, second = page_violations(times, "linkedin", make_limits(per_hour=1))
+    assert (first.times, second.times) == (tuple(times[:2]), tuple(times[2:]))
+
+
+def test_brand_violation_names_the_brand_and_its_day() -> None:
+    times = make_times(timedelta(hours=6), 4)
+    assert list(brand_violations(times, make_limits(per_brand_day=3))) == [
+        Violation("a brand may have 3 posts per 24 hours, but 4 are planned", tuple(times))
+    ]
+
+
+@pytest.mark.parametrize("sign", [-1, 1], ids=["before", "after"])
+def test_page_has_no_capacity_closer_than_its_gap(sign: int) -> None:
+    others = sorted((NOW, NOW + sign * timedelta(minutes=9)))
+    for seconds, has_room in ((59, False), (60, True)):
+        at = NOW - sign * timedelta(seconds=seconds)
+        assert has_capacity(at, others, "linkedin", make_limits()) == has_room
+    assert not has_capacity(NOW, others, "linkedin", make_limits())
+    assert has_capacity(NOW, [], "linkedin", make_limits())
+
+
+@pytest.mark.parametrize("sign", [-1, 1], ids=["before", "after"])
+def test_page_has_capacity_one_window_away(sign: int) -> None:
+    limits = make_limits(per_hour=2)
+    others = sorted((NOW, NOW + sign * timedelta(minutes=20)))
+    for minutes, has_room in ((39, False), (40, True)):
+        at = NOW - sign * timedelta(minutes=minutes)
+        assert has_capacity(at, others, "linkedin", limits) == has_room
+
+
+def test_page_needs_capacity_in_both_windows() -> None:
+    others = make_times(timedelta(hours=2), 3)
+    at = NOW + timedelta(hours=1)
+    assert has_capacity(at, others, "linkedin", make_limits(per_hour=1, per_day=4))
+    assert not has_capacity(at, others, "linkedin", make_limits(per_hour=1, per_day=3))
+    assert not has_capacity(NOW + SECOND * 60, others, "linkedin", make_limits(per_hour=1))
+
+
+def test_page_has_capacity_far_from_posts_that_exceed_its_limits() -> None:
+    crowded = make_times(timedelta(minutes=10), 3)
+    for hours in (-2, 3):
+        at = NOW + timedelta(hours=hours)
+        assert has_capacity(at, crowded, "linkedin", make_limits(per_hour=1))
+
+
+def test_page_has_capacity_beside_posts_closer_than_its_gap() -> None:
+    close = [NOW + SECOND * seconds for seconds in (0, 1, 2, 200, 201, 202)]
+    assert has_capacity(NOW + 100 * SECOND, close, "linkedin", make_limits())
+
+
+def test_brand_has_capacity_one_day_away() -> None:
+    limits = make_limits(per_brand_day=2)
+    others = [NOW, NOW]
+    day = timedelta(hours=24)
+    for at in (NOW - day, NOW + day):
+        assert has_brand_capacity(at, others, limits)
+    for at in (NOW - day + SECOND, NOW, NOW + day - SECOND):
+        assert not has_brand_capacity(at, others, limits)
