@@ -184,7 +184,7 @@ def schedule_cancels_first(
     Otherwise the new post is created first, so that the page is never without it.
     """
     removed: dict[str, set[int]] = defaultdict(set)
-    for action in plan.filter_actions(ActionType.CHANGE, ActionType.CANCEL):
+    for action in plan.filter_actions(ActionType.CHANGE):
         if action.entry is not None:
             removed[action.entry.page_id].add(action.entry.id)
     new: dict[str, list[PlannedPost]] = defaultdict(list)
