@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from outreply_cli.errors import TimeError
-from outreply_cli.time_parser import DateOrderError, parse_day, parse_past_time, parse_time
+from outreply_cli.time_parser import (
+    DateOrderError,
+    find_weekday,
+    parse_day,
+    parse_past_time,
+    parse_time,
+    parse_weekdays,
+)
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp
 from tests.time_strings import read_strings
@@ -97,6 +104,261 @@ def test_parse_time_errors(text: str, message: str) -> None:
     with pytest.raises(TimeError) as error:
         parse_time(text, now=NOW, zone=PARIS)
     assert message in error.value.message
+
+
+FORMATS = (
+    "Accepted formats: 2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', "
+    "'in 2h', '+3d'"
+)
+PAST_FORMATS = "Accepted formats: 7d, '2h ago', 2026-11-01, 'yesterday 09:00'"
+DAY_FORMATS = "Accepted formats: 09:00, 5pm"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("", "the time is empty", FORMATS),
+        ("\u200e \u200f", "the time is empty", FORMATS),
+        ("x" * 200, f"invalid time '{'x' * 200}'", FORMATS),
+        ("x" * 201, "invalid time: 'xxxxxxxxxxxxxxxxxxxx'… is too long", FORMATS),
+        ("whenever", "invalid time 'whenever'", FORMATS),
+        (
+            " NEXT-slot ",
+            "'NEXT-slot' is for posts schedule and calendars only",
+            "Use the time of a free slot; see: outreply slots preview",
+        ),
+        ("Friday", "'Friday' has no time of day", "Add the time: 'Friday 09:00'"),
+        ("12:30", "'12:30' has already passed today", "Add the day: 'tomorrow 12:30'"),
+        ("13:00", "'13:00' has already passed today", "Add the day: 'tomorrow 13:00'"),
+        (
+            "20261224T1800",
+            "ambiguous time '20261224T1800': some programs read the T as a time zone",
+            "Use 2026-12-24T18:00:00.",
+        ),
+        (
+            "24 Dec 2026 11:00 12:00",
+            "two times in '24 Dec 2026 11:00 12:00': '11:00' and '12:00'",
+            "Remove one of them.",
+        ),
+        (
+            "2026-12-24T18:00+23:00",
+            "invalid UTC offset in '2026-12-24T18:00+23:00': not used by any time zone",
+            "Use an offset such as +01:00.",
+        ),
+        (
+            "24 Dec 2026 18:00 +14:15",
+            "invalid UTC offset in '24 Dec 2026 18:00 +14:15': not used by any time zone",
+            "Use an offset such as +01:00.",
+        ),
+        ("tomorrow 9", "invalid time of day '9' in 'tomorrow 9'", DAY_FORMATS),
+        ("fri 13pm", "invalid time of day '13pm' in 'fri 13pm'", DAY_FORMATS),
+        ("9 tomorrow", "invalid time '9 tomorrow'", FORMATS),
+        (
+            "2026-12-24 18:00 EST",
+            "unsupported time zone 'EST' in '2026-12-24 18:00 EST'",
+            "Use an offset: 2026-12-24T18:00-05:00",
+        ),
+        (
+            "2026-12-25 18:00 gmt-2",
+            "unsupported time zone 'gmt-2' in '2026-12-25 18:00 gmt-2'",
+            "Use an offset: 2026-12-25T18:00-02:00",
+        ),
+        (
+            "18:00 24 Dec 2026 pdt",
+            "unsupported time zone 'pdt' in '18:00 24 Dec 2026 pdt'",
+            "Use an offset: 2026-12-24T18:00-07:00",
+        ),
+        (
+            "tomorrow 18:00 XYZ",
+            "unsupported time zone 'XYZ' in 'tomorrow 18:00 XYZ'",
+            "Use an offset: 2026-12-24T18:00+HH:MM",
+        ),
+        (
+            "24 Dec 2026 midnight",
+            "ambiguous time in '24 Dec 2026 midnight': midnight is the start or the end of a day",
+            "Use 00:00 with the day that starts then.",
+        ),
+        (
+            "05/06/2026 18:00",
+            "ambiguous date in '05/06/2026 18:00': day first or month first",
+            "Use year, month, day: 2026-05-06 18:00 or 2026-06-05 18:00",
+        ),
+        (
+            "next monday 9:00",
+            "ambiguous day in 'next monday 9:00': today is a Monday",
+            "Use 2026-11-23 09:00 or 2026-11-30 09:00",
+        ),
+        (
+            "Fri, 24 Dec 2026 18:00",
+            "2026-12-24 is a Thursday, not a Friday: 'Fri, 24 Dec 2026 18:00'",
+            "Correct the date, or leave out the weekday.",
+        ),
+        (
+            "2026-12-24T18:00+02:00[Europe/Paris]",
+            "the offset in '2026-12-24T18:00+02:00[Europe/Paris]' does not match Europe/Paris",
+            None,
+        ),
+        ("30 Feb 9am", "no such date: '30 Feb'", "Use a date such as 2026-12-24."),
+        ("31/02/2026 18:00", "no such date: '31/02/2026'", "Use a date such as 2026-12-24."),
+        (
+            "Thu 24 Dec 2026 18:00 CET (17:10 UTC)",
+            "invalid time 'Thu 24 Dec 2026 18:00 CET (17:10 UTC)'",
+            FORMATS,
+        ),
+        ("9999-12-31T23:59:00-10:00", "'9999-12-31T23:59:00-10:00' is out of range", None),
+        ("+", "invalid duration ''", "Accepted formats: 30s, 15m, 2h, 1h30m, 3d, 1w"),
+    ],
+)
+def test_error_names_the_text_and_the_way_out(text: str, message: str, hint: str | None) -> None:
+    with pytest.raises(TimeError) as caught:
+        parse_time(text, now=NOW, zone=PARIS)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("xx", "invalid time 'xx'", PAST_FORMATS),
+        ("Tomorrow", "'tomorrow' has no time of day", PAST_FORMATS),
+        ("2026-13-01", "no such date: '2026-13-01'", PAST_FORMATS),
+        ("40000d", "invalid time '40000d'", PAST_FORMATS),
+        (
+            "2026-10-25 02:30",
+            (
+                "ambiguous time 2026-10-25 02:30: clocks in Europe/Paris go back; "
+                "use 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00"
+            ),
+            None,
+        ),
+    ],
+)
+def test_error_of_a_past_time_names_the_text_and_the_formats(
+    text: str, message: str, hint: str | None
+) -> None:
+    with pytest.raises(TimeError) as caught:
+        parse_past_time(text, now=NOW, zone=PARIS)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" 2H AGO ", "2026-11-23T10:00:00Z"),
+        ("-7d", "2026-11-16T12:00:00Z"),
+        ("1w2d", "2026-11-14T12:00:00Z"),
+        ("Today", "2026-11-22T23:00:00Z"),
+        ("today 11:00", "2026-11-23T10:00:00Z"),
+        ("yesterday 09:00", "2026-11-22T08:00:00Z"),
+        ("2026-11-01 09:00", "2026-11-01T08:00:00Z"),
+        ("13:00", "2026-11-23T12:00:00Z"),
+        ("13:01", "2026-11-22T12:01:00Z"),
+        ("mon 13:00", "2026-11-23T12:00:00Z"),
+        ("tue 13:00", "2026-11-17T12:00:00Z"),
+        ("23 nov 13:00", "2026-11-23T12:00:00Z"),
+        ("24 nov 13:00", "2025-11-24T12:00:00Z"),
+    ],
+)
+def test_past_time_is_the_last_one(text: str, expected: str) -> None:
+    assert format_timestamp(parse_past_time(text, now=NOW, zone=PARIS)) == expected
+
+
+def test_past_duration_has_no_fractions_of_a_second() -> None:
+    now = NOW.replace(microsecond=5)
+    assert parse_past_time("1h", now=now, zone=PARIS) == NOW - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Now, it is 13:00 on a Monday.
+        ("13:01", "2026-11-23T12:01:00Z"),
+        ("mon 13:00", "2026-11-30T12:00:00Z"),
+        ("mon 13:01", "2026-11-23T12:01:00Z"),
+        ("sun 13:00", "2026-11-29T12:00:00Z"),
+        ("23 Nov 13:00", "2027-11-23T12:00:00Z"),
+        ("23 Nov 13:01", "2026-11-23T12:01:00Z"),
+        # Twelve hours.
+        ("tomorrow 12am", "2026-11-23T23:00:00Z"),
+        ("tomorrow 1am", "2026-11-24T00:00:00Z"),
+        ("tomorrow 11:59pm", "2026-11-24T22:59:00Z"),
+        ("tomorrow 12pm", "2026-11-24T11:00:00Z"),
+        ("tomorrow 1pm", "2026-11-24T12:00:00Z"),
+        ("tomorrow 18:00:07", "2026-11-24T17:00:07Z"),
+        # Days keep the time of day, and hours do not, when clocks change on 28 March.
+        ("in 125d", "2027-03-28T11:00:00Z"),
+        ("in 3000h", "2027-03-28T12:00:00Z"),
+        ("in 124d 24h", "2027-03-28T12:00:00Z"),
+        ("in 17w6d", "2027-03-28T11:00:00Z"),
+        ("+ 2 days", "2026-11-25T12:00:00Z"),
+        ("In 5M", "2026-11-23T12:05:00Z"),
+        # Of another zone, today is another day.
+        ("03:00 +14:00", "2026-11-23T13:00:00Z"),
+        ("today 23:00 -12:00", "2026-11-24T11:00:00Z"),
+        ("today 09:00 Pacific/Kiritimati", "2026-11-23T19:00:00Z"),
+        ("20261224 18:00", "2026-12-24T17:00:00Z"),
+        ("20261224 6pm", "2026-12-24T17:00:00Z"),
+        ("20261224T180000+0100", "2026-12-24T17:00:00Z"),
+        ("2026-12-24t18:00z", "2026-12-24T18:00:00Z"),
+        ("2026-12-24 18:00 z", "2026-12-24T18:00:00Z"),
+        ("2026-12-24 18:00 -09:30", "2026-12-25T03:30:00Z"),
+        ("2026-12-24 18:00 +14", "2026-12-24T04:00:00Z"),
+        ("2026-12-24 18:00 -12", "2026-12-25T06:00:00Z"),
+    ],
+)
+def test_next_time(text: str, expected: str) -> None:
+    assert format_timestamp(parse_time(text, now=NOW, zone=PARIS)) == expected
+
+
+@pytest.mark.parametrize("offset", ["+14:30", "-12:30", "-13:00", "+15:00", "+01:15", "+12:33:04"])
+def test_offset_that_no_zone_uses_is_refused(offset: str) -> None:
+    with pytest.raises(TimeError):
+        parse_time(f"2026-12-24T18:00{offset}", now=NOW, zone=PARIS)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Montag", "Monday"), (" mardi. ", "Tuesday"), ("mié", "Wednesday"), ("MAR", "Tuesday"),
+        ("terça", "Tuesday"), ("sun", "Sunday"), ("someday", None), ("", None),
+    ],
+)  # fmt: skip
+def test_find_weekday(text: str, name: str | None) -> None:
+    assert find_weekday(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("mon", [0]), ("mon-fri", [0, 1, 2, 3, 4]), ("sat - mon", [5, 6, 0]), ("tue-tue", [1]),
+        ("mon-", None), ("-mon", None), ("mon-x", None), ("x", None), ("", None), ("montag", None),
+    ],
+)  # fmt: skip
+def test_parse_weekdays(text: str, numbers: list[int] | None) -> None:
+    assert parse_weekdays(text) == numbers
+
+
+def test_invalid_day_names_the_formats() -> None:
+    with pytest.raises(TimeError) as caught:
+        parse_day("24/12/2026", now=NOW, zone=PARIS)
+    assert caught.value.message == "invalid day '24/12/2026'"
+    assert caught.value.hint == "Accepted formats: 2026-12-24, 2026-12, tomorrow, +7d, -7d"
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        (" Yesterday ", date(2026, 11, 22)), ("today", date(2026, 11, 23)),
+        ("+ 2 days", date(2026, 11, 25)), ("0002-01-01", date(2, 1, 1)),
+        ("9998-12-31", date(9998, 12, 31)),
+    ],
+)  # fmt: skip
+def test_day(text: str, day: date) -> None:
+    assert parse_day(text, now=NOW, zone=PARIS) == day
+
+
+def test_day_is_that_of_the_zone() -> None:
+    kiritimati = ZoneInfo("Pacific/Kiritimati")
+    assert parse_day("today", now=NOW, zone=kiritimati) == date(2026, 11, 24)
 
 
 def test_parse_past_time_error_shows_past_formats() -> None:
