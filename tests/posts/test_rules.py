@@ -1,6 +1,8 @@
 """The user's own platform rules: `platforms.yaml`."""
 
+import errno
 import json
+import os
 from itertools import groupby
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from outreply_cli.posts.rules import RULES_FILE, InvalidRulesError, load_rules
-from outreply_cli.spec.platform_rules import DEFAULT_RULES, RULES
+from outreply_cli.spec.platform_rules import DEFAULT_RULES, RULES, Rule
 from outreply_cli.spec.platforms import PLATFORMS
 from outreply_cli.spec.rule_kinds import KINDS
 
@@ -118,10 +120,66 @@ def test_invalid_file(tmp_path: Path, text: str, line: int, message: str) -> Non
     assert caught.value.hint == "See: outreply help platforms"
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("instagrm: {}", ":1: unknown platform 'instagrm'; did you mean 'instagram'?"),
+        ("myspace: {}", (":1: unknown platform 'myspace'; use one of: facebook, instagram, "
+         "linkedin, tiktok, twitter, youtube")),
+        ("x:\n  max_caracters: 3", (":2: unknown rule 'max_caracters'; "
+         "did you mean 'max_characters'?")),
+        ("x:\n  qqq: 3", f":2: unknown rule 'qqq'; use one of: {', '.join(KINDS)}"),
+        ("x:\n  max_images: -1", (":2: max_images: must be a whole number, "
+         "or null to turn the rule off")),
+        ("x:\n  max_images: 1\n  max_images: 2", ":3: duplicate 'max_images'"),
+        ("x: 280", (":1: must be a mapping of rules, such as `x:` with `max_characters: 25000` "
+         "below")),
+        ("- x", (":1: must be a mapping of platforms, such as `x:` with `max_characters: 25000` "
+         "below")),
+        ("? [x]\n: {}", ":1: a name must be text"),
+        ("x:\n\n  max_characters: \x1f", ":3: special characters are not allowed"),
+        ("\x1f", ":1: special characters are not allowed"),
+        ("x: {}\n---\nx: {}", ":2: but found another document"),
+        ("x:\n  max_characters: !!int many", ": not valid YAML"),
+        ("#" * 100_001, ": the file has more than 100,000 bytes"),
+    ],
+)  # fmt: skip
+def test_message_of_an_invalid_file(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(InvalidRulesError) as caught:
+        load_rules(tmp_path)
+    assert caught.value.message == f"{path}{message}"
+
+
+def test_file_of_100_000_bytes_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "x: {max_characters: 9}\n#".ljust(100_000, "#"))
+    assert values(tmp_path, "x")["max_characters"] == 9
+
+
+def test_own_rule_is_refused_as_it_says_without_a_date(tmp_path: Path) -> None:
+    write(tmp_path, "x:\n  max_characters: 9")
+    (rule,) = [rule for rule in load_rules(tmp_path).select("x") if rule.name == "max_characters"]
+    assert rule == Rule("twitter", "max_characters", 9, RULES_FILE, entered_on="")
+
+
+def test_rule_that_is_turned_off_twice_stays_off(tmp_path: Path) -> None:
+    write(tmp_path, "facebook:\n  max_hashtags: null\n  max_images: ~")
+    before = {rule.name for rule in DEFAULT_RULES.select("facebook")}
+    assert set(values(tmp_path, "facebook")) == before - {"max_images"}
+
+
+def test_ratio_that_yaml_reads_as_a_number_is_a_ratio(tmp_path: Path) -> None:
+    write(tmp_path, "x:\n  min_video_ratio: 4:50\n  max_video_ratio: 1:30.5")
+    found = values(tmp_path, "x")
+    assert (found["min_video_ratio"], found["max_video_ratio"]) == ("4:50", "1:30.5")
+
+
 def test_unreadable_file(tmp_path: Path) -> None:
     (tmp_path / RULES_FILE).mkdir()
-    with pytest.raises(InvalidRulesError, match="cannot read the file: "):
+    with pytest.raises(InvalidRulesError) as caught:
         load_rules(tmp_path)
+    path = tmp_path / RULES_FILE
+    assert caught.value.message == f"{path}: cannot read the file: {os.strerror(errno.EISDIR)}"
     (tmp_path / RULES_FILE).rmdir()
     (tmp_path / RULES_FILE).write_bytes(b"x:\n  \xff\n")
     with pytest.raises(InvalidRulesError, match=r"platforms\.yaml:2: the file .*save it as UTF-8"):
