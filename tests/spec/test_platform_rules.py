@@ -19,7 +19,7 @@ from outreply_cli.spec.platform_rules import (
     judge,
 )
 from outreply_cli.spec.platforms import PLATFORMS
-from outreply_cli.spec.rule_kinds import KINDS, Media, PostFacts
+from outreply_cli.spec.rule_kinds import KINDS, Media, PostFacts, Value
 from tests.media.sized_files import ROTATED, gif, jpeg, movie_header, mp4, png, track, webm, webp
 
 # A text, or the media of a post: files, or the MIME types of what is only named.
@@ -254,3 +254,108 @@ def test_fast_path_knows_short_texts() -> None:
         assert "requires" in message
     assert DEFAULT_RULES.judge_plain_text("x" * 281, "x") is None
     assert DEFAULT_RULES.judge_plain_text("See example.com", "instagram") is None
+
+
+def plain(text: str, *limits: tuple[str, Value], platform: str = "facebook") -> object:
+    """What the fast path finds with rules of a platform that have these names and values."""
+    rules = RuleSet([Rule(platform, name, value, "") for name, value in limits])
+    return rules.judge_plain_text(text, platform)
+
+
+@pytest.mark.parametrize(
+    ("limits", "allowed", "unknown"),
+    [
+        ([("max_characters", 9)], "x" * 9, "x" * 10),
+        ([("max_bytes", 9)], "x" * 9, "x" * 10),
+        ([("max_bytes", 9), ("max_characters", 8)], "x" * 8, "x" * 9),
+        ([("forbidden_characters", "<>")], "a.b#c@d", "a>"),
+        ([("forbidden_characters", "<>")], "", "<"),
+        ([("max_hashtags", 1), ("max_mentions", 0)], "#.", "##"),
+        ([("max_hashtags", 0), ("max_mentions", 1)], "@.", "@@"),
+        ([("clickable_links", False)], "#@", "."),
+    ],
+)
+def test_fast_path_ends_where_a_rule_may_be_broken(
+    limits: list[tuple[str, Value]], allowed: str, unknown: str
+) -> None:
+    assert plain(allowed, *limits) == ()
+    assert plain(unknown, *limits) is None
+
+
+def test_fast_path_allows_links_that_are_clickable() -> None:
+    assert plain("e.com", ("clickable_links", True)) == ()
+    assert plain("e.com #a @b") == ()
+
+
+def test_fast_path_counts_a_dot_as_a_link_on_x_only() -> None:
+    limit = ("max_characters", 30)
+    assert plain("x" * 10 + ".", limit, platform="twitter") == ()
+    assert plain("x" * 11 + ".", limit, platform="twitter") is None
+    assert plain("..", ("max_characters", 40), platform="twitter") == ()
+    assert plain("..", ("max_characters", 39), platform="twitter") is None
+    assert plain("x" * 29 + ".", limit) == ()
+
+
+def test_fast_path_finds_missing_media_by_any_name_of_the_platform() -> None:
+    rules = RuleSet([Rule("instagram", "required_media", "video", "e.com", entered_on="now")])
+    message = "Instagram requires a video (e.com, now)"
+    for name in ("instagram", "IG", "Instagram"):
+        assert rules.judge_plain_text("x", name) == (("media_files", message),)
+        # Its limits are kept.
+        assert rules.judge_plain_text("y", name) is rules.judge_plain_text("x", name)
+    assert rules.judge_plain_text("x", "facebook") == ()
+
+
+def test_rules_of_one_platform_are_kept_in_order() -> None:
+    first, other, second = (
+        Rule("twitter", "max_images", 1, ""),
+        Rule("facebook", "max_images", 2, ""),
+        Rule("twitter", "max_videos", 3, ""),
+    )
+    rules = RuleSet([first, other, second])
+    assert rules.select("x") == [first, second]
+    assert rules.select("fb") == [other]
+
+
+def test_finding_says_what_the_post_has_and_what_the_platform_allows() -> None:
+    hashtags = Rule("instagram", "max_hashtags", 1, "https://e.com", entered_on="2026-11-28")
+    (finding,) = judge([hashtags], PostFacts("instagram", "#a #b"))
+    assert finding.is_broken is True
+    assert finding.field == "message"
+    reason = "the text has 2 hashtags, but Instagram allows at most 1 hashtags"
+    assert finding.reason == reason
+    assert finding.message == f"{reason} (https://e.com, 2026-11-28)"
+    assert finding.summary == "2 of 1 hashtags"
+
+
+def test_summary_of_a_finding_without_a_number_is_its_fact_or_the_requirement() -> None:
+    media = (Media("media_urls", "a.png", "image/png", 2_048),)
+    rules = [
+        Rule("x", "max_image_size", "1KB", ""), Rule("x", "required_media", "video", ""),
+        Rule("x", "max_image_pixels", 9, ""),
+    ]  # fmt: skip
+    found = [finding.summary for finding in judge(rules, PostFacts("x", None, media))]
+    assert found == ["a.png has 2.0 KB", "requires a video", "a.png does not say it"]
+
+
+def test_summary_says_how_characters_were_counted() -> None:
+    rule = Rule("twitter", "max_characters", 1_000, "")
+    (finding,) = judge([rule], PostFacts("twitter", "日" * 600))
+    assert finding.is_broken
+    assert finding.summary == "1,200 of 1,000 characters as X counts them"
+
+
+def test_unknown_measure_is_neither_broken_nor_kept() -> None:
+    media = (Media("media_urls", "a.png", "image/png"),)
+    rule = Rule("twitter", "max_image_size", "1KB", "")
+    assert find_broken(rule, PostFacts("twitter", None, media)) == [None]
+
+
+def test_refusal_is_that_of_the_platform_of_the_post() -> None:
+    text = "x" * 2_201
+    expected = "the text has 2,201 characters, but Instagram allows at most 2,200 characters"
+    media = (Media("media_urls", "a.jpg", IMAGE),)
+    assert find_refusal(PostFacts("instagram", text, media)) == expected
+    assert find_refusal(PostFacts("instagram", None)) == "Instagram requires an image or a video"
+    assert find_refusal(PostFacts("facebook", text, media)) is None
+    assert find_refusal(PostFacts("mastodon", text)) is None
