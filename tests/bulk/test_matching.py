@@ -1,0 +1,505 @@
+"""Which row of an earlier run each row of a calendar is."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from outreply_cli.api.types import Post
+from outreply_cli.bulk.matching import (
+    MatchedRow,
+    Texts,
+    content_digest,
+    exported_post_id,
+    is_slot_row,
+    key_from_name,
+    name_from_key,
+    name_slot_rows,
+    untagged,
+    with_line_feeds,
+    without_text,
+)
+from outreply_cli.bulk.resolve import PlannedPost
+from outreply_cli.journal.models import EntryState, JournalEntryDraft, RowHistory
+from outreply_cli.media.files import MediaFile
+from outreply_cli.posts.content import PostContent, fingerprint
+from outreply_cli.posts.sender import idempotency_key
+from tests.bulk.planned import AT, NOW, make_entry, make_post, match, record
+
+PARIS = ZoneInfo("Europe/Paris")
+DAY = timedelta(days=1)
+LATER = AT + timedelta(hours=3)
+AFTERWARDS = AT + 2 * DAY
+
+
+def paired(
+    posts: Sequence[PlannedPost], histories: Sequence[RowHistory], *, now: datetime = NOW
+) -> list[int | None]:
+    """The ID of each post's entry."""
+    rows, _ = match(posts, histories, now=now)
+    return [row.entry.id if row.entry else None for row in rows]
+
+
+def names(posts: Sequence[PlannedPost], histories: Sequence[RowHistory] = ()) -> list[str]:
+    return [row.name for row in match(posts, histories)[0]]
+
+
+def test_new_row_gets_the_draft_of_its_first_post() -> None:
+    (row,), orphaned = match([make_post("Hello")])
+    body = {"page_id": "p1", "message": "Hello", "scheduled_at": "2026-12-24T17:00:00Z"}
+    name = "p1@2026-12-24T17:00:00Z#0"
+    digest = fingerprint(body)
+    key = idempotency_key("account", "calendar", name, digest, 1)
+    assert row.draft == JournalEntryDraft(
+        "account", "calendar", name, 1, "p1", AT, body, digest, key
+    )
+    assert (row.name, row.entry, row.doubt, row.is_unchanged) == (name, None, "", False)
+    assert orphaned == []
+
+
+def test_draft_is_made_once() -> None:
+    (row,), _ = match([make_post()])
+    assert row.draft is row.draft
+
+
+def test_equal_row_is_unchanged_and_its_next_post_has_the_next_generation() -> None:
+    posts = [make_post("a"), make_post("b", at=LATER)]
+    rows, orphaned = match(posts, record(posts))
+    assert [row.entry and row.entry.id for row in rows] == [1, 2]
+    assert [row.is_unchanged for row in rows] == [True, True]
+    assert [row.draft.generation for row in rows] == [2, 2]
+    assert orphaned == []
+
+
+def test_row_with_an_entry_of_another_process_takes_the_generation_after_it() -> None:
+    (row,), _ = match([make_post()])
+    entry = make_entry(row, 7)
+    followed = row.with_entry(entry)
+    draft = row.draft
+    key = idempotency_key("account", "calendar", draft.row, draft.fingerprint, 2)
+    assert followed.entry is entry
+    assert followed.draft == replace(draft, generation=2, idempotency_key=key)
+    assert (followed.post, followed.name) == (row.post, row.name)
+
+
+def test_rows_without_keys_are_named_by_page_and_time() -> None:
+    posts = [make_post("a"), make_post("b"), make_post("c", page_id="p2"), make_post("d")]
+    assert names(posts) == [
+        "p1@2026-12-24T17:00:00Z#0", "p1@2026-12-24T17:00:00Z#1", "p2@2026-12-24T17:00:00Z#0",
+        "p1@2026-12-24T17:00:00Z#2",
+    ]  # fmt: skip
+
+
+def test_new_row_gets_no_name_that_is_used() -> None:
+    histories = record([make_post("a"), make_post("b"), make_post("c")])
+    posts = [make_post("new 1"), make_post("b"), make_post("a"), make_post("c"), make_post("new 2")]
+    stem = "p1@2026-12-24T17:00:00Z"
+    expected = [f"{stem}#{number}" for number in (3, 1, 0, 2, 4)]
+    assert names(posts, histories) == expected
+    # An entry whose row was removed keeps its name, too.
+    others = record([make_post("gone", key="other"), make_post("a")])
+    renamed = [replace_active(others[0], row=f"{stem}#1"), others[1]]
+    late = NOW + timedelta(days=90)
+    rows, _ = match([make_post("a"), make_post("new")], renamed, now=late)
+    assert [row.name for row in rows] == [f"{stem}#0", f"{stem}#2"]
+
+
+def replace_active(history: RowHistory, **changes: Any) -> RowHistory:
+    assert history.active is not None
+    return RowHistory.from_entries([replace(history.active, **changes)])
+
+
+def test_pending_entries_without_a_row_are_returned() -> None:
+    histories = record([make_post("a"), make_post("b", at=LATER), make_post("c", key="k")])
+    rows, orphaned = match([], histories)
+    assert (rows, [entry.id for entry in orphaned]) == ([], [1, 2, 3])
+    # A post whose time has come is published, unless its outcome is not known.
+    assert [entry.id for entry in match([], histories, now=AT)[1]] == [2]
+    unknown = record([make_post("a")], state=EntryState.SENT)
+    assert [entry.id for entry in match([], unknown, now=AFTERWARDS)[1]] == [1]
+
+
+def test_row_that_was_cancelled_is_new_with_the_next_generation() -> None:
+    histories = record([make_post()], state=EntryState.CANCELLED)
+    (row,), orphaned = match([make_post()], histories)
+    assert (row.entry, row.draft.generation, orphaned) == (None, 2, [])
+
+
+# Rows with a key.
+
+
+def test_row_with_a_key_keeps_its_post_whatever_changes() -> None:
+    histories = record([make_post("a", key="x"), make_post("b", key="y")])
+    edited = [make_post("c", key="y", at=LATER), make_post("d", key="x", at=LATER + DAY)]
+    assert paired(edited, histories, now=AFTERWARDS) == [2, 1]
+    assert names(edited, histories) == ["key:y@p1", "key:x@p1"]
+
+
+def test_row_with_a_key_is_not_one_without() -> None:
+    assert paired([make_post(key="x")], record([make_post()])) == [None]
+    assert paired([make_post()], record([make_post(key="x")])) == [None]
+
+
+def test_row_with_a_key_and_without_have_no_common_name() -> None:
+    assert names([make_post(key="x"), make_post()]) == ["key:x@p1", "p1@2026-12-24T17:00:00Z#0"]
+
+
+def test_row_with_a_key_keeps_its_post_on_another_page_until_its_time() -> None:
+    histories = record([make_post(key="x")])
+    moved = [make_post(key="x", page_id="p2")]
+    assert paired(moved, histories) == [1]
+    assert paired(moved, histories, now=AT - timedelta(seconds=1)) == [1]
+    assert paired(moved, histories, now=AT) == [None]
+    assert paired([make_post(key="y", page_id="p2")], histories) == [None]
+
+
+def test_row_with_a_key_on_its_own_page_comes_before_one_on_another() -> None:
+    histories = record([make_post(key="x")])
+    both = [make_post(key="x", page_id="p2"), make_post(key="x")]
+    assert paired(both, histories) == [None, 1]
+
+
+def test_row_of_an_exported_calendar_is_the_row_of_the_post() -> None:
+    histories = record([make_post("a"), make_post("b", key="x")])
+    assert paired([make_post("c", key="post:post1", at=LATER)], histories) == [1]
+    assert paired([make_post("c", key="post:post2", at=LATER)], histories) == [2]
+    assert paired([make_post("c", key="post1", at=LATER)], histories) == [None]
+    without_post = record([make_post("a")], post_id=None, state=EntryState.SENT)
+    assert paired([make_post("c", key="x", at=LATER)], without_post) == [None]
+
+
+def test_row_that_becomes_a_series_keeps_its_post() -> None:
+    histories = record([make_post(key="x")])
+    occurrences = [
+        make_post(key="x/2026-12-24", series_zone=PARIS),
+        make_post(key="x/2026-12-25", at=AT + DAY, series_zone=PARIS),
+    ]
+    assert paired(occurrences, histories) == [1, None]
+    assert paired(occurrences[1:], histories) == [None]
+    other_page = make_post(key="x/2026-12-24", page_id="p2", series_zone=PARIS)
+    assert paired([other_page], histories) == [None]
+    assert paired([make_post(key="y/2026-12-24", series_zone=PARIS)], histories) == [None]
+
+
+def test_occurrence_that_becomes_a_row_keeps_its_post() -> None:
+    histories = record([make_post(key="x/2026-12-24", series_zone=PARIS)])
+    assert paired([make_post(key="x")], histories) == [1]
+    assert paired([make_post(key="x", at=LATER)], histories) == [None]
+    # A row without a key at the same time is none of the series.
+    assert paired([make_post(key="")], record([make_post()])) == [None]
+
+
+# Rows without a key.
+
+
+def test_equal_row_is_paired_before_edited_ones() -> None:
+    histories = record([make_post("a"), make_post("b")])
+    assert paired([make_post("new"), make_post("b"), make_post("a")], histories) == [None, 2, 1]
+
+
+def test_equal_row_is_paired_after_it_was_published() -> None:
+    assert paired([make_post()], record([make_post()]), now=AFTERWARDS) == [1]
+
+
+def test_equal_rows_are_paired_in_order() -> None:
+    posts = [make_post("a"), make_post("a"), make_post("a")]
+    assert paired(posts, record(posts)) == [1, 2, 3]
+
+
+def test_moved_row_keeps_its_pending_post() -> None:
+    histories = record([make_post("a"), make_post("b", at=LATER)])
+    moved = [make_post("b", at=LATER + DAY), make_post("a", at=AT + DAY)]
+    assert paired(moved, histories) == [2, 1]
+    assert names(moved, histories) == [
+        "p1@2026-12-24T20:00:00Z#0", "p1@2026-12-24T17:00:00Z#0"
+    ]  # fmt: skip
+
+
+def test_same_text_after_its_post_was_published_is_a_new_row() -> None:
+    assert paired([make_post(at=AFTERWARDS)], record([make_post()]), now=AT) == [None]
+    unknown = record([make_post()], state=EntryState.SENT)
+    assert paired([make_post(at=AFTERWARDS)], unknown, now=AT) == [1]
+
+
+def test_moved_row_has_no_post_of_a_row_with_a_key() -> None:
+    assert paired([make_post(at=LATER)], record([make_post(key="x")])) == [None]
+
+
+def test_edited_row_keeps_its_pending_post_at_the_same_time_and_page() -> None:
+    histories = record([make_post("a")])
+    assert paired([make_post("edited")], histories) == [1]
+    assert paired([make_post("edited")], histories, now=AT) == [None]
+    assert paired([make_post("edited", page_id="p2")], histories) == [None]
+    assert paired([make_post("edited", at=LATER)], histories) == [None]
+    assert paired([make_post("edited")], record([make_post("a", key="x")])) == [None]
+
+
+def test_edited_row_keeps_its_post_that_was_moved_before() -> None:
+    (history,) = record([make_post("a")])
+    (moved,) = record([make_post("a", at=LATER)])
+    assert moved.active is not None
+    histories = [
+        replace_active(
+            history,
+            body=moved.active.body,
+            fingerprint=moved.active.fingerprint,
+            scheduled_at=LATER,
+        )
+    ]
+    edited = [make_post("x", at=AT + DAY), make_post("edited", at=LATER)]
+    assert paired(edited, histories) == [None, 1]
+    assert paired([make_post("edited", at=LATER, page_id="p2")], histories) == [None]
+
+
+def test_moved_row_comes_before_another_one_that_is_edited() -> None:
+    histories = record([make_post("a")])
+    posts = [make_post("new"), make_post("a", at=LATER)]
+    assert paired(posts, histories) == [None, 1]
+
+
+def test_row_that_was_moved_and_edited_and_is_undone_keeps_its_post() -> None:
+    (history,) = record([make_post("a")])
+    edited = match([make_post("b", at=LATER)])[0][0].draft
+    histories = [
+        replace_active(
+            history, body=edited.body, fingerprint=edited.fingerprint, scheduled_at=LATER
+        )
+    ]
+    assert paired([make_post("a")], histories) == [1]
+    assert paired([make_post("a", at=AT + DAY)], histories) == [None]
+    assert paired([make_post("a")], histories, now=AFTERWARDS) == [None]
+
+
+# Series without a key.
+
+
+def occurrence(text: str = "Hello", **fields: Any) -> PlannedPost:
+    return make_post(text, series_zone=PARIS, **fields)
+
+
+def test_occurrence_that_was_spread_keeps_its_name() -> None:
+    moved = occurrence(at=LATER, moved_from=AT)
+    assert names([moved, occurrence(at=AT + DAY)]) == [
+        "p1@2026-12-24T17:00:00Z#0", "p1@2026-12-25T17:00:00Z#0"
+    ]  # fmt: skip
+    assert names([make_post(at=LATER, moved_from=AT)]) == ["p1@2026-12-24T20:00:00Z#0"]
+
+
+def test_occurrence_is_the_row_of_its_first_time() -> None:
+    histories = record([occurrence("a"), occurrence("a", at=AT + DAY)])
+    moved = [occurrence("new", at=AT + DAY), occurrence("new", at=LATER, moved_from=AT)]
+    assert paired(moved, histories, now=AFTERWARDS) == [2, 1]
+    # A single row is not.
+    assert paired([make_post("new", at=AT + DAY)], histories, now=AFTERWARDS) == [None]
+
+
+def test_series_that_moves_by_hours_keeps_its_posts_by_their_days() -> None:
+    first, second = occurrence(at=AT + DAY), occurrence(at=AT)
+    histories = record([first, second])
+    moved = [occurrence(at=LATER), occurrence(at=LATER + DAY), occurrence(at=LATER + 2 * DAY)]
+    assert paired(moved, histories) == [2, 1, None]
+    assert paired(moved, histories, now=AT) == [None, 1, None]
+
+
+def test_occurrence_has_the_local_day_of_its_series() -> None:
+    tokyo = ZoneInfo("Asia/Tokyo")
+    histories = record([make_post(at=AT, series_zone=tokyo)])
+    # 02:00 on 25 December in Tokyo, 18:00 on 24 December in Paris.
+    moved = AT + timedelta(hours=12)
+    assert paired([make_post(at=moved, series_zone=tokyo)], histories) == [1]
+    assert paired([make_post(at=moved, series_zone=PARIS)], histories) == [None]
+    both = [
+        make_post("other", at=AT + 9 * DAY, series_zone=PARIS),
+        make_post(at=moved, series_zone=tokyo),
+    ]
+    assert paired(both, histories) == [None, 1]
+    assert make_post(at=moved, series_zone=tokyo).series_day == date(2026, 12, 25)
+
+
+def test_occurrence_of_another_day_is_new() -> None:
+    assert paired([occurrence(at=AT + DAY)], record([occurrence()])) == [None]
+    assert paired([occurrence("new", at=LATER)], record([occurrence()])) == [None]
+
+
+# Rows without a time.
+
+
+def slot(text: str = "Hello", **fields: Any) -> PlannedPost:
+    return make_post(text, takes_slot=True, **fields)
+
+
+def test_row_without_a_time_is_named_by_its_content_and_page() -> None:
+    digest = content_digest({"page_id": "p1", "message": "a"})
+    posts = [slot("a"), slot("a", at=LATER), make_post(), slot("b", key="x"), slot("a")]
+    expected = [f"slot:{digest}@p1#{number}" for number in (0, 1, 2)]
+    expected[2:2] = ["", "key:x@p1"]
+    assert name_slot_rows(posts) == expected
+    assert names(posts) == [*expected[:2], "p1@2026-12-24T17:00:00Z#0", *expected[3:]]
+    assert [is_slot_row(name) for name in expected] == [True, True, False, False, True]
+
+
+def test_row_without_a_time_keeps_its_post_at_any_time() -> None:
+    histories = record([slot("a"), slot("b")])
+    posts = [slot("b", at=LATER), slot("a", at=LATER + DAY)]
+    assert paired(posts, histories, now=AFTERWARDS) == [2, 1]
+
+
+def test_row_without_a_time_is_paired_with_an_equal_post_first() -> None:
+    """Another row was edited to what this row was: each keeps its own post."""
+    histories = record([slot("a")])
+    edited = match([slot("b")])[0][0].draft
+    histories = [
+        replace_active(histories[0], body=edited.body, fingerprint=edited.fingerprint),
+        *(replace_active(history, id=2) for history in record([slot("x")])),
+    ]
+    assert paired([slot("a", at=LATER), slot("b")], histories) == [None, 1]
+    assert paired([slot("a", at=LATER)], histories) == [1]
+
+
+def test_row_without_a_time_has_a_key_that_is_equal_at_any_time() -> None:
+    keys = {match([slot(at=at)])[0][0].draft.idempotency_key for at in (AT, LATER)}
+    assert len(keys) == 1
+    assert keys != {match([slot("other")])[0][0].draft.idempotency_key}
+
+
+def test_row_without_a_time_is_not_one_with_a_key() -> None:
+    assert paired([slot(at=LATER)], record([slot(key="x")])) == [None]
+
+
+# Digests, names and texts.
+
+
+def test_composed_row_has_a_key_that_is_equal_for_any_text() -> None:
+    def key(text: str, *, is_composed: bool = True, at: datetime = AT) -> str:
+        post = make_post(text, is_composed=is_composed, at=at)
+        return match([post])[0][0].draft.idempotency_key
+
+    assert key("a") == key("b")
+    assert key("a", is_composed=False) != key("b", is_composed=False)
+    (row,), _ = match([make_post("a", is_composed=True)])
+    body = {"page_id": "p1", "scheduled_at": "2026-12-24T17:00:00Z"}
+    expected = idempotency_key("account", "calendar", row.name, fingerprint(body), 1)
+    assert row.draft.idempotency_key == expected
+    next_key = idempotency_key("account", "calendar", row.name, fingerprint(body), 2)
+    assert row.with_entry(make_entry(row)).draft.idempotency_key == next_key
+
+
+def test_without_text_keeps_everything_else() -> None:
+    assert without_text({"message": "a", "link": "b"}) == {"link": "b"}
+    assert without_text({"link": "b"}) == {"link": "b"}
+
+
+def test_content_digest_ignores_the_time_and_the_ids_of_uploaded_files() -> None:
+    body = {"message": "a", "scheduled_at": "now", "media_ids": ["m1"]}
+    assert content_digest(body) == content_digest({**body, "scheduled_at": "later"})
+    assert content_digest(body) != content_digest({**body, "media_ids": ["m2"]})
+    with_files = {**body, "media_files": ["digest"]}
+    assert content_digest(with_files) == content_digest({**with_files, "media_ids": ["m2"]})
+    assert content_digest(with_files) == content_digest({**with_files, "scheduled_at": "later"})
+    assert content_digest(with_files) != content_digest({**with_files, "media_files": ["other"]})
+    assert content_digest(with_files) != content_digest({**with_files, "message": "b"})
+    assert content_digest({"message": "a\r\nb"}) == content_digest({"message": "a\nb"})
+
+
+def test_with_line_feeds_changes_texts_only() -> None:
+    body = {"message": "a\r\nb", "first_comment": "c\rd", "link": "e\r\nf"}
+    expected = {"message": "a\nb", "first_comment": "c\nd", "link": "e\r\nf"}
+    assert with_line_feeds(body) == expected
+    for unchanged in ({"message": "a\nb"}, {"message": None}, {}):
+        assert with_line_feeds(unchanged) is unchanged
+
+
+def test_row_recorded_with_carriage_returns_is_unchanged() -> None:
+    post = make_post(content=PostContent(message="a\nb", first_comment="c\nd"))
+    body = {**post.body(), "message": "a\r\nb", "first_comment": "c\rd"}
+    (history,) = record([post])
+    old = replace_active(history, body=body, fingerprint=fingerprint(body))
+    (row,), _ = match([post], [old])
+    assert row.is_unchanged
+    # A fingerprint that is not that of the body says nothing about line endings.
+    unknown = replace_active(history, body=body, fingerprint="other")
+    assert not match([post], [unknown])[0][0].is_unchanged
+
+
+@pytest.mark.parametrize("own", [(), ("m1",)], ids=["none", "one"])
+def test_row_recorded_with_carriage_returns_before_its_files_were_uploaded_is_unchanged(
+    own: tuple[str, ...],
+) -> None:
+    file = MediaFile(Path("a.png"), "image/png", 1, "", "digest")
+    content = PostContent(message="a\nb", media_ids=own)
+    post = make_post(content=content, media_files=(file,))
+    body = {**post.body(), "message": "a\r\nb"}
+    uploaded = {**body, "media_ids": [*own, "m2"]}
+    (history,) = record([post])
+    old = replace_active(history, body=uploaded, fingerprint=fingerprint(body))
+    (row,), _ = match([post], [old])
+    assert row.is_unchanged
+
+
+def test_names_of_keys() -> None:
+    assert name_from_key(make_post(key="a@b")) == "key:a@b@p1"
+    assert key_from_name("key:a@b@p1") == "a@b"
+    assert key_from_name("p1@2026-12-24T17:00:00Z#0") is None
+    assert key_from_name("a key:b@p1") is None
+
+
+def test_exported_keys_name_a_post() -> None:
+    assert exported_post_id(make_post(key="post:post:1")) == "post:1"
+    assert exported_post_id(make_post(key="my post:1")) is None
+    assert exported_post_id(make_post()) is None
+
+
+def test_untagged_text_has_no_parameters_of_utm() -> None:
+    tagged = "See https://e.com/?utm_source=x&utm_medium=y&id=1#top and more"
+    assert untagged(tagged) == "See https://e.com/&id=1#top and more"
+
+
+def matched(text: str | None, at: datetime = AT) -> MatchedRow:
+    return match([make_post(content=PostContent(message=text, link="l"), at=at)])[0][0]
+
+
+def api_post(text: str | None, at: str = "2026-12-24T12:00:00Z") -> Post:
+    return Post(message=text, scheduled_at=at)
+
+
+def test_post_is_similar_to_a_row_at_the_same_time_or_with_nearly_the_same_text() -> None:
+    texts = Texts()
+    assert texts.is_similar(api_post("other", "2026-12-24T17:00:00.5Z"), matched("Hello world"))
+    assert texts.is_similar(api_post("Hello, world"), matched("Hello world"))
+    assert not texts.is_similar(api_post("other"), matched("Hello world"))
+    assert not texts.is_similar(api_post("other", "soon"), matched("Hello world"))
+    assert not texts.is_similar(api_post(None), matched(None))
+
+
+def test_post_is_similar_to_the_post_of_a_row() -> None:
+    (row,), _ = match([make_post("Something else", at=LATER)], record([make_post("Hello world")]))
+    assert row.entry is None
+    before = make_entry(match([make_post("Hello world")])[0][0])
+    row = row._replace(entry=before)
+    assert Texts().is_similar(api_post("Hello world"), row)
+    assert Texts().is_similar(api_post("other", "2026-12-24T17:00:00Z"), row)
+    assert Texts().is_similar(api_post("other", "2026-12-24T20:00:00Z"), row)
+    assert not Texts().is_similar(api_post("other"), row)
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "is_similar"),
+    [
+        ("abc", "abc", True), ("abc", "ABC", True), ("abc", "", False), ("", "abc", False),
+        ("", "", False), ("We open at 9", "We open at 10", True), ("We open at 9", "Closed", False),
+        ("a https://e.com?utm_source=x", "a https://e.com", True), ("", "?utm_source=x", False),
+        # 6 of 10 and 10 are equal, 5 of 9 and 9 are.
+        ("abcdefgh", "abcdefxy", True), ("abcdefg", "abcdexy", False),
+        # 3 of 5 and 6 are equal.
+        ("abc", "abcd", False), ("ab", "ac", False),
+    ],
+)  # fmt: skip
+def test_similar_texts_share_60_percent_of_their_trigrams(
+    text: str, other: str, *, is_similar: bool
+) -> None:
+    assert Texts().are_similar(text, other) == is_similar
+    assert Texts().are_similar(other, text) == is_similar
