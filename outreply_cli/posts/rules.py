@@ -59,10 +59,9 @@ def _parse(path: Path, text: str) -> list[Rule]:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise InvalidRulesError(path, line, "special characters are not allowed") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or "not valid YAML"
-        raise InvalidRulesError(path, mark.line + 1 if mark else 0, reason) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise InvalidRulesError(path, line, error.problem or "not valid YAML") from None
     # A value that does not match its YAML tag makes the loader fail in many ways.
     except (
         ValueError, ArithmeticError, LookupError, AttributeError, TypeError, RecursionError,
