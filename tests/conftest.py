@@ -1,7 +1,12 @@
 """Fixtures that many tests share: a clock, an emulator, a client and a command line."""
 
+import gc
 import hashlib
+import os
+import shutil
 import signal
+import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -20,6 +25,32 @@ from tests.postgres import make_database, start_server
 # Without limits in seconds, which a loaded machine exceeds.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest creates a private directory in it
+_MEMORY_BYTES = 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Save work that every process of a run would repeat, and syncs to a disk."""
+    # Assertions are rewritten once, not in each worker.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if "TMPDIR" not in os.environ and _has_memory():
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
+
+def _has_memory() -> bool:
+    """Whether temporary files fit in memory, and programs among them run there."""
+    return (
+        os.access(_MEMORY, os.W_OK)
+        and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
+        and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES
+    )
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from visiting thousands of collected tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
