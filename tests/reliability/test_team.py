@@ -13,7 +13,8 @@ from tests.reliability.team import DISTURBANCES, judge, run_round
 from tests.reliability.team_network import has_namespaces
 from tests.reliability.team_world import Team, edit_calendar, make_calendar, open_team
 
-# Enough to be disturbed; `python -m tests.reliability team` runs a thousand.
+pytestmark = pytest.mark.slow
+# Enough to be disturbed; `python -m tests.reliability team` runs more machines and rows.
 ROWS = 24
 
 
@@ -35,7 +36,7 @@ def random() -> Random:
 
 @pytest.fixture
 def team(server: OwnServer, url: str, random: Random) -> Iterator[Team]:
-    with open_team(server, url, 3, random=random, isolated=False) as team:
+    with open_team(server, url, 2, random=random, isolated=False) as team:
         team.edit(make_calendar(ROWS))
         yield team
 
