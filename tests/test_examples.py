@@ -263,16 +263,20 @@ def prepare(workspace: Workspace, example: str) -> str:
     ],
 )
 def test_example(
-    workspace: Workspace, example: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace,
+    example: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(workspace.directory)
     workspace.reset()
     line = prepare(workspace, example)
     if example.startswith(("outreply store mi", "outreply store mo")):
-        monkeypatch.setitem(workspace.environ, "OUTREPLY_STORE_URL", postgres_url)
+        url = request.getfixturevalue("postgres_url")
+        monkeypatch.setitem(workspace.environ, "OUTREPLY_STORE_URL", url)
         workspace.run("store", "migrate")
     if example.startswith(("outreply store login", "outreply store logout")):
-        url, password = make_member(postgres_url)
+        url, password = make_member(request.getfixturevalue("postgres_url"))
         monkeypatch.setitem(workspace.environ, "OUTREPLY_STORE_URL", url)
         (workspace.directory / "password.txt").write_text(password)
         if line == "outreply store login":
