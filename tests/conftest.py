@@ -47,6 +47,28 @@ def _has_memory() -> bool:
     )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put slow tests first in the share of each worker, so that none starts when others end."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    slow: dict[Path, list[pytest.Item]] = {}
+    rest: list[pytest.Item] = []
+    for item in items:
+        is_slow = item.get_closest_marker("slow") is not None
+        (slow.setdefault(item.path, []) if is_slow else rest).append(item)
+    # The tests of a module stay together: they share fixtures.
+    modules = list(slow.values())
+    size = -(-len(items) // workers)
+    shares = []
+    for number in range(workers):
+        share = [item for module in modules[number::workers] for item in module]
+        # The last share takes the remainder.
+        count = max(0, size - len(share)) if number < workers - 1 else len(rest)
+        shares += [*share, *rest[:count]]
+        del rest[:count]
+    items[:] = shares
+
+
 def pytest_collection_finish() -> None:
     """Keep the garbage collector from visiting thousands of collected tests again and again."""
     gc.collect()
