@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -137,6 +138,7 @@ class CommandLine:
         return [sys.executable, "-m", "outreply_cli", *words]
 
 
+@cache
 def command_tree() -> Command:
     """The whole command tree."""
     root = root_group(list(COMMANDS))

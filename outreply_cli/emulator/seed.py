@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cache
 from importlib import resources
 from typing import TypeVar
 
@@ -49,8 +50,14 @@ Default = TypeVar("Default")
 
 def load_default_seed(state: State) -> None:
     """Load the built-in account into an empty state."""
+    load_seed(state, _parse_default_seed())
+
+
+@cache
+def _parse_default_seed() -> Field:
+    """The built-in account; parsing takes longer than the rest of an emulator's start."""
     text = resources.files("outreply_cli.emulator").joinpath("default_seed.yaml").read_text("utf-8")
-    load_seed(state, parse_seed(text, "default_seed.yaml"))
+    return parse_seed(text, "default_seed.yaml")
 
 
 def load_seed(state: State, seed: Field) -> None:
