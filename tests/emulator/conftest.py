@@ -19,7 +19,7 @@ def handle(emulator: EmulatorServer) -> EmulatorHandle:
 def http(emulator: EmulatorServer) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {emulator.token}"}
     with httpx.Client(
-        base_url=emulator.base_url, headers=headers, trust_env=False, timeout=60
+        base_url=emulator.base_url, headers=headers, trust_env=False, verify=False, timeout=60
     ) as client:
         yield client
 

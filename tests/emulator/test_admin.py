@@ -15,7 +15,7 @@ from tests.clocks import ManualClock
 def get_me_status(emulator: EmulatorServer) -> int:
     headers = {"Authorization": f"Bearer {emulator.token}"}
     return httpx.get(
-        emulator.base_url + "/me", headers=headers, trust_env=False, timeout=60
+        emulator.base_url + "/me", headers=headers, trust_env=False, verify=False, timeout=60
     ).status_code
 
 

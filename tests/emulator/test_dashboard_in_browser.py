@@ -199,7 +199,11 @@ def test_token_actions(
         tab.click(label, row)
         tab.wait(f"document.querySelector(\"{row} .chip\").textContent === '{status}'")
         response = httpx.get(
-            f"{emulator.base_url}/brands", headers=headers, trust_env=False, timeout=60
+            f"{emulator.base_url}/brands",
+            headers=headers,
+            trust_env=False,
+            verify=False,
+            timeout=60,
         )
         assert response.json().get("code") == code
     assert response.status_code == 401

@@ -18,7 +18,7 @@ class StepCounter:
         self.emulator = emulator
         headers = {"X-API-Key": emulator.token}
         self.http = httpx.Client(
-            base_url=emulator.base_url, headers=headers, trust_env=False, timeout=60
+            base_url=emulator.base_url, headers=headers, trust_env=False, verify=False, timeout=60
         )
         rows = emulator.state.connection.execute("SELECT id FROM pages ORDER BY platform")
         self.busy, self.quiet = (row[0] for row in rows.fetchmany(2))

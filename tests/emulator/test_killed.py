@@ -47,7 +47,7 @@ def test_acknowledged_writes_survive_kill(cli_logged_out: CommandLine, tmp_path:
 
     def write(first: int) -> None:
         with httpx.Client(
-            base_url=running["base_url"], headers=headers, trust_env=False, timeout=60
+            base_url=running["base_url"], headers=headers, trust_env=False, verify=False, timeout=60
         ) as http:
             for number in range(first, WRITES, 4):
                 at = (start_at + timedelta(minutes=3 * number)).isoformat()
@@ -81,7 +81,7 @@ def test_acknowledged_writes_survive_kill(cli_logged_out: CommandLine, tmp_path:
         # A post and its quota are committed together.
         assert used == len(post_ids) - 1
         with httpx.Client(
-            base_url=running["base_url"], headers=headers, trust_env=False, timeout=60
+            base_url=running["base_url"], headers=headers, trust_env=False, verify=False, timeout=60
         ) as http:
             assert http.get(f"/posts/scheduled/{acknowledged[-1]}").status_code == 200
     finally:

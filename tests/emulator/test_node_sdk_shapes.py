@@ -75,7 +75,7 @@ class Sdk:
 
     def __init__(self, emulator: OutReplyEmulator) -> None:
         self._base_url, self._token = emulator.base_url, emulator.token
-        self._http = httpx.Client(trust_env=False, timeout=60)
+        self._http = httpx.Client(trust_env=False, verify=False, timeout=60)
         # `Idempotency-Key` of the latest write.
         self.key = ""
 

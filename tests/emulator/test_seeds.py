@@ -158,7 +158,7 @@ def test_export_keeps_all_data(emulator: EmulatorServer, handle: EmulatorHandle)
     handle.request("seed", text=REFERENCE, name="a.yaml")
     token = {"Authorization": "Bearer outreply_live_everything0000000000000"}
     with httpx.Client(
-        base_url=emulator.base_url, headers=token, trust_env=False, timeout=60
+        base_url=emulator.base_url, headers=token, trust_env=False, verify=False, timeout=60
     ) as http:
         uploads = [
             http.post("/media/upload", files={"file": (name, data, kind)}).json()["media_id"]
@@ -236,7 +236,7 @@ def test_random_seed_determines_secrets(servers: list[EmulatorServer]) -> None:
         token = handle.request("seed", text=text)["tokens"][0]["token"]
         headers = {"X-API-Key": token}
         with httpx.Client(
-            base_url=server.base_url, headers=headers, trust_env=False, timeout=60
+            base_url=server.base_url, headers=headers, trust_env=False, verify=False, timeout=60
         ) as http:
             webhook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
             created = http.post("/webhooks", json=webhook).json()["webhook"]
