@@ -211,6 +211,12 @@ def test_measure_of_a_file(name: str, mime: str, value: object, fact: str) -> No
         assert measured(name, None, media(mime)) == [(None, "file1 does not say it", "field1", "")]
 
 
+def test_empty_file_has_no_bytes_and_lasts_no_seconds() -> None:
+    empty = media(MP4, size=0, seconds=0.0)
+    assert measured("min_video_size", None, empty) == [(0, "file1 has 0 bytes", "field1", "")]
+    assert measured("min_video_seconds", None, empty) == [(0.0, "file1 lasts 0 s", "field1", "")]
+
+
 def test_images_and_gifs_have_limits_of_their_own() -> None:
     assert measured("max_image_size", None, media(GIF, size=1)) == []
     assert measured("max_gif_size", None, media(JPEG, size=1)) == []
