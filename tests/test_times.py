@@ -1,7 +1,10 @@
 """Parsing and formatting of times, durations and time zones."""
 
-from collections.abc import Callable
+import time as time_module
+import zoneinfo
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -113,6 +116,39 @@ def test_parse_duration_limit() -> None:
     assert parse_duration("36525d") == timedelta(days=36_525)
     with pytest.raises(TimeError, match="longer than a century"):
         parse_duration("36525d 1s")
+
+
+@pytest.fixture
+def _machine_in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run in a zone that no expected time is in, where the system can change it."""
+    with monkeypatch.context() as context:
+        context.setenv("TZ", "Asia/Tokyo")
+        if hasattr(time_module, "tzset"):
+            time_module.tzset()
+        yield
+    if hasattr(time_module, "tzset"):
+        time_module.tzset()
+
+
+@pytest.mark.usefixtures("_machine_in_tokyo")
+def test_times_do_not_depend_on_the_zone_of_the_machine() -> None:
+    when = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
+    assert format_time(when, PARIS) == "Thu 24 Dec 2026 18:00 CET (17:00 UTC)"
+    assert format_time_short(when, PARIS) == "Thu 24 Dec 18:00 (17:00Z)"
+    assert format_timestamp(when) == "2026-12-24T17:00:00Z"
+    assert day_start(date(2026, 12, 24), PARIS).tzinfo is UTC
+    assert to_utc(when.astimezone(PARIS)).tzinfo is UTC
+    assert parse_timestamp("2026-12-24T17:00:00") == when
+
+
+def test_zone_whose_file_is_damaged_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / "Damaged").write_text("no zone")
+    zoneinfo.reset_tzpath([tmp_path])
+    try:
+        error = error_of(lambda: parse_zone("Damaged"))
+    finally:
+        zoneinfo.reset_tzpath()
+    assert error.message == "unknown time zone 'Damaged'"
 
 
 def error_of(call: Callable[[], object]) -> TimeError:
