@@ -180,12 +180,12 @@ def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     with suppress(TimeError):
         return (now - parse_duration(duration)).replace(microsecond=0)
     if words in {"today", "yesterday"}:
-        words = f"{words} 00:00"
+        text = f"{words} 00:00"
     try:
         day = date.fromisoformat(words)
     except ValueError:
         try:
-            return _parse(words, now, zone, None, is_past=True)
+            return _parse(text, now, zone, None, is_past=True)
         except TimeError as error:
             raise error.replace(hint=error.hint and _PAST_HINT) from None
     return local_time(day, time(0), zone)

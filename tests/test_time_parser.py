@@ -206,6 +206,31 @@ DAY_FORMATS = "Accepted formats: 09:00, 5pm"
             FORMATS,
         ),
         ("9999-12-31T23:59:00-10:00", "'9999-12-31T23:59:00-10:00' is out of range", None),
+        (
+            "30 Dec 9999 23:59 -10:00",
+            "'30 Dec 9999 23:59 -10:00' is out of range",
+            None,
+        ),
+        ("24 Dec", "'24 Dec' has no time of day", "Add the time: '24 Dec 09:00'"),
+        (
+            "30 Feb 18:00 XYZ",
+            "unsupported time zone 'XYZ' in '30 Feb 18:00 XYZ'",
+            "Use an offset: 2026-12-24T18:00+HH:MM",
+        ),
+        (
+            "20261224t1800",
+            "ambiguous time '20261224t1800': some programs read the T as a time zone",
+            "Use 2026-12-24T18:00:00.",
+        ),
+        ("tomorrow 18:00 9", "invalid time 'tomorrow 18:00 9'", FORMATS),
+        ("tomorrow 9 foo", "invalid time of day '9 foo' in 'tomorrow 9 foo'", DAY_FORMATS),
+        ("18:00 2031", "invalid time '18:00 2031'", FORMATS),
+        ("24 Dec 2026 18:00 2031", "invalid time '24 Dec 2026 18:00 2031'", FORMATS),
+        (
+            "Fri 25 Dec 2026 00:30 CET (23 Dec 23:30 UTC)",
+            "invalid time 'Fri 25 Dec 2026 00:30 CET (23 Dec 23:30 UTC)'",
+            FORMATS,
+        ),
         ("+", "invalid duration ''", "Accepted formats: 30s, 15m, 2h, 1h30m, 3d, 1w"),
     ],
 )
@@ -219,7 +244,7 @@ def test_error_names_the_text_and_the_way_out(text: str, message: str, hint: str
     ("text", "message", "hint"),
     [
         ("xx", "invalid time 'xx'", PAST_FORMATS),
-        ("Tomorrow", "'tomorrow' has no time of day", PAST_FORMATS),
+        ("Tomorrow", "'Tomorrow' has no time of day", PAST_FORMATS),
         ("2026-13-01", "no such date: '2026-13-01'", PAST_FORMATS),
         ("40000d", "invalid time '40000d'", PAST_FORMATS),
         (
@@ -262,6 +287,33 @@ def test_past_time_is_the_last_one(text: str, expected: str) -> None:
     assert format_timestamp(parse_past_time(text, now=NOW, zone=PARIS)) == expected
 
 
+def test_past_time_is_read_as_it_is_displayed() -> None:
+    when = datetime(2026, 11, 19, 17, tzinfo=UTC)
+    for text in (format_time(when, PARIS), format_time_short(when, PARIS)):
+        assert parse_past_time(text, now=NOW, zone=PARIS) == when
+
+
+@pytest.mark.usefixtures("machine_in_tokyo")
+def test_displayed_time_does_not_depend_on_the_zone_of_the_machine() -> None:
+    when = parse_time("Thu 24 Dec 18:00 (17:00Z)", now=NOW, zone=PARIS)
+    assert when == datetime(2026, 12, 24, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tue 09:00", "2026-12-01T08:00:00Z"),
+        ("wed 09:00", "2026-12-02T08:00:00Z"),
+        ("wed 14:00", "2026-11-25T13:00:00Z"),
+        ("thu 09:00", "2026-11-26T08:00:00Z"),
+        ("sun 09:00", "2026-11-29T08:00:00Z"),
+    ],
+)
+def test_next_weekday_from_a_wednesday(text: str, expected: str) -> None:
+    wednesday = NOW + timedelta(days=2)
+    assert format_timestamp(parse_time(text, now=wednesday, zone=PARIS)) == expected
+
+
 def test_past_duration_has_no_fractions_of_a_second() -> None:
     now = NOW.replace(microsecond=5)
     assert parse_past_time("1h", now=now, zone=PARIS) == NOW - timedelta(hours=1)
@@ -277,6 +329,9 @@ def test_past_duration_has_no_fractions_of_a_second() -> None:
         ("sun 13:00", "2026-11-29T12:00:00Z"),
         ("23 Nov 13:00", "2027-11-23T12:00:00Z"),
         ("23 Nov 13:01", "2026-11-23T12:01:00Z"),
+        # A year behind the time.
+        ("24 Dec 18:00 2031", "2031-12-24T17:00:00Z"),
+        ("24 Dec 2026 18:00 +01", "2026-12-24T17:00:00Z"),
         # Twelve hours.
         ("tomorrow 12am", "2026-11-23T23:00:00Z"),
         ("tomorrow 1am", "2026-11-24T00:00:00Z"),
@@ -320,6 +375,7 @@ def test_offset_that_no_zone_uses_is_refused(offset: str) -> None:
     [
         ("Montag", "Monday"), (" mardi. ", "Tuesday"), ("mié", "Wednesday"), ("MAR", "Tuesday"),
         ("terça", "Tuesday"), ("sun", "Sunday"), ("someday", None), ("", None),
+        ("Xmon", None),
     ],
 )  # fmt: skip
 def test_find_weekday(text: str, name: str | None) -> None:
@@ -585,8 +641,10 @@ def test_date_order(text: str, order: str, expected: str) -> None:
 
 def test_date_order_that_does_not_fit() -> None:
     for text, order in (("12/24/2026 18:00", "dmy"), ("24/12/2026 18:00", "ymd")):
-        with pytest.raises(TimeError, match=f"not a date in the order {order}"):
+        with pytest.raises(TimeError) as caught:
             parse_time(text, now=NOW, zone=PARIS, date_order=order)
+        assert caught.value.message == f"{text[:10]!r} is not a date in the order {order}"
+        assert caught.value.hint == "Use a date such as 2026-12-24."
 
 
 @pytest.mark.parametrize("text", ["05/06/2026 18:00", "5.6.2026 18:00", "24/12/26 18:00"])

@@ -1,8 +1,7 @@
 """Parsing and formatting of times, durations and time zones."""
 
-import time as time_module
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -118,19 +117,7 @@ def test_parse_duration_limit() -> None:
         parse_duration("36525d 1s")
 
 
-@pytest.fixture
-def _machine_in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run in a zone that no expected time is in, where the system can change it."""
-    with monkeypatch.context() as context:
-        context.setenv("TZ", "Asia/Tokyo")
-        if hasattr(time_module, "tzset"):
-            time_module.tzset()
-        yield
-    if hasattr(time_module, "tzset"):
-        time_module.tzset()
-
-
-@pytest.mark.usefixtures("_machine_in_tokyo")
+@pytest.mark.usefixtures("machine_in_tokyo")
 def test_times_do_not_depend_on_the_zone_of_the_machine() -> None:
     when = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
     assert format_time(when, PARIS) == "Thu 24 Dec 2026 18:00 CET (17:00 UTC)"

@@ -1,6 +1,5 @@
 """Whether a request is sent again, and after how long, at the boundaries of each limit."""
 
-import time
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -275,16 +274,9 @@ def test_http_date_is_converted_to_utc() -> None:
     assert parsed.tzinfo is UTC
 
 
-@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of the process cannot be changed")
-def test_http_date_of_an_unknown_zone_is_in_utc_on_every_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with monkeypatch.context() as context:
-        context.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        parsed = parse_http_date("Tue, 01 Dec 2026 12:00:00 -0000")
-    time.tzset()
-    assert parsed == NOW
+@pytest.mark.usefixtures("machine_in_tokyo")
+def test_http_date_of_an_unknown_zone_is_in_utc_on_every_machine() -> None:
+    assert parse_http_date("Tue, 01 Dec 2026 12:00:00 -0000") == NOW
 
 
 @pytest.mark.parametrize(
