@@ -8,8 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.clock import Clock
@@ -20,6 +18,7 @@ from outreply_cli.emulator.state import State
 from outreply_cli.posts.rules import RULES_FILE
 from outreply_cli.spec.limits import TIERS
 from outreply_cli.spec.platforms import find_platform
+from outreply_cli.ui.yaml import yaml_text
 
 
 class Rehearsal:
@@ -64,7 +63,7 @@ class Rehearsal:
         self._exit_stack.close()
 
     def _start(self) -> dict[str, str]:
-        seed = parse_seed(yaml.safe_dump(self._find_seed(), allow_unicode=True), "rehearsal")
+        seed = parse_seed(yaml_text(self._find_seed()), "rehearsal")
         with ExitStack() as stack:
             temporary = tempfile.TemporaryDirectory(prefix="outreply-rehearsal-")
             directory = Path(stack.enter_context(temporary))
