@@ -216,7 +216,7 @@ def _measure_length(post: PostFacts) -> Iterator[Measure]:
         note = f" as {platform_label(post.platform)} counts them" if is_special else ""
         yield Measure(
             post.length,
-            lambda: f"the text has {_count(post.length, 'character')}{note}",
+            lambda: f"the text has {_count(post.length, 'characters')}{note}",
             "message",
             note,
         )
@@ -258,7 +258,7 @@ def _number_of(kind: str | None) -> _Measures:
     def measure(post: PostFacts) -> Iterator[Measure]:
         media = post.select(kind) if kind else post.media
         if media:
-            count, words = len(media), kind or "images and video"
+            count, words = len(media), f"{kind}s" if kind else "images and videos"
             yield Measure(count, lambda: f"the post has {_count(count, words)}", post.media_field)
 
     return measure
@@ -320,7 +320,7 @@ def _maximum(measure: _Measures, noun: str) -> Kind:
     return Kind(
         measure,
         lambda value, limit: value > limit,
-        lambda limit: f"allows at most {limit:,} {noun}",
+        lambda limit: f"allows at most {_count(limit, noun)}",
         _check_count,
         noun=noun,
     )
@@ -389,8 +389,11 @@ def _lacks_media(kinds: str, required: str) -> bool:
     return "video" not in kinds if required == "video" else not kinds
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+def _count(number: int, plural: str) -> str:
+    if number != 1:
+        return f"{number:,} {plural}"
+    singular = re.sub(r"s\b", "", plural, count=1)
+    return f"1 {singular.replace('and videos', 'or video')}"
 
 
 _STILL_TYPES = tuple(mime for mime in IMAGE_TYPES if mime != "image/gif")
@@ -406,7 +409,7 @@ KINDS: Mapping[str, Kind] = {
     "max_characters_with_images": _maximum(_length_with("image"), "characters with images"),
     "max_characters_with_video": _maximum(_length_with("video"), "characters with a video"),
     "max_bytes": _maximum(
-        _in_text(lambda text: len(text.encode("utf-8", "replace")), "byte"), "bytes of text"
+        _in_text(lambda text: len(text.encode("utf-8", "replace")), "bytes"), "bytes of text"
     ),
     "forbidden_characters": Kind(
         _measure_characters,
@@ -415,13 +418,13 @@ KINDS: Mapping[str, Kind] = {
         _check_characters,
     ),
     "max_hashtags": _maximum(
-        _in_text(lambda text: len(_HASHTAG.findall(text)), "hashtag"), "hashtags"
+        _in_text(lambda text: len(_HASHTAG.findall(text)), "hashtags"), "hashtags"
     ),
     "max_mentions": _maximum(
-        _in_text(lambda text: len(_MENTION.findall(text)), "mention"), "mentions"
+        _in_text(lambda text: len(_MENTION.findall(text)), "mentions"), "mentions"
     ),
     "clickable_links": Kind(
-        _in_text(_count_links, "link"),
+        _in_text(_count_links, "links"),
         lambda count, is_clickable: bool(count) and not is_clickable,
         lambda value: f"{'makes' if value else 'does not make'} links in a text clickable",
         _check_boolean,

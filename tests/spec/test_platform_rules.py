@@ -322,7 +322,7 @@ def test_finding_says_what_the_post_has_and_what_the_platform_allows() -> None:
     (finding,) = judge([hashtags], PostFacts("instagram", "#a #b"))
     assert finding.is_broken is True
     assert finding.field == "message"
-    reason = "the text has 2 hashtags, but Instagram allows at most 1 hashtags"
+    reason = "the text has 2 hashtags, but Instagram allows at most 1 hashtag"
     assert finding.reason == reason
     assert finding.message == f"{reason} (https://e.com, 2026-11-28)"
     assert finding.summary == "2 of 1 hashtags"
