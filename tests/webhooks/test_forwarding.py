@@ -105,10 +105,12 @@ def test_rejected_delivery_does_not_block_unordered_queue(tmp_path: Path) -> Non
 def test_skipped_delivery_does_not_block_the_queue(tmp_path: Path) -> None:
     with run_handler() as app:
         refused, accepted = event_body("post.failed"), event_body()
-        app.refuses = lambda body: body == refused
+        both_sent = threading.Event()
+        app.refuses = lambda body: both_sent.wait(30) and body == refused
         with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
             receiver.send(refused)
             receiver.send(accepted)
+            both_sent.set()
             wait_for(lambda: bool(receiver.forwarded))
             assert receiver.forwarded[0].waiting == 1
             (first, _) = receiver.store.queue()
