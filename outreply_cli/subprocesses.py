@@ -21,6 +21,8 @@ _MAX_WAIT_SECONDS = 2**31 / 1000 - 1
 _OUTPUT_BYTES_MAX = 64 * 1024
 _OUTPUT_SECONDS = 1.0
 _POLL_SECONDS = 0.05
+# Like the one of timeout(1).
+TIMEOUT_CODE = 124
 # Zombies, whose exit code their parent has not read, and processes that are dead.
 _ENDED_STATES = frozenset("ZXx")
 
@@ -286,7 +288,8 @@ def capture_output(
         environ: Complete environment of the command.
         stdin: Input of the command.
         directory: Its current directory.
-        timeout: Seconds until the command and its children are killed; the exit code is then 124.
+        timeout: Seconds until the command and its children are killed; the exit code is then
+            TIMEOUT_CODE.
     """
     process = subprocess.Popen(  # noqa: S603 - this program
         list(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -297,5 +300,5 @@ def capture_output(
     except subprocess.TimeoutExpired:
         _kill_group(process)
         process.communicate()
-        return 124, "", f"timed out after {timeout:g} s"
+        return TIMEOUT_CODE, "", f"timed out after {timeout:g} s"
     return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")

@@ -207,7 +207,9 @@ def propose_plan(workspace: Workspace) -> None:
     call = CommandCall("posts cancel", ["posts", "cancel", "--json", "--", "1"])
     with closing(PlanStore(path)) as plans:
         now = SystemClock().now().timestamp()
-        made = plans.add("account", call, preview=None, pages=None, now=now)
+        made = plans.add(
+            "account", "Alex Doe <alex@example.com>", call, preview=None, pages=None, now=now
+        )
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM plans WHERE id = '3f2a9c017be4'")
         db.execute("UPDATE plans SET id = '3f2a9c017be4' WHERE id = ?", (made.id,))

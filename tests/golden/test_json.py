@@ -697,7 +697,9 @@ def record_plans(recorder: Recorder) -> None:
         ]
         previews: list[Any] = [None, {"summary": {"created": 1}}]
         for call, preview in zip(calls, previews, strict=True):
-            plan = plans.add("account", call, preview=preview, pages=None, now=now)
+            plan = plans.add(
+                "account", "Alex Doe <alex@example.com>", call, preview=preview, pages=None, now=now
+            )
             recorder.record("mcp plans")
         plans.decide(plan, PlanState.APPROVED, "root", now)
         plans.finish(plan, PlanState.DONE, {"exit_code": 0})

@@ -9,7 +9,7 @@ from outreply_cli.commands.mcp.shared import PlanArgument, decide, start
 def _approve(ctx: typer.Context, plan_id: PlanArgument) -> None:
     """Approve a plan of an agent, after it was shown.
 
-    A person does that at a terminal. The agent can then carry out this plan, once, within a day.
+    A person does that at a terminal. The agent can then apply this plan, once, within a day.
 
     Example: outreply mcp approve 3f2a9c017be4
 
@@ -17,7 +17,7 @@ def _approve(ctx: typer.Context, plan_id: PlanArgument) -> None:
     """
     from outreply_cli.commands.mcp.plan_store import PlanState
 
-    decide(start(ctx), plan_id, PlanState.APPROVED, "Approve this plan?")
+    decide(start(ctx), plan_id, PlanState.APPROVED, "approve")
 
 
 run = CommandSpec(_approve, {})

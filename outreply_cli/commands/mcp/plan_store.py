@@ -2,9 +2,7 @@
 
 import json
 import secrets
-import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,19 +11,21 @@ from typing import Any
 
 from outreply_cli.commands.mcp.tool_specs import CommandCall
 from outreply_cli.errors import ExitCode, OutReplyError
-from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
+from outreply_cli.ids import expand_id
+from outreply_cli.storage.tables import FileSchema, LocalTables
 
 PLANS_FILE = "mcp.db"
 # What was planned may no longer be what a person would approve.
-EXPIRY_SECONDS = 86_400.0
-_SCHEMA = """
+_EXPIRY = 86_400.0
+_STATEMENTS = """
 CREATE TABLE plans (
-    id TEXT PRIMARY KEY, account TEXT NOT NULL, created_at REAL NOT NULL, command TEXT NOT NULL,
-    words TEXT NOT NULL, stdin TEXT NOT NULL, preview TEXT NOT NULL, pages TEXT NOT NULL,
-    state TEXT NOT NULL, approved_by TEXT, started_at REAL, result TEXT
+    id TEXT PRIMARY KEY, account TEXT NOT NULL, user TEXT NOT NULL, created_at REAL NOT NULL,
+    command TEXT NOT NULL, words TEXT NOT NULL, stdin TEXT NOT NULL, preview TEXT NOT NULL,
+    pages TEXT NOT NULL, state TEXT NOT NULL, decided_by TEXT, started_at REAL, result TEXT
 );
 CREATE INDEX plans_started ON plans (started_at) WHERE started_at IS NOT NULL;
 """
+_SCHEMA = FileSchema("the plans database", _STATEMENTS, version=1, durable=True)
 
 
 class PlanState(StrEnum):
@@ -34,6 +34,7 @@ class PlanState(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"
     REJECTED = "rejected"
+    EXPIRED = "expired"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
@@ -58,35 +59,41 @@ class Plan:
 
     Attributes:
         account: Digest of the account that it was made for.
+        user: Name of the account for people.
         preview: What the command showed that it would do; None if it cannot show it.
         pages: IDs of the pages that it changes; None if unknown.
-        approved_by: User of this machine who approved it; None if not approved.
+        decided_by: User of this machine who approved or rejected it; None before.
         result: What the command printed; None before.
     """
 
     id: str
     account: str
+    user: str
     created_at: float
     call: CommandCall
     preview: Any
     pages: Sequence[str] | None
     state: PlanState
-    approved_by: str | None = None
+    decided_by: str | None = None
     result: Any = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def state_at(self, now: float) -> PlanState:
+        """The state; a plan that was not applied within a day has expired."""
+        is_open = self.state in {PlanState.PROPOSED, PlanState.APPROVED}
+        return PlanState.EXPIRED if is_open and now - self.created_at > _EXPIRY else self.state
+
+    def as_dict(self, now: float) -> dict[str, Any]:
         """The JSON object of a plan."""
         return {
             "id": self.id,
-            "state": str(self.state),
+            "state": str(self.state_at(now)),
+            "account": self.user,
             "command": self.call.command,
-            "arguments": [
-                word for word in self.call.words[len(self.call.command.split()) :] if word != "--"
-            ],
+            "arguments": self.call.arguments,
             "calendar": self.call.stdin or None,
             "preview": self.preview,
             "created_at": datetime.fromtimestamp(self.created_at, UTC).isoformat(),
-            "approved_by": self.approved_by,
+            "decided_by": self.decided_by,
             "result": self.result,
         }
 
@@ -94,75 +101,70 @@ class Plan:
 class PlanStore:
     """The plans of this machine; every method raises StorageError if the file cannot be used."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._storage_errors():
-            self._db = open_database(path, _SCHEMA, version=1, durable=True)
+    def __init__(self, path: Path, *, allow_readonly: bool = False) -> None:
+        self._tables = LocalTables(path, _SCHEMA, allow_readonly=allow_readonly)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._tables.close()
 
     def add(
         self,
         account: str,
+        user: str,
         call: CommandCall,
         *,
         preview: Any,
         pages: Sequence[str] | None,
         now: float,
     ) -> Plan:
-        """Store a plan."""
-        plan = Plan(secrets.token_hex(6), account, now, call, preview, pages, PlanState.PROPOSED)
-        with self._storage_errors():
-            self._db.execute(
-                "INSERT INTO plans (id, account, created_at, command, words, stdin, preview, "
-                "pages, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    plan.id, account, now, call.command, json.dumps(list(call.words)), call.stdin,
-                    json.dumps(preview), json.dumps(pages), plan.state,
-                ),
-            )  # fmt: skip
+        """Store a new plan."""
+        plan_id = secrets.token_hex(6)
+        plan = Plan(plan_id, account, user, now, call, preview, pages, PlanState.PROPOSED)
+        self._tables.rows(
+            "INSERT INTO plans (id, account, user, created_at, command, words, stdin, preview, "
+            "pages, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                plan.id, account, user, now, call.command, json.dumps(list(call.words)), call.stdin,
+                json.dumps(preview), json.dumps(pages), plan.state,
+            ),
+        )  # fmt: skip
         return plan
 
-    def get(self, plan_id: str) -> Plan:
-        """Return a plan; raises PlanNotFoundError."""
-        with self._storage_errors():
-            row = self._db.execute("SELECT * FROM plans WHERE id = ?", (plan_id,)).fetchone()
-        if row is None:
-            raise PlanNotFoundError(f"plan not found: {plan_id}", hint="See: outreply mcp plans")
-        return _from_row(row)
+    def get(self, word: str) -> Plan:
+        """Return the plan whose ID starts with `word`.
+
+        Raises:
+            AmbiguousIdError: Several IDs start with it.
+            PlanNotFoundError: None does.
+        """
+        ids = [row["id"] for row in self._tables.rows("SELECT id FROM plans", ())]
+        plan_id = expand_id(word, dict.fromkeys(ids, ""), "plan")
+        rows = self._tables.rows("SELECT * FROM plans WHERE id = ?", (plan_id,))
+        if not rows:
+            raise PlanNotFoundError(f"plan not found: {word}", hint="See: outreply mcp plans")
+        with self._tables.errors():
+            return _from_row(rows[0])
 
     def list(self, *, limit: int) -> list[Plan]:
         """Return plans, newest first."""
-        with self._storage_errors():
-            rows = self._db.execute(
-                "SELECT * FROM plans ORDER BY created_at DESC LIMIT ?", (limit,)
-            ).fetchall()
-        return [_from_row(row) for row in rows]
+        rows = self._tables.rows("SELECT * FROM plans ORDER BY created_at DESC LIMIT ?", (limit,))
+        with self._tables.errors():
+            return [_from_row(row) for row in rows]
 
     def decide(self, plan: Plan, state: PlanState, user: str, now: float) -> None:
-        """Approve or reject a plan.
-
-        Raises:
-            PlanStateError: It is not a proposal any more, or too old.
-        """
-        if now - plan.created_at > EXPIRY_SECONDS:
-            raise PlanStateError(
-                f"plan {plan.id} has expired: it is more than a day old",
-                hint="Let the agent make a new one.",
-            )
-        with self._storage_errors():
-            changed = self._db.execute(
-                "UPDATE plans SET state = ?, approved_by = ? WHERE id = ? AND state = ?",
+        """Approve or reject a plan; raises what `check_proposed` raises."""
+        check_proposed(plan, now)
+        with self._tables.change() as db:
+            changed = db.execute(
+                "UPDATE plans SET state = ?, decided_by = ? WHERE id = ? AND state = ?",
                 (state, user, plan.id, PlanState.PROPOSED),
-            )
-        if not changed.rowcount:
-            state = self.get(plan.id).state
-            raise PlanStateError(f"plan {plan.id} is {state}", hint="See: outreply mcp plans")
+            ).rowcount
+        if not changed:
+            check_proposed(self.get(plan.id), now)
 
     def start(self, plan: Plan, now: float, *, per_day: int | None) -> bool:
-        """Note that a plan is carried out; False if the limit of a day is reached.
+        """Note that a plan is being applied; False if the limit of a day is reached.
 
         Args:
             plan: The plan, approved or within the limits of the server.
@@ -172,11 +174,11 @@ class PlanStore:
         Raises:
             PlanStateError: Another call has started it.
         """
-        with self._storage_errors(), transaction(self._db) as db:
+        with self._tables.change() as db:
             if per_day is not None:
                 row = db.execute(
                     "SELECT count(*) AS count FROM plans "
-                    "WHERE started_at > ? AND approved_by IS NULL",
+                    "WHERE started_at > ? AND decided_by IS NULL",
                     (now - 86_400,),
                 ).fetchone()
                 if row["count"] >= per_day:
@@ -186,32 +188,37 @@ class PlanStore:
                 (PlanState.RUNNING, now, plan.id, plan.state),
             )
             if not changed.rowcount:
-                raise PlanStateError(f"plan {plan.id} was started by another call")
+                raise PlanStateError(
+                    f"plan {plan.id} was started by another call", hint="See: plan_show"
+                )
             return True
 
     def finish(self, plan: Plan, state: PlanState, result: Any) -> None:
         """Store the result of a plan."""
-        with self._storage_errors():
-            self._db.execute(
-                "UPDATE plans SET state = ?, result = ? WHERE id = ?",
-                (state, json.dumps(result), plan.id),
-            )
-
-    def _storage_errors(self) -> Any:
-        return wrap_storage_errors(
-            f"the plans in {self._path}",
-            hint="Set OUTREPLY_STATE_DIR to a directory you can write to.",
+        self._tables.rows(
+            "UPDATE plans SET state = ?, result = ? WHERE id = ?",
+            (state, json.dumps(result), plan.id),
         )
 
 
-def _from_row(row: sqlite3.Row) -> Plan:
-    result = None
-    with suppress(TypeError):
-        result = json.loads(row["result"])
+def check_proposed(plan: Plan, now: float) -> None:
+    """Raise PlanStateError unless a plan can be approved or rejected."""
+    state = plan.state_at(now)
+    if state is PlanState.EXPIRED:
+        raise PlanStateError(
+            f"plan {plan.id} has expired: it is more than a day old",
+            hint="Let the agent make a new one.",
+        )
+    if state is not PlanState.PROPOSED:
+        raise PlanStateError(f"plan {plan.id} is {state}", hint="See: outreply mcp plans")
+
+
+def _from_row(row: Mapping[str, Any]) -> Plan:
     call = CommandCall(row["command"], json.loads(row["words"]), row["stdin"])
     return Plan(
-        row["id"], row["account"], row["created_at"], call, json.loads(row["preview"]),
-        json.loads(row["pages"]), PlanState(row["state"]), row["approved_by"], result,
+        row["id"], row["account"], row["user"], row["created_at"], call,
+        json.loads(row["preview"]), json.loads(row["pages"]), PlanState(row["state"]),
+        row["decided_by"], None if row["result"] is None else json.loads(row["result"]),
     )  # fmt: skip
 
 

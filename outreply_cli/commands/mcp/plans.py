@@ -27,9 +27,9 @@ def run(
     from outreply_cli.timestamps import parse_timestamp
     from outreply_cli.ui.columns import Column
 
-    zone = context.zone()
-    with closing(open_plans(context)) as plans:
-        items = [plan.as_dict() for plan in plans.list(limit=limit)]
+    zone, now = context.zone(), context.clock.now().timestamp()
+    with closing(open_plans(context, allow_readonly=True)) as plans:
+        items = [plan.as_dict(now) for plan in plans.list(limit=limit)]
     context.output.print_list(
         items,
         [
@@ -38,8 +38,8 @@ def run(
             Column("Command", "command"),
             Column("Arguments", "arguments", lambda item: " ".join(item["arguments"]),
                    shrinkable=True),
-            Column("Made", "created_at",
+            Column("Created", "created_at",
                    lambda item: format_time_short(parse_timestamp(item["created_at"]), zone)),
-            Column("Approved by", "approved_by"),
+            Column("Decided by", "decided_by"),
         ],
     )  # fmt: skip

@@ -7,7 +7,7 @@ from outreply_cli.commands.mcp.shared import PlanArgument, decide, start
 
 
 def _reject(ctx: typer.Context, plan_id: PlanArgument) -> None:
-    """Reject a plan of an agent, so that it is never carried out.
+    """Reject a plan of an agent, so that it is never applied.
 
     Example: outreply mcp reject 3f2a9c017be4
 
@@ -15,7 +15,7 @@ def _reject(ctx: typer.Context, plan_id: PlanArgument) -> None:
     """
     from outreply_cli.commands.mcp.plan_store import PlanState
 
-    decide(start(ctx), plan_id, PlanState.REJECTED, "Reject this plan?")
+    decide(start(ctx), plan_id, PlanState.REJECTED, "reject")
 
 
 run = CommandSpec(_reject, {})

@@ -7,7 +7,10 @@ import typer
 
 from outreply_cli.cli.typer_adapter import CommandSpec
 from outreply_cli.commands.mcp.shared import open_plans, start
+from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+
+_PER_DAY = 10
 
 
 def _serve(
@@ -17,23 +20,27 @@ def _serve(
     ] = None,
     allow_writes: Annotated[
         str | None,
-        typer.Option(metavar="SCOPE,...", help="Carry out plans with these scopes without an "
-                     "approval: write:posts, write:comments."),
+        typer.Option(metavar="SCOPE,...", help="Apply plans with these scopes without an approval: "
+                     "write:posts, write:comments."),
     ] = None,
     page: Annotated[
         list[str] | None,
-        typer.Option(metavar="PAGE", help="Allow that only for this page (repeatable)."),
+        typer.Option(metavar="PAGE", help="Limit --allow-writes to this page (repeatable)."),
     ] = None,
     max_per_day: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, help="Allow that for at most COUNT plans in 24 "
-                          "hours.")
-    ] = 10,
+        int | None,
+        typer.Option(metavar="COUNT", min=1, help="Limit --allow-writes to COUNT plans in 24 hours "
+                     "(default: 10)."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Serve an agent on stdin and stdout, with the Model Context Protocol.
 
-    The agent reads the account at once. What it wants to send is a plan: it is carried out after
-    a person has approved it with `outreply mcp approve ID` at a terminal, or within the limits of
+    The agent can read the account. What it wants to send is a plan, which is applied after a person
+    has approved it with `outreply mcp approve ID` at a terminal, or within the limits of
     --allow-writes. Requires the extra `mcp`.
+
+    Register it with the agent as the command `outreply` with the argument `mcp`, and save the
+    output of `outreply examples agent-skill` as SKILL.md among its skills.
 
     Example: outreply mcp
 
@@ -58,14 +65,17 @@ def _serve(
             raise InvalidInputError(
                 f"--allow-writes: unknown scope {scope!r}", hint=f"Use one of: {known}"
             )
-    if page and not scopes:
-        raise InvalidInputError("--page requires --allow-writes", hint="Add --allow-writes.")
+    for option, value in (("--page", page), ("--max-per-day", max_per_day)):
+        if value and not scopes:
+            raise InvalidInputError(
+                f"{option} requires --allow-writes", hint="Add: --allow-writes write:posts"
+            )
     from outreply_cli.commands.mcp.server import serve
 
     client = context.client()
     pages = client.pages().items if page else []
     allowed = [str(resolve_page(pages, name)["id"]) for name in page or []]
-    account = account_fingerprint(client)
+    account, user = account_fingerprint(client), _describe_account(context)
     rehearsal = Rehearsal(
         context.environ, context.config_dir, context.clock, lambda: make_seed(client)
     )
@@ -74,8 +84,17 @@ def _serve(
     )
     tree = load_tree(process)
     with closing(open_plans(context)) as plans, closing(rehearsal):
-        limits = WriteLimits(scopes, allowed, max_per_day)
-        serve(AgentGateway(tree, plans, limits, account, context.clock, process))
+        limits = WriteLimits(scopes, allowed, max_per_day or _PER_DAY)
+        serve(AgentGateway(tree, plans, limits, account, user, context.clock, process))
+
+
+def _describe_account(context: Context) -> str:
+    """The account for the person who approves plans, such as `Jane <jane@acme.com> (work)`."""
+    from outreply_cli.accounts.login import fetch_identity
+
+    identity, profile = fetch_identity(context.client()), context.account.profile
+    name = f"{identity['name']} <{identity['email']}>".strip()
+    return f"{name} ({profile.name})" if profile is not None else name
 
 
 run = CommandSpec(_serve, {})

@@ -29,8 +29,8 @@ def serve(gateway: AgentGateway) -> None:
         from mcp.server.stdio import stdio_server
     except ImportError as failure:
         raise InvalidInputError(
-            f"outreply mcp requires the extra `mcp` ({failure})",
-            hint="Install it with: pip install 'outreply-cli[mcp]'",
+            f"the MCP server requires the extra `mcp` ({failure})",
+            hint="Install outreply-cli[mcp], for example: uv tool install 'outreply-cli[mcp]'",
         ) from None
 
     async def list_tools(_ctx: Any, _params: Any) -> "types.ListToolsResult":

@@ -1,6 +1,7 @@
 """What the commands of `outreply mcp` share."""
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +12,12 @@ from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.options import GlobalOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from zoneinfo import ZoneInfo
+
     from outreply_cli.commands.mcp.plan_store import Plan, PlanState, PlanStore
+
+_IN_HEAD = frozenset({"action", "page", "page_id", "scheduled_at"})
 
 PlanArgument = Annotated[str, typer.Argument(metavar="ID", help="ID of the plan.")]
 
@@ -25,14 +31,14 @@ def start(ctx: typer.Context, profile: str | None = None) -> Context:
     return context
 
 
-def open_plans(context: Context) -> "PlanStore":
+def open_plans(context: Context, *, allow_readonly: bool = False) -> "PlanStore":
     """The plans of agents on this machine; raises StorageError."""
     from outreply_cli.commands.mcp.plan_store import PLANS_FILE, PlanStore
 
-    return PlanStore(context.state_dir / PLANS_FILE)
+    return PlanStore(context.state_dir / PLANS_FILE, allow_readonly=allow_readonly)
 
 
-def decide(context: Context, plan_id: str, state: "PlanState", question: str) -> None:
+def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
     """Show a plan to the person at the terminal, and store the decision.
 
     Raises:
@@ -43,31 +49,44 @@ def decide(context: Context, plan_id: str, state: "PlanState", question: str) ->
     import getpass
     from contextlib import closing
 
+    from outreply_cli.commands.mcp.plan_store import check_proposed
+
     if not context.is_interactive:
         raise InvalidInputError(
-            "a plan is decided by a person at a terminal",
-            hint=f"Run in a terminal: outreply mcp plans, and then: outreply mcp approve {plan_id}",
+            "plans can only be approved or rejected at a terminal",
+            hint=f"Run in a terminal: outreply mcp {verb} {sanitize(word)}",
         )
     with closing(open_plans(context)) as plans:
-        plan = plans.get(plan_id)
-        for line in describe(plan):
+        plan = plans.get(word)
+        check_proposed(plan, context.clock.now().timestamp())
+        for line in describe(plan, context.zone()):
             context.info(line)
-        context.confirm(question, yes=False)
+        context.confirm(f"{verb.capitalize()} this plan?", yes=False)
         plans.decide(plan, state, getpass.getuser(), context.clock.now().timestamp())
     context.info(f"Plan {plan.id} is {state}.")
 
 
-def describe(plan: "Plan") -> list[str]:
-    """The lines that show what a plan sends."""
-    import json
+def describe(plan: "Plan", zone: "ZoneInfo") -> "Iterator[str]":
+    """Yield the lines that show what a plan sends."""
+    yield f"Account: {sanitize(plan.user)}"
+    yield f"Command: outreply {plan.call.command}"
+    yield from (f"  {sanitize(word)}" for word in plan.call.arguments)
+    yield from (f"  | {sanitize(line)}" for line in plan.call.stdin.splitlines())
+    rows = plan.preview.get("rows") if isinstance(plan.preview, dict) else plan.preview
+    if isinstance(rows, list):
+        yield "It would do:"
+        for row in rows:
+            yield from (f"  {line}" for line in _describe_row(row, zone))
 
-    lines = [f"outreply {plan.call.command}"]
-    words = plan.call.words[len(plan.call.command.split()) :]
-    lines += [f"  {sanitize(word)}" for word in words if word not in {"--", "--json", "-"}]
-    if plan.call.stdin:
-        lines += [f"  | {sanitize(line)}" for line in plan.call.stdin.splitlines()]
-    if plan.preview is not None:
-        lines.append("It would do:")
-        text = json.dumps(plan.preview, indent=2, ensure_ascii=False)
-        lines += [f"  {sanitize(line)}" for line in text.splitlines()]
-    return lines
+
+def _describe_row(row: "Mapping[str, Any]", zone: "ZoneInfo") -> "Iterator[str]":
+    from outreply_cli.times import format_api_time
+
+    at = row.get("scheduled_at")
+    head = (row.get("action"), row.get("page") or row.get("page_id"),
+            format_api_time(at, zone) if at else None)  # fmt: skip
+    yield sanitize("  ".join(str(part) for part in head if part))
+    for name, value in row.items():
+        if name not in _IN_HEAD and value not in (None, [], ""):
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield from (f"  {line}" for line in f"{name}: {sanitize(text)}".splitlines())

@@ -48,6 +48,12 @@ _OPTIONS = frozenset({
     "--utm", "--warn-at", "--week",
 })  # fmt: skip
 _NUMBERS = frozenset({"COUNT", "DAYS"})
+_DESCRIPTIONS = {
+    "media": "Attach images or videos: https:// addresses, or IDs such as media:ID.",
+    "posts reschedule at": "New time, such as 2026-12-24T18:00:00+01:00.",
+}
+# What only the command line does.
+_REMEMBERED = re.compile(r" \(repeatable\)| Remembered for the file\.")
 _MEDIA = re.compile(r"https://\S+|media:[A-Za-z0-9_-]+")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _MAX_CHARACTERS = 200_000
@@ -55,7 +61,7 @@ _MAX_CHARACTERS = 200_000
 
 @dataclass(frozen=True)
 class CommandCall:
-    """A command line that carries out a tool call.
+    """A command line that a tool call runs.
 
     Attributes:
         command: Words of the command, such as `posts schedule`.
@@ -66,6 +72,12 @@ class CommandCall:
     command: str
     words: Sequence[str]
     stdin: str = ""
+
+    @property
+    def arguments(self) -> list[str]:
+        """The arguments and options, for people."""
+        words = self.words[len(self.command.split()) :]
+        return [word for word in words if word not in {"--", "--json", "-"}]
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,7 @@ class ToolSpec:
         text = self.command.summary
         if self.is_write:
             text += (
-                " Returns a plan; nothing is sent until it is carried out with plan_carry_out, "
+                " Returns a plan; nothing is sent until it is applied with plan_apply, "
                 "which needs the approval of a person unless the limits of the server allow it."
             )
         return text
@@ -106,7 +118,7 @@ class ToolSpec:
         properties: dict[str, Any] = {}
         required = []
         for parameter in self._parameters():
-            properties[_name(parameter)] = _property(parameter)
+            properties[_name(parameter)] = _property(self.name, parameter)
             if parameter.is_required:
                 required.append(_name(parameter))
         if self.name in _CALENDARS:
@@ -151,14 +163,19 @@ class ToolSpec:
             else:
                 positional += texts
         if values:
-            raise InvalidInputError(f"unknown argument {min(values)!r} for {self.tool_name}")
+            raise InvalidInputError(
+                f"unknown argument {min(values)!r} for {self.tool_name}",
+                hint="See the schema of the tool.",
+            )
         words = [*self.command.path, *options, "--json", "--", *positional]
         return CommandCall(self.name, words, stdin)
 
     def _check(self, parameter: Parameter, value: Any) -> str:
         name = _name(parameter)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise InvalidInputError(f"{name}: not a text or a number")
+            raise InvalidInputError(
+                f"{name}: not a string or a number", hint="Use a JSON string or number."
+            )
         text = _text(str(value), name)
         if name == "media" and not _MEDIA.fullmatch(text):
             raise InvalidInputError(
@@ -166,7 +183,7 @@ class ToolSpec:
             )
         if name == "tiktok" and text.startswith("@"):
             raise InvalidInputError("tiktok: files cannot be named", hint="Give JSON.")
-        # A plan is carried out later than it is made.
+        # A plan is applied later than it is made.
         is_time = self.name == "posts reschedule" and name == "at"
         if is_time and not _ISO_TIME.fullmatch(text):
             raise InvalidInputError("at: not a full time, such as 2026-12-24T18:00:00Z")
@@ -218,8 +235,8 @@ def dry_run(call: CommandCall) -> CommandCall:
     return CommandCall(call.command, [*path, "--dry-run", *call.words[len(path) :]], call.stdin)
 
 
-def carry_out(call: CommandCall, key: str) -> CommandCall:
-    """The command line that carries a write out, with an idempotency key if it takes one."""
+def apply(call: CommandCall, key: str) -> CommandCall:
+    """The command line that sends a write, with an idempotency key if it takes one."""
     path = call.command.split()
     added = [f"--key={key}"] if call.command in KEYED else []
     added += ["--yes"] if call.command in _CONFIRMING else []
@@ -242,19 +259,25 @@ def _name(parameter: Parameter) -> str:
     return name.replace("-", "_")
 
 
-def _property(parameter: Parameter) -> dict[str, Any]:
+def _property(command: str, parameter: Parameter) -> dict[str, Any]:
     kind: dict[str, Any] = {"type": "boolean"}
     if parameter.takes_value:
         kind = {"type": "integer" if parameter.metavar in _NUMBERS else "string"}
     is_list = parameter.multiple or (not parameter.flags and "..." in parameter.metavar)
     if is_list:
         kind = {"type": "array", "items": kind}
-    return {**kind, "description": parameter.help}
+    name = _name(parameter)
+    text = _DESCRIPTIONS.get(f"{command} {name}") or _DESCRIPTIONS.get(name)
+    return {**kind, "description": text or _REMEMBERED.sub("", parameter.help)}
 
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise InvalidInputError(f"{name}: not a text")
-    if len(value) > _MAX_CHARACTERS or "\x00" in value:
-        raise InvalidInputError(f"{name}: too long, or not a text")
+        raise InvalidInputError(f"{name}: not a string", hint="Use a JSON string.")
+    if len(value) > _MAX_CHARACTERS:
+        raise InvalidInputError(
+            f"{name}: more than {_MAX_CHARACTERS:,} characters", hint="Shorten it."
+        )
+    if "\x00" in value:
+        raise InvalidInputError(f"{name}: contains a null character", hint="Remove it.")
     return value
