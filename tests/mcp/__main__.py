@@ -47,11 +47,15 @@ class Account:
     def approve(self, plan_id: str) -> None:
         """Approve a plan as a person does, at a terminal."""
         person, terminal = pty.openpty()
-        os.write(person, b"y\n")
-        subprocess.run(
+        with subprocess.Popen(
             [*PROGRAM, "mcp", "approve", plan_id], env=self.environ, stdin=terminal,
-            stdout=terminal, stderr=terminal, check=True, timeout=120,
-        )  # fmt: skip
+            stdout=terminal, stderr=terminal,
+        ) as process:  # fmt: skip
+            shown = b""
+            while not shown.endswith(b"[y/N] "):
+                shown += os.read(person, 4096)
+            os.write(person, b"y\n")
+            assert process.wait(120) == 0
         os.close(terminal)
         os.close(person)
 

@@ -143,8 +143,10 @@ def test_archive_on_bare_python(dist: Path, tmp_path: Path, version: str) -> Non
     assert "complete" in outreply("completion", "bash")
     # It starts itself again for the emulator.
     outreply("emulator", "start", "--port", "0")
-    assert "acme" in outreply("pages", "list", "--profile", "emulator")
-    outreply("emulator", "stop")
+    try:
+        assert "acme" in outreply("pages", "list", "--profile", "emulator")
+    finally:
+        outreply("emulator", "stop")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".cache",
         ".config",

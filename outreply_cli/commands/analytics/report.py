@@ -25,7 +25,7 @@ def run(
     context: Context,
     target: TargetArgument = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page to hand on (- for stdout).")
+        Path | None, typer.Option(metavar="FILE", help="Write a page to share (- for stdout).")
     ] = None,
     csv: Annotated[
         Path | None,

@@ -51,7 +51,7 @@ def run(
     """Approve the posts of a calendar at the terminal.
 
     Shows each post and asks. The approval is the file that the page of `bulk preview --html` saves
-    too; `bulk schedule --approved` sends only what it approves. It is a record and no signature:
+    too; `bulk schedule --approved` sends only what it approves. It is a record, not a signature:
     the name is what was typed.
 
     Example: outreply bulk approve launch.csv

@@ -25,7 +25,7 @@ def run(
     file: File,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a page to hand on to this file (- for stdout)."),
+        typer.Option(metavar="FILE", help="Write a page to share to this file (- for stdout)."),
     ] = None,
     terminal: Annotated[
         bool, typer.Option("--terminal", help="Print the posts as text (default without --html).")
@@ -37,8 +37,8 @@ def run(
 
     The page is one file that needs no network, to be mailed or printed. It shows the months and
     each post in its feed: cut text, cropped pictures, link, first comment, lengths and warnings.
-    Who gets it can tick posts, comment on them, and save an approval for `bulk schedule
-    --approved`. It is a record and no signature: the name is what was typed.
+    Whoever gets it can tick posts, comment on them, and save an approval for `bulk schedule
+    --approved`. It is a record, not a signature: the name is what was typed.
 
     No account is needed; with one, pages have their names. Posts in the past are left out.
     Addresses are not fetched. Pictures are scaled down with outreply-cli[preview]; without it, only

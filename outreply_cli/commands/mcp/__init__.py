@@ -1,6 +1,6 @@
 """Let an agent work on the account, within limits that a person sets.
 
-Without a command, the server is started: outreply mcp
+Without a command, runs `serve`; its options: outreply mcp serve --help
 """
 
 COMMANDS = ("serve", "plans", "approve", "reject")

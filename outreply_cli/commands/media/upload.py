@@ -22,7 +22,9 @@ from outreply_cli.media.uploader import Uploader, upload_name
 from outreply_cli.ui.progress import upload_bars
 from outreply_cli.ui.streams import is_terminal
 
-_INTERRUPTED = InterruptedRunError("interrupted; uploads in progress were aborted")
+_INTERRUPTED = InterruptedRunError(
+    "interrupted", hint="Run the same command with --skip-existing to upload the rest."
+)
 
 
 @command(prints=True)

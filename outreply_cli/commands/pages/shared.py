@@ -14,7 +14,7 @@ def _status(page: Item) -> str:
 COLUMNS = (
     Column("ID", "id", style=_style),
     Column("Platform", "platform"),
-    Column("Username", "username", shrinkable=True),
+    Column("Username", "username"),
     Column("Name", "name", shrinkable=True),
     Column("Brand", "brand_name", shrinkable=True),
     Column("Status", "expired", _status, style=_style),

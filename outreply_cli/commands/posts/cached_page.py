@@ -50,7 +50,7 @@ def send_to_cached_page(
 
 
 def _find_page(context: Context, name: str) -> dict[str, Any] | None:
-    """Return the ID, platform and user name of a page; None unless the cache surely has it."""
+    """Return the ID, platform and user name of a page; None if the cache may lack it."""
     now = context.clock.now().timestamp()
     cache = CompletionCache.load(context.completion_cache_path())
     values = cache.get("page", now)
