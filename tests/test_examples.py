@@ -297,7 +297,7 @@ def test_example(
     out, err = process.communicate(timeout=60)
     if re.match(r"outreply mcp( --|$)", line):
         # Tested with the extra in an environment of its own.
-        assert "pip install 'outreply-cli[mcp]'" in err
+        assert "uv tool install 'outreply-cli[mcp]'" in err
         return
     assert process.returncode == 0, f"{line}\n{out}\n{err}"
     assert "Traceback" not in err

@@ -4,6 +4,7 @@ Python reads modules inside an archive, but not the other files of packages.
 """
 
 import os
+import stat
 import sys
 from zipimport import zipimporter
 
@@ -32,19 +33,29 @@ def unpack() -> str:
     directory = os.path.join(parent, release)
     try:
         os.makedirs(parent, mode=0o700, exist_ok=True)
-        if os.name == "posix" and os.stat(parent).st_uid != os.geteuid():
-            fail(
-                f"{parent} belongs to another user, who could change the program",
-                "Set XDG_CACHE_HOME to a directory of your own.",
-            )
+        check_private(parent)
         if not os.path.isdir(directory):
             extract(parent, directory)
+        check_private(directory)
     except OSError as error:
         fail(
             f"Cannot unpack outreply to {parent}: {error.strerror or error}",
             "Set XDG_CACHE_HOME to a directory that you can write to.",
         )
     return directory
+
+
+def check_private(directory: str) -> None:
+    """Exit if another user could change the program in a directory."""
+    if os.name != "posix":
+        return
+    found = os.lstat(directory)
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    if not is_own or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        fail(
+            f"Other users can change {directory}, and so the program",
+            "Set XDG_CACHE_HOME to a directory that only you can write to.",
+        )
 
 
 def cache_directory() -> str:
@@ -66,6 +77,7 @@ def extract(parent: str, directory: str) -> None:
 
     with TemporaryDirectory(dir=parent) as temporary, ZipFile(OUTREPLY_ARCHIVE) as archive:
         unpacked = os.path.join(temporary, "unpacked")
+        os.mkdir(unpacked, 0o700)
         archive.extractall(unpacked)
         try:
             os.rename(unpacked, directory)

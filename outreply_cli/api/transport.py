@@ -516,7 +516,8 @@ class Transport:
             self._wait(seconds, _RATE_LIMIT_REACHED)
 
     def _wait(self, seconds: float, reason: str) -> None:
-        if self._on_wait is not None:
+        is_stopped = self._is_stopped is not None and self._is_stopped()
+        if self._on_wait is not None and not is_stopped:
             self._on_wait(seconds, reason)
         self._clock.sleep(seconds)
 

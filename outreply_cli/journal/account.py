@@ -15,5 +15,9 @@ def account_fingerprint(client: Client, account: Mapping[str, Any] | None = None
     user_id = ((account or {}).get("user") or {}).get("id")
     if user_id is None:
         user_id = (client.me().get("authenticated_as") or {}).get("user_id")
-    name = f"{client.transport.base_url}\n{user_id}"
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
+    return fingerprint(client.transport.base_url, user_id)
+
+
+def fingerprint(base_url: str, user_id: object) -> str:
+    """Return the digest of an API's address and a user ID."""
+    return hashlib.sha256(f"{base_url}\n{user_id}".encode()).hexdigest()[:16]

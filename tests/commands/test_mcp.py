@@ -31,10 +31,16 @@ from outreply_cli.commands.mcp.plan_store import (
     PlanStore,
 )
 from outreply_cli.commands.mcp.rehearsal import Rehearsal, make_seed
+from outreply_cli.commands.mcp.serve import _pin_account
 from outreply_cli.commands.mcp.tool_specs import READS, WRITES, CommandCall, ToolSpec, tool_specs
+from outreply_cli.context import Context
+from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.subprocesses import TIMEOUT_CODE
+from outreply_cli.ui.options import GlobalOptions
+from outreply_cli.ui.yaml import yaml_text
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, command_tree
 from tests.scripted_server import ScriptedServer, response
@@ -83,12 +89,12 @@ class Agent:
         plans: PlanStore,
         rehearsal: Rehearsal,
         *,
+        account: str,
         limits: WriteLimits | None = None,
-        account: str = "account",
     ) -> None:
         self._cli = cli
         self.process = CommandProcess(
-            cli.environ, None, lambda: [cli.environ["OUTREPLY_API_KEY"]], rehearsal
+            cli.environ, lambda: [cli.environ["OUTREPLY_API_KEY"]], rehearsal
         )
         self.commands: list[CommandCall] = []
         # Otherwise commands run in this process, which takes less time.
@@ -101,7 +107,7 @@ class Agent:
 
     def _run(self, call: CommandCall, rehearse: bool) -> CommandOutput:
         self.commands.append(call)
-        if self.killed:
+        if self.killed and call.command in WRITES and "--dry-run" not in call.words:
             return CommandOutput(TIMEOUT_CODE, None, None)
         if rehearse or self.uses_processes:
             return self.process(call, rehearse)
@@ -131,10 +137,10 @@ MakeAgent = Callable[..., Agent]
 
 @pytest.fixture
 def make_agent(
-    cli: CommandLine, tree: Command, plans: PlanStore, rehearsal: Rehearsal
+    cli: CommandLine, tree: Command, plans: PlanStore, rehearsal: Rehearsal, client: Client
 ) -> MakeAgent:
     """Make an agent with limits and an account."""
-    return partial(Agent, cli, tree, plans, rehearsal)
+    return partial(Agent, cli, tree, plans, rehearsal, account=account_fingerprint(client))
 
 
 @pytest.fixture
@@ -204,7 +210,7 @@ def test_write_is_sent_once_after_an_approval(
     assert code == 2
     assert "Approved post" in shown
     assert f"Account: {USER}" in shown
-    assert PAGE in shown
+    assert "twitter:bluebird" in shown
     agent.fail("plan_apply", plan_id=plan_id)
     assert len(messages(emulator)) == before
     assert decide(cli, "approve", plan_id, "y")[1] == 0
@@ -333,6 +339,99 @@ def test_killed_command_may_have_been_applied(
         assert "expired" not in dump_result(
             agent.gateway.call("plan_apply", {"plan_id": plan_id})[0]
         )
+
+
+def test_page_that_took_the_name_of_another_gets_no_post(
+    agent: Agent, cli: CommandLine, plans: PlanStore, emulator: EmulatorServer
+) -> None:
+    plan_id = agent.propose("For one page")
+    plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", cli.clock.now().timestamp())
+    db = emulator.state.connection
+    db.execute("UPDATE pages SET username = 'old' WHERE username = 'bluebird'")
+    db.execute("UPDATE pages SET username = 'bluebird', platform = 'twitter' WHERE id = "
+               "(SELECT id FROM pages WHERE username = 'acme' LIMIT 1)")  # fmt: skip
+    assert "out of date" in agent.fail("plan_apply", plan_id=plan_id)["error"]
+    assert "For one page" not in messages(emulator)
+
+
+@pytest.mark.parametrize("name", ["all", "page", "since", "until"])
+def test_edit_takes_ids_and_no_selection(agent: Agent, name: str) -> None:
+    result = agent.fail("posts_edit", replace=["a=b"], **{name: True if name == "all" else "x"})
+    assert f"unknown argument {name!r}" in result["error"]
+
+
+def test_edit_of_a_post_that_has_changed_is_not_applied(
+    agent: Agent, cli: CommandLine, plans: PlanStore, emulator: EmulatorServer
+) -> None:
+    words = ("posts", "schedule", "--page", PAGE, "--at", "+5h", "-m", "A sale", "-q")
+    post_id = cli.run(*words).out.strip()
+    arguments = {"post_ids": [post_id], "replace": ["sale=event"]}
+    plan_id = agent.call("posts_edit", **arguments)["result"]["id"]
+    plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", cli.clock.now().timestamp())
+    emulator.state.connection.execute("UPDATE posts SET message = 'No sale'")
+    assert "out of date" in agent.fail("plan_apply", plan_id=plan_id)["error"]
+    assert "No event" not in messages(emulator)
+
+
+def test_cancelled_posts_are_shown_and_must_exist(agent: Agent, cli: CommandLine) -> None:
+    words = ("posts", "schedule", "--page", PAGE, "--at", "+5h", "-m", "To be cancelled", "-q")
+    post_id = cli.run(*words).out.strip()
+    (shown,) = agent.call("posts_cancel", post_ids=[post_id])["result"]["preview"]
+    assert (shown["message"], shown["page"]) == ("To be cancelled", "twitter:bluebird")
+    assert agent.fail("posts_cancel", post_ids=["abc"])["exit_code"] == 5
+
+
+def test_text_of_a_calendar_is_shown_as_it_is_sent(agent: Agent, cli: CommandLine) -> None:
+    at = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%d %H:%M")
+    calendar = f'posts:\n- key: a\n  page: {PAGE}\n  scheduled_at: {at}\n  message: "\\x42uy"\n'
+    plan_id = agent.call("bulk_schedule", calendar=calendar, strict=True)["result"]["id"]
+    shown, _ = decide(cli, "approve", plan_id, "n")
+    assert "message: Buy" in shown
+
+
+def test_other_account_after_the_start_is_refused(
+    agent: Agent, cli: CommandLine, plans: PlanStore, emulator: EmulatorServer
+) -> None:
+    plan_id = agent.propose("Not for others")
+    plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", cli.clock.now().timestamp())
+    emulator.state.connection.execute("PRAGMA foreign_keys = OFF")
+    for table, column in (("users", "id"), ("tokens", "user_id"), ("brands", "user_id")):
+        statement = f"UPDATE {table} SET {column} = 'other'"  # noqa: S608 - constants
+        emulator.state.connection.execute(statement)
+    assert "account has changed" in agent.fail("plan_apply", plan_id=plan_id)["error"]
+    assert "account has changed" in agent.fail("posts_cancel", post_ids=["1"])["error"]
+    assert "Not for others" not in messages(emulator)
+
+
+@pytest.mark.parametrize("profile", [None, "work"])
+def test_commands_act_for_the_account_of_the_server(
+    cli_logged_out: CommandLine, emulator: EmulatorServer, profile: str | None
+) -> None:
+    cli = cli_logged_out
+    stored = cli.run("auth", "login", "--profile", "work", "--base-url", emulator.base_url,
+                     "--with-token", "--insecure-storage", stdin=emulator.token)  # fmt: skip
+    assert stored.code == 0, stored.err
+    environ = {**cli.environ}
+    if profile is not None:
+        environ |= {"OUTREPLY_API_KEY": "outreply_live_other", "OUTREPLY_BASE_URL": "https://x.y",
+                    "OUTREPLY_STORE_URL": "postgresql://x@y/z"}  # fmt: skip
+    context = Context(environ=environ)
+    context.configure(GlobalOptions(profile=profile))
+    pinned = _pin_account(context)
+    assert pinned["OUTREPLY_PROFILE"] == "work"
+    assert not {"OUTREPLY_API_KEY", "OUTREPLY_BASE_URL", "OUTREPLY_STORE_URL"} & pinned.keys()
+
+
+def test_rehearsal_of_an_account_with_odd_pages(
+    cli: CommandLine, client: Client, emulator: EmulatorServer
+) -> None:
+    emulator.state.connection.execute("UPDATE brands SET timezone = 'Mars/Base', name = ''")
+    emulator.state.connection.execute("UPDATE pages SET name = '', username = ''")
+    seed = make_seed(client)
+    parse_seed(yaml_text(seed), "seed")
+    (account,) = seed["accounts"]
+    assert {brand["timezone"] for brand in account["brands"]} == {"UTC"}
+    assert all(page["username"] for brand in account["brands"] for page in brand["pages"])
 
 
 def test_reason_of_a_command_without_json_is_reported(agent: Agent) -> None:
@@ -482,7 +581,7 @@ def test_rehearsal_has_the_pages_and_rules_of_the_account(
     config.mkdir(parents=True, exist_ok=True)
     (config / "platforms.yaml").write_text("x:\n  max_characters: 9\n", encoding="utf-8")
     rehearsal = Rehearsal(cli.environ, config, SystemClock(), lambda: make_seed(client))
-    process = CommandProcess(cli.environ, None, list, rehearsal)
+    process = CommandProcess(cli.environ, list, rehearsal)
 
     def run(*words: str) -> Any:
         return process(CommandCall("", [*words, "--json"]), rehearse=True)

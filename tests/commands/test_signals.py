@@ -126,4 +126,5 @@ def test_upload_without_a_response_ends(
     for sock in held:
         sock.close()
     assert process.returncode == 130, err
-    assert "interrupted" in err
+    assert "Interrupted" in err
+    assert "retrying" not in err

@@ -40,6 +40,9 @@ def installed(
 ) -> dict[str, str]:
     """Variables of a runner after the step `Install`."""
     home = tmp_path_factory.mktemp("runner")
+    # Modules of the repository, which a pull request may bring, are not run.
+    (home / "pip").mkdir()
+    (home / "pip" / "__init__.py").write_text("raise SystemExit(99)\n")
     variables = {
         **offline(wheelhouse, home), "GITHUB_ACTION_PATH": str(source), "GITHUB_ACTIONS": "true",
         "RUNNER_TEMP": str(home / "temporary"),

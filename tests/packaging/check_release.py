@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
 
@@ -194,13 +195,40 @@ def test_archive_errors(dist: Path, tmp_path: Path) -> None:
     assert "'relative' is not a full path" in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give directories away")
-def test_archive_refuses_packages_of_other_users(dist: Path, tmp_path: Path) -> None:
-    (tmp_path / "outreply").mkdir()
-    os.chown(tmp_path / "outreply", 65534, 65534)
+def give_away(directory: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give directories away")
+    directory.mkdir()
+    os.chown(directory, 65534, 65534)
+
+
+def open_to_all(directory: Path) -> None:
+    directory.mkdir()
+    directory.chmod(0o777)
+
+
+def link(directory: Path) -> None:
+    directory.symlink_to(directory.parent)
+
+
+@pytest.mark.parametrize("prepare", [give_away, open_to_all, link])
+def test_archive_refuses_packages_that_others_can_change(
+    dist: Path, tmp_path: Path, prepare: Callable[[Path], None]
+) -> None:
+    prepare(tmp_path / "outreply")
     done = start(sys.executable, dist / "outreply.pyz", "demo", XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 1
-    assert "belongs to another user" in done.stderr
+    assert "Other users can change" in done.stderr
+
+
+def test_archive_starts_with_an_open_umask(dist: Path, tmp_path: Path) -> None:
+    words = (sys.executable, str(dist / "outreply.pyz"), "--version")
+    for _ in range(2):
+        done = subprocess.run(
+            ["sh", "-c", 'umask 0 && exec "$@"', "sh", *words],
+            env={"XDG_CACHE_HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
 
 
 def test_archive_on_old_python(dist: Path, tmp_path: Path) -> None:

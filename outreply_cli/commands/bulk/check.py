@@ -12,6 +12,7 @@ from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.commands.composition import ComposeWith
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.errors import merge_problems
 
 
@@ -94,4 +95,5 @@ def _show(context: Context, problems: Sequence[dict[str, Any]]) -> None:
         else problem
         for problem in problems
     ]):  # fmt: skip
-        context.output.print_line(text)
+        # A line of its own could be a command of the runner that shows it.
+        context.output.print_line(sanitize(text))

@@ -31,11 +31,13 @@ from outreply_cli.commands.mcp.tool_specs import (
     apply,
     command_from_json,
     dry_run,
-    freeze_time,
+    freeze,
     tool_specs,
 )
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.formats.sanitize import escape_control_json
+from outreply_cli.journal.account import fingerprint
+from outreply_cli.pages import page_alias
 from outreply_cli.subprocesses import TIMEOUT_CODE, capture_output, own_command
 from outreply_cli.ui.redact import redact
 
@@ -51,6 +53,8 @@ _TIMEOUT_SECONDS = 300.0
 _ERROR_CHARACTERS = 2_000
 # Writes that can be repeated: with an idempotency key, or because they compare first.
 _REPEATABLE = KEYED | {"bulk schedule"}
+# Options of `bulk schedule` that `bulk preview` does not have.
+_PLANNING = frozenset({"--no-adopt", "--spread", "--spread-window", "--strict"})
 _PLAN_SCHEMA = {
     "type": "object",
     "properties": {"plan_id": {"type": "string", "description": "ID of the plan."}},
@@ -181,19 +185,19 @@ class AgentGateway:
             return {"error": error.message, "hint": error.hint}, True
 
     def _propose(self, spec: ToolSpec, call: CommandCall) -> tuple[dict[str, Any], bool]:
-        preview, pages = None, None
-        if spec.name in DRY_RUNS:
-            output = self._run(dry_run(call), False)
-            if output.code:
-                return _to_result(output)
-            preview, pages = self._name_pages(output.value), pages_of(output.value)
-            if spec.name == "posts schedule":
-                times = {str(post["scheduled_at"]) for post in preview}
-                if len(times) != 1:
-                    raise InvalidInputError(
-                        "at: the pages have different times", hint="Make a plan for each page."
-                    )
-                call = freeze_time(call, *times)
+        self._check_account()
+        output = self._preview(call)
+        if output is not None and output.code:
+            return _to_result(output)
+        preview = None if output is None else output.value
+        pages = None if preview is None else pages_of(preview)
+        if spec.name in {"posts schedule", "posts publish"}:
+            times = {post.get("scheduled_at") for post in _rows(preview)}
+            if len(times) != 1 or pages is None:
+                raise InvalidInputError(
+                    "at: the pages have different times", hint="Make a plan for each page."
+                )
+            call = freeze(call, pages, *times)
         now = self._now()
         plan = self._plans.add(
             self._account, self._user, call, preview=preview, pages=pages, now=now
@@ -204,17 +208,56 @@ class AgentGateway:
             step = f"Approval required: {reason}. {_ask(plan)}"
         return {**_untrusted(plan.as_dict(now)), "next": step}, False
 
-    def _name_pages(self, preview: Any) -> Any:
+    def _preview(self, call: CommandCall) -> CommandOutput | None:
+        """Show what a write would do: its dry run, or the posts that it changes."""
+        if call.command in DRY_RUNS:
+            output = self._run(dry_run(call), False)
+            self._name_pages(output.value)
+            if call.command == "bulk schedule":
+                self._add_texts(call, output.value)
+            return output
+        if call.command not in {"posts cancel", "posts reschedule"}:
+            return None
+        posts = []
+        for post_id in call.positional:
+            output = self._run(
+                CommandCall("posts show", ["posts", "show", "--json", "--", post_id]), False
+            )
+            if output.code:
+                return output
+            posts.append(output.value)
+        self._name_pages(posts)
+        return CommandOutput(0, posts, None)
+
+    def _add_texts(self, call: CommandCall, preview: Any) -> None:
+        """Add the texts of rows as they are sent, which the calendar may have in another form."""
+        words = [word for word in call.words[2:] if word.split("=")[0] not in _PLANNING]
+        output = self._run(
+            CommandCall("bulk preview", ["bulk", "preview", *words], call.stdin), False
+        )
+        shown = {row["line"]: row["message"] for row in _rows(output.value)}
+        for row in _rows(preview):
+            row["message"] = shown.get(row.get("line"))
+
+    def _name_pages(self, preview: Any) -> None:
         """Add the names of pages to what a dry run printed, for the person who approves it."""
         listed = self._run(CommandCall("pages list", ["pages", "list", "--json"]), False).value
         names = {
-            page["id"]: f"{page['platform']}:{page['username']}"
-            for page in (listed if isinstance(listed, list) else ())
+            page["id"]: page_alias(page) for page in (listed if isinstance(listed, list) else ())
         }
         for row in _rows(preview):
             if row.get("page_id") in names:
                 row["page"] = names[row["page_id"]]
-        return preview
+
+    def _check_account(self) -> None:
+        """Raise PlanStateError if another account has signed in since the server was started."""
+        output = self._run(CommandCall("auth status", ["auth", "status", "--json"]), False)
+        value = output.value if isinstance(output.value, Mapping) else {}
+        if fingerprint(str(value.get("base_url")), value.get("user_id")) != self._account:
+            raise PlanStateError(
+                "the account has changed since the server was started",
+                hint="Ask the person to restart the server.",
+            )
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -248,8 +291,9 @@ class AgentGateway:
             if reason is not None:
                 raise PlanStateError(f"approval required: {reason}", hint=_ask(plan))
             per_day = self._limits.per_day
-        if plan.call.command == "bulk schedule":
-            self._check_calendar(plan)
+        self._check_account()
+        if plan.preview is not None and state is not PlanState.RUNNING:
+            self._check_drift(plan)
         if not self._plans.start(plan, now, per_day=per_day):
             raise PlanStateError(
                 f"approval required: {per_day} plans were applied in 24 hours", hint=_ask(plan)
@@ -261,18 +305,18 @@ class AgentGateway:
         self._plans.finish(plan, PlanState.FAILED if is_error else PlanState.DONE, result)
         return {**result, "plan_id": plan.id}, is_error
 
-    def _check_calendar(self, plan: Plan) -> None:
-        """Raise PlanStateError if the calendar would be sent otherwise than the plan shows.
+    def _check_drift(self, plan: Plan) -> None:
+        """Raise PlanStateError if the plan would do something else than it shows.
 
-        Rows without a date of their own take times that depend on the run.
+        Posts and pages may have changed, and rows without a date of their own take times that
+        depend on the run.
         """
-        output = self._run(dry_run(plan.call), False)
-        shown = [_step(row) for row in _rows(plan.preview)]
-        steps = [_step(row) for row in _rows(output.value) if row.get("status") == "planned"]
-        if output.code or any(step not in shown for step in steps):
+        output = self._preview(plan.call)
+        assert output is not None
+        if output.code or _steps(output.value) != _steps(plan.preview):
             raise PlanStateError(
-                f"plan {plan.id} is out of date: its rows have other times or posts now",
-                hint="Make a new plan. Give each row a date and a time.",
+                f"plan {plan.id} is out of date: it would do something else now",
+                hint="Make a new plan. In a calendar, give each row a date and a time.",
             )
 
 
@@ -287,8 +331,11 @@ def _rows(preview: Any) -> list[dict[str, Any]]:
     return rows if isinstance(rows, list) else []
 
 
-def _step(row: Mapping[str, Any]) -> list[Any]:
-    return [row.get(name) for name in ("line", "action", "page_id", "scheduled_at", "id")]
+def _steps(preview: Any) -> Any:
+    """What a preview says that is sent."""
+    if isinstance(preview, Mapping) and "rows" in preview:
+        return [row for row in _rows(preview) if row.get("status") == "planned"]
+    return preview
 
 
 def _doubt(plan: Plan) -> PlanStateError:
@@ -321,23 +368,15 @@ class CommandProcess:
     """Runs commands of the tools as processes of this program.
 
     Args:
-        environ: Environment of the server.
-        profile: Profile of the account; None for the default.
+        environ: Environment of the commands, with the account of the server.
         secrets: Secrets that are hidden in results.
         rehearsal: The emulator of rehearsals.
     """
 
     def __init__(
-        self,
-        environ: Mapping[str, str],
-        profile: str | None,
-        secrets: Callable[[], list[str]],
-        rehearsal: Rehearsal,
+        self, environ: Mapping[str, str], secrets: Callable[[], list[str]], rehearsal: Rehearsal
     ) -> None:
-        self._secrets, self._rehearsal = secrets, rehearsal
-        self._environ = dict(environ)
-        if profile is not None:
-            self._environ["OUTREPLY_PROFILE"] = profile
+        self._environ, self._secrets, self._rehearsal = environ, secrets, rehearsal
 
     def __call__(self, call: CommandCall, rehearse: bool) -> CommandOutput:
         """Run a command in an empty directory, whose files a calendar could name."""

@@ -15,9 +15,11 @@ from outreply_cli.emulator.seed import load_seed
 from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.state import State
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.posts.rules import RULES_FILE
 from outreply_cli.spec.limits import TIERS
 from outreply_cli.spec.platforms import find_platform
+from outreply_cli.times import parse_zone
 from outreply_cli.ui.yaml import yaml_text
 
 
@@ -103,13 +105,28 @@ def make_seed(client: Client) -> dict[str, Any]:
             continue
         brand_id = page.get("brand_id") or "brand"
         brand = brands.setdefault(brand_id, {
-            "id": brand_id, "name": page.get("brand_name") or brand_id,
-            "timezone": zones.get(brand_id) or "UTC", "pages": [],
+            "id": brand_id, "name": _text(page.get("brand_name") or brand_id),
+            "timezone": _zone_name(zones.get(brand_id)), "pages": [],
         })  # fmt: skip
-        kept = {"id", "platform", "username", "name", "expired"}
-        brand["pages"].append({name: value for name, value in page.items() if name in kept})
+        username = _text(page.get("username") or page["id"])
+        brand["pages"].append({
+            "id": page["id"], "platform": page["platform"], "username": username,
+            "name": _text(page.get("name") or username), "expired": bool(page.get("expired")),
+        })  # fmt: skip
     account = client.account_or_none() or {}
     tier = str(account.get("tier"))
     return {"accounts": [
         {"brands": list(brands.values()), **({"tier": tier} if tier in TIERS else {})}
     ]}  # fmt: skip
+
+
+def _text(value: object) -> str:
+    # UTF-8 has no lone surrogates.
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def _zone_name(name: str | None) -> str:
+    try:
+        return parse_zone(name or "UTC").key
+    except InvalidInputError:
+        return "UTC"

@@ -8,6 +8,7 @@ import typer
 from outreply_cli.cli.typer_adapter import CommandSpec
 from outreply_cli.commands.mcp.shared import open_plans, start
 from outreply_cli.context import Context
+from outreply_cli.env import STORE_URL_VARIABLE, TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError
 
 _PER_DAY = 10
@@ -79,13 +80,26 @@ def _serve(
     rehearsal = Rehearsal(
         context.environ, context.config_dir, context.clock, lambda: make_seed(client)
     )
-    process = CommandProcess(
-        context.environ, context.options.profile, lambda: context.known_secrets, rehearsal
-    )
+    process = CommandProcess(_pin_account(context), lambda: context.known_secrets, rehearsal)
     tree = load_tree(process)
     with closing(open_plans(context)) as plans, closing(rehearsal):
         limits = WriteLimits(scopes, allowed, max_per_day or _PER_DAY)
-        serve(AgentGateway(tree, plans, limits, account, user, context.clock, process))
+        gateway = AgentGateway(tree, plans, limits, account, user, context.clock, process)
+        serve(gateway, on_interrupt=rehearsal.close)
+
+
+def _pin_account(context: Context) -> dict[str, str]:
+    """The environment in which commands act for the account of the server, and no other."""
+    environ = dict(context.environ)
+    if context.options.profile is not None:
+        # The option comes before these, and OUTREPLY_PROFILE does not.
+        for name in (*TOKEN_VARIABLES, "OUTREPLY_BASE_URL", STORE_URL_VARIABLE):
+            environ.pop(name, None)
+    account = context.account
+    if account.profile is not None and account.credential.source != "environment":
+        # `auth switch` does not change it.
+        environ["OUTREPLY_PROFILE"] = account.profile.name
+    return environ
 
 
 def _describe_account(context: Context) -> str:

@@ -1,11 +1,13 @@
 """The server on stdin and stdout, with the protocol's own SDK."""
 
-from collections.abc import Mapping
+import os
+import signal
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from outreply_cli import __version__
 from outreply_cli.commands.mcp.gateway import INSTRUCTIONS, AgentGateway, dump_result
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import ExitCode, InvalidInputError
 
 # Resources, each with the tool and the arguments that read it.
 RESOURCES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
@@ -15,8 +17,10 @@ RESOURCES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 }
 
 
-def serve(gateway: AgentGateway) -> None:
+def serve(gateway: AgentGateway, *, on_interrupt: Callable[[], None]) -> None:
     """Serve an agent until it closes stdin.
+
+    Ctrl-C and SIGTERM end the process, after `on_interrupt` was called.
 
     Raises:
         InvalidInputError: The SDK is not installed.
@@ -86,7 +90,21 @@ def serve(gateway: AgentGateway) -> None:
     )
 
     async def run() -> None:
-        async with stdio_server() as (received, sent):
-            await server.run(received, sent, server.create_initialization_options())
+        async with anyio.create_task_group() as tasks:
+            if os.name == "posix":
+                tasks.start_soon(_end_on_signal, on_interrupt)
+            async with stdio_server() as (received, sent):
+                await server.run(received, sent, server.create_initialization_options())
+            tasks.cancel_scope.cancel()
 
     anyio.run(run)
+
+
+async def _end_on_signal(on_interrupt: Callable[[], None]) -> None:
+    import anyio
+
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            on_interrupt()
+            # The thread that reads stdin cannot be ended.
+            os._exit(ExitCode.INTERRUPTED)

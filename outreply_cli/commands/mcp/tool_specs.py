@@ -47,6 +47,8 @@ _OPTIONS = frozenset({
     "--spread-window", "--strict", "--tiktok", "--tz", "--unanswered", "--until", "--unused",
     "--utm", "--warn-at", "--week",
 })  # fmt: skip
+# Posts are named by their IDs: a selection may find others when the plan is applied.
+_SELECTING = frozenset({"--all", "--page", "--since", "--until"})
 _NUMBERS = frozenset({"COUNT", "DAYS"})
 _DESCRIPTIONS = {
     "media": "Attach images or videos: https:// addresses, or IDs such as media:ID.",
@@ -72,6 +74,11 @@ class CommandCall:
     command: str
     words: Sequence[str]
     stdin: str = ""
+
+    @property
+    def positional(self) -> list[str]:
+        """The arguments that are no options."""
+        return list(self.words[self.words.index("--") + 1 :])
 
     @property
     def arguments(self) -> list[str]:
@@ -189,12 +196,14 @@ class ToolSpec:
             raise InvalidInputError("at: not a full time, such as 2026-12-24T18:00:00Z")
         return text
 
+    def _takes(self, parameter: Parameter) -> bool:
+        flags = set(parameter.flags)
+        if not flags:
+            return self.name not in _CALENDARS
+        return bool(_OPTIONS & flags) and not (self.name == "posts edit" and _SELECTING & flags)
+
     def _parameters(self) -> list[Parameter]:
-        return [
-            parameter
-            for parameter in self.command.parameters
-            if (_OPTIONS & set(parameter.flags) if parameter.flags else self.name not in _CALENDARS)
-        ]
+        return [parameter for parameter in self.command.parameters if self._takes(parameter)]
 
 
 def command_from_json(entry: Mapping[str, Any], path: Sequence[str] = ()) -> Command:
@@ -243,13 +252,20 @@ def apply(call: CommandCall, key: str) -> CommandCall:
     return CommandCall(call.command, [*path, *added, *call.words[len(path) :]], call.stdin)
 
 
-def freeze_time(call: CommandCall, scheduled_at: str) -> CommandCall:
-    """The command line with the time that a dry run has found for words such as `in 2h`."""
-    words = [
-        f"--at={scheduled_at}" if word.startswith("--at=") else word
-        for word in call.words
-        if not word.startswith("--tz=")
-    ]
+def freeze(call: CommandCall, pages: Sequence[str], scheduled_at: str | None) -> CommandCall:
+    """The command line with what a dry run has found for names of pages and words such as `in 2h`.
+
+    Args:
+        call: The command line.
+        pages: IDs of the pages.
+        scheduled_at: Time of the posts; None to publish them now.
+    """
+    words = list(call.command.split()) + [f"--page={page}" for page in pages]
+    for word in call.words[len(call.command.split()) :]:
+        if word.startswith("--at="):
+            words.append(f"--at={scheduled_at}")
+        elif not word.startswith(("--page=", "--tz=")):
+            words.append(word)
     return CommandCall(call.command, words, call.stdin)
 
 
