@@ -223,3 +223,16 @@ def test_schedule_without_account_names_check(
     result = cli_logged_out.run("bulk", "schedule", path, *words)
     assert result.code == 4
     assert "`outreply bulk check` checks a calendar without an account" in result.err
+
+
+@pytest.mark.parametrize("header", ["x\n::error::injected", "x\r::set-output::y"])
+def test_text_of_a_calendar_is_no_command_of_the_runner(
+    cli: CommandLine, tmp_path: Path, header: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f'key,page,scheduled_at,message,"{header}"\na,x:acme,soon,Hi,1\n', newline="")
+    result = cli.run("bulk", "check", str(path), env={"GITHUB_ACTIONS": "true"})
+    assert result.code != 0
+    assert not [line for line in result.out.splitlines() if line.startswith("::")]
+    for line in result.err.splitlines():
+        assert line.startswith(("::error file=", "::warning file=")) or "::" not in line[:2]
