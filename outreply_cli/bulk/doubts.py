@@ -200,7 +200,7 @@ def find_conflicts(
         if other is not None:
             message = (
                 f"{describe_calendar(known, other.calendar)} has a post on this page at this time "
-                f"({other.post_id or 'outcome unknown'}); remove the row from one of them"
+                f"({other.post_id or 'outcome unknown'}); move or remove the row"
             )
             problems.append(row.post.row.diagnostic("", message))
     return problems

@@ -86,14 +86,14 @@ class ReadOptions:
         typer.Option(
             metavar="COLUMN=FIELD,...",
             help="Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column, '*=' "
-            "all unknown ones. Remembered for the file.",
+            "all unknown ones. `bulk schedule` remembers it.",
         ),
     ] = None
     page: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PAGE",
-            help="Page of rows without a page (repeatable). Remembered for the file.",
+            help="Page of rows without a page (repeatable). `bulk schedule` remembers it.",
         ),
     ] = None
     pages: Annotated[
@@ -101,7 +101,7 @@ class ReadOptions:
         typer.Option(
             metavar="NAME=PAGE,...",
             help="Map the file's names of accounts or platforms to pages; 'NAME=' leaves one out. "
-            "Remembered for the file.",
+            "`bulk schedule` remembers it.",
         ),
     ] = None
     from_: Annotated[
@@ -111,20 +111,21 @@ class ReadOptions:
             metavar="TOOL",
             help="Read a file for another scheduler: "
             f"{', '.join(scheduler.name for scheduler in SCHEDULERS)} (default: recognize it). "
-            "Remembered for the file.",
+            "`bulk schedule` remembers it.",
         ),
     ] = None
     sheet: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Read this sheet of a workbook. Remembered for the file."
+            metavar="NAME", help="Read this sheet of a workbook. `bulk schedule` remembers it."
         ),
     ] = None
     date_order: Annotated[
         str | None,
         typer.Option(
             metavar="dmy|mdy|ymd",
-            help="Read numeric dates such as 24/12/2026 in this order. Remembered for the file.",
+            help="Read numeric dates such as 24/12/2026 in this order. `bulk schedule` remembers "
+            "it.",
         ),
     ] = None
     tz: TimeZone = None
@@ -141,7 +142,7 @@ class ReadOptions:
         typer.Option(
             metavar="PARAMETER=VALUE,...",
             help="Add UTM parameters to links, such as 'source={platform},campaign={key}'. "
-            "Remembered for the file.",
+            "`bulk schedule` remembers it.",
         ),
     ] = None
     forget: Annotated[

@@ -55,7 +55,7 @@ _DESCRIPTIONS = {
     "posts reschedule at": "New time, such as 2026-12-24T18:00:00+01:00.",
 }
 # What only the command line does.
-_REMEMBERED = re.compile(r" \(repeatable\)| Remembered for the file\.")
+_REMEMBERED = re.compile(r" \(repeatable\)| `bulk schedule` remembers it\.")
 _MEDIA = re.compile(r"https://\S+|media:[A-Za-z0-9_-]+")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _MAX_CHARACTERS = 200_000
