@@ -71,7 +71,8 @@ def run(context: Context) -> None:
                 print_line(f"   {received.event.name}  {summary}")
         quota = demo.client.account()["quota"]["monthly"]["publishes"]
         print_line()
-        print_line(f"6. Publishes remaining this month: {quota['remaining']} of {quota['limit']}.")
+        month = f"{demo.client.now():%B}"
+        print_line(f"6. Publishes remaining in {month}: {quota['remaining']} of {quota['limit']}.")
     print_line()
     print_line("Next steps:")
     width = max(len(step) for step, _ in _NEXT_STEPS)

@@ -28,7 +28,7 @@ def test_demo(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     assert (
         'post.published  @acme on Instagram: "Spring is in the workshop 🌱" published' in result.out
     )
-    assert "Publishes remaining this month" in result.out
+    assert "Publishes remaining in " in result.out
     assert result.out.count("\n  outreply ") == 3
     assert max(map(len, result.out.splitlines())) <= 80
     assert list(cli_logged_out.home.iterdir()) == []
