@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from outreply_cli.ui.cells import cell_len, fit, pad
 from outreply_cli.ui.columns import Column, Item
-
-if TYPE_CHECKING:
-    from outreply_cli.ui.output import Output
 
 _GAP = 2
 _MIN_WIDTH = 6
@@ -19,8 +16,17 @@ _MIN_WRAPPED_WIDTH = 24
 Layout = Sequence[Sequence[tuple[int, int]]]
 
 
+class _Output(Protocol):
+    @property
+    def width(self) -> int: ...
+
+    def style_text(self, text: str, style: str) -> str: ...
+
+    def print_text(self, text: str) -> None: ...
+
+
 def print_table(
-    output: "Output", items: Sequence[Item], columns: Sequence[Column], *, plain: bool
+    output: _Output, items: Sequence[Item], columns: Sequence[Column], *, plain: bool
 ) -> None:
     """Print one line per item, or several if one would leave too little of each column."""
     headers = [column.header for column in columns]
@@ -37,7 +43,7 @@ def print_table(
 
 
 def print_groups(
-    output: "Output",
+    output: _Output,
     groups: Sequence[tuple[str, Sequence[Item]]],
     columns: Sequence[Column],
 ) -> None:
@@ -71,7 +77,7 @@ def _styles(item: Item, columns: Sequence[Column]) -> list[str]:
 
 
 def _print_row(
-    output: "Output",
+    output: _Output,
     cells: Sequence[str],
     styles: Sequence[str],
     layout: Layout,
@@ -93,7 +99,7 @@ def _line_width(line: Sequence[tuple[int, int]]) -> int:
     return sum(width + _GAP for _, width in line) - _GAP
 
 
-def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
+def print_pairs(output: _Output, pairs: Sequence[tuple[str, str, str]]) -> None:
     """Print `(name, value, style)` as lines, the values in one column."""
     width = max((cell_len(name) for name, _, _ in pairs), default=0)
     for name, value, style in pairs:
