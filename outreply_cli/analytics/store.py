@@ -44,6 +44,14 @@ SCHEMA = FileSchema("the analytics database", _STATEMENTS, 1, durable=False)
 _PAGE_FIELDS = ("platform", "username", "name", "brand_id", "brand_name")
 _POST_COLUMNS = ("account", "id", "page_id", "published_at", "message")
 _METRIC_COLUMNS = ("snapshot", "post", "metric", "value")
+_COLUMNS = {
+    "analytics_pages": ("account", "id", *_PAGE_FIELDS),
+    "analytics_posts": ("number", *_POST_COLUMNS),
+    "analytics_snapshots": (
+        "number", "account", "page_id", "day", "taken_at", "followers", "truncated",
+    ),
+    "analytics_metrics": _METRIC_COLUMNS,
+}  # fmt: skip
 _SAVE_PAGE = (
     f"INSERT INTO analytics_pages (account, id, {', '.join(_PAGE_FIELDS)}) "  # noqa: S608
     f"VALUES (?, ?{', ?' * len(_PAGE_FIELDS)}) ON CONFLICT (account, id) DO UPDATE SET "
@@ -202,9 +210,47 @@ class AnalyticsStore:
         )  # fmt: skip
         return ((post, snapshot, Counts(*values)) for post, snapshot, *values in rows)
 
+    def copy_rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return the snapshots of all accounts, by table."""
+        return {
+            table: self._tables.tuples(f"SELECT {', '.join(columns)} FROM {table}", ())  # noqa: S608
+            for table, columns in _COLUMNS.items()
+        }
+
+    def add_rows(self, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
+        """Add the snapshots of another store that this one does not have."""
+        with self._tables.change() as db:
+            insert_missing(db, "analytics_pages", _COLUMNS["analytics_pages"],
+                           rows["analytics_pages"])  # fmt: skip
+            # Each store has its own numbers.
+            posts = _add_numbered(db, "analytics_posts", rows, key=2)
+            snapshots = _add_numbered(db, "analytics_snapshots", rows, key=3)
+            insert_missing(db, "analytics_metrics", _METRIC_COLUMNS, [
+                (snapshots[snapshot], posts[post], metric, value)
+                for snapshot, post, metric, value in rows["analytics_metrics"]
+            ])  # fmt: skip
+
     def _rows(self, statement: str, *parameters: str | int | None) -> list[tuple[Any, ...]]:
         """Return the rows of a query that has the account as its first parameter."""
         return self._tables.tuples(statement, (self._account, *parameters))
+
+
+def _add_numbered(
+    db: Any, table: str, rows: Mapping[str, Sequence[tuple[Any, ...]]], *, key: int
+) -> dict[int, int]:
+    """Add rows that begin with their number, and return the numbers that they have here.
+
+    Args:
+        db: The open transaction.
+        table: Name of the table.
+        rows: Rows of another store by table.
+        key: How many of the columns after the number identify a row.
+    """
+    columns = _COLUMNS[table][1:]
+    insert_missing(db, table, columns, [row[1:] for row in rows[table]])
+    found = db.execute(f"SELECT number, {', '.join(columns[:key])} FROM {table}")  # noqa: S608
+    numbers = {tuple(row[name] for name in columns[:key]): row["number"] for row in found}
+    return {row[0]: numbers[row[1 : key + 1]] for row in rows[table]}
 
 
 def _metrics(post: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -1,7 +1,8 @@
 """The store of snapshots: the same on both databases."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,26 @@ def test_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "analytics.db").write_bytes(b"no database" * 100)
     with pytest.raises(StorageError, match="analytics database"):
         open_analytics(Store(tmp_path), "me")
+
+
+def test_moved_snapshots_are_added_once(
+    open_store: OpenStore, tmp_path: Path, store: AnalyticsStore
+) -> None:
+    with closing(open_analytics(Store(tmp_path / "other"), "me")) as other:
+        for day in range(3):
+            add(other, day, [post("a", AT, likes=day, saves=7), post("b", AT)])
+        # The same day is in both, with other numbers.
+        add(store, 1, [post("c", AT, likes=9)])
+        for _ in range(2):
+            store.add_rows(other.copy_rows())
+        assert {item.id for item in store.posts()} == {"post-a", "post-b", "post-c"}
+        assert len(store.snapshots("page-acme")) == 3
+        expected, found = by_post_and_day(other), by_post_and_day(store)
+        assert expected.items() <= found.items()
+        assert len(found) == len(expected) + 1
+
+
+def by_post_and_day(store: AnalyticsStore) -> dict[tuple[str, date], Counts]:
+    posts = {item.number: item.id for item in store.posts()}
+    days = {snapshot.number: snapshot.day for snapshot in store.snapshots("page-acme")}
+    return {(posts[post], days[snap]): c for post, snap, c in store.counts("page-acme")}

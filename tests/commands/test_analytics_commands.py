@@ -364,3 +364,13 @@ def test_emulator_without_growth_keeps_the_numbers_of_its_seed(
     assert found[0] == found[1]
     assert found[2][0] != found[3][0]
     assert found[2][1] != found[3][1]
+
+
+def test_snapshots_are_moved_to_the_store_of_a_team(cli: CommandLine, postgres_url: str) -> None:
+    fill(cli, 3)
+    shown = show(cli, "instagram:acme")
+    cli.environ["OUTREPLY_STORE_URL"] = postgres_url
+    assert cli.run("store", "migrate").code == 0
+    for _ in range(2):
+        assert cli.run("store", "move").code == 0
+    assert show(cli, "instagram:acme") == shown
