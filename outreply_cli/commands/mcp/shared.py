@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from outreply_cli.commands.mcp.plan_store import Plan, PlanState, PlanStore
 
-_IN_HEAD = frozenset({"action", "page", "page_id", "scheduled_at"})
+# Shown in the first line of a post, or no news to the person.
+_NOT_LISTED = frozenset({"action", "file", "page", "page_id", "scheduled_at", "status"})
 
 PlanArgument = Annotated[str, typer.Argument(metavar="ID", help="ID of the plan.")]
 
@@ -87,6 +88,6 @@ def _describe_row(row: "Mapping[str, Any]", zone: "ZoneInfo") -> "Iterator[str]"
             format_api_time(at, zone) if at else None)  # fmt: skip
     yield sanitize("  ".join(str(part) for part in head if part))
     for name, value in row.items():
-        if name not in _IN_HEAD and value not in (None, [], ""):
+        if name not in _NOT_LISTED and value not in (None, [], ""):
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             yield from (f"  {line}" for line in f"{name}: {sanitize(text)}".splitlines())
