@@ -1,6 +1,8 @@
 """Writing of HTML files that commands make with `--html FILE`."""
 
+import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from outreply_cli.context import Context
@@ -25,6 +27,9 @@ def check_html_file(context: Context, path: Path) -> None:
 def find_write_problem(path: Path) -> str | None:
     """Return why a file cannot be written, as far as that is known before."""
     try:
+        # A link to itself is an error here, and in `resolve` in some versions of Python only.
+        with suppress(FileNotFoundError):
+            path.stat()
         directory = path.resolve().parent
         if path.is_dir():
             return "it is a directory"
@@ -32,9 +37,9 @@ def find_write_problem(path: Path) -> str | None:
             return "its directory does not exist"
         return None if os.access(directory, os.W_OK) else "its directory is not writable"
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "it is a symbolic link to itself"
         return error.strerror or str(error)
-    except RuntimeError:
-        return "it is a symbolic link to itself"
 
 
 def write_html_file(context: Context, path: Path, document: str, what: str) -> None:

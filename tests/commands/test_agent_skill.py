@@ -4,6 +4,8 @@
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,12 +24,12 @@ BEGIN, END = "<!-- tools -->\n", "<!-- end of tools -->\n"
 
 
 @pytest.fixture
-def gateway(tmp_path: Path) -> AgentGateway:
-    return AgentGateway(
-        command_tree(), PlanStore(tmp_path / "plans.db"), WriteLimits(), "account", "Alex Doe",
-        ManualClock(),
-        lambda *_: CommandOutput(0, None, None),
-    )  # fmt: skip
+def gateway(tmp_path: Path) -> Iterator[AgentGateway]:
+    with closing(PlanStore(tmp_path / "plans.db")) as plans:
+        yield AgentGateway(
+            command_tree(), plans, WriteLimits(), "account", "Alex Doe", ManualClock(),
+            lambda *_: CommandOutput(0, None, None),
+        )  # fmt: skip
 
 
 def list_tools(gateway: AgentGateway) -> str:
