@@ -65,7 +65,7 @@ class LocalTables:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Raise StorageError if the block meets an invalid stored value."""
+        """Raise StorageError for errors of the file and for invalid stored values."""
         hint = "Fix its permissions, or set OUTREPLY_STATE_DIR to another directory."
         with wrap_storage_errors(self._name, hint=hint), wrap_corruption():
             yield

@@ -44,7 +44,7 @@ class TeamTables:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Raise StorageError if the block meets an invalid stored value."""
+        """Raise StorageError for errors of the database and for invalid stored values."""
         hint = "Check the database with: outreply doctor. Then run the command again."
         with wrap_postgres_errors(f"the store {self._database.name}", hint=hint), wrap_corruption():
             yield

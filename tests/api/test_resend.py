@@ -77,7 +77,7 @@ def test_other_token_sends_once_a_late_object_would_be_listed() -> None:
         assert next_step(attempts, search, now=search.at, token="b") == step
 
 
-def test_same_token_sends_anew_once_no_suspended_process_can_have_sent() -> None:
+def test_same_token_sends_a_new_request_once_the_old_one_cannot_arrive() -> None:
     attempts = Attempts(NOW, NOW, "a")
     for waited, step in ((timedelta(seconds=119), Step.REPEAT), (timedelta(minutes=2), Step.SEND)):
         search = SearchResult(is_found=False, is_complete=True, at=NOW + waited)

@@ -1,4 +1,4 @@
-"""The action `action.yml`, whose steps run as on a GitHub runner."""
+"""The action `bulk-check`, whose steps run as on a GitHub runner."""
 
 import sys
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.packaging.environments import ROOT
 from tests.packaging.steps import ACTION, Runner, load_workflow, named_steps, offline
 
 HEADER = "key,page,scheduled_at,message\n"
@@ -44,7 +45,8 @@ def installed(
     (home / "pip").mkdir()
     (home / "pip" / "__init__.py").write_text("raise SystemExit(99)\n")
     variables = {
-        **offline(wheelhouse, home), "GITHUB_ACTION_PATH": str(source), "GITHUB_ACTIONS": "true",
+        **offline(wheelhouse, home), "GITHUB_ACTIONS": "true",
+        "GITHUB_ACTION_PATH": str(source / ACTION.relative_to(ROOT).parent),
         "RUNNER_TEMP": str(home / "temporary"),
     }  # fmt: skip
     step = dict(named_steps(load_workflow(ACTION)["runs"]["steps"]))["Install"]

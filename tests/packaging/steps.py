@@ -13,7 +13,7 @@ import yaml
 from tests.packaging.environments import ROOT
 
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
-ACTION = ROOT / "action.yml"
+ACTION = ROOT / ".github" / "actions" / "bulk-check" / "action.yml"
 _SECONDS = 300
 _EXPRESSION = re.compile(r"\$\{\{ ([\w.-]+) \}\}")
 
