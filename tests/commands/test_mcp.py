@@ -22,7 +22,6 @@ from outreply_cli.commands.mcp.gateway import (
     CommandProcess,
     WriteLimits,
     dump_result,
-    load_tree,
 )
 from outreply_cli.commands.mcp.plan_store import (
     PLANS_FILE,
@@ -166,13 +165,6 @@ def decide(cli: CommandLine, verb: str, plan_id: str, answer: str) -> tuple[str,
 def test_every_tool_is_a_command(tree: Command) -> None:
     names = {spec.name for spec in tool_specs(tree)}
     assert names == {*READS, *WRITES}
-
-
-def test_tree_as_json_makes_the_same_tools(agent: Agent, tree: Command) -> None:
-    loaded = load_tree(agent.process)
-    assert [(spec.tool_name, spec.schema) for spec in tool_specs(loaded)] == [
-        (spec.tool_name, spec.schema) for spec in tool_specs(tree)
-    ]
 
 
 def test_no_tool_takes_a_file_a_program_a_profile_or_a_confirmation(tree: Command) -> None:

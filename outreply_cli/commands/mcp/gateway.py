@@ -29,7 +29,6 @@ from outreply_cli.commands.mcp.tool_specs import (
     CommandCall,
     ToolSpec,
     apply,
-    command_from_json,
     dry_run,
     freeze,
     tool_specs,
@@ -404,13 +403,6 @@ class CommandProcess:
             return json.loads(text)
         except ValueError:
             return {"message": text}
-
-
-def load_tree(run: RunCommand) -> Command:
-    """The command tree of this program."""
-    output = run(CommandCall("help", ["help", "--json"]), False)
-    assert output.code == 0, output.error
-    return command_from_json(output.value)
 
 
 def _last_line(text: str) -> str:

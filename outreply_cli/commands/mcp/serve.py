@@ -1,7 +1,8 @@
 """`outreply mcp serve`."""
 
+from collections.abc import Mapping
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,15 +48,12 @@ def _serve(
 
     Example: outreply mcp --allow-writes write:comments --max-per-day 20
     """
-    from outreply_cli.commands.mcp.gateway import (
-        AgentGateway,
-        CommandProcess,
-        WriteLimits,
-        load_tree,
-    )
+    from outreply_cli.accounts.login import fetch_identity
+    from outreply_cli.cli.tree import tree_from_typer
+    from outreply_cli.commands.mcp.gateway import AgentGateway, CommandProcess, WriteLimits
     from outreply_cli.commands.mcp.rehearsal import Rehearsal, make_seed
     from outreply_cli.commands.mcp.tool_specs import WRITES
-    from outreply_cli.journal.account import account_fingerprint
+    from outreply_cli.journal.account import fingerprint
     from outreply_cli.pages import resolve_page
 
     context = start(ctx, profile)
@@ -76,13 +74,16 @@ def _serve(
     client = context.client()
     pages = client.pages().items if page else []
     allowed = [str(resolve_page(pages, name)["id"]) for name in page or []]
-    account, user = account_fingerprint(client), _describe_account(context)
+    identity = fetch_identity(client)
+    account = fingerprint(client.transport.base_url, identity["user_id"])
     rehearsal = Rehearsal(
         context.environ, context.config_dir, context.clock, lambda: make_seed(client)
     )
     process = CommandProcess(_pin_account(context), lambda: context.known_secrets, rehearsal)
-    tree = load_tree(process)
+    root = ctx.find_root()
+    tree = tree_from_typer(root.command, root)
     with closing(open_plans(context)) as plans, closing(rehearsal):
+        user = _describe_account(context, identity)
         limits = WriteLimits(scopes, allowed, max_per_day or _PER_DAY)
         gateway = AgentGateway(tree, plans, limits, account, user, context.clock, process)
         serve(gateway, on_interrupt=rehearsal.close)
@@ -102,11 +103,9 @@ def _pin_account(context: Context) -> dict[str, str]:
     return environ
 
 
-def _describe_account(context: Context) -> str:
+def _describe_account(context: Context, identity: Mapping[str, Any]) -> str:
     """The account for the person who approves plans, such as `Jane <jane@acme.com> (work)`."""
-    from outreply_cli.accounts.login import fetch_identity
-
-    identity, profile = fetch_identity(context.client()), context.account.profile
+    profile = context.account.profile
     name = f"{identity['name']} <{identity['email']}>".strip()
     return f"{name} ({profile.name})" if profile is not None else name
 

@@ -206,28 +206,6 @@ class ToolSpec:
         return [parameter for parameter in self.command.parameters if self._takes(parameter)]
 
 
-def command_from_json(entry: Mapping[str, Any], path: Sequence[str] = ()) -> Command:
-    """A command with everything below it, as `outreply help --json` prints it."""
-    return Command(
-        tuple(path),
-        entry["help"],
-        parameters=tuple(
-            Parameter(
-                parameter["name"],
-                tuple(parameter.get("flags", ())),
-                parameter["metavar"],
-                parameter["help"],
-                multiple=parameter["multiple"],
-                is_required=parameter["required"],
-            )
-            for parameter in [*entry["arguments"], *entry["options"]]
-        ),
-        commands=tuple(
-            command_from_json(command, (*path, command["name"])) for command in entry["commands"]
-        ),
-    )
-
-
 def tool_specs(tree: Command) -> list[ToolSpec]:
     """The tools, in the order of the command tree."""
     names = {*READS, *WRITES}
