@@ -1,10 +1,14 @@
 """Sanitizing of untrusted text: no control, bidirectional or invisible characters."""
 
+import re
 import unicodedata
+from collections.abc import Callable
 
-# Emoji and several scripts need joiners and tags.
+# Emoji and several scripts need joiners.
 _ALLOWED_FORMATS = {"\u200c", "\u200d"}
-_TAGS = range(0xE0020, 0xE0080)
+# The flag of a region, such as Scotland: a black flag, the region in tags, and the end of the tags.
+# Other tags are invisible text.
+_REGION_FLAG = re.compile("(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)")
 
 
 def sanitize(text: str, *, keep_lines: bool = False) -> str:
@@ -17,28 +21,33 @@ def sanitize(text: str, *, keep_lines: bool = False) -> str:
     # Printable text has no control, format, surrogate or separator characters.
     if text.isprintable():
         return text
-    return "".join(_escape(character, keep_lines=keep_lines) for character in text)
+    return _map_characters(text, lambda character: _escape(character, keep_lines=keep_lines))
 
 
 def escape_control_json(document: str) -> str:
     """Write the unsafe characters of a JSON document as JSON escapes; it parses to the same."""
     if document.isascii():
         return document.replace("\x7f", "\\u007f")
-    return "".join(
-        json_escape(character) if is_unsafe(character) and character not in "\n\t" else character
-        for character in document
-    )
+    return _map_characters(document, _escape_json)
 
 
-def is_unsafe(character: str) -> bool:
+def _is_unsafe(character: str) -> bool:
     """Whether a character can control a terminal or is invisible."""
-    if character in _ALLOWED_FORMATS or ord(character) in _TAGS:
+    if character in _ALLOWED_FORMATS:
         return False
     return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def json_escape(character: str) -> str:
-    r"""A character as `\u` escapes of JSON."""
+def _map_characters(text: str, escape: Callable[[str], str]) -> str:
+    """Escape each character of a text that is not in the flag of a region."""
+    parts = _REGION_FLAG.split(text)
+    parts[::2] = ["".join(map(escape, part)) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _escape_json(character: str) -> str:
+    if character in "\n\t" or not _is_unsafe(character):
+        return character
     pairs = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{pairs[i]:02x}{pairs[i + 1]:02x}" for i in range(0, len(pairs), 2))
 
@@ -50,7 +59,7 @@ def _escape(character: str, *, keep_lines: bool) -> str:
         return " "
     if character == "\r":
         return ""
-    if not is_unsafe(character):
+    if not _is_unsafe(character):
         return character
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -4,19 +4,14 @@ from typing import Any
 
 import yaml
 
-from outreply_cli.formats.sanitize import is_unsafe, json_escape
+from outreply_cli.formats.sanitize import escape_control_json, sanitize
 
 
 def yaml_text(value: Any) -> str:
     """`value` as YAML without control or invisible characters."""
     document = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-    if document.replace("\n", "").isprintable():
-        return document
     # Unsafe characters only occur in double quotes, where YAML has JSON's escapes.
-    return "".join(
-        json_escape(character) if is_unsafe(character) and character != "\n" else character
-        for character in document
-    )
+    return escape_control_json(document)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -28,7 +23,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    quoted = any(is_unsafe(character) and character != "\n" for character in text)
+    quoted = sanitize(text, keep_lines=True) != text
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
 
 

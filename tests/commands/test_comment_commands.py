@@ -102,6 +102,35 @@ def test_reply_to_answered_comment_asks_for_confirmation(
     assert replies(cli, post, added) == ["No", "Yes"]
 
 
+def test_dry_run_shows_comment_and_reply_and_sends_nothing(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
+    added = add_comment(emulator, post, "Is it open?")
+    run_json(cli, "comments", "list", post)
+    words = ("comments", "reply", added, "--dry-run")
+    shown = run_json(cli, *words, "-m", "Yes")
+    assert shown["parent_id"] == added
+    assert shown["post_id"] == post
+    assert (shown["author"], shown["comment"]) == ("jane.doe", "Is it open?")
+    assert (shown["last_reply"], shown["message"]) == (None, "Yes")
+    assert shown["page_id"] in {page["id"] for page in run_json(cli, "pages", "list")}
+    assert replies(cli, post, added) == []
+    assert cli.run("comments", "reply", added, "-m", "Yes").code == 0
+    # A second reply is shown with the first, and needs no confirmation.
+    assert run_json(cli, *words, "-m", "No")["last_reply"] == "Yes"
+    table = cli.run(*words, "-m", "No")
+    assert "Dry run: nothing was sent." in table.err
+    assert replies(cli, post, added) == ["Yes"]
+    invalid = cli.run(*words, "-m", " ")
+    assert (invalid.code, invalid.out) == (2, "")
+
+
+def test_dry_run_of_a_reply_to_an_unseen_comment_shows_only_the_reply(cli: CommandLine) -> None:
+    shown = run_json(cli, "comments", "reply", "c_99", "-m", "Yes", "--dry-run")
+    assert (shown["parent_id"], shown["message"]) == ("c_99", "Yes")
+    assert (shown["comment"], shown["author"], shown["page_id"]) == (None, None, None)
+
+
 def test_reply_from_other_machine_asks_for_confirmation(
     cli: CommandLine, emulator: EmulatorServer, post: str
 ) -> None:

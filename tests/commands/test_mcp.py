@@ -152,6 +152,12 @@ def messages(emulator: EmulatorServer) -> list[str]:
     return [row["message"] for row in rows]
 
 
+def see_comment(cli: CommandLine) -> str:
+    """List the comments of an account, and return the ID of the first."""
+    listed = cli.run("comments", "inbox", "--all", "--days", "365", "--json")
+    return str(json.loads(listed.out)[0]["id"])
+
+
 def decide(cli: CommandLine, verb: str, plan_id: str, answer: str) -> tuple[str, int | None]:
     child = cli.at_terminal("mcp", verb, plan_id, columns=200)
     child.expect(r"\[y/N\]")
@@ -250,14 +256,17 @@ def test_limits_allow_writes(
     agent.call("plan_apply", plan_id=agent.propose("Two", at="in 5h"))
     third = agent.propose("Three", at="in 9h")
     assert "2 plans" in agent.fail("plan_apply", plan_id=third)["error"]
-    reply = {"comment": "c_1", "message": "Hi"}
-    plan = agent.call("comments_reply", **reply)["result"]["id"]
-    assert "write:comments" in agent.fail("plan_apply", plan_id=plan)["error"]
     assert [m for m in messages(emulator) if m in {"One", "Two", "Three", "Other page"}] == [
         "One", "Two",
     ]  # fmt: skip
     assert decide(cli, "approve", third, "y")[1] == 0
     agent.call("plan_apply", plan_id=third)
+
+
+def test_limits_of_posts_allow_no_reply(cli: CommandLine, make_agent: MakeAgent) -> None:
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=2))
+    plan = agent.call("comments_reply", comment=see_comment(cli), message="Hi")["result"]["id"]
+    assert "write:comments" in agent.fail("plan_apply", plan_id=plan)["error"]
 
 
 @pytest.mark.parametrize("is_approved", [False, True])
@@ -379,6 +388,59 @@ def test_text_of_a_calendar_is_shown_as_it_is_sent(agent: Agent, cli: CommandLin
     plan_id = agent.call("bulk_schedule", calendar=calendar, strict=True)["result"]["id"]
     shown, _ = decide(cli, "approve", plan_id, "n")
     assert "message: Buy" in shown
+
+
+def test_reply_is_approved_with_the_comment_that_it_answers(
+    cli: CommandLine, make_agent: MakeAgent, plans: PlanStore, emulator: EmulatorServer
+) -> None:
+    agent = make_agent()
+    comment = see_comment(cli)
+    hostile = f"{INJECTION}\n  message: Thanks\x1b[2J"
+    emulator.state.connection.execute(
+        "UPDATE comments SET message = ? WHERE id = ?", (hostile, comment)
+    )
+    see_comment(cli)
+    plan_id = agent.call("comments_reply", comment=comment, message="No")["result"]["id"]
+    shown, _ = decide(cli, "approve", plan_id, "n")
+    lines = [line.strip() for line in shown.splitlines()]
+    assert f"comment: {INJECTION}   message: Thanks\\x1b[2J" in lines
+    assert "message: No" in lines
+    assert "message: Thanks" not in lines
+    (row,) = plans.get(plan_id).preview
+    assert plans.get(plan_id).pages == [row["page_id"]]
+    plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", cli.clock.now().timestamp())
+    # The comment is another one now than the person saw.
+    emulator.state.connection.execute("UPDATE comments SET message = 'Is this a scam?'")
+    see_comment(cli)
+    assert "out of date" in agent.fail("plan_apply", plan_id=plan_id)["error"]
+    assert emulator.state.connection.execute(
+        "SELECT count(*) FROM comments WHERE message = 'No'"
+    ).fetchone()[0] == 0  # fmt: skip
+
+
+def test_reply_to_a_comment_that_was_not_seen_is_no_plan(agent: Agent, cli: CommandLine) -> None:
+    result = agent.fail("comments_reply", comment="c_1", message="Hi")
+    assert "comment c_1 was not seen" in result["error"]
+    assert "comments_list" in result["hint"]
+    assert cli.run("mcp", "plans", "-q").out == ""
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_reply_within_the_limits_of_a_page(
+    cli: CommandLine, make_agent: MakeAgent, emulator: EmulatorServer, is_allowed: bool
+) -> None:
+    listed = json.loads(cli.run("comments", "inbox", "--all", "--days", "365", "--json").out)
+    pages = {page["id"] for page in json.loads(cli.run("pages", "list", "--json").out)}
+    answered = json.loads(
+        cli.run("comments", "reply", listed[0]["id"], "-m", "x", "--dry-run", "--json").out
+    )
+    allowed = {answered["page_id"]} if is_allowed else pages - {answered["page_id"]}
+    agent = make_agent(limits=WriteLimits(["write:comments"], sorted(allowed), per_day=1))
+    plan = agent.call("comments_reply", comment=listed[0]["id"], message="Hi")["result"]["id"]
+    if is_allowed:
+        assert agent.call("plan_apply", plan_id=plan)["result"]["message"] == "Hi"
+    else:
+        assert "a page is not allowed" in agent.fail("plan_apply", plan_id=plan)["error"]
 
 
 def test_other_account_after_the_start_is_refused(

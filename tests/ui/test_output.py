@@ -13,6 +13,7 @@ from outreply_cli.formats.sanitize import escape_control_json, sanitize
 from outreply_cli.ui.columns import Column
 from outreply_cli.ui.output import Output
 from outreply_cli.ui.tables import arrange, fit_widths
+from outreply_cli.ui.yaml import yaml_text
 
 ITEMS: list[dict[str, Any]] = [
     {"id": "1", "name": 'Ünï, "quoted"', "nested": {"list": [{"deep": 7}]}, "none": None},
@@ -110,10 +111,42 @@ def test_sanitize_removes_escape_sequences(text: str) -> None:
         assert not set(cleaned) & set("\u202e\u2066\u200b\u2028\x1b")
 
 
+def in_tags(text: str) -> str:
+    """Invisible characters that stand for `text`."""
+    return "".join(chr(0xE0000 + ord(character)) for character in text)
+
+
+SCOTLAND = f"\U0001f3f4{in_tags('gbsct')}\U000e007f"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"Hello{in_tags('Hi')}", r"Hello\ue0048\ue0069"),
+        (f"\U0001f3f4{in_tags('gbsct')}", "\U0001f3f4" + r"\ue0067\ue0062\ue0073\ue0063\ue0074"),
+        (f"\U0001f3f4{in_tags('approve')}\U000e007f", None),
+        (f"\U0001f3f4{in_tags('a b')}\U000e007f", None),
+        (f"{SCOTLAND}\U000e0041", rf"{SCOTLAND}\ue0041"),
+        (f"Hello {SCOTLAND}{SCOTLAND}", f"Hello {SCOTLAND}{SCOTLAND}"),
+    ],
+)  # fmt: skip
+def test_tags_are_shown_except_in_flags(text: str, shown: str | None) -> None:
+    assert sanitize(text).replace(SCOTLAND, "").isprintable()
+    assert shown is None or sanitize(text) == shown
+    document = escape_control_json(json.dumps(text, ensure_ascii=False))
+    assert document.replace(SCOTLAND, "").isprintable()
+    assert json.loads(document) == text
+    written = yaml_text([text])
+    assert written.replace(SCOTLAND, "").replace("\n", "").isprintable()
+    assert yaml.safe_load(written) == [text]
+
+
 @given(st.text())
 def test_sanitize_removes_control_characters(text: str) -> None:
-    assert all(character.isprintable() or character in "\u200d\u200c" or ord(character) >= 0xE0000
-               or not character.isascii() for character in sanitize(text))  # fmt: skip
+    assert all(
+        character.isprintable() or character in "\u200d\u200c" or not character.isascii()
+        for character in sanitize(text)
+    )
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in sanitize(text))
 
 

@@ -1,9 +1,10 @@
 """`outreply comments reply`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from outreply_cli.api.client import get_page_id
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.comments.shared import comment_store, compose_reply, resolve_comment
 from outreply_cli.commands.composition import ComposeOptions, show_text
@@ -18,6 +19,8 @@ from outreply_cli.ui.columns import Column
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client
     from outreply_cli.comments.store import CommentStore
+
+_COLUMNS = (Column("To", "parent_id"), Column("Message", "message", shrinkable=True))
 
 
 @command(prints=True)
@@ -44,6 +47,9 @@ def run(
             metavar="KEY", help="Set an idempotency key; with the same key, nothing is sent twice."
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the comment and the reply; send nothing.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Reply to a comment.
@@ -72,8 +78,9 @@ def run(
             text = fill_template(text, seen, post or {})
             check_reply(text)
         replies = ReplyService(client, store)
-        is_sent = not context.options.print_as
-        existing = replies.existing_replies(comment) if key is None and is_sent else []
+        is_sent = not (dry_run or context.options.print_as)
+        is_compared = key is None and not context.options.print_as
+        existing = replies.existing_replies(comment) if is_compared else []
         if composing.compose_with is not None:
             sent = replies.find_sent(comment, key)
             text = sent or _compose(
@@ -81,8 +88,14 @@ def run(
                 yes=yes or not is_sent,
             )  # fmt: skip
             existing = []
-        if not is_sent:
+        if context.options.print_as:
             print_requests(context, client, [replies.build_request(comment, text, key)])
+            return
+        if dry_run:
+            last_reply = existing[-1].message if existing else None
+            item = _describe(client, store, comment, text, last_reply)
+            context.output.print_one(item, _COLUMNS)
+            context.info("Dry run: nothing was sent.")
             return
         if existing and text not in [reply.message for reply in existing]:
             last = existing[-1]
@@ -93,15 +106,30 @@ def run(
                 yes=yes,
             )
         result = replies.send(comment, text, key)
-    context.output.print_one(
-        result.reply,
-        [
-            Column("Reply", "id"), Column("To", "parent_id"),
-            Column("Message", "message", shrinkable=True),
-        ],
-    )  # fmt: skip
+    context.output.print_one(result.reply, [Column("Reply", "id"), *_COLUMNS])
     if result.existed:
         context.info("Nothing sent; the comment already has this reply.")
+
+
+def _describe(
+    client: "Client", store: "CommentStore", comment_id: str, text: str, last_reply: str | None
+) -> dict[str, Any]:
+    """Return a reply that is not sent, and the comment if it was seen on this machine."""
+    from outreply_cli.comments.threads import get_author
+
+    seen = store.comment(comment_id) or {}
+    post_id = seen.get("post_id")
+    post = None if post_id is None else client.find_published(str(post_id))
+    author = get_author(seen)
+    return {
+        "page_id": None if post is None else get_page_id(post),
+        "post_id": post_id,
+        "parent_id": comment_id,
+        "author": author.get("username") or author.get("name"),
+        "comment": seen.get("message"),
+        "last_reply": last_reply,
+        "message": text,
+    }
 
 
 def _read_text(
@@ -143,7 +171,6 @@ def _compose(
     yes: bool,
 ) -> str:
     """Return the confirmed text of a program; raises InvalidInputError."""
-    from outreply_cli.api.client import get_page_id
     from outreply_cli.comments.inbox import fetch_comments
 
     if is_answered:

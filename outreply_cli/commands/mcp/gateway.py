@@ -211,6 +211,8 @@ class AgentGateway:
         """Show what a write would do: its dry run, or the posts that it changes."""
         if call.command in DRY_RUNS:
             output = self._run(dry_run(call), False)
+            if call.command == "comments reply" and not output.code:
+                output = CommandOutput(0, [_check_seen(output.value)], None)
             self._name_pages(output.value)
             if call.command == "bulk schedule":
                 self._add_texts(call, output.value)
@@ -328,6 +330,16 @@ def _rows(preview: Any) -> list[dict[str, Any]]:
     """The posts in what a dry run printed."""
     rows = preview.get("rows") if isinstance(preview, Mapping) else preview
     return rows if isinstance(rows, list) else []
+
+
+def _check_seen(reply: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Raise InvalidInputError if the comment cannot be shown to the person who approves."""
+    if reply.get("comment") is None:
+        raise InvalidInputError(
+            f"comment {reply.get('parent_id')} was not seen on this machine",
+            hint="List the comments of its post first, with comments_list.",
+        )
+    return reply
 
 
 def _steps(preview: Any) -> Any:

@@ -31,7 +31,9 @@ WRITES = {
     "comments reply": "write:comments",
 }
 # Commands that show what they would do.
-DRY_RUNS = frozenset({"posts schedule", "posts publish", "posts edit", "bulk schedule"})
+DRY_RUNS = frozenset(
+    {"posts schedule", "posts publish", "posts edit", "bulk schedule", "comments reply"}
+)
 # Commands to which an idempotency key is given, so that a repeated request makes one post.
 KEYED = frozenset({"posts schedule", "posts publish", "comments reply"})
 _CONFIRMING = frozenset({"posts publish", "posts edit", "comments reply"})

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -36,12 +37,12 @@ def cells(text: str) -> int:
 
 def assert_sanitized(text: str) -> None:
     """Check that a text has only visible characters and line breaks."""
+    # A cell may be cut within the flag of a region.
+    text = re.sub("\U0001f3f4[\U000e0030-\U000e007f]{0,7}", "", text)
     for character in set(text):
         category = unicodedata.category(character)
         assert character == "\n" or category not in {"Cc", "Cs", "Zl", "Zp"}
-        assert (
-            category != "Cf" or character in "\u200c\u200d" or 0xE0020 <= ord(character) < 0xE0080
-        )
+        assert category != "Cf" or character in "\u200c\u200d"
 
 
 def _check_sanitize(data: bytes) -> None:
@@ -52,7 +53,7 @@ def _check_sanitize(data: bytes) -> None:
         assert keep_lines or "\n" not in output
         assert output.count("\n") == (text.count("\n") if keep_lines else 0)
         assert sanitize(output, keep_lines=keep_lines) == output
-        assert len(output) <= 6 * len(text)
+        assert len(output) <= 7 * len(text)
     document = json.dumps({"text": [text]}, ensure_ascii=False)
     assert_sanitized(escape_control_json(document))
     assert json.loads(escape_control_json(document)) == {"text": [text]}
@@ -136,6 +137,7 @@ _HOSTILE = (
     b"[red]x[/red]",
     b":smile: [link=http://x]y[/link]", b"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e" * 30,
     b"\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x9a\x80", b"e\xcc\x81\xcc\x82", b"\xf3\xa0\x81\xa7",
+    "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f".encode(),
     b"plain text that is long enough to be cut somewhere in a narrow column",
     b"\xef\xb8\x8f\xe2\x83\xa3",
     b"\xd8\xa7\xd9\x84", b"two\nlines\r\n\tand a tab", b"\xe2\x80\xa8\xe2\x80\xa9\xc2\x85", b"\xff",
