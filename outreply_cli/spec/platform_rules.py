@@ -16,6 +16,7 @@ ENTERED_ON = "2026-11-28"
 _META = "https://developers.facebook.com/docs"
 _INSTAGRAM_MEDIA = f"{_META}/instagram-platform/instagram-graph-api/reference/ig-user/media"
 _INSTAGRAM_PUBLISHING = f"{_META}/instagram-platform/content-publishing"
+_INSTAGRAM_HELP = "https://help.instagram.com"
 _FACEBOOK_PHOTOS = f"{_META}/graph-api/reference/page/photos"
 _FACEBOOK_POSTS = f"{_META}/pages-api/posts"
 _X_LENGTH = "https://docs.x.com/fundamentals/counting-characters"
@@ -62,13 +63,7 @@ RULES = (
     Rule("instagram", "max_characters", 2_200, _INSTAGRAM_MEDIA),
     Rule("instagram", "max_hashtags", 30, _INSTAGRAM_MEDIA, is_refused=False),
     Rule("instagram", "max_mentions", 20, _INSTAGRAM_MEDIA, is_refused=False),
-    Rule(
-        "instagram",
-        "clickable_links",
-        value=False,
-        source="https://help.instagram.com",
-        is_refused=False,
-    ),
+    Rule("instagram", "clickable_links", value=False, source=_INSTAGRAM_HELP, is_refused=False),
     Rule("instagram", "max_media", 10, _INSTAGRAM_PUBLISHING),
     Rule("instagram", "image_formats", ("JPEG",), _INSTAGRAM_PUBLISHING, is_refused=False),
     Rule("instagram", "max_image_size", "8MB", _INSTAGRAM_MEDIA),

@@ -160,16 +160,21 @@ def format_seconds(seconds: float) -> str:
     return f"{seconds:.1f}".removesuffix(".0") + " s"
 
 
-def _check_count(value: object) -> Value:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError("a whole number")
-    return value
+def _check(is_valid: Callable[[Any], bool], form: str) -> Callable[[object], Value]:
+    def check(value: Any) -> Value:
+        if not is_valid(value):
+            raise ValueError(form)
+        allowed: Value = value
+        return allowed
+
+    return check
 
 
-def _check_seconds(value: object) -> Value:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
-        raise ValueError("a number of seconds")
-    return value
+_check_count = _check(lambda value: type(value) is int and value >= 0, "a whole number")
+_check_seconds = _check(
+    lambda value: type(value) in {int, float} and 0 <= value < 1e9, "a number of seconds"
+)
+_check_boolean = _check(lambda value: isinstance(value, bool), "true or false")
 
 
 def _check_text(parse: Callable[[str], float]) -> Callable[[object], Value]:
@@ -178,24 +183,6 @@ def _check_text(parse: Callable[[str], float]) -> Callable[[object], Value]:
         return str(value)
 
     return check
-
-
-def _check_boolean(value: object) -> Value:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - as for other wrong values
-    return value
-
-
-def _check_characters(value: object) -> Value:
-    if not isinstance(value, str) or not value:
-        raise ValueError("characters in quotes")
-    return value
-
-
-def _check_required(value: object) -> Value:
-    if value not in ("image or video", "video"):
-        raise ValueError("'image or video' or 'video'")
-    return str(value)
 
 
 def _check_formats(mimes: Iterable[str]) -> Callable[[object], Value]:
@@ -403,7 +390,7 @@ KINDS: Mapping[str, Kind] = {
         _measure_required,
         _lacks_media,
         lambda value: "requires a video" if value == "video" else "requires an image or a video",
-        _check_required,
+        _check(lambda value: value in ("image or video", "video"), "'image or video' or 'video'"),
     ),
     "max_characters": _maximum(_measure_length, "characters"),
     "max_characters_with_images": _maximum(_length_with("image"), "characters with images"),
@@ -415,7 +402,7 @@ KINDS: Mapping[str, Kind] = {
         _measure_characters,
         lambda text, forbidden: any(character in text for character in forbidden),
         lambda value: f"does not allow {' or '.join(value)} in a text",
-        _check_characters,
+        _check(lambda value: isinstance(value, str) and value != "", "characters in quotes"),
     ),
     "max_hashtags": _maximum(
         _in_text(lambda text: len(_HASHTAG.findall(text)), "hashtags"), "hashtags"
