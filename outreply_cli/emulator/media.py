@@ -24,15 +24,6 @@ from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime, media_type, m
 from outreply_cli.spec.rule_kinds import Media
 
 _ACTIVE = "deleted_at IS NULL"
-_EXTENSIONS = {
-    "image/jpeg": (".jpg", ".jpeg"),
-    "image/png": (".png",),
-    "image/gif": (".gif",),
-    "image/webp": (".webp",),
-    "video/mp4": (".mp4", ".m4v"),
-    "video/quicktime": (".mov", ".qt"),
-    "video/webm": (".webm",),
-}
 ASSETS = "https://api.outreply.com/assets/media/posts/uploads/"
 
 
@@ -51,7 +42,7 @@ def upload_media(context: RequestContext) -> dict[str, Any]:
     file.stream.seek(0)
     declared = file.mimetype
     extension = PurePath(file.filename).suffix.lower()
-    if declared not in _EXTENSIONS or extension not in _EXTENSIONS[declared]:
+    if mime_from_name(extension) != declared:
         raise ErrorResponse(400, "UPLOAD_ERROR", "This file type is not allowed")
     if detect_mime(head) != declared:
         raise ErrorResponse(400, "INVALID_FILE_CONTENT", declared_mime=declared)

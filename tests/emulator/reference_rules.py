@@ -220,16 +220,6 @@ class _Anything(tuple):  # type: ignore[type-arg]
         return True
 
 
-class _AnyType(dict):  # type: ignore[type-arg]
-    """Allows every type with every extension."""
-
-    def __contains__(self, item: object) -> bool:
-        return True
-
-    def __getitem__(self, item: object) -> Any:
-        return _Anything()
-
-
 # Authentication and tokens.
 
 
@@ -512,12 +502,12 @@ def magic(patch: Patch) -> None:
 
 @rule
 def any_extension(patch: Patch) -> None:
-    patch.setattr(media, "_EXTENSIONS", dict.fromkeys(media._EXTENSIONS, _Anything()))
+    patch.setattr(media, "mime_from_name", lambda _: _Anything())
 
 
 @rule
 def any_type(patch: Patch) -> None:
-    patch.setattr(media, "_EXTENSIONS", _AnyType())
+    patch.setattr(media, "mime_from_name", lambda _: _Anything())
     patch.setattr(media, "detect_mime", lambda _: _Anything())
 
 
@@ -526,13 +516,18 @@ RULES["accept-svg"] = any_type
 
 @rule
 def no_types(patch: Patch) -> None:
-    patch.setattr(media, "_EXTENSIONS", {})
+    patch.setattr(media, "mime_from_name", lambda _: None)
 
 
 @rule
 def no_videos(patch: Patch) -> None:
-    images = {name: value for name, value in media._EXTENSIONS.items() if "image" in name}
-    patch.setattr(media, "_EXTENSIONS", images)
+    original = media.mime_from_name
+
+    def find_image(name: str) -> str | None:
+        mime: str = original(name) or ""
+        return mime if mime.startswith("image/") else None
+
+    patch.setattr(media, "mime_from_name", find_image)
 
 
 @rule
