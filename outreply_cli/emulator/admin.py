@@ -13,10 +13,7 @@ from outreply_cli.emulator.audit import AUDIT_EVENTS, list_audit
 from outreply_cli.emulator.auth import is_allowed_address
 from outreply_cli.emulator.delivery import DeliveryWorker, delete_expired, list_attempts
 from outreply_cli.emulator.faults import Faults
-from outreply_cli.emulator.incoming_comments import (
-    COMMENT_MAX_CHARACTERS,
-    add_incoming_comment,
-)
+from outreply_cli.emulator.incoming_comments import COMMENT_MAX_CHARACTERS, add_incoming_comment
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time, round_up_time
 from outreply_cli.emulator.scheduler import next_due_at, process_due
@@ -36,7 +33,7 @@ from outreply_cli.emulator.tokens import (
     token_view,
 )
 from outreply_cli.emulator.webhooks import new_secret
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, unknown_choice_error
 
 _MAX_YEAR = 9_000
 _ROWS_MAX = 1_000
@@ -65,28 +62,31 @@ class AdminApi:
                 return self._advance(target)
         if operation == "snapshot":
             return self._snapshot(params)
+        state = self._state
         operations = {
             "status": self._status,
             "rotate": self._rotate,
             "enable": self._enable,
             "deliveries": self._deliveries,
-            "token": self._token,
-            "tokens": lambda _: {"tokens": list_tokens(self._state)},
+            "token": lambda params: _with_secret(create_token(state, params)),
+            "tokens": lambda _: {"tokens": list_tokens(state)},
             "edit-token": self._edit_token,
-            "rotate-token": self._rotate_token,
+            "rotate-token": lambda params: _with_secret(
+                rotate_token(state, _text(params, "token"))
+            ),
             "revoke-token": self._revoke_token,
             "collaborator": self._collaborator,
             "audit": self._audit,
             "reset": self._reset,
             "seed": self._seed,
-            "export": lambda _: {"seed": export_seed(self._state)},
+            "export": lambda _: {"seed": export_seed(state)},
             "freeze": self._freeze,
             "comment": self._comment,
             "fault": self._fault,
         }
         if operation not in operations:
             raise ErrorResponse(404, "NOT_FOUND", f"Unknown admin operation: {operation}")
-        with self._state.transaction():
+        with state.transaction():
             return operations[operation](params)
 
     def _snapshot(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,16 +102,14 @@ class AdminApi:
         db = self._state.connection
         counts = dict(db.execute("SELECT status, count(*) FROM posts GROUP BY status").fetchall())
         rows = db.execute("SELECT * FROM tokens ORDER BY scopes != '[\"*\"]', rowid").fetchall()
-        now = self._state.clock.now()
         return {
             "pid": os.getpid(),
-            "now": format_unix_time(now.timestamp()),
-            "frozen": self._state.clock.is_frozen,
+            **self._get_clock(),
             "posts": {name: counts.get(name, 0) for name in ("scheduled", "published", "failed")},
             "tokens": [
                 {"name": row["name"], "token": row["secret"], "scopes": json.loads(row["scopes"])}
                 for row in rows
-                if token_view(row, now)["status"] == "active"
+                if token_view(self._state, row)["status"] == "active"
                 and is_allowed_address("127.0.0.1", row)
             ],
         }
@@ -213,30 +211,21 @@ class AdminApi:
             ]
         }
 
-    def _token(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        return _with_secret(create_token(self._state, params))
-
     def _edit_token(self, params: Mapping[str, Any]) -> dict[str, Any]:
         row = edit_token(self._state, _text(params, "token"), params)
-        return token_view(row, self._state.clock.now())
-
-    def _rotate_token(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        return _with_secret(rotate_token(self._state, _text(params, "token")))
+        return token_view(self._state, row)
 
     def _revoke_token(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        row = revoke_token(self._state, _text(params, "token"))
-        return token_view(row, self._state.clock.now())
+        return token_view(self._state, revoke_token(self._state, _text(params, "token")))
 
     def _collaborator(self, params: Mapping[str, Any]) -> dict[str, Any]:
         rows = change_collaborator(self._state, _text(params, "id"), _text(params, "action"))
-        now = self._state.clock.now()
-        return {"tokens": [token_view(row, now) for row in rows]}
+        return {"tokens": [token_view(self._state, row) for row in rows]}
 
     def _audit(self, params: Mapping[str, Any]) -> dict[str, Any]:
         event = None if params.get("event") is None else _text(params, "event")
-        if event not in {None, *AUDIT_EVENTS}:
-            hint = f"Use one of: {', '.join(AUDIT_EVENTS)}"
-            raise InvalidInputError(f"unknown event {event!r}", hint=hint)
+        if event is not None and event not in AUDIT_EVENTS:
+            raise unknown_choice_error("event", event, AUDIT_EVENTS)
         denied = params.get("denied") is True
         entries = list_audit(self._state, limit=_limit(params), event=event, denied=denied)
         return {"entries": entries}
@@ -260,6 +249,10 @@ class AdminApi:
     def _freeze(self, params: Mapping[str, Any]) -> dict[str, Any]:
         clock = self._state.clock
         (clock.freeze if params.get("on", True) else clock.unfreeze)()
+        return self._get_clock()
+
+    def _get_clock(self) -> dict[str, Any]:
+        clock = self._state.clock
         return {"now": format_unix_time(clock.now().timestamp()), "frozen": clock.is_frozen}
 
     def _comment(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,11 +264,10 @@ class AdminApi:
             (self._expand_id("posts", _text(params, "post_id")),),
             hint="See: outreply posts list --published --profile emulator",
         )
-        author = (_text(params, "name", ""), _text(params, "username", ""))
         message = _text(params, "message")
         if not message.strip() or len(message) > COMMENT_MAX_CHARACTERS:
             raise InvalidInputError(f"message must have 1 to {COMMENT_MAX_CHARACTERS:,} characters")
-        comment = (*author, message)
+        comment = (_text(params, "name", ""), _text(params, "username", ""), message)
         add_incoming_comment(self._state, post["id"], comment, now.timestamp())
         process_due(self._state, now)
         row = db.execute("SELECT id FROM comments ORDER BY number DESC LIMIT 1").fetchone()

@@ -73,13 +73,7 @@ def list_audit(
         "ORDER BY number DESC LIMIT ?",
         (event, limit),
     )
-    return [
-        {
-            **dict(row),
-            "at": format_unix_time(row["at"]),
-        }
-        for row in rows
-    ]
+    return [{**row, "at": format_unix_time(row["at"])} for row in rows]
 
 
 def save_audit(state: State) -> None:

@@ -18,7 +18,7 @@ from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import token_view
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.formats.text import shorten
-from outreply_cli.spec.platforms import Platform, find_platform
+from outreply_cli.spec.platforms import Platform, find_platform, platform_label
 
 MAX_ROWS = 25
 _POSTS_PER_DAY = 3
@@ -52,23 +52,22 @@ class LoggedRequest(NamedTuple):
 def list_sections(state: State, requests: Iterable[LoggedRequest]) -> dict[str, Any]:
     """The values that the templates show; the caller holds the transaction."""
     now = state.clock.now()
-    scheduled = _list_posts(state, "scheduled")
+    posts = {
+        status.capitalize(): _list_posts(state, status)
+        for status in ("scheduled", "published", "failed")
+    }
     brands = state.connection.execute(
         "SELECT id, name FROM brands ORDER BY created_at, id LIMIT ?", (MAX_ROWS,)
     )
     return {
         "now": _time(now.timestamp()),
         "is_frozen": state.clock.is_frozen,
-        "next_due": scheduled[0] if scheduled else None,
+        "next_due": next(iter(posts["Scheduled"]), None),
         "accounts": _list_accounts(state, now),
-        "tokens": _list_tokens(state, now),
+        "tokens": _list_tokens(state),
         "brands": {row["id"]: row["name"] for row in brands},
         "calendar": _get_calendar(state.connection, now),
-        "posts": {
-            "Scheduled": scheduled,
-            "Published": _list_posts(state, "published"),
-            "Failed": _list_posts(state, "failed"),
-        },
+        "posts": posts,
         "comments": _list_comments(state.connection),
         "media": _list_media(state.connection),
         "webhooks": _list_webhooks(state.connection),
@@ -101,15 +100,20 @@ def _list_accounts(state: State, now: datetime) -> list[dict[str, Any]]:
     return accounts
 
 
-def _list_tokens(state: State, now: datetime) -> list[dict[str, Any]]:
+def _list_tokens(state: State) -> list[dict[str, Any]]:
     rows = state.connection.execute(
         "SELECT * FROM tokens ORDER BY revoked_at IS NOT NULL, rowid LIMIT ?", (MAX_ROWS,)
     )
     views = []
     for row in rows.fetchall():
-        view = token_view(row, now)
         times = {name: _time(row[name]) for name in ("expires_at", "last_used_at")}
-        views.append({**view, **times, "is_bound": row["on_behalf_of_brand_id"] is not None})
+        views.append(
+            {
+                **token_view(state, row),
+                **times,
+                "is_bound": row["on_behalf_of_brand_id"] is not None,
+            }
+        )
     return views
 
 
@@ -154,7 +158,7 @@ def _list_day(db: sqlite3.Connection, day: datetime) -> list[dict[str, Any]]:
             "status": status,
             "count": count if count <= _COUNT_MAX else f"{_COUNT_MAX}+",
             "posts": [
-                (f"{datetime.fromtimestamp(row['at'], UTC):%H:%M}", _get_label(row["platform"]),
+                (f"{datetime.fromtimestamp(row['at'], UTC):%H:%M}", platform_label(row["platform"]),
                  shorten(row["message"] or row["username"], _TITLE_CHARACTERS))
                 for row in rows
             ],
@@ -180,7 +184,7 @@ def _get_card(state: State, row: sqlite3.Row) -> dict[str, Any]:
         **{name: row[name] for name in
            ("id", "status", "page_name", "username", "first_comment", "link", "likes", "shares")},
         "platform": platform.name if platform else "other",
-        "label": _get_label(row["platform"]),
+        "label": platform_label(row["platform"]),
         "letter": row["page_name"].strip()[:1].upper() or "?",
         "at": _time(at),
         # Rounded up: moving the clock to it must make the post due.
@@ -219,7 +223,7 @@ def _list_comments(db: sqlite3.Connection) -> list[dict[str, Any]]:
             "username": row["author_username"],
             "text": row["message"][:_TEXT_CHARACTERS],
             "is_reply": row["parent_id"] is not None,
-            "page": f"{_get_label(row['platform'])} {row['username']}",
+            "page": f"{platform_label(row['platform'])} {row['username']}",
             "post": shorten(row["post"] or "", _TITLE_CHARACTERS),
         }
         for row in rows
@@ -278,11 +282,6 @@ def _format_entry(entry: Mapping[str, Any]) -> tuple[object, ...]:
     result = " ".join(str(entry[name]) for name in ("status", "code") if entry[name] is not None)
     token = entry["token_name"] + (f" ({entry['actor']})" if entry["actor"] else "")
     return _shorten_time(entry["at"]), token, event, result, entry["ip"] or ""
-
-
-def _get_label(platform: str) -> str:
-    found = find_platform(platform)
-    return found.label if found else platform
 
 
 def _shorten_time(at: str) -> str:

@@ -13,7 +13,7 @@ from werkzeug.http import http_date
 
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.request import ErrorResponse, too_many
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, unknown_choice_error
 from outreply_cli.net.server.response import Response, drop_connection, json_response
 from outreply_cli.spec.errors import CATALOG
 
@@ -124,8 +124,7 @@ class Faults:
         spec = parse_fault(text)
         for name, value in options.items():
             if name not in _OPTIONS:
-                hint = f"Use one of: {', '.join(_OPTIONS)}"
-                raise InvalidInputError(f"unknown fault option {name!r}", hint=hint)
+                raise unknown_choice_error("fault option", name, _OPTIONS)
             if not _OPTIONS[name](value):
                 raise InvalidInputError(
                     f"invalid value for {name}: {value!r}",
@@ -171,7 +170,7 @@ def parse_fault(text: str) -> FaultSpec:
     """Parse `KIND` or `KIND:NUMBER`; raises InvalidInputError."""
     kind, _, number = text.strip().partition(":")
     if kind not in KINDS:
-        raise InvalidInputError(f"unknown fault {kind!r}", hint=f"Use one of: {', '.join(KINDS)}")
+        raise unknown_choice_error("fault", kind, KINDS)
     if not number and kind in _DEFAULTS:
         return FaultSpec(kind, _DEFAULTS[kind])
     if not _NUMBER.fullmatch(number):

@@ -168,15 +168,15 @@ def _find_unrevoked(state: State, token: str) -> sqlite3.Row:
 def list_tokens(state: State) -> list[dict[str, Any]]:
     """All tokens, oldest first, without their secrets."""
     rows = state.connection.execute("SELECT * FROM tokens ORDER BY rowid").fetchall()
-    return [token_view(row, state.clock.now()) for row in rows]
+    return [token_view(state, row) for row in rows]
 
 
-def token_view(row: sqlite3.Row, now: datetime) -> dict[str, Any]:
+def token_view(state: State, row: sqlite3.Row) -> dict[str, Any]:
     """A token as the admin API shows it, without its secret."""
     status = "active"
     if row["revoked_at"] is not None:
         status = "revoked"
-    elif row["expires_at"] is not None and row["expires_at"] <= now.timestamp():
+    elif row["expires_at"] is not None and row["expires_at"] <= state.clock.now().timestamp():
         status = "expired"
     elif row["issued_by_collaborator_id"] is not None and not row["has_full_access"]:
         status = "downgraded"
