@@ -136,20 +136,16 @@ def _read_webp(file: _Reader) -> Dimensions:
 def _read_mp4(file: _Reader) -> Dimensions:
     width = height = None
     seconds: float | None = None
-    for kind, start, end in _boxes(file, 0, file.size):
-        if kind != b"moov":
-            continue
-        scale = 0
-        for child, first, last in _boxes(file, start, end):
-            if child == b"mvhd":
-                scale, seconds = _read_mvhd(file, first)
-            elif child == b"mvex" and not seconds:
-                seconds = _read_fragment_seconds(file, first, last, scale)
-            elif child == b"trak" and not width:
-                for part, at, _ in _boxes(file, first, last):
-                    if part == b"tkhd":
-                        width, height = _read_tkhd(file, at)
-        break
+    scale = 0
+    start, end = _find(_boxes(file, 0, file.size), b"moov")
+    for kind, first, last in _boxes(file, start, end):
+        if kind == b"mvhd":
+            scale, seconds = _read_mvhd(file, first)
+        elif kind == b"mvex" and not seconds:
+            seconds = _read_fragment_seconds(file, first, last, scale)
+        elif kind == b"trak" and not width:
+            at, _ = _find(_boxes(file, first, last), b"tkhd")
+            width, height = _read_tkhd(file, at) if at else (None, None)
     return Dimensions(width, height, seconds)
 
 
@@ -164,12 +160,11 @@ def _read_mvhd(file: _Reader, start: int) -> tuple[int, float | None]:
 
 
 def _read_fragment_seconds(file: _Reader, start: int, end: int, scale: int) -> float | None:
-    for kind, first, _ in _boxes(file, start, end):
-        if kind == b"mehd" and scale:
-            is_long = file.read_at(first, 1) == b"\x01"
-            length = 8 if is_long else 4
-            return int.from_bytes(file.read_at(first + 4, length), "big") / scale
-    return None
+    first, _ = _find(_boxes(file, start, end), b"mehd")
+    if not first or not scale:
+        return None
+    length = 8 if file.read_at(first, 1) == b"\x01" else 4
+    return int.from_bytes(file.read_at(first + 4, length), "big") / scale
 
 
 def _read_tkhd(file: _Reader, start: int) -> tuple[int, int]:
@@ -196,20 +191,22 @@ def _boxes(file: _Reader, start: int, end: int) -> Iterator[tuple[bytes, int, in
         start += length
 
 
+def _find(parts: Iterator[tuple[object, int, int]], kind: object) -> tuple[int, int]:
+    """Return the start and end of the first part of a kind; an empty range without one."""
+    return next(((start, end) for found, start, end in parts if found == kind), (0, 0))
+
+
 def _read_webm(file: _Reader) -> Dimensions:
     width = height = None
     seconds: float | None = None
-    for kind, start, end in _elements(file, 0, file.size):
-        if kind != 0x18538067:
-            continue
-        for child, first, last in _elements(file, start, end):
-            if child == 0x1549A966:
-                seconds = _read_webm_seconds(file, first, last)
-            elif child == 0x1654AE6B:
-                width, height = _read_webm_size(file, first, last)
-            if width and seconds:
-                break
-        break
+    start, end = _find(_elements(file, 0, file.size), 0x18538067)
+    for kind, first, last in _elements(file, start, end):
+        if kind == 0x1549A966:
+            seconds = _read_webm_seconds(file, first, last)
+        elif kind == 0x1654AE6B:
+            width, height = _read_webm_size(file, first, last)
+        if width and seconds:
+            break
     return Dimensions(width, height, seconds)
 
 
@@ -226,13 +223,13 @@ def _read_webm_seconds(file: _Reader, start: int, end: int) -> float | None:
 
 def _read_webm_size(file: _Reader, start: int, end: int) -> tuple[int | None, int | None]:
     for track, first, last in _elements(file, start, end):
-        for part, at, until in _elements(file, first, last) if track == 0xAE else ():
-            if part == 0xE0:
-                sides = {
-                    kind: int.from_bytes(file.read_at(a, min(b - a, 8)), "big")
-                    for kind, a, b in _elements(file, at, until)
-                }
-                return sides.get(0xB0), sides.get(0xBA)
+        at, until = _find(_elements(file, first, last), 0xE0) if track == 0xAE else (0, 0)
+        if at:
+            sides = {
+                kind: int.from_bytes(file.read_at(a, min(b - a, 8)), "big")
+                for kind, a, b in _elements(file, at, until)
+            }
+            return sides.get(0xB0), sides.get(0xBA)
     return None, None
 
 
