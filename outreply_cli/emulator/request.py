@@ -1,7 +1,6 @@
 """A request to the emulated API: its body, its caller, and the error responses."""
 
 import json
-import math
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from werkzeug.datastructures import FileStorage
 from outreply_cli.emulator.catalog import find_entry
 from outreply_cli.emulator.media_urls import LOOKUP_SECONDS
 from outreply_cli.emulator.state import State
+from outreply_cli.formats.json import parse_json
 from outreply_cli.net.dns import Address, Resolver
 from outreply_cli.spec.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 
@@ -149,7 +149,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     """
     try:
         text = raw.decode("utf-8-sig")
-        parsed = _DECODER.decode(text)
+        parsed = parse_json(text)
         if _SURROGATE.search(text):
             json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -208,18 +208,3 @@ def round_up_time(timestamp: float) -> datetime:
     """The first time in whole microseconds that is not before a Unix time."""
     at = datetime.fromtimestamp(timestamp, UTC)
     return at if at.timestamp() >= timestamp else at + timedelta(microseconds=1)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(name)
-
-
-def _parse_finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(text)
-    return value
-
-
-# `json.loads` would create a decoder for each call.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_finite)
