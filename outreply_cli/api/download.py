@@ -4,7 +4,6 @@ Whoever controls the address must not reach into the network of this machine: a 
 public addresses only.
 """
 
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from outreply_cli.net.ssrf import (
     parse_http_url,
     resolve_allowed,
 )
-from outreply_cli.net.tls import describe_tls_error
+from outreply_cli.net.tls import describe_tls_error, find_tls_error
 
 MAX_BYTES = 64 * 1024 * 1024
 _TIMEOUT_SECONDS = 30.0
@@ -136,11 +135,9 @@ def _read(url: str, response: httpx.Response, deadline: float) -> bytes:
 
 
 def _describe(failure: Exception | str, host: str) -> str:
-    cause = getattr(failure, "__cause__", None)
-    while cause is not None and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(cause, ssl.SSLError):
-        return describe_tls_error(cause, host)[0]
+    tls_error = None if isinstance(failure, str) else find_tls_error(failure)
+    if tls_error is not None:
+        return describe_tls_error(tls_error, host)[0]
     return str(failure) or type(failure).__name__
 
 

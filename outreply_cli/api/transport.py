@@ -41,7 +41,7 @@ from outreply_cli.api.retry import (
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
 from outreply_cli.net.proxy import Proxy
-from outreply_cli.net.tls import describe_tls_error
+from outreply_cli.net.tls import describe_tls_error, find_tls_error
 from outreply_cli.spec.token import LEAK_PROBLEM, Token, holds_secret
 
 _MAX_RESPONSE_BYTES = 32 * 1024 * 1024
@@ -651,17 +651,12 @@ def _out_of_time() -> NetworkError:
 def _connect_error(
     error: httpx.TransportError, url: httpx.URL, proxy: Proxy | None
 ) -> NetworkError:
-    cause: BaseException | None = error
-    # Causes and contexts may form a circle.
-    seen: set[int] = set()
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        if isinstance(cause, ssl.SSLError):
-            message, hint = describe_tls_error(cause, url.host)
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return NetworkError("CERTIFICATE_NOT_TRUSTED", message, hint=hint)
-            return NetworkError("CONNECTION_FAILED", message)
-        cause = cause.__cause__ or cause.__context__
+    tls_error = find_tls_error(error)
+    if tls_error is not None:
+        message, hint = describe_tls_error(tls_error, url.host)
+        if isinstance(tls_error, ssl.SSLCertVerificationError):
+            return NetworkError("CERTIFICATE_NOT_TRUSTED", message, hint=hint)
+        return NetworkError("CONNECTION_FAILED", message)
     # "[Errno 111] Connection refused" without its number.
     text = str(error).partition("] ")[2] if str(error).startswith("[Errno ") else str(error)
     reason = text[:1].lower() + text[1:] or type(error).__name__

@@ -15,7 +15,7 @@ from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, skipped, warning
 from outreply_cli.errors import OutReplyError
 from outreply_cli.net.proxy import Proxy
-from outreply_cli.net.tls import describe_tls_error
+from outreply_cli.net.tls import describe_tls_error, find_tls_error
 from outreply_cli.times import format_duration
 
 _DNS_TIMEOUT = 5.0
@@ -82,7 +82,7 @@ def _tls(
 ) -> CheckResult:
     if scheme != "https":
         return ok("tls", "not used for a local server")
-    tls_error = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
+    tls_error = find_tls_error(error)
     if tls_error is not None:
         host = urlsplit(transport.base_url).hostname or ""
         return failure("tls", *describe_tls_error(tls_error, host))
@@ -100,12 +100,6 @@ def _tls(
             "If it is not renewed in time, contact the operator of the server.",
         )
     return ok("tls", f"{version}; certificate valid until {expires_at}")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _clock(ahead: timedelta) -> CheckResult:

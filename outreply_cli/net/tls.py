@@ -45,6 +45,18 @@ def load_context(create: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLC
         ) from None
 
 
+def find_tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """Return the failure of TLS among the causes of an error, or None."""
+    # Causes and contexts may form a circle.
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, ssl.SSLError):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def describe_tls_error(error: ssl.SSLError, host: str) -> tuple[str, str]:
     """The reason why the handshake with `host` failed, and a hint on who can fix it."""
     if not isinstance(error, ssl.SSLCertVerificationError):
