@@ -123,12 +123,10 @@ def find_refusal(state: State, row: sqlite3.Row) -> str | None:
     """The reason why the platform refuses the post `row`, by its own rules; None if it takes it."""
     if row["page_expired"]:
         return "The page's connection has expired"
-    platform = find_platform(row["platform"])
-    if platform is None or state.config.is_lenient:
+    if state.config.is_lenient:
         return None
-    return platform_rules.find_refusal(
-        PostFacts(platform.name, row["message"], tuple(get_media_facts(state.connection, row)))
-    )
+    media = tuple(get_media_facts(state.connection, row))
+    return platform_rules.find_refusal(PostFacts(row["platform"], row["message"], media))
 
 
 def publish(state: State, row: sqlite3.Row, at: float) -> None:

@@ -4,15 +4,12 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import TypeVar
 
-from outreply_cli.emulator.incoming_comments import (
-    COMMENT_MAX_CHARACTERS,
-    add_incoming_comment,
-)
+from outreply_cli.emulator.incoming_comments import COMMENT_MAX_CHARACTERS, add_incoming_comment
 from outreply_cli.emulator.media import ASSETS, attach
 from outreply_cli.emulator.posts import (
     OWNED_POSTS,
@@ -68,10 +65,8 @@ def load_seed(state: State, seed: Field) -> None:
     """
     fields = seed.fields("now", "accounts")
     if "now" in fields:
-        timestamp = fields["now"].timestamp(state.clock.now())
-        state.clock.set_time(state.clock.now() + timedelta(
-            seconds=timestamp - state.clock.now().timestamp()
-        ))  # fmt: skip
+        now = fields["now"].timestamp(state.clock.now())
+        state.clock.set_time(datetime.fromtimestamp(now, UTC))
     for account in _require_field(seed, fields, "accounts").items():
         _AccountLoader(state, account).load()
 
@@ -209,9 +204,9 @@ class _AccountLoader:
         self._media[media_id] = {"src": ASSETS + name, "type": media_type(mime)}
         self._insert("media", {
             "id": media_id, "user_id": self._user_id,
-            "filename": name,
-            "size_bytes": _require_field(item, fields, "size_bytes").number(), "mime_type": mime,
-            "sha256": "", "created_at": self._get_created_at(fields),
+            "filename": name, "mime_type": mime, "sha256": "",
+            "size_bytes": _require_field(item, fields, "size_bytes").number(),
+            "created_at": self._get_created_at(fields),
         }, fields)  # fmt: skip
 
     def _load_post(self, item: Field) -> None:

@@ -93,9 +93,9 @@ def check_webhook_url(
     try:
         addresses = resolve_allowed(host, reach, lookup)
     except BlockedAddressError as error:
-        if error.is_out_of_reach:
-            raise ValueError("must be on this machine (or start with --allow-external)") from None
-        raise ValueError("must not be a link-local or metadata address") from None
+        if not error.is_out_of_reach:
+            raise ValueError("must not be a link-local or metadata address") from None
+        addresses = ()
     if not addresses and not allow_external:
         raise ValueError("must be on this machine (or start with --allow-external)")
 

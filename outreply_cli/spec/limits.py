@@ -44,12 +44,8 @@ class Tier:
     @property
     def monthly(self) -> dict[str, int]:
         """The monthly quotas by name."""
-        return {
-            "publishes": self.publishes,
-            "replies": self.replies,
-            "reads": self.reads,
-            "webhooks": self.webhooks,
-        }
+        names = ("publishes", "replies", "reads", "webhooks")
+        return {name: getattr(self, name) for name in names}
 
 
 TIERS = MappingProxyType(
