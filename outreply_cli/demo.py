@@ -3,19 +3,16 @@
 import queue
 import tempfile
 from contextlib import ExitStack
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
-from outreply_cli.api.types import Post
-from outreply_cli.bulk.executor import RunReport
 from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService, PlannedCalendar
-from outreply_cli.cancellation import CancellationToken
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal
@@ -102,10 +99,6 @@ class Demo:
         calendar.file_name = CALENDAR_NAME
         return service, service.plan(service.open(calendar), reconcile=True)
 
-    def apply(self, service: BulkService, planned: PlannedCalendar) -> RunReport:
-        """Apply the plan over HTTP."""
-        return service.apply(planned, CancellationToken(), lambda _: None)
-
     def receive_webhooks(self) -> None:
         """Start a receiver and subscribe it to published posts."""
         store = DeliveryStore(self.directory / DELIVERIES_FILE)
@@ -133,7 +126,3 @@ class Demo:
         """Advance the emulator past the first `days` of the calendar; returns the counts."""
         target = datetime.combine(self._today + timedelta(days=days + 1), time(), ZONE)
         return self.server.handle.request("advance", to=format_timestamp(target))
-
-    def list_published_since(self, at: datetime) -> list[Post]:
-        """The posts published after `at`, oldest first."""
-        return self.client.published_posts(since=at.astimezone(UTC)).items[::-1]

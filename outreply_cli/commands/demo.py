@@ -1,14 +1,15 @@
 """`outreply demo`."""
 
-from datetime import UTC, timedelta
+from datetime import timedelta
 
-from outreply_cli.api.client import post_time
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.output import plan_summary, show_plan
 from outreply_cli.context import Context
 from outreply_cli.demo import CALENDAR_NAME, ZONE, Demo
 from outreply_cli.pages import page_alias
 from outreply_cli.times import format_time_short
+from outreply_cli.timestamps import parse_timestamp
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.webhooks.event import summarize
 
@@ -38,7 +39,7 @@ def run(context: Context) -> None:
         service, planned = demo.plan(path)
         pages = planned.account.pages
         show_plan(context.output, planned, ZONE)
-        report = demo.apply(service, planned)
+        report = service.apply(planned, CancellationToken(), lambda _: None)
         scheduled = sum(result.post_id is not None for result in report.results)
         print_line()
         print_line(f"2. Scheduled over HTTP: {scheduled} of {len(report.results)} posts.")
@@ -50,10 +51,11 @@ def run(context: Context) -> None:
         print_line(f"4. Three days later, {advanced['published']} posts are published:")
         print_line()
         aliases = {page["id"]: page_alias(page) for page in pages}
+        published = demo.client.published_posts(since=started_at - timedelta(minutes=1))
         context.output.print_list(
-            demo.list_published_since(started_at - timedelta(minutes=1)),
+            published.items[::-1],
             [
-                Column("When", "published_at", _format_post_time),
+                Column("When", "published_at", _format_time),
                 Column("Page", "page_id", lambda post: aliases.get(post["page_id"], "")),
                 Column("Message", "message", shrinkable=True),
             ],
@@ -80,6 +82,5 @@ def run(context: Context) -> None:
         print_line(f"  {step:<{width}}  {description}")
 
 
-def _format_post_time(post: Item) -> str:
-    at = post_time(post)
-    return format_time_short(at.astimezone(UTC), ZONE) if at is not None else ""
+def _format_time(post: Item) -> str:
+    return format_time_short(parse_timestamp(post["published_at"]), ZONE)
