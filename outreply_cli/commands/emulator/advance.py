@@ -49,8 +49,6 @@ def run(
         target = parse_time(str(to), now=now, zone=context.zone())
         result = handle.request("advance", to=format_timestamp(target))
     columns = [
-        time_column(context),
-        Column("Published", "published"),
-        Column("Failed", "failed"),
-    ]
+        time_column(context), Column("Published", "published"), Column("Failed", "failed"),
+    ]  # fmt: skip
     context.output.print_one(result, columns, id_field=None)

@@ -42,11 +42,7 @@ def run(
 
     with tempfile.TemporaryDirectory(prefix="outreply-emulator-") as directory:
         code = run_with_emulator(
-            words,
-            Path(directory),
-            context.clock,
-            config=behavior.to_config(),
-            environ=context.environ,
-            on_ready=load_seed,
-        )
+            words, Path(directory), context.clock, config=behavior.to_config(),
+            environ=context.environ, on_ready=load_seed,
+        )  # fmt: skip
     raise typer.Exit(code)

@@ -41,17 +41,15 @@ BrandsOption = Annotated[
 AllowIpOption = Annotated[
     str | None,
     typer.Option(
-        "--allow-ip",
-        metavar="ADDRESS,...",
+        "--allow-ip", metavar="ADDRESS,...",
         help="Restrict the token to these addresses and CIDR ranges, or any.",
     ),
-]
+]  # fmt: skip
 WebhookArgument = Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")]
 FAULT_COLUMNS = [
-    Column("Number", "number"), Column("Fault", "fault"), Column("Method", "method"),
-    Column("Path", "path"), Column("Every", "every"), Column("Probability", "probability"),
-    Column("Times", "times"), Column("Hits", "hits"),
-]  # fmt: skip
+    Column(name.capitalize(), name)
+    for name in ("number", "fault", "method", "path", "every", "probability", "times", "hits")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +153,8 @@ def update_profile(
         return token
     credentials = Credentials(context.environ, context.config_dir)
     stored = credentials.load(profile)
-    if stored is not None:
-        for active in status["tokens"]:
-            if active["token"] == stored.token.reveal():
-                return str(active["token"])
+    if stored is not None and stored.token.reveal() in {row["token"] for row in status["tokens"]}:
+        return stored.token.reveal()
     credentials.save(PROFILE, Token(token), "file")
     context.info(f"Stored another token in the profile {PROFILE!r}; its own is not active.")
     return token
@@ -194,20 +190,16 @@ def token_settings(
 ) -> dict[str, Any]:
     """The settings of a token for the admin API, without those that are not given."""
     settings: dict[str, Any] = {}
-    if scopes is not None:
-        settings["scopes"] = _split(scopes)
-    if brands is not None:
-        settings["brands"] = [] if brands == "all" else _split(brands)
-    if allow_ip is not None:
-        settings["ip_allowlist"] = [] if allow_ip == "any" else _split(allow_ip)
+    for name, text, everything in (
+        ("scopes", scopes, None), ("brands", brands, "all"), ("ip_allowlist", allow_ip, "any"),
+    ):  # fmt: skip
+        if text is not None:
+            words = [] if text == everything else text.split(",")
+            settings[name] = [word.strip() for word in words if word.strip()]
     if expires_in is not None:
         never = expires_in == "never"
         settings["expires_in"] = None if never else parse_duration(expires_in).total_seconds()
     return settings
-
-
-def _split(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 def token_columns(context: Context) -> list[Column]:
@@ -220,15 +212,10 @@ def token_columns(context: Context) -> list[Column]:
         Column("Scopes", "scopes", lambda item: ",".join(item["scopes"]), shrinkable=True),
         Column("Brands", "brand_ids", lambda item: ",".join(item["brand_ids"]) or "all"),
         Column("Addresses", "ip_allowlist", lambda item: ",".join(item["ip_allowlist"]) or "any"),
-        Column(
-            "Expires",
-            "expires_at",
-            lambda item: (
-                format_api_time(item["expires_at"], zone) if item["expires_at"] else "never"
-            ),
-        ),
+        Column("Expires", "expires_at",
+               lambda item: format_api_time(item["expires_at"] or "never", zone)),
         Column("Collaborator", "collaborator"),
-    ]
+    ]  # fmt: skip
 
 
 def show_clock(context: Context, item: Item) -> None:

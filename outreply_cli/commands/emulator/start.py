@@ -56,25 +56,14 @@ def run(
     stop_hint = f"Run: {stop}, or use another --state directory."
     if foreground:
         config = behavior.to_config(allow_external=allow_external)
-        on_ready = partial(print_started, context)
         serve(
-            directory,
-            context.clock,
-            port=port,
-            host=host,
-            config=config,
-            stop_hint=stop_hint,
-            on_ready=on_ready,
-        )
+            directory, context.clock, port=port, host=host, config=config, stop_hint=stop_hint,
+            on_ready=partial(print_started, context),
+        )  # fmt: skip
         return
     options = behavior.to_flags() + ["--allow-external"] * allow_external
     handle = start_daemon(
-        directory,
-        context.clock,
-        port=port,
-        host=host,
-        options=options,
-        stop_hint=stop_hint,
+        directory, context.clock, port=port, host=host, options=options, stop_hint=stop_hint,
         environ=context.environ,
-    )
+    )  # fmt: skip
     print_started(context, handle)

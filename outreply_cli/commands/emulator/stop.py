@@ -1,11 +1,7 @@
 """`outreply emulator stop`."""
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import (
-    StateOption,
-    running_emulator,
-    state_directory,
-)
+from outreply_cli.commands.emulator.shared import StateOption, running_emulator, state_directory
 from outreply_cli.context import Context
 
 
