@@ -25,7 +25,8 @@ from outreply_cli.env import SECRET_VARIABLES
 from outreply_cli.errors import OutReplyError
 from outreply_cli.spec.token import Token
 
-_KEYRING_TIMEOUT = 1.5
+# Nobody is asked for a password in it.
+KEYRING_TIMEOUT = 1.5
 # For a keyring that did not respond the first time.
 _KEYRING_RETRY_TIMEOUT = 0.2
 # Long enough for a slow connection; there are no retries.
@@ -76,7 +77,7 @@ class DoctorContext:
         backend, error = "", None
         try:
             name = self.profile.name if self.profile else DEFAULT_PROFILE
-            backend = KeyringStore(_KEYRING_TIMEOUT).probe(name)
+            backend = KeyringStore(KEYRING_TIMEOUT).probe(name)
         except KeyringError as keyring_error:
             error = keyring_error
         return KeyringProbe(backend, error, (self.clock.monotonic() - started_at) * 1000)
@@ -84,7 +85,7 @@ class DoctorContext:
     @cached_property
     def account(self) -> Account | OutReplyError:
         """The account that commands use, or the error that prevents it."""
-        timeout = _KEYRING_RETRY_TIMEOUT if self.keyring.error else _KEYRING_TIMEOUT
+        timeout = _KEYRING_RETRY_TIMEOUT if self.keyring.error else KEYRING_TIMEOUT
         try:
             return resolve_account(
                 self.config_dir, self.environ, self.profile_option, KeyringStore(timeout)
@@ -99,9 +100,14 @@ class DoctorContext:
             client = self.open_client()
         except OutReplyError as error:
             return ApiProbe(None, error)
-        started_at = self.clock.monotonic()
-        api_error = _request_error(client)
-        return ApiProbe(client.transport, api_error, (self.clock.monotonic() - started_at) * 1000)
+        started_at, failure = self.clock.monotonic(), None
+        try:
+            client.error_catalog()
+        except OutReplyError as error:
+            # A rejected request still shows that the API is available.
+            is_rejected = isinstance(error, ApiError) and error.status < 500
+            failure = None if is_rejected else error
+        return ApiProbe(client.transport, failure, (self.clock.monotonic() - started_at) * 1000)
 
     @property
     def secrets(self) -> list[str]:
@@ -110,10 +116,6 @@ class DoctorContext:
         if isinstance(self.account, Account):
             secrets.append(self.account.credential.token.reveal())
         return [secret for secret in secrets if secret]
-
-    def open_keyring(self, hint: str) -> KeyringStore:
-        """Return the keyring, which does not wait for a person; `hint` is for its errors."""
-        return KeyringStore(_KEYRING_TIMEOUT, hint)
 
     def open_client(self, token: Token | None = None, sign_in: str = SIGN_IN) -> Client:
         """Return a client that does not retry; raises InvalidInputError for a bad base URL.
@@ -139,14 +141,3 @@ class DoctorContext:
         """Close the connections to the API."""
         for client in self._clients:
             client.transport.close()
-
-
-def _request_error(client: Client) -> OutReplyError | None:
-    try:
-        client.error_catalog()
-    except ApiError as error:
-        # A rejected request still shows that the API is available.
-        return None if error.status < 500 else error
-    except OutReplyError as error:
-        return error
-    return None

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import closing
 
+from outreply_cli.accounts.keyring import KeyringStore
 from outreply_cli.accounts.resolve import resolve_store_url
 from outreply_cli.accounts.store_password import KEYRING_HINT, StorePassword
-from outreply_cli.doctor.context import DoctorContext
+from outreply_cli.doctor.context import KEYRING_TIMEOUT, DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, warning
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.store import Store
@@ -19,7 +20,7 @@ def check_store(context: DoctorContext) -> Iterator[CheckResult]:
     """Check the database of OUTREPLY_STORE_URL; nothing is checked without one."""
     url = resolve_store_url(context.profile, context.profile_option, context.environ)
     if url is not None:
-        password = StorePassword(context.open_keyring(KEYRING_HINT))
+        password = StorePassword(KeyringStore(KEYRING_TIMEOUT, KEYRING_HINT))
         yield _check(context, Store(context.state_dir, url, password=password))
 
 
