@@ -151,25 +151,14 @@ class PublicRoute:
     result: str
 
 
-def _get_status(_: str) -> dict[str, Any]:
-    return {"name": "OutReply API", "version": "v1", "status": "ok"}
-
-
-def _list_errors(_: str) -> dict[str, Any]:
-    return {"errors": [asdict(entry) for entry in ENTRIES]}
-
-
-def _get_openapi(base_url: str) -> dict[str, Any]:
-    return document(base_url, emulator=True)
-
-
 PUBLIC_ROUTES: dict[str, PublicRoute] = {
-    "": PublicRoute("getStatus", _get_status, "Show that the API is up.", "StatusResponse"),
-    "/errors": PublicRoute("listErrors", _list_errors, "List the error codes.", "ErrorCatalog"),
-    "/openapi.json": PublicRoute(
-        "getOpenApi", _get_openapi, "Show this document.", "OpenApiDocument"
-    ),
-}
+    "": PublicRoute("getStatus", lambda _: EXAMPLES["StatusResponse"],
+                    "Show that the API is up.", "StatusResponse"),
+    "/errors": PublicRoute("listErrors", lambda _: {"errors": [asdict(e) for e in ENTRIES]},
+                           "List the error codes.", "ErrorCatalog"),
+    "/openapi.json": PublicRoute("getOpenApi", lambda base_url: document(base_url, emulator=True),
+                                 "Show this document.", "OpenApiDocument"),
+}  # fmt: skip
 
 
 def _operation(route: Route, *, emulator: bool) -> dict[str, Any]:
