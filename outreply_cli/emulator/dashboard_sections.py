@@ -24,7 +24,6 @@ MAX_ROWS = 25
 _POSTS_PER_DAY = 3
 _COUNT_MAX = 99
 _DAY_SECONDS = 86_400
-_TITLE_CHARACTERS = 60
 _TEXT_CHARACTERS = 5_000
 _TEXT_LINES = 6
 # The column with the time of a post, by its status.
@@ -77,6 +76,12 @@ def list_sections(state: State, requests: Iterable[LoggedRequest]) -> dict[str, 
             for at, method, path, status, milliseconds in requests
         ],
         "audit": [_format_entry(entry) for entry in list_audit(state, limit=MAX_ROWS)],
+        # The templates call these.
+        "time": _time,
+        "shorten_time": _shorten_time,
+        "shorten": shorten,
+        "label": platform_label,
+        "size": format_size,
     }
 
 
@@ -85,18 +90,9 @@ def _list_accounts(state: State, now: datetime) -> list[dict[str, Any]]:
     users = state.connection.execute("SELECT * FROM users ORDER BY id LIMIT ?", (MAX_ROWS,))
     for user in users.fetchall():
         usage, tier = get_usage(state.connection, user["id"], now), get_tier(user)
-        quotas = [
-            (name, used, limit, f"{used:,} of {limit:,}")
-            for name, limit in tier.monthly.items()
-            for used in (usage.get(name, 0),)
-        ]
-        used, limit = used_bytes(state.connection, user["id"]), tier.storage_bytes
-        text = f"{format_size(used)} of {format_size(limit)}"
-        accounts.append({
-            "email": user["email"], "name": f"{user['firstname']} {user['lastname']}",
-            "tier": user["tier"], "credits": user["credits"], "per_minute": tier.per_minute,
-            "quotas": [*quotas, ("storage", used, limit, text)],
-        })  # fmt: skip
+        quotas = [(name, usage.get(name, 0), limit) for name, limit in tier.monthly.items()]
+        quotas.append(("storage", used_bytes(state.connection, user["id"]), tier.storage_bytes))
+        accounts.append({**user, "per_minute": tier.per_minute, "quotas": quotas})
     return accounts
 
 
@@ -104,37 +100,20 @@ def _list_tokens(state: State) -> list[dict[str, Any]]:
     rows = state.connection.execute(
         "SELECT * FROM tokens ORDER BY revoked_at IS NOT NULL, rowid LIMIT ?", (MAX_ROWS,)
     )
-    views = []
-    for row in rows.fetchall():
-        times = {name: _time(row[name]) for name in ("expires_at", "last_used_at")}
-        views.append(
-            {
-                **token_view(state, row),
-                **times,
-                "is_bound": row["on_behalf_of_brand_id"] is not None,
-            }
-        )
-    return views
+    return [
+        {**token_view(state, row), "is_bound": row["on_behalf_of_brand_id"] is not None}
+        for row in rows.fetchall()
+    ]
 
 
 def _get_calendar(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
-    """The UTC month of `now`: weeks of days, each with its posts by status."""
-    return {
-        "title": f"{now:%B %Y}",
-        "weeks": [
-            [
-                {
-                    "number": day,
-                    "is_today": day == now.day,
-                    "groups": _list_day(db, datetime(now.year, now.month, day, tzinfo=UTC))
-                    if day
-                    else [],
-                }
-                for day in week
-            ]
-            for week in calendar.monthcalendar(now.year, now.month)
-        ],
+    """The UTC month of `now`: weeks of days, 0 for none, and the posts of each day by status."""
+    weeks = calendar.monthcalendar(now.year, now.month)
+    days = {
+        day: _list_day(db, datetime(now.year, now.month, day, tzinfo=UTC))
+        for day in range(1, max(weeks[-1]) + 1)
     }
+    return {"title": f"{now:%B %Y}", "today": now.day, "weeks": weeks, "days": days}
 
 
 def _list_day(db: sqlite3.Connection, day: datetime) -> list[dict[str, Any]]:
@@ -154,15 +133,13 @@ def _list_day(db: sqlite3.Connection, day: datetime) -> list[dict[str, Any]]:
         if count == _POSTS_PER_DAY:
             sql = f"SELECT count(*) FROM (SELECT 1 FROM posts WHERE {on_day})"  # noqa: S608
             count = db.execute(sql, (*values, _COUNT_MAX + 1)).fetchone()[0]
-        groups.append({
-            "status": status,
-            "count": count if count <= _COUNT_MAX else f"{_COUNT_MAX}+",
-            "posts": [
-                (f"{datetime.fromtimestamp(row['at'], UTC):%H:%M}", platform_label(row["platform"]),
-                 shorten(row["message"] or row["username"], _TITLE_CHARACTERS))
-                for row in rows
-            ],
-        })  # fmt: skip
+        groups.append(
+            {
+                "status": status,
+                "count": count if count <= _COUNT_MAX else f"{_COUNT_MAX}+",
+                "posts": rows,
+            }
+        )
     return groups
 
 
@@ -179,14 +156,9 @@ def _get_card(state: State, row: sqlite3.Row) -> dict[str, Any]:
     platform, text = find_platform(row["platform"]), row["message"] or ""
     sql = "SELECT count(*) FROM comments WHERE post_id = ?"
     at = row[_TIMES[row["status"]]]
-    refusal = None if row["status"] == "published" else find_refusal(state, row)
     return {
-        **{name: row[name] for name in
-           ("id", "status", "page_name", "username", "first_comment", "link", "likes", "shares")},
-        "platform": platform.name if platform else "other",
-        "label": platform_label(row["platform"]),
-        "letter": row["page_name"].strip()[:1].upper() or "?",
-        "at": _time(at),
+        **row,
+        "at": at,
         # Rounded up: moving the clock to it must make the post due.
         "due": round_up_time(at).isoformat() if row["status"] == "scheduled" else None,
         "text": text[:_TEXT_CHARACTERS],
@@ -197,8 +169,8 @@ def _get_card(state: State, row: sqlite3.Row) -> dict[str, Any]:
         ],
         "comments": state.connection.execute(sql, (row["id"],)).fetchone()[0],
         "ignores_first_comment": platform is None or not platform.first_comment,
-        "refusal": refusal,
-    }  # fmt: skip
+        "refusal": None if row["status"] == "published" else find_refusal(state, row),
+    }
 
 
 def _cut(text: str, platform: Platform | None) -> str | None:
@@ -208,26 +180,13 @@ def _cut(text: str, platform: Platform | None) -> str | None:
     return start.rstrip() if len(start) < len(text) else None
 
 
-def _list_comments(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    rows = db.execute(
+def _list_comments(db: sqlite3.Connection) -> list[sqlite3.Row]:
+    return db.execute(
         "SELECT comments.*, substr(posts.message, 1, 200) AS post, platform, username "
         "FROM comments JOIN posts ON posts.id = post_id JOIN pages ON pages.id = page_id "
         "ORDER BY comments.number DESC LIMIT ?",
         (MAX_ROWS,),
-    )
-    return [
-        {
-            "key": row["id"],
-            "at": _time(row["created_at"]),
-            "author": row["author_name"] or row["author_username"] or "unknown",
-            "username": row["author_username"],
-            "text": row["message"][:_TEXT_CHARACTERS],
-            "is_reply": row["parent_id"] is not None,
-            "page": f"{platform_label(row['platform'])} {row['username']}",
-            "post": shorten(row["post"] or "", _TITLE_CHARACTERS),
-        }
-        for row in rows
-    ]
+    ).fetchall()
 
 
 def _list_media(db: sqlite3.Connection) -> list[tuple[object, ...]]:
@@ -241,16 +200,10 @@ def _list_media(db: sqlite3.Connection) -> list[tuple[object, ...]]:
 
 
 def _list_webhooks(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    rows = db.execute("SELECT * FROM hooks ORDER BY number DESC LIMIT ?", (MAX_ROWS,))
-    return [
-        {
-            **{name: row[name] for name in ("id", "url", "failures")},
-            "events": json.loads(row["events"]),
-            "disabled": _time(row["disabled_at"]),
-            "rotated": _time(row["rotated_at"]),
-        }
-        for row in rows
-    ]
+    # Without the secrets.
+    sql = "SELECT id, url, events, failures, disabled_at, rotated_at FROM hooks "
+    rows = db.execute(sql + "ORDER BY number DESC LIMIT ?", (MAX_ROWS,))
+    return [{**row, "events": json.loads(row["events"])} for row in rows]
 
 
 def _list_deliveries(state: State) -> list[dict[str, Any]]:
@@ -258,21 +211,8 @@ def _list_deliveries(state: State) -> list[dict[str, Any]]:
         "SELECT deliveries.*, hooks.url FROM deliveries JOIN hooks ON hooks.id = hook_id "
         "ORDER BY deliveries.number DESC LIMIT ?",
         (MAX_ROWS,),
-    )
-    return [
-        {
-            **{name: row[name] for name in ("id", "event", "url")},
-            "at": _time(row["created_at"]),
-            "result": row["status"] or row["error"] or "pending",
-            "next": _time(row["due_at"]),
-            "attempts": [
-                (_shorten_time(attempt["at"]), attempt["status"] or attempt["error"],
-                 f"{attempt['milliseconds'] or 0:.0f} ms")
-                for attempt in list_attempts(state, row["id"])
-            ],
-        }
-        for row in rows.fetchall()
-    ]  # fmt: skip
+    ).fetchall()
+    return [{**row, "log": list_attempts(state, row["id"])} for row in rows]
 
 
 def _format_entry(entry: Mapping[str, Any]) -> tuple[object, ...]:
