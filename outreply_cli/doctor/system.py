@@ -16,7 +16,6 @@ from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import JOURNAL_FILE, journal_health
 from outreply_cli.storage.private_files import is_accessible_to_others, is_writable_by_others
 
-_MIN_PYTHON = (3, 11)
 _DISTRIBUTION = "outreply-cli"
 _END_OF_NAME = re.compile(r"[<>=!~\[ (]")
 _STATE_MAX_BYTES = 500 * 1024 * 1024
@@ -24,19 +23,13 @@ _STATE_MAX_BYTES = 500 * 1024 * 1024
 
 def check_system(context: DoctorContext) -> Iterator[CheckResult]:
     """Check everything that needs no network, keyring or account."""
-    yield _python()
+    python = f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}"
+    yield ok("python", python)
     yield _package()
     yield _config(context)
     yield from _permissions(context)
     yield _journal(context.state_dir)
     yield _state_size(context.state_dir)
-
-
-def _python() -> CheckResult:
-    detail = f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}"
-    if sys.version_info[:2] < _MIN_PYTHON:
-        return failure("python", detail, "Install Python 3.11 or newer.")
-    return ok("python", detail)
 
 
 def _package() -> CheckResult:
