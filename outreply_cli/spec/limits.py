@@ -1,8 +1,8 @@
 """Limits of the API (reference: Tiers & limits, Endpoint reference)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from types import MappingProxyType
 
 SCHEDULE_EARLIEST = timedelta(minutes=10)
 SCHEDULE_LATEST = timedelta(days=75)
@@ -48,13 +48,11 @@ class Tier:
         return {name: getattr(self, name) for name in names}
 
 
-TIERS = MappingProxyType(
-    {
-        "free": Tier(60, 200, 10_000, 2_000, 10, 100 * MEGABYTE, 25 * MEGABYTE, 10),
-        "pro": Tier(500, 3_000, 100_000, 50_000, 60, 1024 * MEGABYTE, 100 * MEGABYTE, 10),
-        "elite": Tier(3_000, 20_000, 1_000_000, 500_000, 300, 5120 * MEGABYTE, 250 * MEGABYTE, 25),
-    }
-)
+TIERS: Mapping[str, Tier] = {
+    "free": Tier(60, 200, 10_000, 2_000, 10, 100 * MEGABYTE, 25 * MEGABYTE, 10),
+    "pro": Tier(500, 3_000, 100_000, 50_000, 60, 1024 * MEGABYTE, 100 * MEGABYTE, 10),
+    "elite": Tier(3_000, 20_000, 1_000_000, 500_000, 300, 5120 * MEGABYTE, 250 * MEGABYTE, 25),
+}
 
 SCOPES = (
     "read:account",
@@ -82,12 +80,10 @@ class SandboxCaps:
 SANDBOX_CAPS = SandboxCaps()
 SANDBOX_SCOPES = tuple(scope for scope in SCOPES if scope.startswith("read:"))
 
-EVENTS = MappingProxyType(
-    {
-        "post.published": "A scheduled post is successfully published on the platform.",
-        "post.failed": "All retry attempts for a scheduled post were exhausted.",
-        "comment.received": "Someone comments on one of your linked pages.",
-        "comment.replied": "A reply was posted through the API.",
-        "account.quota.warning": "The account crossed 80% of a monthly bucket.",
-    }
-)
+EVENTS: Mapping[str, str] = {
+    "post.published": "A scheduled post is successfully published on the platform.",
+    "post.failed": "All retry attempts for a scheduled post were exhausted.",
+    "comment.received": "Someone comments on one of your linked pages.",
+    "comment.replied": "A reply was posted through the API.",
+    "account.quota.warning": "The account crossed 80% of a monthly bucket.",
+}

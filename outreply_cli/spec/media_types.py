@@ -1,6 +1,6 @@
 """Media types and their detection by magic bytes (reference: POST /media/upload)."""
 
-from types import MappingProxyType
+from collections.abc import Mapping
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 VIDEO_TYPES = ("video/mp4", "video/quicktime", "video/webm")
@@ -23,23 +23,20 @@ _MIMES_BY_EXTENSION = {
     ".qt": "video/quicktime",
 }
 
-_QUICKTIME_BRANDS = (b"qt  ",)
 # Major brands of ISO media files that are not videos, and what they are.
-OTHER_BRANDS = MappingProxyType(
-    {
-        **dict.fromkeys(
-            (b"heic", b"heix", b"heif", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs",
-             b"mif1", b"mif2", b"msf1", b"miaf"),
-            "a HEIC photo",
-        ),
-        **dict.fromkeys((b"avif", b"avis", b"avio"), "an AVIF image"),
-        **dict.fromkeys((b"avci", b"avcs", b"jxl ", b"jpeg", b"jpgs", b"jp2 ", b"jpx ", b"jpm "),
-                        "a photo"),
-        b"crx ": "a Canon raw photo",
-        **dict.fromkeys((b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax ", b"aaxc"),
-                        "an audio file"),
-    }
-)  # fmt: skip
+OTHER_BRANDS: Mapping[bytes, str] = {
+    **dict.fromkeys(
+        (b"heic", b"heix", b"heif", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs",
+         b"mif1", b"mif2", b"msf1", b"miaf"),
+        "a HEIC photo",
+    ),
+    **dict.fromkeys((b"avif", b"avis", b"avio"), "an AVIF image"),
+    **dict.fromkeys((b"avci", b"avcs", b"jxl ", b"jpeg", b"jpgs", b"jp2 ", b"jpx ", b"jpm "),
+                    "a photo"),
+    b"crx ": "a Canon raw photo",
+    **dict.fromkeys((b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax ", b"aaxc"),
+                    "an audio file"),
+}  # fmt: skip
 
 
 def detect_mime(head: bytes) -> str | None:
@@ -58,7 +55,7 @@ def detect_mime(head: bytes) -> str | None:
         brand = head[8:12]
         if brand in OTHER_BRANDS:
             return None
-        return "video/quicktime" if brand in _QUICKTIME_BRANDS else "video/mp4"
+        return "video/quicktime" if brand == b"qt  " else "video/mp4"
     if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:
         return "video/quicktime"
     return None
