@@ -1,12 +1,12 @@
 """Checks of the keyring, the token and its scopes."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from outreply_cli.accounts.keyring import KeyringError
 from outreply_cli.accounts.resolve import Account
 from outreply_cli.api.errors import ApiError, AuthenticationError
-from outreply_cli.api.types import ApiKey, TokenInfo
+from outreply_cli.api.types import TokenInfo
 from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, skipped, warning
 from outreply_cli.env import TOKEN_VARIABLES
@@ -49,50 +49,45 @@ def check_token(context: DoctorContext) -> Iterator[CheckResult]:
     elif isinstance(account, OutReplyError):
         yield failure("token", account.message, account.hint or "Run: outreply auth login")
     else:
-        token, response = _request_me(context, account)
-        yield token
-        if response is not None:
-            scopes = _scopes([str(scope) for scope in _api_key(response).get("scopes") or []])
+        response = _request_me(context, account)
+        if isinstance(response, CheckResult):
+            yield response
+        else:
+            yield _token(context, account, response)
+            key = response.get("api_key") or {}
+            scopes = _scopes([str(scope) for scope in key.get("scopes") or []])
     yield scopes
 
 
-def _request_me(context: DoctorContext, account: Account) -> tuple[CheckResult, TokenInfo | None]:
+def _request_me(context: DoctorContext, account: Account) -> CheckResult | TokenInfo:
+    """What the API says of the token, or why it does not."""
     token, source = account.credential.token, account.credential.location
     if token.known_prefix is None:
-        result = warning(
+        return warning(
             "token",
             f"token with an unknown prefix from {source}; not sent",
             "Copy the token again from the dashboard; tokens start with outreply_live_.",
         )
-        return result, None
     name = f"{token.prefix}… from {source}"
     if context.api.error is not None:
-        return skipped("token", f"{name}; the API is unavailable"), None
+        return skipped("token", f"{name}; the API is unavailable")
     try:
-        response = context.open_client(token, account.sign_in()).me()
+        return context.open_client(token, account.sign_in()).me()
     except ApiError as error:
-        default = (
-            "Sign in again: outreply auth login"
-            if isinstance(error, AuthenticationError)
-            else "Try again later."
-        )
+        is_refused = isinstance(error, AuthenticationError)
+        default = "Sign in again: outreply auth login" if is_refused else "Try again later."
         detail = f"{name}: {error.message} ({error.code})"
-        return failure("token", detail, error.hint or default), None
+        return failure("token", detail, error.hint or default)
     except OutReplyError as error:
-        return skipped("token", f"{name}; {error.message}"), None
-    return _token(name, response, context.clock.now(), is_sandbox=token.is_sandbox), response
+        return skipped("token", f"{name}; {error.message}")
 
 
-def _api_key(response: TokenInfo) -> ApiKey:
-    key = response.get("api_key")
-    return key if isinstance(key, dict) else {}
-
-
-def _token(name: str, response: TokenInfo, now: datetime, *, is_sandbox: bool) -> CheckResult:
-    key = _api_key(response)
+def _token(context: DoctorContext, account: Account, response: TokenInfo) -> CheckResult:
+    credential, key, now = account.credential, response.get("api_key") or {}, context.clock.now()
+    name = f"{credential.token.prefix}… from {credential.location}"
     email = (response.get("authenticated_as") or {}).get("email") or "unknown user"
     detail = f"{name}: {email}" + (f", key {key['name']!r}" if key.get("name") else "")
-    if is_sandbox:
+    if credential.token.is_sandbox:
         return warning(
             "token",
             f"{detail}, a sandbox token",
@@ -100,10 +95,8 @@ def _token(name: str, response: TokenInfo, now: datetime, *, is_sandbox: bool) -
             "dashboard.",
         )
     try:
-        expires_at = parse_timestamp(str(key["expires_at"])) if key.get("expires_at") else None
+        expires_at = parse_timestamp(key.get("expires_at"))
     except ValueError:
-        expires_at = None
-    if expires_at is None:
         return ok("token", f"{detail}, does not expire")
     detail = f"{detail}, expires in {format_duration(expires_at - now)}"
     if expires_at - now < _EXPIRES_SOON:
