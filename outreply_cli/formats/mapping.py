@@ -40,14 +40,10 @@ def parse_mapping(option: str, text: str, form: str, *, hint: str) -> dict[str, 
     return pairs
 
 
-def format_mapping(pairs: Mapping[str, str]) -> str:
-    """Format values by name as `parse_mapping` parses them."""
-    return ",".join(f"{_quote(name)}={_quote(value)}" for name, value in pairs.items())
-
-
 def quote_mapping(pairs: Mapping[str, str]) -> str:
-    """Format values by name as one word of a command line."""
-    return "'" + format_mapping(pairs).replace("'", "'\"'\"'") + "'"
+    """Format values by name as `parse_mapping` parses them, as one word of a command line."""
+    text = ",".join(f"{_quote(name)}={_quote(value)}" for name, value in pairs.items())
+    return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def _quote(text: str) -> str:
