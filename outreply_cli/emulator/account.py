@@ -114,13 +114,10 @@ def list_pages(context: RequestContext) -> dict[str, Any]:
 def get_page(context: RequestContext) -> dict[str, Any]:
     """`GET /pages/:pageId`."""
     row = get_own_page(context, context.path["page_id"])
-    created_at = format_unix_time(row["created_at"])
-    view = _page_view(context, row) | {
-        "profile_picture": row["profile_picture"],
-        "created_at": created_at,
-    }
+    view = _page_view(context, row)
     del view["brand_name"]
-    return {"page": view}
+    created_at = format_unix_time(row["created_at"])
+    return {"page": {**view, "profile_picture": row["profile_picture"], "created_at": created_at}}
 
 
 def get_own_page(context: RequestContext, page_id: str) -> sqlite3.Row:
@@ -230,12 +227,9 @@ def _brand_view(row: sqlite3.Row) -> dict[str, Any]:
 
 def _page_view(context: RequestContext, row: sqlite3.Row) -> dict[str, Any]:
     names = ("id", "brand_id", "brand_name", "platform", "name", "username")
+    view = {name: row[name] for name in names}
     followers = get_followers(context.state, row, context.now)
-    return {
-        **{name: row[name] for name in names},
-        "followers": followers,
-        "expired": bool(row["expired"]),
-    }
+    return {**view, "followers": followers, "expired": bool(row["expired"])}
 
 
 def _key_view(caller: Principal) -> dict[str, Any]:

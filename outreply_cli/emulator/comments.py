@@ -6,12 +6,7 @@ from typing import Any
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.posts import get_published_post
-from outreply_cli.emulator.request import (
-    RequestContext,
-    find_row,
-    format_unix_time,
-    missing_field,
-)
+from outreply_cli.emulator.request import RequestContext, find_row, format_unix_time, missing_field
 from outreply_cli.emulator.webhooks import emit
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 

@@ -13,12 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outreply_cli.emulator.auth import get_tier
-from outreply_cli.emulator.request import (
-    ErrorResponse,
-    RequestContext,
-    find_row,
-    format_unix_time,
-)
+from outreply_cli.emulator.request import ErrorResponse, RequestContext, find_row, format_unix_time
 from outreply_cli.formats.dimensions import Dimensions, read_dimensions
 from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime, media_type, mime_from_name
 from outreply_cli.spec.rule_kinds import Media

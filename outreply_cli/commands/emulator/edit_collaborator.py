@@ -16,8 +16,7 @@ def run(
         str, typer.Argument(metavar="COLLABORATOR", help="ID of the collaborator.")
     ],
     action: Annotated[
-        str,
-        typer.Argument(metavar="ACTION", help="Change to make: remove, downgrade or restore."),
+        str, typer.Argument(metavar="ACTION", help="Change to make: remove, downgrade or restore.")
     ],
     state: StateOption = None,
 ) -> None:
