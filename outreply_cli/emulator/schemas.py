@@ -32,36 +32,37 @@ def _nullable(schema: Schema) -> Schema:
     return {**schema, "type": [schema["type"], "null"]}
 
 
-def _array(item: Schema) -> Schema:
-    return {"type": "array", "items": item}
+def _expand(short: Any) -> Schema:
+    """The schema of a short form: the name of a component, or a list with the form of its items."""
+    if isinstance(short, list):
+        return {"type": "array", "items": _expand(short[0])}
+    schema: Schema = component(short) if isinstance(short, str) else short
+    return schema
 
 
-def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-    }
+def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Schema:
+    fields = {**required, **(optional or {})}
+    properties = {name: _expand(short) for name, short in fields.items()}
+    return {"type": "object", "properties": properties, "required": list(required)}
 
 
-_PLATFORM, _SCOPE, _TIER = component("Platform"), component("Scope"), component("Tier")
 _NAMES = {"email": _EMAIL, "firstname": STRING, "lastname": STRING}
-_KEY = {"id": ID, "name": STRING, "prefix": STRING, "scopes": _array(_SCOPE),
+_KEY = {"id": ID, "name": STRING, "prefix": STRING, "scopes": ["Scope"],
         "expires_at": _nullable(TIMESTAMP)}  # fmt: skip
 _STORAGE_SIZES = {"used_bytes": _BYTES, "limit_bytes": _BYTES, "remaining_bytes": _BYTES}
-_PAGE = {"id": ID, "brand_id": ID, "platform": _PLATFORM, "name": STRING, "username": STRING,
+_PAGE = {"id": ID, "brand_id": ID, "platform": "Platform", "name": STRING, "username": STRING,
          "followers": COUNT, "expired": _BOOLEAN}  # fmt: skip
 _BRAND = {"id": ID, "name": STRING, "logo": _nullable(_URI), "timezone": STRING}
 _MESSAGE: Schema = {"type": "string", "maxLength": MESSAGE_MAX_CHARACTERS}
 _POST_BODY = {
     "message": {**_MESSAGE, "description": "Post text; required unless there is a media item."},
-    "media_ids": {**_array(ID), "description": "IDs of uploaded media."},
-    "media_urls": {**_array(_URI), "description": "Public https URLs."},
+    "media_ids": {**_expand([ID]), "description": "IDs of uploaded media."},
+    "media_urls": {**_expand([_URI]), "description": "Public https URLs."},
     "first_comment": {
         **STRING,
         "description": "Posted right after the post is published (Instagram, Facebook).",
     },
-    "tiktok_settings": component("TikTokSettings"),
+    "tiktok_settings": "TikTokSettings",
     "link": STRING,
 }
 # Inside `allOf`: generators read `anyOf` beside `properties` as a choice of types.
@@ -70,21 +71,20 @@ _TEXT_OR_MEDIA = {"allOf": [{"anyOf": [
     {"required": ["media_ids"], "properties": {"media_ids": {"minItems": 1}}},
     {"required": ["media_urls"], "properties": {"media_urls": {"minItems": 1}}},
 ]}]}  # fmt: skip
-_PENDING = {"id": ID, "page_id": ID, "platform": _PLATFORM, "scheduled_at": TIMESTAMP,
+_PENDING = {"id": ID, "page_id": ID, "platform": "Platform", "scheduled_at": TIMESTAMP,
             "message": _nullable(STRING)}  # fmt: skip
-_CONTENT = {"media": _array(component("PostMedia")), "first_comment": _nullable(STRING),
-            "created_at": TIMESTAMP}  # fmt: skip
+_CONTENT = {"media": ["PostMedia"], "first_comment": _nullable(STRING), "created_at": TIMESTAMP}
 _POST = {**_PENDING, **_CONTENT}
-_POST_OPTIONS = {"tiktok_settings": component("TikTokSettings"), "link": STRING}
+_POST_OPTIONS = {"tiktok_settings": "TikTokSettings", "link": STRING}
 _PUBLICATION = {"remote_id": ID, "permalink": _URI, "published_at": TIMESTAMP}
-_MEDIA = {"media_id": ID, "filename": STRING, "size_bytes": _BYTES,
-          "type": component("MediaType"), "mime_type": STRING}  # fmt: skip
+_MEDIA = {"media_id": ID, "filename": STRING, "size_bytes": _BYTES, "type": "MediaType",
+          "mime_type": STRING}  # fmt: skip
 _MEDIA_ITEM = {**_MEDIA, "scheduled_post_id": _nullable(ID), "created_at": TIMESTAMP}
-_WEBHOOK = {"id": ID, "url": _URI, "events": _array(component("EventName")), "active": _BOOLEAN,
+_WEBHOOK = {"id": ID, "url": _URI, "events": ["EventName"], "active": _BOOLEAN,
             "consecutive_failures": COUNT, "created_at": TIMESTAMP}  # fmt: skip
 
 
-def _event(name: str, data: Mapping[str, Schema]) -> Schema:
+def _event(name: str, data: Mapping[str, Any]) -> Schema:
     """The body of a delivery of the event `name` (reference: Payload shape)."""
     return _object(
         {"event": _enum([name]), "created_at": TIMESTAMP, "data": _object({"userId": ID, **data})},
@@ -101,10 +101,9 @@ COMPONENTS: dict[str, Schema] = {
     "EventName": _enum(EVENTS),
     "CurrentUser": _object({"user_id": ID, **_NAMES}),
     "CurrentApiKey": _object(_KEY),
-    "Me": _object({
-        "authenticated_as": component("CurrentUser"), "api_key": component("CurrentApiKey")}),
+    "Me": _object({"authenticated_as": "CurrentUser", "api_key": "CurrentApiKey"}),
     "User": _object({"id": ID, **_NAMES}),
-    "ApiKey": _object({**_KEY, "brand_ids": _array(ID), "last_used_at": _nullable(TIMESTAMP),
+    "ApiKey": _object({**_KEY, "brand_ids": [ID], "last_used_at": _nullable(TIMESTAMP),
                        "request_count": COUNT}),
     "Storage": _object(_STORAGE_SIZES),
     "AccountStorage": _object({**_STORAGE_SIZES, "max_file_bytes": _BYTES}),
@@ -112,8 +111,7 @@ COMPONENTS: dict[str, Schema] = {
         {"used": COUNT, "limit": _nullable(COUNT), "remaining": _nullable(COUNT)}),
     "MonthlyUsage": _object({
         "year_month": {**STRING, "pattern": r"^\d{4}-\d{2}$"}, "resets_at": TIMESTAMP,
-        **dict.fromkeys(("publishes", "replies", "reads", "webhooks", "writes"),
-                        component("MonthlyBucket")),
+        **dict.fromkeys(("publishes", "replies", "reads", "webhooks", "writes"), "MonthlyBucket"),
         "total_requests": COUNT,
     }),
     "PageGuardrail": _object({"perHour": COUNT, "per24h": COUNT}),
@@ -122,93 +120,83 @@ COMPONENTS: dict[str, Schema] = {
         "minGapBetweenSchedulesMs": COUNT, "perBrandPer24hSafetyNet": COUNT,
     }),
     "RateLimit": _object({"per_minute": COUNT, "per_day": COUNT}),
-    "Quota": _object({
-        "storage": component("AccountStorage"), "rate_limit": component("RateLimit"),
-        "monthly": component("MonthlyUsage"), "publish_guardrails": component("PublishGuardrails"),
-    }),
-    "Credits": _object({"remaining": COUNT, "plan": _TIER}),
-    "Account": _object({
-        "user": component("User"), "credits": component("Credits"), "tier": _TIER,
-        "api_key": component("ApiKey"), "quota": component("Quota"),
-    }),
+    "Quota": _object({"storage": "AccountStorage", "rate_limit": "RateLimit",
+                      "monthly": "MonthlyUsage", "publish_guardrails": "PublishGuardrails"}),
+    "Credits": _object({"remaining": COUNT, "plan": "Tier"}),
+    "Account": _object({"user": "User", "credits": "Credits", "tier": "Tier", "api_key": "ApiKey",
+                        "quota": "Quota"}),
     "Page": _object({**_PAGE, "brand_name": STRING}),
-    "PageList": _object({"pages": _array(component("Page"))}),
-    "PageDetails": _object({
-        **_PAGE, "profile_picture": _nullable(_URI), "created_at": TIMESTAMP}),
-    "PageResponse": _object({"page": component("PageDetails")}),
+    "PageList": _object({"pages": ["Page"]}),
+    "PageDetails": _object({**_PAGE, "profile_picture": _nullable(_URI), "created_at": TIMESTAMP}),
+    "PageResponse": _object({"page": "PageDetails"}),
     "Brand": _object({**_BRAND, "created_at": TIMESTAMP, "pages_count": COUNT}),
-    "BrandList": _object({"brands": _array(component("Brand"))}),
-    "BrandDetails": _object({**_BRAND, "pages": _array(component("Page"))}),
-    "BrandResponse": _object({"brand": component("BrandDetails")}),
+    "BrandList": _object({"brands": ["Brand"]}),
+    "BrandDetails": _object({**_BRAND, "pages": ["Page"]}),
+    "BrandResponse": _object({"brand": "BrandDetails"}),
     "ScheduleRequest": {**_object({"page_id": ID, "scheduled_at": TIMESTAMP}, _POST_BODY),
                         **_TEXT_OR_MEDIA},
     "PublishRequest": {**_object({"page_id": ID}, _POST_BODY), **_TEXT_OR_MEDIA},
     "TikTokSettings": {
         "type": "object", "additionalProperties": True,
         "description": "Options of TikTok: privacy, duet and stitch, commercial content, etc."},
-    "PostMedia": _object({"src": _URI, "type": component("MediaType")}),
+    "PostMedia": _object({"src": _URI, "type": "MediaType"}),
     "ScheduledPost": _object({**_POST, "status": _enum(["scheduled", "failed"])}, _POST_OPTIONS),
-    "ScheduledPostResponse": _object({"scheduled_post": component("ScheduledPost")}),
+    "ScheduledPostResponse": _object({"scheduled_post": "ScheduledPost"}),
     # The reference lists fewer fields than it shows of a single post.
     "PendingPost": _object(
         {**_PENDING, "status": _enum(["scheduled"])}, {**_CONTENT, **_POST_OPTIONS}),
-    "ScheduledPostList": _object({"scheduled_posts": _array(component("PendingPost"))}),
+    "ScheduledPostList": _object({"scheduled_posts": ["PendingPost"]}),
     "PublishResponse": _object({
-        "post_id": ID, "platform": component("PlatformCode"), "published_at": TIMESTAMP,
+        "post_id": ID, "platform": "PlatformCode", "published_at": TIMESTAMP,
         "message": _nullable(STRING), "permalink": _URI, "status": _enum(["published"])}),
     "PostMetrics": _object({"likes": COUNT, "comments": COUNT, "shares": COUNT}),
     "PublishedPost": _object({
-        "id": ID, "page_id": ID, "platform": _PLATFORM, **_PUBLICATION,
-        "message": _nullable(STRING), "metrics": component("PostMetrics")}),
-    "PublishedPostList": _object({"published_posts": _array(component("PublishedPost"))}),
+        "id": ID, "page_id": ID, "platform": "Platform", **_PUBLICATION,
+        "message": _nullable(STRING), "metrics": "PostMetrics"}),
+    "PublishedPostList": _object({"published_posts": ["PublishedPost"]}),
     "DeleteResponse": _object({"success": _BOOLEAN, "id": ID}),
     "CommentAuthor": _object({"name": STRING, "username": STRING, "profile_picture": _URI}),
     "Comment": _object({
-        "id": ID, "post_id": ID, "platform": _PLATFORM, "author": component("CommentAuthor"),
+        "id": ID, "post_id": ID, "platform": "Platform", "author": "CommentAuthor",
         "message": STRING, "created_at": TIMESTAMP, "replies_count": COUNT,
         "parent_id": _nullable(ID)}),
-    "CommentList": _object({"comments": _array(component("Comment"))}),
+    "CommentList": _object({"comments": ["Comment"]}),
     "ReplyRequest": _object({"comment_id": ID, "message": {**_MESSAGE, "minLength": 1}}),
     "Reply": _object({"id": ID, "parent_id": ID, "message": STRING, "created_at": TIMESTAMP}),
-    "ReplyResponse": _object({"reply": component("Reply")}),
+    "ReplyResponse": _object({"reply": "Reply"}),
     "UploadRequest": _object({"file": {"type": "string", "format": "binary",
                                        "description": "The image or video."}}),
-    "UploadResponse": _object({
-        **_MEDIA, "url": _URI, "tier": _TIER, "quota": component("Storage")}),
+    "UploadResponse": _object({**_MEDIA, "url": _URI, "tier": "Tier", "quota": "Storage"}),
     "MediaItem": _object(_MEDIA_ITEM),
-    "MediaList": _object({
-        "media": _array(component("MediaItem")), "tier": _TIER, "quota": component("Storage")}),
+    "MediaList": _object({"media": ["MediaItem"], "tier": "Tier", "quota": "Storage"}),
     "MediaDetails": _object({**_MEDIA_ITEM, "url": _URI}),
-    "MediaResponse": _object({"media": component("MediaDetails")}),
+    "MediaResponse": _object({"media": "MediaDetails"}),
     "DeleteMediaResponse": _object({"success": _BOOLEAN, "media_id": ID}),
     "CreateWebhookRequest": _object({"url": {**_URI, "minLength": 1, "maxLength": 2_000},
-                                     "events": {**_array(component("EventName")), "minItems": 1}}),
+                                     "events": {**_expand(["EventName"]), "minItems": 1}}),
     "Webhook": _object(_WEBHOOK),
-    "WebhookList": _object({"webhooks": _array(component("Webhook"))}),
+    "WebhookList": _object({"webhooks": ["Webhook"]}),
     # The SDKs read the fields at the top level.
-    "WebhookResponse": _object(_WEBHOOK, {"webhook": component("Webhook")}),
+    "WebhookResponse": _object(_WEBHOOK, {"webhook": "Webhook"}),
     "CreatedWebhook": _object({**_WEBHOOK, "secret": ID}),
-    "CreatedWebhookResponse": _object(
-        {**_WEBHOOK, "secret": ID}, {"webhook": component("CreatedWebhook")}),
+    "CreatedWebhookResponse": _object({**_WEBHOOK, "secret": ID}, {"webhook": "CreatedWebhook"}),
     "EventPublishedPost": _object(
         {**_POST, "status": _enum(["published"])}, {**_POST_OPTIONS, **_PUBLICATION}),
     "EventFailedPost": _object(
         {**_POST, "status": _enum(["failed"])},
         {**_POST_OPTIONS, "error": {**STRING, "description": "Why the post failed."}}),
-    "PostPublishedEvent": _event(
-        "post.published", {"brandId": ID, "post": component("EventPublishedPost")}),
-    "PostFailedEvent": _event("post.failed", {"brandId": ID, "post": component("EventFailedPost")}),
-    "CommentReceivedEvent": _event(
-        "comment.received", {"brandId": ID, "comment": component("Comment")}),
+    "PostPublishedEvent": _event("post.published", {"brandId": ID, "post": "EventPublishedPost"}),
+    "PostFailedEvent": _event("post.failed", {"brandId": ID, "post": "EventFailedPost"}),
+    "CommentReceivedEvent": _event("comment.received", {"brandId": ID, "comment": "Comment"}),
     "CommentRepliedEvent": _event(
-        "comment.replied", {"brandId": ID, "post_id": ID, "reply": component("Reply")}),
+        "comment.replied", {"brandId": ID, "post_id": ID, "reply": "Reply"}),
     "QuotaWarningEvent": _event("account.quota.warning", {
         "bucket": _enum(["publishes", "replies", "reads", "webhooks"]), "used": COUNT,
         "limit": COUNT, "percent": COUNT}),
     "StatusResponse": _object({"name": STRING, "version": STRING, "status": STRING}),
     "ErrorEntry": _object(
         {"code": STRING, "status": COUNT, "category": STRING, "message": STRING, "fix": STRING}),
-    "ErrorCatalog": _object({"errors": _array(component("ErrorEntry"))}),
+    "ErrorCatalog": _object({"errors": ["ErrorEntry"]}),
     "OpenApiDocument": {"type": "object", "additionalProperties": True},
 }  # fmt: skip
 # The component of each event's body.
@@ -396,15 +384,15 @@ _TEXTS = {entry.code: entry.message for entry in ENTRIES} | {
     "MISSING_SCOPE": "This API token is missing the required scope: write:posts",
 }
 # The keys of an error besides `error` and `code`: the schema and, unless None, an example.
-_ERROR_KEYS: dict[str, dict[str, tuple[Schema, Any]]] = {
+_ERROR_KEYS: dict[str, dict[str, tuple[Any, Any]]] = {
     "MISSING_FIELD": {"field": (STRING, "page_id")},
     "INVALID_FIELD": {"field": (STRING, "limit")},
     "INVALID_DATE": {"field": (STRING, "since")},
     "INVALID_MEDIA_URL": {"url": (STRING, "http://localhost/hero.jpg")},
     "INVALID_FILE_CONTENT": {"declared_mime": (STRING, "image/png")},
-    "MISSING_SCOPE": {"required_scope": (_SCOPE, "write:posts"),
-                      "your_scopes": (_array(_SCOPE), ["read:posts"])},
-    "PLATFORM_REJECTED": {"platform": (_PLATFORM, "instagram")},
+    "MISSING_SCOPE": {"required_scope": ("Scope", "write:posts"),
+                      "your_scopes": (["Scope"], ["read:posts"])},
+    "PLATFORM_REJECTED": {"platform": ("Platform", "instagram")},
     "IP_NOT_ALLOWED": {"ip": (STRING, "127.0.0.1")},
     "BRAND_NOT_AUTHORIZED": {"brand_id": (ID, _BRAND_ID)},
     "NOT_FOUND": {"media_id": (ID, None)},
@@ -412,14 +400,14 @@ _ERROR_KEYS: dict[str, dict[str, tuple[Schema, Any]]] = {
     "FILE_TOO_LARGE": {
         "max_file_bytes": (_BYTES, 104_857_600), "size_bytes": (_BYTES, 104_857_601),
     },
-    "QUOTA_EXCEEDED": {"quota": (component("Storage"), _STORAGE)},
+    "QUOTA_EXCEEDED": {"quota": ("Storage", _STORAGE)},
     "SANDBOX_EXHAUSTED": {"upgrade_url": (_URI, "https://outreply.com/dashboard/api")},
     "RATE_LIMITED": {"retry_after_seconds": (COUNT, 17)},
     "DAILY_LIMIT_EXCEEDED": {"retry_after_seconds": (COUNT, 3_600)},
     "PAGE_PUBLISH_GUARDRAIL": {"retry_after_seconds": (COUNT, 840)},
     "BRAND_PUBLISH_GUARDRAIL": {"retry_after_seconds": (COUNT, 840)},
     "MONTHLY_QUOTA_EXCEEDED": {
-        "quota": (STRING, "publishes"), "tier": (_TIER, "pro"), "limit": (COUNT, 500),
+        "quota": (STRING, "publishes"), "tier": ("Tier", "pro"), "limit": (COUNT, 500),
         "used": (COUNT, 500), "resets_at": (TIMESTAMP, "2026-06-01T00:00:00.000Z"),
         "upgrade_url": (_URI, "https://outreply.com/pricing"),
     },
