@@ -8,6 +8,7 @@ from typing import Any
 
 from outreply_cli.emulator.auth import get_rate, get_tier, is_sandbox
 from outreply_cli.emulator.growth import get_followers
+from outreply_cli.emulator.guardrails import GUARDRAILS
 from outreply_cli.emulator.media import storage_view
 from outreply_cli.emulator.request import (
     ErrorResponse,
@@ -20,7 +21,6 @@ from outreply_cli.emulator.request import (
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import get_prefix
 from outreply_cli.emulator.webhooks import emit
-from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
 from outreply_cli.spec.platforms import PLATFORMS
 
 _WARN_AT = 0.8
@@ -59,15 +59,7 @@ def get_account(context: RequestContext) -> dict[str, Any]:
             "storage": {**storage_view(context), "max_file_bytes": tier.max_file_bytes},
             "rate_limit": {"per_minute": per_minute, "per_day": per_day},
             "monthly": monthly,
-            "publish_guardrails": {
-                "perPage": {
-                    platform.code: {"perHour": platform.per_hour, "per24h": platform.per_day}
-                    for platform in PLATFORMS
-                    if platform.per_hour is not None
-                },
-                "minGapBetweenSchedulesMs": int(PAGE_MIN_GAP.total_seconds() * 1000),
-                "perBrandPer24hSafetyNet": BRAND_PUBLISHES_PER_DAY,
-            },
+            "publish_guardrails": GUARDRAILS,
         },
     }
 

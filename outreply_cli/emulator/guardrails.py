@@ -6,7 +6,7 @@ from bisect import insort
 
 from outreply_cli.emulator.request import too_many
 from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
-from outreply_cli.spec.platforms import find_platform
+from outreply_cli.spec.platforms import PLATFORMS, find_platform
 
 _HOUR, _DAY = 3600.0, 86_400.0
 _PAGE = "PAGE_PUBLISH_GUARDRAIL"
@@ -15,6 +15,17 @@ _POSTS = "posts INDEXED BY posts_at"
 _TIME = "coalesce(posts.published_at, posts.scheduled_at)"
 _NEAR = f"posts.status IN ('scheduled', 'published') AND {_TIME} > ? AND {_TIME} < ?"
 _OF_BRAND = "posts.page_id IN (SELECT id FROM pages WHERE brand_id = ?)"
+
+# The guardrails as `GET /account` shows them.
+GUARDRAILS = {
+    "perPage": {
+        platform.code: {"perHour": platform.per_hour, "per24h": platform.per_day}
+        for platform in PLATFORMS
+        if platform.per_hour is not None
+    },
+    "minGapBetweenSchedulesMs": int(PAGE_MIN_GAP.total_seconds() * 1000),
+    "perBrandPer24hSafetyNet": BRAND_PUBLISHES_PER_DAY,
+}
 
 
 def check_guardrails(

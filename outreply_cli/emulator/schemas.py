@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from outreply_cli.emulator.catalog import ENTRIES
+from outreply_cli.emulator.guardrails import GUARDRAILS
 from outreply_cli.spec.limits import EVENTS, EVERY_SCOPE, MESSAGE_MAX_CHARACTERS, SCOPES, TIERS
 from outreply_cli.spec.platforms import PLATFORMS
 
@@ -302,14 +303,7 @@ EXAMPLES: dict[str, Any] = {
                 "reads": _bucket(5_421, 100_000), "webhooks": _bucket(41, 50_000),
                 "writes": {"used": 17, "limit": None, "remaining": None}, "total_requests": 5_875,
             },
-            "publish_guardrails": {
-                "perPage": {
-                    "FB": {"perHour": 10, "per24h": 40}, "IG": {"perHour": 8, "per24h": 30},
-                    "LN": {"perHour": 3, "per24h": 15}, "TT": {"perHour": 10, "per24h": 50},
-                    "TW": {"perHour": 50, "per24h": 300},
-                },
-                "minGapBetweenSchedulesMs": 60_000, "perBrandPer24hSafetyNet": 500,
-            },
+            "publish_guardrails": GUARDRAILS,
         },
     },
     "BrandList": {"brands": [
