@@ -9,8 +9,11 @@ from typing import Any
 from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
 from outreply_cli.storage.sqlite import check_types, wrap_corruption
 
-_DELIVERY_TYPES = {"id": str, "event": str, "received_at": float, "reason": str | None,
-                   "status": int, "body": bytes}  # fmt: skip
+_DELIVERY_TYPES = {"number": int, "id": str, "event": str, "received_at": float,
+                   "reason": str | None, "status": int, "body": bytes}  # fmt: skip
+_FORWARD_TYPES = {"number": int, "delivery": int, "target": str, "attempts": int,
+                  "due_at": float | None, "status": int | None, "error": str | None,
+                  "milliseconds": float | None}  # fmt: skip
 _ATTEMPT_TYPES = {"target": str, "started_at": float, "milliseconds": float,
                   "status": int | None, "error": str | None}  # fmt: skip
 
@@ -176,33 +179,19 @@ def delivery_from_row(row: Any) -> Delivery:
     with wrap_corruption():
         check_types(row, _DELIVERY_TYPES)
         return Delivery(
-            number=row["number"],
-            id=row["id"],
-            received_at=row["received_at"],
-            event=row["event"],
             is_verified=bool(row["verified"]),
-            reason=row["reason"],
             is_duplicate=bool(row["duplicate"]),
-            status=row["status"],
             headers=_load_headers(row["headers"]),
-            body=row["body"],
+            **{name: row[name] for name in _DELIVERY_TYPES},
         )
 
 
 def forward_from_row(row: Any) -> Forward:
     """The forward in a row of the store; raises sqlite3.DatabaseError if the row is damaged."""
     with wrap_corruption():
-        return Forward(
-            number=int(row["number"]),
-            delivery=int(row["delivery"]),
-            target=str(row["target"]),
-            state=ForwardState(row["state"]),
-            attempts=int(row["attempts"]),
-            due_at=None if row["due_at"] is None else float(row["due_at"]),
-            status=None if row["status"] is None else int(row["status"]),
-            error=None if row["error"] is None else str(row["error"]),
-            milliseconds=None if row["milliseconds"] is None else float(row["milliseconds"]),
-        )
+        check_types(row, _FORWARD_TYPES)
+        values = {name: row[name] for name in _FORWARD_TYPES}
+        return Forward(state=ForwardState(row["state"]), **values)
 
 
 def attempt_from_row(row: Any) -> Attempt:

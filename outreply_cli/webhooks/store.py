@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from outreply_cli.errors import ExitCode, OutReplyError, StorageError
 from outreply_cli.ids import expand_id
+from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.spec.events import matches
 from outreply_cli.storage.sqlite import (
     file_lock,
@@ -94,6 +95,8 @@ UPDATE forwards SET state = CASE
     + _ATTEMPTS
 }
 _OPEN = "('queued', 'running')"
+# False only in a damaged store.
+_IS_STORED = "EXISTS (SELECT 1 FROM deliveries WHERE deliveries.number = forwards.delivery)"
 _HAS_FAILED = (
     "number IN (SELECT delivery FROM forwards "
     "WHERE state IN ('failed', 'skipped') OR (state = 'queued' AND attempts > 0))"
@@ -224,30 +227,18 @@ class DeliveryStore:
         """
         with self._change() as db:
             self._check_lease(db, lease)
-            db.execute(
-                "UPDATE forwards SET due_at = ? "
-                "WHERE target = ? AND state = 'queued' AND due_at > ?",
-                (now, target, now),
-            )
-            rows = db.execute(
-                "SELECT number, delivery FROM forwards WHERE target = ? AND state = 'running'",
-                (target,),
-            ).fetchall()
-            interrupted = []
-            for row in rows:
+            self._make_due(db, target, now)
+            interrupted: list[Forward] = []
+            running = "target = ? AND state = 'running' ORDER BY number"
+            for forward in self._select_forwards(db, running, [target]):
                 db.execute(
                     "UPDATE forwards SET state = 'failed', error = ?, due_at = NULL, "
                     "attempts = attempts + 1 WHERE number = ?",
-                    (_INTERRUPTED, row["number"]),
+                    (_INTERRUPTED, forward.number),
                 )
-                self._insert_note(db, row["delivery"], target, now, _INTERRUPTED)
-                forward = db.execute(
-                    "SELECT * FROM forwards WHERE number = ?", (row["number"],)
-                ).fetchone()
-                delivery = self._delivery(db, row["delivery"])
-                if delivery is not None:
-                    interrupted.append(QueuedDelivery(forward_from_row(forward), delivery))
-        return interrupted
+                self._insert_note(db, forward, now, _INTERRUPTED)
+                interrupted += self._select_forwards(db, "number = ?", [forward.number])
+            return self._with_deliveries(db, interrupted)
 
     def next_pending(
         self,
@@ -262,25 +253,22 @@ class DeliveryStore:
         In an ordered queue, this is the oldest one, due or not; otherwise the one that has been due
         for longest. A delivery without attempts is always due, because the clocks of hosts differ.
         """
-        placeholders = ", ".join("?" * len(in_flight))
-        values: list[Any] = [target, *in_flight]
+        excluded = [-1, *in_flight]
+        values: list[Any] = [target, *excluded]
         condition, order = "", "number"
         if not is_ordered:
             condition = "AND (attempts = 0 OR due_at <= ? OR due_at > ?)"
             order = "due_at, number"
             values += [now, now + DUE_SECONDS_MAX]
         with self._read() as db:
-            row = db.execute(
-                "SELECT * FROM forwards WHERE target = ? AND state = 'queued' "  # noqa: S608
-                f"AND number NOT IN ({placeholders or '-1'}) {condition} "
-                "AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.number = delivery) "
-                f"ORDER BY {order} LIMIT 1",
+            forwards = self._select_forwards(
+                db,
+                "target = ? AND state = 'queued' "
+                f"AND number NOT IN {_placeholders(1, len(excluded))} {condition} "
+                f"AND {_IS_STORED} ORDER BY {order} LIMIT 1",
                 values,
-            ).fetchone()
-            if row is None:
-                return None
-            delivery = self._delivery(db, row["delivery"])
-            return None if delivery is None else QueuedDelivery(forward_from_row(row), delivery)
+            )
+            return next(iter(self._with_deliveries(db, forwards)), None)
 
     def start_forward(self, forward: Forward, lease: TargetLease) -> bool:
         """Record that a command is about to start; False if its delivery is no longer queued."""
@@ -318,11 +306,7 @@ class DeliveryStore:
             self._insert_attempt(db, forward.delivery, attempt)
             if state is ForwardState.FORWARDED:
                 # The target accepts deliveries again: those that wait for a retry become due.
-                db.execute(
-                    "UPDATE forwards SET due_at = ? "
-                    "WHERE target = ? AND state = 'queued' AND due_at > ?",
-                    (attempt.started_at, forward.target, attempt.started_at),
-                )
+                self._make_due(db, forward.target, attempt.started_at)
 
     def record_relay(self, number: int, attempt: Attempt) -> None:
         """Record an attempt to forward a delivery while its sender waited."""
@@ -380,17 +364,16 @@ class DeliveryStore:
         now: float,
     ) -> int:
         count = 0
-        placeholders = ", ".join("?" * len(old))
         with self._change() as db:
             for forward in forwards:
                 changed = db.execute(
                     "UPDATE forwards SET state = ?, due_at = ? "  # noqa: S608 - placeholders only
-                    f"WHERE number = ? AND state IN ({placeholders})",
+                    f"WHERE number = ? AND state IN {_placeholders(1, len(old))}",
                     (state, due_at, forward.number, *old),
                 )
                 count += changed.rowcount
                 if changed.rowcount and state is ForwardState.SKIPPED:
-                    self._insert_note(db, forward.delivery, forward.target, now, "skipped")
+                    self._insert_note(db, forward, now, "skipped")
         return count
 
     def queue(
@@ -401,49 +384,27 @@ class DeliveryStore:
         limit: int | None = None,
     ) -> list[QueuedDelivery]:
         """Deliveries in one of `states`, for one target or for all of them, in order."""
-        conditions = [f"state IN ({', '.join('?' * len(states))})"]
-        values: list[Any] = [*states]
-        if target is not None:
-            conditions.append("target = ?")
-            values.append(target)
-        limited = "" if limit is None else f" LIMIT {int(limit)}"
         with self._read() as db:
-            rows = db.execute(
-                f"SELECT * FROM forwards WHERE {' AND '.join(conditions)} "  # noqa: S608
-                f"ORDER BY target, number{limited}",
-                values,
-            ).fetchall()
-            return self._with_deliveries(db, rows)
+            return self._with_deliveries(db, self._select_queued(db, target, states, limit))
 
     def queued_forwards(
         self, *, target: str | None = None, states: Sequence[ForwardState] = OPEN_STATES
     ) -> list[Forward]:
         """The same as `queue`, without the deliveries, whose bodies may not fit into memory."""
-        where = f"state IN ({', '.join('?' * len(states))})"
-        values: list[Any] = [*states]
-        if target is not None:
-            where += " AND target = ?"
-            values.append(target)
         with self._read() as db:
-            rows = db.execute(
-                f"SELECT * FROM forwards WHERE {where} "  # noqa: S608 - placeholders only
-                "AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.number = delivery) "
-                "ORDER BY target, number",
-                values,
-            ).fetchall()
-            return [forward_from_row(row) for row in rows]
+            return self._select_queued(db, target, states)
 
     def given_up_since(self, since: float) -> list[Forward]:
         """Forwards that failed or were skipped since a time, in order."""
         with self._read() as db:
-            rows = db.execute(
-                "SELECT * FROM forwards WHERE state IN ('failed', 'skipped') AND EXISTS "
+            return self._select_forwards(
+                db,
+                "state IN ('failed', 'skipped') AND EXISTS "  # noqa: S608 - constants
                 "(SELECT 1 FROM attempts WHERE attempts.delivery = forwards.delivery "
-                "AND attempts.target = forwards.target AND started_at >= ?) AND EXISTS "
-                "(SELECT 1 FROM deliveries WHERE deliveries.number = delivery) ORDER BY number",
-                (since,),
-            ).fetchall()
-            return [forward_from_row(row) for row in rows]
+                "AND attempts.target = forwards.target AND started_at >= ?) "
+                f"AND {_IS_STORED} ORDER BY number",
+                [since],
+            )
 
     def queue_lengths(self) -> list[QueueLength]:
         """The queues that are not empty."""
@@ -584,10 +545,7 @@ class DeliveryStore:
     def forwards(self, number: int) -> list[Forward]:
         """The forwards of the delivery with a number."""
         with self._read() as db:
-            rows = db.execute(
-                "SELECT * FROM forwards WHERE delivery = ? ORDER BY number", (number,)
-            ).fetchall()
-            return [forward_from_row(row) for row in rows]
+            return self._select_forwards(db, "delivery = ? ORDER BY number", [number])
 
     def attempts(self, number: int) -> list[Attempt]:
         """The latest attempts to forward or replay the delivery with a number, oldest first."""
@@ -659,9 +617,7 @@ class DeliveryStore:
 
     def _insert_attempt(self, db: Any, delivery: int, attempt: Attempt) -> None:
         values = attempt_values(attempt)
-        self._insert_rows(
-            db, "attempts", ("delivery", *values), [(delivery, *values.values())]
-        )  # fmt: skip
+        self._insert_rows(db, "attempts", ("delivery", *values), [(delivery, *values.values())])
         db.execute(
             "DELETE FROM attempts WHERE delivery = ? AND target = ? AND number <= "
             "(SELECT number FROM attempts WHERE delivery = ? AND target = ? "
@@ -669,11 +625,15 @@ class DeliveryStore:
             (delivery, attempt.target, delivery, attempt.target, MAX_ATTEMPTS_KEPT),
         )
 
-    def _insert_note(self, db: Any, delivery: int, target: str, now: float, text: str) -> None:
-        self._insert_rows(
-            db, "attempts", ("delivery", "target", "started_at", "milliseconds", "error"),
-            [(delivery, target, now, 0.0, text)],
-        )  # fmt: skip
+    def _insert_note(self, db: Any, forward: Forward, now: float, text: str) -> None:
+        note = Attempt(forward.target, now, DeliveryResult(None, text, 0.0))
+        self._insert_attempt(db, forward.delivery, note)
+
+    def _make_due(self, db: Any, target: str, now: float) -> None:
+        db.execute(
+            "UPDATE forwards SET due_at = ? WHERE target = ? AND state = 'queued' AND due_at > ?",
+            (now, target, now),
+        )
 
     def _prune(self, db: Any, batch: Sequence[IncomingDelivery]) -> None:
         if any(not delivery.is_verified for delivery in batch):
@@ -703,8 +663,22 @@ class DeliveryStore:
         row = db.execute("SELECT * FROM deliveries WHERE number = ?", (number,)).fetchone()
         return None if row is None else delivery_from_row(row)
 
-    def _with_deliveries(self, db: Any, rows: Sequence[Any]) -> list[QueuedDelivery]:
-        found = [(forward_from_row(row), self._delivery(db, row["delivery"])) for row in rows]
+    def _select_forwards(self, db: Any, where: str, values: Sequence[Any]) -> list[Forward]:
+        rows = db.execute(f"SELECT * FROM forwards WHERE {where}", values)  # noqa: S608
+        return [forward_from_row(row) for row in rows.fetchall()]
+
+    def _select_queued(
+        self, db: Any, target: str | None, states: Sequence[ForwardState], limit: int | None = None
+    ) -> list[Forward]:
+        where = f"state IN {_placeholders(1, len(states))} AND {_IS_STORED}"
+        if target is not None:
+            where += " AND target = ?"
+        limited = "" if limit is None else f" LIMIT {limit}"
+        values = [*states] if target is None else [*states, target]
+        return self._select_forwards(db, f"{where} ORDER BY target, number{limited}", values)
+
+    def _with_deliveries(self, db: Any, forwards: Sequence[Forward]) -> list[QueuedDelivery]:
+        found = [(forward, self._delivery(db, forward.delivery)) for forward in forwards]
         return [
             QueuedDelivery(forward, delivery) for forward, delivery in found if delivery is not None
         ]
