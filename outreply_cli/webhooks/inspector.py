@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
+from outreply_cli.formats.json import indent_json
 from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.html import render_fragment, render_page
 from outreply_cli.net.server.host_check import is_allowed_host, is_forwarded
@@ -29,10 +30,13 @@ from outreply_cli.webhooks.forward import redact_result
 from outreply_cli.webhooks.inspector_view import (
     delivery_details,
     difference,
-    list_row,
-    queue_rows,
+    format_seconds,
+    forward_kind,
+    forward_text,
+    local_time,
+    summarize_delivery,
 )
-from outreply_cli.webhooks.models import Attempt, Delivery
+from outreply_cli.webhooks.models import OPEN_STATES, Attempt, Delivery, delivery_state
 from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore, HistoryEntry
 
 if TYPE_CHECKING:
@@ -140,9 +144,9 @@ class Inspector:
         fragment = query.get("fragment")
         if fragment == "list":
             return render_fragment("inspector_list.html", **self._list(query, name))
-        details = None if not name else {**self._frame(), **self._details(name, query)}
+        details = self._details(name, query) if name else None
         if fragment == "delivery" and details is not None:
-            return render_fragment("inspector_details.html", details=details)
+            return render_fragment("inspector_details.html", **self._frame(), details=details)
         return render_page(
             "inspector.html",
             **self._list(query, name),
@@ -156,37 +160,37 @@ class Inspector:
             "root": ROOT,
             "csrf_token": self._csrf_token,
             "targets": self._targets,
-            "url_targets": targets,
             "default_url": targets[0] if targets else "",
             "can_sign": bool(self._secrets),
+            "delivery_state": delivery_state,
+            "summarize_delivery": summarize_delivery,
+            "forward_kind": forward_kind,
+            "forward_text": forward_text,
+            "format_seconds": format_seconds,
+            "indent_json": indent_json,
+            "local_time": partial(local_time, zone=self._zone),
         }
 
     def _list(self, query: Mapping[str, str], selected: str) -> dict[str, Any]:
         text, event, kind = (query.get(name, "") for name in ("q", "event", "show"))
         limit = _parse_limit(query.get("limit", ""))
         problem = None
-        rows: list[dict[str, Any]] = []
-        queues: dict[str, list[dict[str, Any]]] = {}
-        if kind == "queue":
-            queues = queue_rows(self._store.queue(limit=_MAX_QUEUE_ROWS), self._zone)
-        else:
+        rows: list[HistoryEntry] = []
+        if kind != "queue":
             try:
                 selects = _parse_search(text)
             except InvalidInputError as error:
                 problem, selects = error.message, None
-            entries = self._store.history(
+            rows = self._store.history(
                 limit=limit + 1, event=event or None, only_failed=kind == "failed",
                 only_invalid=kind == "invalid", selects=selects,
             )  # fmt: skip
-            rows = [list_row(entry, self._zone) for entry in entries]
-        lengths = {queue.target: queue.count for queue in self._store.queue_lengths()}
         return {
             **self._frame(),
             "rows": rows[:limit],
             "more": min(limit * 2, _MAX_ROWS) if len(rows) > limit and limit < _MAX_ROWS else None,
-            "queues": queues,
-            "queue_lengths": lengths,
-            "queued_count": sum(lengths.values()),
+            "queued": self._store.queue(limit=_MAX_QUEUE_ROWS) if kind == "queue" else (),
+            "queue_lengths": self._store.queue_lengths(),
             "problem": problem,
             "selected": selected,
             "filters": _FILTERS,
@@ -200,15 +204,15 @@ class Inspector:
 
     def _details(self, name: str, query: Mapping[str, str]) -> dict[str, Any]:
         delivery = self._store.find(f"#{name}")
-        entry = HistoryEntry(delivery, self._store.forwards(delivery.number))
-        details = delivery_details(
-            entry, self._store.attempts(delivery.number), self._zone,
-            secrets=self._secrets, secret_names=self._secret_names,
-        )  # fmt: skip
-        other, changes = query.get("compare", "").removeprefix("#"), None
-        if other:
-            changes = difference(self._store.find(f"#{other}"), delivery)
-        return {**details, "compare": other, "changes": changes}
+        forwards = self._store.forwards(delivery.number)
+        other = query.get("compare", "").removeprefix("#")
+        return {
+            **delivery_details(delivery, secrets=self._secrets, secret_names=self._secret_names),
+            "queued": [forward for forward in forwards if forward.state in OPEN_STATES],
+            "attempts": self._store.attempts(delivery.number),
+            "compare": other,
+            "changes": difference(self._store.find(f"#{other}"), delivery) if other else None,
+        }
 
     def _change(self, name: str, environ: "WSGIEnvironment") -> Response:
         origin = environ.get("HTTP_ORIGIN")

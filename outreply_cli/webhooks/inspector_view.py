@@ -12,15 +12,7 @@ from outreply_cli.formats.json import indent_json
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.webhooks.diagnose import diagnose
 from outreply_cli.webhooks.event import EventError, parse_event, summarize
-from outreply_cli.webhooks.models import (
-    Attempt,
-    Delivery,
-    Forward,
-    ForwardState,
-    QueuedDelivery,
-    delivery_state,
-)
-from outreply_cli.webhooks.store import HistoryEntry
+from outreply_cli.webhooks.models import Delivery, Forward, ForwardState
 
 _MAX_BODY_CHARACTERS = 64 * 1024
 _MAX_TREE_BYTES = 256 * 1024
@@ -34,99 +26,35 @@ _CONNECTION_HEADERS = frozenset(
 )
 
 
-def list_row(entry: HistoryEntry, zone: tzinfo) -> dict[str, Any]:
-    """A delivery in the list."""
-    delivery = entry.delivery
-    return {
-        **delivery_summary(delivery, zone),
-        "summary": _summary(delivery),
-        "forwards": [
-            {"target": forward.target, "text": forward_text(forward), "kind": _kind(forward)}
-            for forward in entry.forwards
-        ],
-    }
-
-
-def delivery_summary(delivery: Delivery, zone: tzinfo) -> dict[str, Any]:
-    """The values that the list and the details of a delivery share."""
-    return {
-        "number": delivery.number,
-        "id": delivery.id,
-        "event": delivery.event or "unknown event",
-        "received": local_time(delivery.received_at, zone),
-        "state": delivery_state(delivery.reason, is_duplicate=delivery.is_duplicate),
-        "is_valid": delivery.reason is None,
-        "is_duplicate": delivery.is_duplicate,
-        "response": delivery.status,
-        "size": len(delivery.body),
-    }
-
-
 def delivery_details(
-    entry: HistoryEntry,
-    attempts: Sequence[Attempt],
-    zone: tzinfo,
-    *,
-    secrets: Sequence[str],
-    secret_names: Sequence[str],
+    delivery: Delivery, *, secrets: Sequence[str], secret_names: Sequence[str]
 ) -> dict[str, Any]:
-    """All values for the page of a delivery.
+    """What the page of a delivery explains about it.
 
     Args:
-        entry: The delivery.
-        attempts: Its attempts, oldest first.
-        zone: Time zone of local times.
+        delivery: The delivery.
         secrets: Secrets that explain the signature; they are not shown.
         secret_names: Names of the secrets.
     """
-    delivery = entry.delivery
     timestamp = delivery.header("X-OutReply-Timestamp")
-    diagnosis = diagnose(
-        delivery.body,
-        delivery.header("X-OutReply-Signature"),
-        secrets,
-        names=secret_names,
-        timestamp=timestamp,
-        now=delivery.received_at,
-    )
-    headers = [
-        (name, "(hidden)" if name in _HIDDEN_HEADERS else value) for name, value in delivery.headers
-    ]
     return {
-        **delivery_summary(delivery, zone),
-        "summary": _summary(delivery),
-        "diagnosis": diagnosis,
+        "delivery": delivery,
+        "diagnosis": diagnose(
+            delivery.body, delivery.header("X-OutReply-Signature"), secrets,
+            names=secret_names, timestamp=timestamp, now=delivery.received_at,
+        ),
         "timestamp": timestamp,
-        "headers": headers,
+        "headers": [
+            (name, "(hidden)" if name in _HIDDEN_HEADERS else value)
+            for name, value in delivery.headers
+        ],
         "tree": _load_tree(delivery.body),
         "raw": delivery.body.decode("utf-8", "backslashreplace")[:_MAX_BODY_CHARACTERS],
         "is_cut": len(delivery.body) > _MAX_BODY_CHARACTERS,
         "editable": indent_json(delivery.body)[:_MAX_BODY_CHARACTERS],
-        "timeline": [_timeline_item(attempt, delivery, zone) for attempt in attempts],
-        "queued": [
-            {"target": forward.target, "text": forward_text(forward), "number": forward.number,
-             "due": None if forward.due_at is None else local_time(forward.due_at, zone)}
-            for forward in entry.forwards
-            if forward.state in {ForwardState.QUEUED, ForwardState.RUNNING}
-        ],
         "curl": curl_command(delivery),
         "fixture": python_fixture(delivery),
     }  # fmt: skip
-
-
-def queue_rows(queued: Sequence[QueuedDelivery], zone: tzinfo) -> dict[str, list[dict[str, Any]]]:
-    """The queued deliveries by target."""
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for item in queued:
-        forward = item.forward
-        rows.setdefault(forward.target, []).append({
-            **delivery_summary(item.delivery, zone),
-            "forward": forward.number,
-            "text": forward_text(forward),
-            "attempts": forward.attempts,
-            "due": None if forward.due_at is None else local_time(forward.due_at, zone),
-        })  # fmt: skip
-    return rows
 
 
 def forward_text(forward: Forward) -> str:
@@ -204,7 +132,8 @@ def _join_lines(words: Sequence[str]) -> str:
     return " \\\n  ".join(lines)
 
 
-def _summary(delivery: Delivery) -> str:
+def summarize_delivery(delivery: Delivery) -> str:
+    """A summary of a verified event; empty for others."""
     if not delivery.is_verified:
         return ""
     try:
@@ -213,33 +142,15 @@ def _summary(delivery: Delivery) -> str:
         return ""
 
 
-def _kind(forward: Forward) -> str:
+def forward_kind(forward: Forward) -> str:
+    """Whether a forward is `good`, `bad` or `waiting`: its class in the style sheet."""
     if forward.state is ForwardState.FORWARDED:
         return "good"
     return "bad" if forward.has_failed else "waiting"
 
 
-def _timeline_item(attempt: Attempt, delivery: Delivery, zone: tzinfo) -> dict[str, Any]:
-    result, response = attempt.result, attempt.result.response
-    body = b"" if response is None else response.body
-    return {
-        "at": local_time(attempt.started_at, zone),
-        "after": _format_seconds(attempt.started_at - delivery.received_at),
-        "target": attempt.target,
-        "text": str(result.error or result.status),
-        "status": result.status,
-        "is_accepted": result.is_accepted,
-        "milliseconds": result.milliseconds,
-        "connect_ms": None if response is None else response.connect_ms,
-        "first_byte_ms": None if response is None else response.first_byte_ms,
-        "headers": () if response is None else response.headers,
-        "body": indent_json(body) if body else "",
-        "is_truncated": response is not None and response.is_truncated,
-        "has_response": response is not None,
-    }
-
-
-def _format_seconds(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
+    """A duration as the page shows it, such as `1.5 s`."""
     if seconds < 1:
         return f"{max(0.0, seconds) * 1000:.0f} ms"
     if seconds < 120:

@@ -93,10 +93,3 @@ def _target_label(target: str) -> str:
         return target.split(maxsplit=1)[0]
     parts = urlsplit(target)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
-
-
-def delivery_label(*, is_verified: bool, is_duplicate: bool) -> str:
-    """The state of a delivery as a label."""
-    if not is_verified:
-        return "invalid"
-    return "duplicate" if is_duplicate else "verified"

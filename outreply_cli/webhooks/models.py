@@ -167,11 +167,18 @@ class QueueLength:
     oldest_at: float
 
 
-def delivery_state(reason: str | None, *, is_duplicate: bool) -> str:
-    """The state of a delivery in words; `reason` is why it is invalid."""
-    if reason is not None:
-        return f"invalid: {reason}"
-    return "verified (duplicate)" if is_duplicate else "verified"
+def delivery_state(delivery: Delivery | IncomingDelivery) -> str:
+    """The state of a delivery in words."""
+    if delivery.reason is not None:
+        return f"invalid: {delivery.reason}"
+    return "verified (duplicate)" if delivery.is_duplicate else "verified"
+
+
+def delivery_label(delivery: IncomingDelivery) -> str:
+    """The state of a delivery in one word, for counts."""
+    if not delivery.is_verified:
+        return "invalid"
+    return "duplicate" if delivery.is_duplicate else "verified"
 
 
 def delivery_from_row(row: Any) -> Delivery:

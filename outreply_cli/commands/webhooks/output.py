@@ -21,7 +21,7 @@ from outreply_cli.ui.fields import as_text
 from outreply_cli.ui.output import Output
 from outreply_cli.webhooks.event import summarize
 from outreply_cli.webhooks.mock_responses import RetrySimulator
-from outreply_cli.webhooks.models import delivery_state
+from outreply_cli.webhooks.models import delivery_label, delivery_state
 
 if TYPE_CHECKING:
     from outreply_cli.net.delivery_result import DeliveryResult
@@ -144,7 +144,7 @@ def history_entry_to_dict(
     item = {
         "number": delivery.number,
         **delivery_to_dict(delivery),
-        "state": delivery_state(delivery.reason, is_duplicate=delivery.is_duplicate),
+        "state": delivery_state(delivery),
         "forwards": [
             {
                 "target": forward.target,
@@ -233,8 +233,7 @@ class DeliveryReport:
     def show_received(self, received: "Received") -> None:
         """Print a delivery; its JSON object follows once it is forwarded."""
         delivery = received.delivery
-        state = "duplicate" if delivery.is_duplicate else "verified"
-        self.counts[state if delivery.is_verified else "invalid"] += 1
+        self.counts[delivery_label(delivery)] += 1
         if delivery.is_verified and not received.matches_filter:
             return
         if received.forward is not None:
@@ -300,10 +299,7 @@ class DeliveryReport:
             (self._time(delivery.received_at), _DIM),
             (delivery.event or "-", "bold"),
             (summarize(received.event, self.usernames) if received.event is not None else "", ""),
-            (
-                delivery_state(delivery.reason, is_duplicate=delivery.is_duplicate),
-                _DIM if delivery.is_duplicate else state_style,
-            ),
+            (delivery_state(delivery), _DIM if delivery.is_duplicate else state_style),
             (status, "" if received.status == 200 else _BAD),
             (f"{received.milliseconds:.0f} ms", _DIM),
         ]
