@@ -85,12 +85,12 @@ class Received:
 
 @dataclass
 class _Pending:
-    """A delivery on its way to the store and its response; no `scripted` one if invalid."""
+    """A delivery on its way to the store and its response."""
 
     started_at: float
     delivery: IncomingDelivery
     event: Event | None
-    scripted: ScriptedResponse | None
+    scripted: ScriptedResponse
     matches_filter: bool
     is_relayed: bool
     respond: Respond
@@ -162,13 +162,11 @@ class Receiver:
         started_at = time.perf_counter()
         body = environ["wsgi.input"].read()
         delivery, event = self._verify(body, request_headers(environ), environ)
-        is_valid = delivery.is_verified and event is not None
-        scripted = self._script.next() if is_valid else None
-        if scripted is not None:
-            delivery.status = scripted.status
+        # Invalid deliveries get their own response, without a simulated delay.
+        scripted = ScriptedResponse(delivery.status) if event is None else self._script.next()
+        delivery.status = scripted.status
         matches_filter = (
             event is not None
-            and delivery.is_verified
             and matches(delivery.event, self._config.events)
             and matches_all(event.payload, self._config.conditions)
         )
@@ -258,29 +256,23 @@ class Receiver:
             if error is not None:
                 # The sender retries unacknowledged deliveries.
                 pending.respond(_refusal(503, str(error)))
-            elif self._is_slow(pending):
+            elif pending.is_relayed or pending.scripted.delay:
                 self._slow.submit(partial(self._finish_slow, pending))
             else:
                 self._finish(pending)
 
-    def _is_slow(self, pending: _Pending) -> bool:
-        is_delayed = pending.scripted is not None and pending.scripted.delay > 0
-        return is_delayed or pending.is_relayed
-
     def _finish_slow(self, pending: _Pending) -> None:
-        delivery, scripted = pending.delivery, pending.scripted
         try:
-            forward = self._relay(delivery) if pending.is_relayed else None
+            forward = self._relay(pending.delivery) if pending.is_relayed else None
         except StorageError as error:
             pending.respond(_refusal(503, str(error)))
             return
-        if scripted is not None and scripted.delay:
-            self._clock.sleep(scripted.delay)
+        if pending.scripted.delay:
+            self._clock.sleep(pending.scripted.delay)
         self._finish(pending, forward)
 
     def _finish(self, pending: _Pending, forward: tuple[str, DeliveryResult] | None = None) -> None:
-        delivery, scripted = pending.delivery, pending.scripted
-        is_dropped = scripted is not None and scripted.is_dropped
+        delivery, is_dropped = pending.delivery, pending.scripted.is_dropped
         received = Received(
             delivery, pending.event, None if is_dropped else delivery.status,
             (time.perf_counter() - pending.started_at) * 1000, pending.matches_filter, forward,
@@ -295,7 +287,9 @@ class Receiver:
         self, body: bytes, headers: Sequence[tuple[str, str]], environ: Mapping[str, Any]
     ) -> tuple[IncomingDelivery, Event | None]:
         now = self._clock.now().timestamp()
+        event: Event | None = None
         reason: str | None = None
+        name, status = "", 401
         if self._config.secrets:
             reason = verify_signature(
                 body,
@@ -306,22 +300,21 @@ class Receiver:
                 now=now,
             ).reason
         if reason is not None:
-            name, status = _drop_unprintable(environ.get("HTTP_X_OUTREPLY_EVENT", "")), 401
+            name = environ.get("HTTP_X_OUTREPLY_EVENT", "")
         else:
             try:
                 event = parse_event(body)
+                name, status = event.name, 200
             except EventError as error:
-                name, status, reason = "", 400, error.message
-            else:
-                return IncomingDelivery(
-                    event.key, now, _drop_unprintable(event.name), is_verified=True, reason=None,
-                    status=200, headers=headers, body=body,
-                    forward_if_duplicate=self._config.forwards_duplicates,
-                ), event  # fmt: skip
-        return IncomingDelivery(
-            body_digest(body), now, name, is_verified=False, reason=str(reason), status=status,
-            headers=headers, body=body[:_MAX_STORED_REJECTED_BYTES],
-        ), None  # fmt: skip
+                status, reason = 400, error.message
+        delivery = IncomingDelivery(
+            body_digest(body) if event is None else event.key, now, _drop_unprintable(name),
+            is_verified=event is not None, reason=None if reason is None else str(reason),
+            status=status, headers=headers,
+            body=body[:_MAX_STORED_REJECTED_BYTES] if event is None else body,
+            forward_if_duplicate=self._config.forwards_duplicates,
+        )  # fmt: skip
+        return delivery, event
 
     def _relay(self, delivery: IncomingDelivery) -> tuple[str, DeliveryResult] | None:
         target = self._relay_target
