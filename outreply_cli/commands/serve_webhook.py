@@ -182,7 +182,7 @@ def run(
     from outreply_cli.net.ssrf import reach_from_option
     from outreply_cli.spec.events import parse_patterns
     from outreply_cli.webhooks.conditions import parse_conditions
-    from outreply_cli.webhooks.event_stream import EventStream, StopCondition
+    from outreply_cli.webhooks.event_stream import EventStream
     from outreply_cli.webhooks.forward import CommandTarget
     from outreply_cli.webhooks.inspector import InspectorSettings
     from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
@@ -216,7 +216,7 @@ def run(
     filters = parse_conditions(filter_text, "--filter") if filter_text is not None else ()
     awaited = parse_conditions(until, "--until") if until is not None else None
     _check_awaited(awaited or (), patterns)
-    stop = StopCondition(max_events, _parse_seconds(timeout), awaited)
+    stream = EventStream(max_events=max_events, timeout=_parse_seconds(timeout), until=awaited)
     accepted, secret_names = _accepted_secrets(
         context, secret_env or [], emulator=emulator, no_verify=no_verify,
         has_tunnel=tunnel is not None,
@@ -226,7 +226,6 @@ def run(
         context.output, context.zone(), show_bodies=verbose,
         usernames=CompletionCache.load(cache_path).usernames(),
     )  # fmt: skip
-    stream = EventStream(stop)
     tunnel_webhook = _prepare_tunnel(
         context, tunnel, patterns, accepted, secret_variables=secret_env or [], emulator=emulator,
         no_verify=no_verify,

@@ -1,9 +1,9 @@
 """A stream of deliveries and forward attempts that ends on a stop condition."""
 
+import math
 import queue
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from outreply_cli.errors import ExitCode, InterruptedRunError, OutReplyError
 from outreply_cli.webhooks.conditions import Conditions, matches_all
@@ -20,23 +20,13 @@ class EventTimeoutError(OutReplyError):
     exit_code = ExitCode.TIMEOUT
 
 
-@dataclass(frozen=True)
-class StopCondition:
-    """Stop condition of a stream; None for a part that never stops it.
-
-    Attributes:
-        max_events: Number of new valid events.
-        timeout: Seconds after which the stream stops.
-        until: Conditions of an event.
-    """
-
-    max_events: int | None = None
-    timeout: float | None = None
-    until: Conditions | None = None
-
-
 class EventStream:
     """Stream of reports from the threads of receivers and forwarders, for a single reader.
+
+    Args:
+        max_events: Number of new valid events after which the stream ends; None for no limit.
+        timeout: Seconds after which it ends; None for no limit.
+        until: Conditions of the event that ends it; None for no such event.
 
     Attributes:
         started: Whether the stream is being read.
@@ -44,14 +34,16 @@ class EventStream:
         is_interrupted: Whether `close` was called.
     """
 
-    def __init__(self, stop: StopCondition) -> None:
-        self._stop = stop
+    def __init__(
+        self, *, max_events: int | None, timeout: float | None, until: Conditions | None
+    ) -> None:
+        self._max_events, self._timeout, self._until = max_events, timeout, until
         self._queue: queue.SimpleQueue[Received | ForwardReport | None] = queue.SimpleQueue()
         self.started = False
         self.is_closed = False
         self.is_interrupted = False
         self._event_count = 0
-        self._satisfied = stop.max_events is None and stop.until is None
+        self._satisfied = max_events is None and until is None
 
     def put(self, item: Received | ForwardReport) -> None:
         """Add an item; safe to call from any thread."""
@@ -76,11 +68,10 @@ class EventStream:
             self.is_closed = True
 
     def _read(self) -> Iterator[Received | ForwardReport]:
-        timeout = self._stop.timeout
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = time.monotonic() + (math.inf if self._timeout is None else self._timeout)
         while True:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 if not self._satisfied:
                     raise EventTimeoutError(
                         "timed out waiting for an event",
@@ -88,7 +79,7 @@ class EventStream:
                     )
                 return
             try:
-                item = self._queue.get(timeout=_POLL_SECONDS if left is None else min(left, 1.0))
+                item = self._queue.get(timeout=min(left, _POLL_SECONDS))
             except queue.Empty:
                 continue
             if item is None:
@@ -116,8 +107,7 @@ class EventStream:
         if not received.matches_filter or received.event is None or received.delivery.is_duplicate:
             return False
         self._event_count += 1
-        stop = self._stop
-        is_last = stop.max_events is not None and self._event_count >= stop.max_events
-        is_last |= stop.until is not None and matches_all(received.event.payload, stop.until)
+        is_last = self._max_events is not None and self._event_count >= self._max_events
+        is_last |= self._until is not None and matches_all(received.event.payload, self._until)
         self._satisfied |= is_last
         return is_last
