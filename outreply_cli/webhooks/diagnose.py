@@ -62,15 +62,14 @@ def diagnose(
         body, signature, secrets, timestamp=timestamp, tolerance=tolerance, now=now
     )
     labels = [*names, *(f"secret {index + 1}" for index in range(len(names), len(secrets)))]
+    digests = {label: sign(body, secret) for label, secret in zip(labels, secrets, strict=False)}
+    expected = {label: _shorten(digest) for label, digest in digests.items()}
     findings: list[str] = []
     if result.secret_index is not None:
         findings += _match_notes(result.secret_index, labels, signature or "")
     else:
         findings += [f"cause: {cause}" for cause in _causes(body, signature, secrets)]
-        findings += [
-            f"expected: {_shorten(sign(body, secret))} ({label})"
-            for label, secret in zip(labels, secrets, strict=False)
-        ]
+        findings += [f"expected: {shortened} ({label})" for label, shortened in expected.items()]
         findings += [
             f"received: {_shorten(PREFIX + candidate.decode())}"
             for candidate in parse_signatures(signature)[:3]
@@ -81,7 +80,6 @@ def diagnose(
     age = _age(timestamp, now)
     if age is not None:
         findings.append(f"timestamp is {abs(age):.0f} s {'old' if age >= 0 else 'in the future'}")
-    digests = {label: sign(body, secret) for label, secret in zip(labels, secrets, strict=False)}
     received = [
         SignatureMatch(
             _shorten(candidate),
@@ -89,9 +87,7 @@ def diagnose(
         )
         for candidate in _received_signatures(signature)
     ]
-    expected = {label: _shorten(digest) for label, digest in digests.items()}
-    digest = hashlib.sha256(body).hexdigest()
-    return Diagnosis(result, findings, received, expected, digest)
+    return Diagnosis(result, findings, received, expected, hashlib.sha256(body).hexdigest())
 
 
 def _received_signatures(signature: str | None) -> list[str]:
