@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
@@ -35,8 +34,8 @@ _LEASE_POLL_SECONDS = 0.5
 _RECORD_SECONDS = 1.0
 
 
-class ForwardTarget(Protocol):
-    """A destination that deliveries are forwarded to.
+class UrlTarget:
+    """A URL that gets the raw body and the original headers.
 
     Attributes:
         name: Name in the queue and in messages: the URL, or `exec:` and the command.
@@ -44,23 +43,6 @@ class ForwardTarget(Protocol):
         is_ordered: Whether a delivery waits until the one before it was accepted.
         runs_once: Whether an attempt is recorded before it starts, and never retried automatically.
         conditions: Conditions of the events to forward.
-    """
-
-    name: str
-    concurrency: int
-    is_ordered: bool
-    runs_once: bool
-    conditions: Conditions
-
-    def send(self, delivery: Delivery) -> DeliveryResult:
-        """Forward a delivery; failures of the target are returned, not raised."""
-
-    def abort(self) -> None:
-        """Abort attempts in progress, if possible."""
-
-
-class UrlTarget:
-    """A URL that gets the raw body and the original headers.
 
     Raises:
         InvalidInputError: The URL is invalid or not allowed.
@@ -82,7 +64,7 @@ class UrlTarget:
         self._reach = reach
 
     def send(self, delivery: Delivery) -> DeliveryResult:
-        """Forward a delivery."""
+        """Forward a delivery; failures of the target are returned, not raised."""
         return deliver(self.name, delivery.body, delivery.headers, reach=self._reach)
 
     def abort(self) -> None:
@@ -91,6 +73,8 @@ class UrlTarget:
 
 class CommandTarget:
     """A command, run once per event without a shell, that gets the body on stdin.
+
+    It has the attributes and methods of UrlTarget.
 
     Raises:
         InvalidInputError: The command cannot be run.
@@ -129,6 +113,9 @@ class CommandTarget:
     def abort(self) -> None:
         """Kill running commands."""
         self._runner.kill_all()
+
+
+ForwardTarget = UrlTarget | CommandTarget
 
 
 @dataclass(frozen=True)
