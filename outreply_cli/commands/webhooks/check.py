@@ -1,10 +1,12 @@
 """`outreply webhooks check`."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from outreply_cli import __version__
 from outreply_cli.cli.options import command
 from outreply_cli.commands.html_file import STDOUT, check_html_file, write_html_file
 from outreply_cli.commands.webhooks.output import duration_column
@@ -12,6 +14,7 @@ from outreply_cli.commands.webhooks.responses import print_response, response_to
 from outreply_cli.commands.webhooks.shared import PublicOption, SecretOption, require_secrets
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
+from outreply_cli.ui.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +58,7 @@ def run(
     zone = context.zone()
     started_at = context.clock.now()
     checks = list(HandlerConformance(target, secret, started_at, reach=reach).run())
+    failed = [check for check in checks if not check.passed]
     groups = group_failures(checks)
     items = [_to_dict(check, hidden) for check in checks]
     if html != STDOUT:
@@ -69,22 +73,27 @@ def run(
             id_field="check",
         )  # fmt: skip
     if html is not None:
-        from outreply_cli.webhooks.conformance_report import render_report
+        from outreply_cli.net.html import render_document
+        from outreply_cli.times import format_time
 
-        responses = [
-            ([check.name for check in group], group[0].result.error,
-             response_to_dict(group[0].result.response, group[0].result.status, hidden))
-            for group in groups
-        ]  # fmt: skip
-        document = render_report(
-            items, responses, url=target, checked_at=started_at, zone=zone, secrets=hidden
-        )
+        document = render_document(
+            "webhook_check.html",
+            checks=items,
+            failed=len(failed),
+            responses=[
+                {"checks": [check.name for check in group], "error": group[0].result.error,
+                 "response": _response_to_dict(group[0], hidden)}
+                for group in groups
+            ],
+            url=_redact_url(target, hidden),
+            checked_at=format_time(started_at.replace(microsecond=0), zone),
+            version=__version__,
+        )  # fmt: skip
         write_html_file(context, html, document, "report")
     if context.options.output == "table":
         for group in groups:
             context.info(f"{', '.join(check.name for check in group)}:")
             print_response(context, group[0].result, hidden)
-    failed = [check for check in checks if not check.passed]
     for hint in dict.fromkeys(check.hint for check in failed):
         context.info(f"- {hint}")
     if failed:
@@ -99,5 +108,17 @@ def _to_dict(check: "ConformanceCheck", secrets: "Sequence[str]") -> "dict[str, 
         "detail": check.detail,
         "hint": None if check.passed else check.hint,
         "latency_ms": round(check.milliseconds, 3),
-        "response": response_to_dict(check.result.response, check.result.status, secrets),
+        "response": _response_to_dict(check, secrets),
     }
+
+
+def _response_to_dict(
+    check: "ConformanceCheck", secrets: "Sequence[str]"
+) -> "dict[str, Any] | None":
+    return response_to_dict(check.result.response, check.result.status, secrets)
+
+
+def _redact_url(url: str, secrets: "Sequence[str]") -> str:
+    """A URL without secrets and the values of its query, which may be secrets such as a token."""
+    address, mark, query = url.partition("?")
+    return redact(address, secrets) + mark + re.sub(r"(?<==)[^&#]+", "(hidden)", query)
