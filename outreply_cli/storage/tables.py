@@ -64,6 +64,12 @@ class LocalTables:
             yield db
 
     @contextmanager
+    def read(self) -> Iterator[Any]:
+        """Read in the block, without a transaction."""
+        with self.errors():
+            yield self._db
+
+    @contextmanager
     def errors(self) -> Iterator[None]:
         """Raise StorageError for errors of the file and for invalid stored values."""
         hint = "Fix its permissions, or set OUTREPLY_STATE_DIR to another directory."
@@ -72,10 +78,10 @@ class LocalTables:
 
     def rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
         """Execute a statement, and return its rows, by column name."""
-        with self.errors():
-            return self._db.execute(statement, values).fetchall()
+        with self.read() as db:
+            rows: list[Any] = db.execute(statement, values).fetchall()
+        return rows
 
     def tuples(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Execute a statement, and return its rows as tuples."""
-        with self.errors():
-            return [tuple(row) for row in self._db.execute(statement, values)]
+        return [tuple(row) for row in self.rows(statement, values)]

@@ -42,6 +42,8 @@ class TeamTables:
         with self.errors(), self._database.transaction() as db:
             yield db
 
+    read = change
+
     @contextmanager
     def errors(self) -> Iterator[None]:
         """Raise StorageError for errors of the database and for invalid stored values."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
-from outreply_cli.storage.sqlite import check_types, wrap_corruption
+from outreply_cli.storage.sqlite import check_types
 
 _DELIVERY_TYPES = {"number": int, "id": str, "event": str, "received_at": float,
                    "reason": str | None, "status": int, "body": bytes}  # fmt: skip
@@ -182,37 +182,34 @@ def delivery_label(delivery: IncomingDelivery) -> str:
 
 
 def delivery_from_row(row: Any) -> Delivery:
-    """The delivery in a row of the store; raises sqlite3.DatabaseError if the row is damaged."""
-    with wrap_corruption():
-        check_types(row, _DELIVERY_TYPES)
-        return Delivery(
-            is_verified=bool(row["verified"]),
-            is_duplicate=bool(row["duplicate"]),
-            headers=_load_headers(row["headers"]),
-            **{name: row[name] for name in _DELIVERY_TYPES},
-        )
+    """The delivery in a row of the store; raises TypeError or ValueError if it is damaged."""
+    check_types(row, _DELIVERY_TYPES)
+    return Delivery(
+        is_verified=bool(row["verified"]),
+        is_duplicate=bool(row["duplicate"]),
+        headers=_load_headers(row["headers"]),
+        **{name: row[name] for name in _DELIVERY_TYPES},
+    )
 
 
 def forward_from_row(row: Any) -> Forward:
-    """The forward in a row of the store; raises sqlite3.DatabaseError if the row is damaged."""
-    with wrap_corruption():
-        check_types(row, _FORWARD_TYPES)
-        values = {name: row[name] for name in _FORWARD_TYPES}
-        return Forward(state=ForwardState(row["state"]), **values)
+    """The forward in a row of the store; raises TypeError or ValueError if it is damaged."""
+    check_types(row, _FORWARD_TYPES)
+    values = {name: row[name] for name in _FORWARD_TYPES}
+    return Forward(state=ForwardState(row["state"]), **values)
 
 
 def attempt_from_row(row: Any) -> Attempt:
-    """The attempt in a row of the store; raises sqlite3.DatabaseError if the row is damaged."""
-    with wrap_corruption():
-        check_types(row, _ATTEMPT_TYPES)
-        response = None
-        if row["headers"] is not None:
-            response = HandlerResponse(
-                _load_headers(row["headers"]), bytes(row["body"]), bool(row["truncated"]),
-                float(row["connect_ms"]), float(row["first_byte_ms"]),
-            )  # fmt: skip
-        result = DeliveryResult(row["status"], row["error"], row["milliseconds"], response=response)
-        return Attempt(row["target"], row["started_at"], result)
+    """The attempt in a row of the store; raises TypeError or ValueError if it is damaged."""
+    check_types(row, _ATTEMPT_TYPES)
+    response = None
+    if row["headers"] is not None:
+        response = HandlerResponse(
+            _load_headers(row["headers"]), bytes(row["body"]), bool(row["truncated"]),
+            float(row["connect_ms"]), float(row["first_byte_ms"]),
+        )  # fmt: skip
+    result = DeliveryResult(row["status"], row["error"], row["milliseconds"], response=response)
+    return Attempt(row["target"], row["started_at"], result)
 
 
 def attempt_values(attempt: Attempt) -> Mapping[str, Any]:

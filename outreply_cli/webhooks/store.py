@@ -10,22 +10,18 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from outreply_cli.errors import ExitCode, OutReplyError, StorageError
 from outreply_cli.ids import expand_id
 from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.spec.events import matches
-from outreply_cli.storage.sqlite import (
-    file_lock,
-    open_database,
-    transaction,
-    wrap_storage_errors,
-)
+from outreply_cli.storage.sqlite import file_lock
+from outreply_cli.storage.tables import FileSchema, LocalTables
 from outreply_cli.webhooks.models import (
     GIVEN_UP_STATES,
     OPEN_STATES,
@@ -41,6 +37,9 @@ from outreply_cli.webhooks.models import (
     delivery_from_row,
     forward_from_row,
 )
+
+if TYPE_CHECKING:
+    from outreply_cli.storage.team_tables import TeamTables
 
 RETENTION_SECONDS = 30 * 86_400.0
 MAX_REJECTED = 200
@@ -94,6 +93,7 @@ UPDATE forwards SET state = CASE
 """
     + _ATTEMPTS
 }
+_FILE = FileSchema("the webhook store", _SCHEMA, version=2, durable=True, upgrades=_UPGRADES)
 _OPEN = "('queued', 'running')"
 # False only in a damaged store.
 _IS_STORED = "EXISTS (SELECT 1 FROM deliveries WHERE deliveries.number = forwards.delivery)"
@@ -180,18 +180,16 @@ class DeliveryStore:
 
     def __init__(self, path: Path, *, allow_readonly: bool = False) -> None:
         self._path = path
+        self._tables: LocalTables | TeamTables = LocalTables(
+            path, _FILE, allow_readonly=allow_readonly
+        )
         self._lock = threading.Lock()
         self._since_prune = 0
-        with self._storage_errors(), self._lock:
-            self._db: Any = open_database(
-                path, _SCHEMA, version=2, durable=True, upgrades=_UPGRADES,
-                allow_readonly=allow_readonly,
-            )  # fmt: skip
 
     def close(self) -> None:
-        """Close the file when no thread is using it."""
+        """Close the file or connection when no thread is using it."""
         with self._lock:
-            self._db.close()
+            self._tables.close()
 
     def store(self, deliveries: Sequence[IncomingDelivery]) -> None:
         """Store deliveries in one transaction; on return they are on disk and have numbers.
@@ -207,7 +205,7 @@ class DeliveryStore:
     def acquire_target(self, target: str) -> TargetLease | None:
         """Take the lease of a target; None if another receiver holds it."""
         digest = hashlib.sha256(target.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        with ExitStack() as stack, self._storage_errors():
+        with ExitStack() as stack, self._tables.errors():
             try:
                 stack.enter_context(
                     file_lock(self._path.with_name(f"{self._path.name}.{digest}.lock"), wait=0)
@@ -701,19 +699,13 @@ class DeliveryStore:
 
     @contextmanager
     def _read(self) -> Iterator[Any]:
-        with self._storage_errors(), self._lock:
-            yield self._db
+        with self._lock, self._tables.read() as db:
+            yield db
 
     @contextmanager
     def _change(self) -> Iterator[Any]:
-        with self._storage_errors(), self._lock, transaction(self._db) as db:
+        with self._lock, self._tables.change() as db:
             yield db
-
-    def _storage_errors(self) -> AbstractContextManager[None]:
-        return wrap_storage_errors(
-            f"the webhook store {self._path}",
-            hint="Set OUTREPLY_STATE_DIR to a directory you can write to.",
-        )
 
 
 def _placeholders(rows: int, columns: int) -> str:

@@ -2,8 +2,8 @@
 
 import platform
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from outreply_cli.clock import Clock
@@ -68,11 +68,8 @@ class TeamDeliveryStore(DeliveryStore):
             StorageError: The database cannot be used.
         """
         self._tables, self._database, self._clock = TeamTables(database), database, clock
+        self._lock = threading.Lock()
         self._since_prune = 0
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._tables.close()
 
     def store(self, deliveries: Sequence[IncomingDelivery]) -> None:
         """Store deliveries in one transaction; on return they are committed and have numbers.
@@ -80,7 +77,7 @@ class TeamDeliveryStore(DeliveryStore):
         Raises:
             StorageError: None of them could be stored.
         """
-        with self._storage_errors():
+        with self._tables.errors():
             for attempt in range(_ATTEMPTS):
                 try:
                     with self._database.transaction() as db:
@@ -134,13 +131,3 @@ class TeamDeliveryStore(DeliveryStore):
         for target in sorted({target for _, target, _ in entries}):
             _LEASES.lock(db, [target])
         super()._enqueue(db, entries)
-
-    @contextmanager
-    def _change(self) -> Iterator[Any]:
-        with self._tables.change() as db:
-            yield db
-
-    _read = _change
-
-    def _storage_errors(self) -> AbstractContextManager[None]:
-        return self._tables.errors()
