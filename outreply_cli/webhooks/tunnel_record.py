@@ -52,12 +52,15 @@ class RecordFile:
         self.path = path
 
     def save(self, record: TunnelRecord) -> None:
-        """Write the record to disk; raises StorageError."""
-        write_private(self.path, json.dumps(asdict(record)) + "\n")
+        """Write the record to disk, or delete the file if nothing is left to clean up.
 
-    def remove(self) -> None:
-        """Delete the file, because nothing is left to clean up."""
-        self.path.unlink(missing_ok=True)
+        Raises:
+            StorageError: The file cannot be written.
+        """
+        if record.pid is None and not record.webhook_ids and record.pending_url is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            write_private(self.path, json.dumps(asdict(record)) + "\n")
 
 
 @contextmanager

@@ -121,7 +121,7 @@ class TunnelWebhook:
         finally:
             tunnel.close()
             self._record.pid = self._record.process_identity = None
-            _save_or_remove(self._file, self._record)
+            self._file.save(self._record)
 
     def _record_process(self, pid: int) -> None:
         self._record.pid, self._record.process_identity = pid, identify_process(pid)
@@ -197,7 +197,7 @@ class TunnelWebhook:
             )
         if removed:
             self._context.info(f"Removed leftovers of an earlier run: {', '.join(removed)}.")
-        _save_or_remove(file, left)
+        file.save(left)
 
     def _client_for(self, left: TunnelRecord) -> "Client | None":
         """A client for the account that has a killed run's webhooks, if its token is available."""
@@ -275,11 +275,3 @@ class TunnelWebhook:
 
 def _find_webhooks(client: "Client", url: str) -> list[str]:
     return [str(hook["id"]) for hook in client.webhooks().items if hook.get("url") == url]
-
-
-def _save_or_remove(file: RecordFile, record: TunnelRecord) -> None:
-    """Save what is left of a run, or remove its file if nothing is."""
-    if record.webhook_ids or record.pending_url is not None:
-        file.save(record)
-    else:
-        file.remove()
