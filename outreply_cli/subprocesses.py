@@ -23,6 +23,8 @@ _OUTPUT_SECONDS = 1.0
 _POLL_SECONDS = 0.05
 # Like the one of timeout(1).
 TIMEOUT_CODE = 124
+# Windows has no SIGKILL.
+KILL_SIGNAL = getattr(signal, "SIGKILL", signal.SIGTERM)
 # Zombies, whose exit code their parent has not read, and processes that are dead.
 _ENDED_STATES = frozenset("ZXx")
 
@@ -135,17 +137,15 @@ class CommandRunner:
             stdin: Input of the command.
             timeout: Seconds until the command and its children are killed.
         """
-        reader = _OutputReader() if self._captures else None
-        output = None if reader is None else reader.writable
-        error_reader = _OutputReader() if self._splits_errors else None
-        errors = output if error_reader is None else error_reader.writable
-        readers = [item for item in (reader, error_reader) if item is not None]
+        # The first is for stdout, and the last for stderr.
+        readers = [_OutputReader() for _ in range(self._captures + self._splits_errors)]
+        pipes: list[int | None] = [reader.writable for reader in readers] or [None]
         try:
             with self._lock:
                 if self._is_closed:
                     return CommandResult("not run: outreply is stopping", was_started=False)
                 process = subprocess.Popen(  # noqa: S603 - a command of the user
-                    list(words), stdin=subprocess.PIPE, stdout=output, stderr=errors,
+                    list(words), stdin=subprocess.PIPE, stdout=pipes[0], stderr=pipes[-1],
                     env=dict(environ), start_new_session=True,
                 )  # fmt: skip
                 self._processes.add(process)
@@ -153,13 +153,14 @@ class CommandRunner:
             reason = getattr(error, "strerror", None) or error
             return CommandResult(f"cannot run the command: {reason}", was_started=False)
         finally:
-            for item in readers:
-                item.start()
+            for reader in readers:
+                reader.start()
         problem = None
         try:
             process.communicate(stdin, timeout=min(timeout, _MAX_WAIT_SECONDS))
         except subprocess.TimeoutExpired:
-            _kill(process)
+            signal_group(process, KILL_SIGNAL)
+            process.wait()
             problem = f"killed after {timeout:g} s"
         with self._lock:
             self._processes.discard(process)
@@ -167,16 +168,16 @@ class CommandRunner:
                 problem = "killed because outreply stopped"
         if problem is None and process.returncode:
             problem = f"exit code {process.returncode}"
-        if reader is None:
+        if not readers:
             return CommandResult(problem)
         # A process that the command left behind may keep its output open.
-        for item in readers:
-            item.join(_OUTPUT_SECONDS)
+        for reader in readers:
+            reader.join(_OUTPUT_SECONDS)
         return CommandResult(
             problem,
-            output=bytes(reader.output),
-            is_truncated=reader.is_truncated,
-            errors=b"" if error_reader is None else bytes(error_reader.output),
+            output=bytes(readers[0].output),
+            is_truncated=readers[0].is_truncated,
+            errors=bytes(readers[-1].output) if self._splits_errors else b"",
         )
 
     def kill_all(self) -> None:
@@ -184,7 +185,7 @@ class CommandRunner:
         with self._lock:
             self._is_closed = True
             for process in self._processes:
-                _kill_group(process)
+                signal_group(process, KILL_SIGNAL)
 
 
 class _OutputReader(threading.Thread):
@@ -210,18 +211,13 @@ class _OutputReader(threading.Thread):
                 self.is_truncated |= len(part) > left
 
 
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    _kill_group(process)
-    process.wait()
-
-
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    # The whole process group: children may hold the pipes.
+def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
+    """Send a signal to a process and its children, which may hold its pipes."""
     with contextlib.suppress(OSError):
         if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, number)
         else:
-            process.kill()
+            process.send_signal(number)
 
 
 def identify_process(pid: int) -> str | None:
@@ -248,7 +244,7 @@ def stop_process_group(pid: int, identity: str, *, timeout: float) -> bool:
         identity: What `identify_process` returned for it; another process is left alone.
         timeout: Seconds to wait after SIGTERM, and again after SIGKILL.
     """
-    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+    for number in (signal.SIGTERM, KILL_SIGNAL):
         if identify_process(pid) != identity:
             return True
         with contextlib.suppress(OSError):
@@ -298,7 +294,7 @@ def capture_output(
     try:
         out, err = process.communicate(stdin, timeout=timeout)
     except subprocess.TimeoutExpired:
-        _kill_group(process)
+        signal_group(process, KILL_SIGNAL)
         process.communicate()
         return TIMEOUT_CODE, "", f"timed out after {timeout:g} s"
     return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")

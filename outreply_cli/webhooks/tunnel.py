@@ -25,6 +25,7 @@ from outreply_cli.errors import (
     OutReplyError,
     unknown_choice_error,
 )
+from outreply_cli.subprocesses import KILL_SIGNAL, signal_group
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -304,20 +305,13 @@ class _ToolProcess:
     def stop(self) -> None:
         """Stop the tool and its children, and kill them if that takes too long."""
         if self.is_running:
-            self._signal(signal.SIGTERM)
+            signal_group(self._process, signal.SIGTERM)
             try:
                 self._process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+                signal_group(self._process, KILL_SIGNAL)
         self._process.wait()
         self._reader.join(_POLL_SECONDS)
-
-    def _signal(self, number: int) -> None:
-        with suppress(OSError):
-            if hasattr(os, "killpg"):
-                os.killpg(self.pid, number)
-            else:
-                self._process.send_signal(number)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
