@@ -59,12 +59,13 @@ def list_failed_posts(
     published = list_all_published(client, page_ids, since)
     published_ids = {str(post.get("id")) for post in published.items}
     ids = [post_id for post_id in candidates if post_id not in published_ids | retried]
-    failed = []
+    failed: list[Post] = []
     for post_id in ids[:_READS_MAX]:
         with suppress(NotFoundError):
             post = client.scheduled_post(post_id)
             if post.get("status") == "failed" and page_id in {None, post.get("page_id")}:
-                failed.append(_with_error(post, errors.get(post_id)))
+                error: Any = post.get("error") or post.get("failure_reason") or errors.get(post_id)
+                failed.append({**post, "error": error})
     failed.sort(key=lambda post: str(post.get("scheduled_at")), reverse=True)
     return ListResult(failed, truncated=len(ids) > _READS_MAX)
 
@@ -103,9 +104,3 @@ def _is_retried(journal: Journal, account: str, post_id: str) -> bool:
         history.active is not None and history.active.state == EntryState.DONE
         for history in histories
     )
-
-
-def _with_error(post: Post, error: str | None) -> Post:
-    known: Any = post.get("error") or post.get("failure_reason") or error
-    failed: Post = {**post, "error": known}
-    return failed
