@@ -25,6 +25,13 @@ def parse_json(document: str | bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def load_json(document: str | bytes) -> Any:
+    """Parse `document`; None if it is not JSON."""
+    with suppress(ValueError):
+        return parse_json(document)
+    return None
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outreply_cli.formats.json import load_json
 from outreply_cli.webhooks.signature import (
     PREFIX,
     Tolerance,
@@ -136,7 +137,7 @@ def _causes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Itera
         yield f"not a signature; expected {PREFIX} and 64 hexadecimal digits"
         return
     yield "signed with another secret, or the body was modified"
-    value = _load(body)
+    value = load_json(body)
     if isinstance(value, dict) and len(value) > 1 and list(value) == sorted(value):
         yield "fields are in alphabetical order, as in re-serialized JSON; verify the raw body"
 
@@ -154,20 +155,13 @@ def _other_bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
     ):
         if changed != body:
             yield name, changed
-    value = _load(body)
+    value = load_json(body)
     if value is None:
         return
     for encoded in _encodings(value):
         if encoded != body:
             yield "as re-serialized JSON", encoded
             yield "as re-serialized JSON", encoded + b"\n"
-
-
-def _load(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _encodings(value: Any) -> Iterator[bytes]:

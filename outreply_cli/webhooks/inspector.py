@@ -17,7 +17,6 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
-from outreply_cli.formats.json import indent_json
 from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.html import render_fragment, render_page
 from outreply_cli.net.server.host_check import is_allowed_host, is_forwarded
@@ -27,16 +26,8 @@ from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.event import is_selected
 from outreply_cli.webhooks.fixtures import delivery_headers
 from outreply_cli.webhooks.forward import redact_result
-from outreply_cli.webhooks.inspector_view import (
-    delivery_details,
-    difference,
-    format_seconds,
-    forward_kind,
-    forward_text,
-    local_time,
-    summarize_delivery,
-)
-from outreply_cli.webhooks.models import OPEN_STATES, Attempt, Delivery, delivery_state
+from outreply_cli.webhooks.inspector_view import delivery_details, difference, template_functions
+from outreply_cli.webhooks.models import OPEN_STATES, Attempt, Delivery
 from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore, HistoryEntry
 
 if TYPE_CHECKING:
@@ -162,13 +153,7 @@ class Inspector:
             "targets": self._targets,
             "default_url": targets[0] if targets else "",
             "can_sign": bool(self._secrets),
-            "delivery_state": delivery_state,
-            "summarize_delivery": summarize_delivery,
-            "forward_kind": forward_kind,
-            "forward_text": forward_text,
-            "format_seconds": format_seconds,
-            "indent_json": indent_json,
-            "local_time": partial(local_time, zone=self._zone),
+            **template_functions(self._zone),
         }
 
     def _list(self, query: Mapping[str, str], selected: str) -> dict[str, Any]:

@@ -2,17 +2,17 @@
 
 import base64
 import difflib
-import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Any
 
-from outreply_cli.formats.json import indent_json
+from outreply_cli.formats.json import indent_json, load_json
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.webhooks.diagnose import diagnose
 from outreply_cli.webhooks.event import EventError, parse_event, summarize
-from outreply_cli.webhooks.models import Delivery, Forward, ForwardState
+from outreply_cli.webhooks.models import Delivery, Forward, ForwardState, delivery_state
 
 _MAX_BODY_CHARACTERS = 64 * 1024
 _MAX_TREE_BYTES = 256 * 1024
@@ -24,6 +24,15 @@ _HIDDEN_HEADERS = frozenset({"Authorization", "Cookie"})
 _CONNECTION_HEADERS = frozenset(
     {"Host", "Connection", "Content-Length", "Accept-Encoding", "Transfer-Encoding"}
 )
+
+
+def template_functions(zone: tzinfo) -> dict[str, Callable[..., Any]]:
+    """The functions that the templates call, by name; `zone` is that of local times."""
+    functions = (
+        delivery_state, forward_kind, forward_text, format_seconds, indent_json, summarize_delivery
+    )  # fmt: skip
+    named = {function.__name__: function for function in functions}
+    return {"local_time": partial(local_time, zone=zone), **named}
 
 
 def delivery_details(
@@ -162,10 +171,7 @@ def _load_tree(body: bytes) -> Any:
     """The JSON of a body that is small and flat enough for a tree; None otherwise."""
     if len(body) > _MAX_TREE_BYTES:
         return None
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    value = load_json(body)
     is_tree = isinstance(value, Mapping | list) and _is_flat(value, _MAX_TREE_DEPTH)
     return value if is_tree else None
 

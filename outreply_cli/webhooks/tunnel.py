@@ -25,6 +25,7 @@ from outreply_cli.errors import (
     OutReplyError,
     unknown_choice_error,
 )
+from outreply_cli.formats.json import load_json
 from outreply_cli.subprocesses import KILL_SIGNAL, signal_group
 
 START_SECONDS = 30.0
@@ -343,8 +344,5 @@ def _shorten(line: str) -> str:
 
 
 def _parse_object(line: str) -> dict[str, Any]:
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
+    document = load_json(line)
     return document if isinstance(document, dict) else {}
