@@ -52,3 +52,15 @@ def time_column(header: str, field: str, zone: "ZoneInfo") -> Column:
         lambda item: format_time(parse_timestamp(item[field]), zone),
         short=lambda item: format_time_short(parse_timestamp(item[field]), zone),
     )
+
+
+def short_time_column(header: str, field: str, zone: "ZoneInfo") -> Column:
+    """Return a column of times in `zone` without the year; the cell of None is empty."""
+    from outreply_cli.times import format_time_short
+    from outreply_cli.timestamps import parse_timestamp
+
+    def format_cell(item: Item) -> str:
+        when = item[field]
+        return "" if when is None else format_time_short(parse_timestamp(when), zone)
+
+    return Column(header, field, format_cell)

@@ -16,7 +16,7 @@ from outreply_cli.formats.json import indent_json
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.ui.cells import cell_len
-from outreply_cli.ui.columns import Column
+from outreply_cli.ui.columns import Column, short_time_column
 from outreply_cli.ui.fields import as_text
 from outreply_cli.ui.output import Output
 from outreply_cli.webhooks.event import summarize
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 WEBHOOK_COLUMNS = [
     Column("ID", "id"),
     Column("URL", "url", shrinkable=True),
-    Column(
-        "Events", "events", lambda hook: _format_events(hook.get("events")), shrinkable=True,
-    ),
+    Column("Events", "events", lambda hook: _format_events(hook.get("events")), shrinkable=True),
     Column(
         "Status", "active", lambda hook: "disabled" if hook.get("active") is False else "active"
     ),
@@ -177,21 +175,12 @@ def history_entry_to_dict(
 
 def history_columns(zone: ZoneInfo) -> list[Column]:
     """The columns of `webhooks history`."""
-    from outreply_cli.times import format_time_short
-    from outreply_cli.timestamps import parse_timestamp
-
     return [
         Column("Number", "number"),
-        Column(
-            "Received", "received_at",
-            lambda item: format_time_short(parse_timestamp(item["received_at"]), zone),
-        ),
+        short_time_column("Received", "received_at", zone),
         Column("Event", "event"),
         Column("ID", "id"),
-        Column(
-            "State", "state",
-            shrinkable=True,
-        ),
+        Column("State", "state", shrinkable=True),
         Column("Response", "status"),
         Column(
             "Forwarded to", "forwards",

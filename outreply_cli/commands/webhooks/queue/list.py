@@ -37,9 +37,7 @@ def run(
 
     Example: outreply webhooks queue list --failed --to localhost:3000/hooks
     """
-    from outreply_cli.times import format_time_short
-    from outreply_cli.timestamps import parse_timestamp
-    from outreply_cli.ui.columns import Column
+    from outreply_cli.ui.columns import Column, short_time_column
     from outreply_cli.webhooks.models import GIVEN_UP_STATES, OPEN_STATES
 
     zone = context.zone(tz)
@@ -57,11 +55,7 @@ def run(
             Column("Target", "target", shrinkable=True),
             Column("State", "state"),
             Column("Attempts", "attempts"),
-            Column(
-                "Next attempt", "due_at",
-                lambda item: "" if item["due_at"] is None
-                else format_time_short(parse_timestamp(item["due_at"]), zone),
-            ),
+            short_time_column("Next attempt", "due_at", zone),
             Column(
                 "Response", "status",
                 lambda item: str(item["error"] or item["status"] or ""), shrinkable=True,
