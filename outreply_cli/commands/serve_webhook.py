@@ -24,6 +24,7 @@ from outreply_cli.times import parse_duration
 if TYPE_CHECKING:
     from outreply_cli.commands.webhooks.output import DeliveryReport
     from outreply_cli.commands.webhooks.tunnel_webhook import TunnelWebhook
+    from outreply_cli.net.ssrf import Reach
     from outreply_cli.webhooks.conditions import Conditions
     from outreply_cli.webhooks.event_stream import EventStream
     from outreply_cli.webhooks.forward import ForwardReport, ForwardTarget
@@ -180,7 +181,8 @@ def run(
     from outreply_cli.commands.webhooks.output import DeliveryReport
     from outreply_cli.completion.cache import CompletionCache
     from outreply_cli.net.ssrf import reach_from_option
-    from outreply_cli.spec.events import parse_patterns
+    from outreply_cli.spec.events import matches, parse_patterns
+    from outreply_cli.spec.limits import EVENTS
     from outreply_cli.webhooks.conditions import parse_conditions
     from outreply_cli.webhooks.event_stream import EventStream
     from outreply_cli.webhooks.forward import CommandTarget
@@ -196,7 +198,8 @@ def run(
         parse_script(respond), delay=_parse_seconds(delay) or 0.0, drops=drop,
         fail_rate=fail_rate, seed=seed,
     )  # fmt: skip
-    targets = _url_targets(forward_to or [], allow_public=allow_public, is_ordered=not unordered)
+    reach = reach_from_option(allow_public=allow_public)
+    targets = _url_targets(forward_to or [], reach, is_ordered=not unordered)
     _check_forward_loop([target.name for target in targets], host, port)
     if relay_status and not targets:
         raise InvalidInputError(
@@ -213,6 +216,7 @@ def run(
             secret_variables=secret_env or [],
         ))  # fmt: skip
     patterns = parse_patterns(events, "--events") if events else []
+    names = [name for name in EVENTS if matches(name, patterns)]
     filters = parse_conditions(filter_text, "--filter") if filter_text is not None else ()
     awaited = parse_conditions(until, "--until") if until is not None else None
     _check_awaited(awaited or (), patterns)
@@ -227,7 +231,7 @@ def run(
         usernames=CompletionCache.load(cache_path).usernames(),
     )  # fmt: skip
     tunnel_webhook = _prepare_tunnel(
-        context, tunnel, patterns, accepted, secret_variables=secret_env or [], emulator=emulator,
+        context, tunnel, names, accepted, secret_variables=secret_env or [], emulator=emulator,
         no_verify=no_verify,
     )  # fmt: skip
     config = ReceiverConfig(
@@ -241,8 +245,7 @@ def run(
             on_forwarded=stream.put, on_waiting=partial(_report_waiting, context), host=host,
             port=port, script=script, targets=targets,
             inspector=None if no_inspect else InspectorSettings(
-                zone=context.zone(), secret_names=secret_names,
-                reach=reach_from_option(allow_public=allow_public),
+                zone=context.zone(), secret_names=secret_names, reach=reach,
             ),
         )  # fmt: skip
         # Signals are handled before the URL is announced.
@@ -250,7 +253,7 @@ def run(
             emulator_port = None
             if emulator:
                 accepted[0], emulator_port = stack.enter_context(
-                    _emulator_webhook(context, server.url, patterns)
+                    _emulator_webhook(context, server.url, names)
                 )
             tunnel_note = stack.enter_context(
                 tunnel_webhook.open(server.url, accepted, lambda: stream.is_closed)
@@ -268,10 +271,10 @@ def run(
 
 
 def _url_targets(
-    words: Sequence[str], *, allow_public: bool, is_ordered: bool
+    words: Sequence[str], reach: "Reach", *, is_ordered: bool
 ) -> "list[ForwardTarget]":
     """The targets of --forward-to, each with the conditions that follow its URL."""
-    from outreply_cli.net.ssrf import HttpUrl, parse_http_url, reach_from_option
+    from outreply_cli.net.ssrf import HttpUrl, parse_http_url
     from outreply_cli.webhooks.conditions import parse_conditions
     from outreply_cli.webhooks.forward import UrlTarget
 
@@ -281,7 +284,7 @@ def _url_targets(
         url, _, text = word.strip().partition(" ")
         target = UrlTarget(
             url,
-            reach=reach_from_option(allow_public=allow_public),
+            reach=reach,
             is_ordered=is_ordered,
             conditions=parse_conditions(text, "--forward-to") if text else (),
         )
@@ -415,8 +418,6 @@ def _emulator_webhook(
 ) -> Iterator[tuple[str, int]]:
     """Register a webhook with the running emulator; yields its secret and the emulator's port."""
     from outreply_cli.commands.emulator.shared import running_emulator
-    from outreply_cli.spec.events import matches
-    from outreply_cli.spec.limits import EVENTS
     from outreply_cli.spec.token import Token
 
     running = running_emulator(context, None)
@@ -426,7 +427,7 @@ def _emulator_webhook(
         # Left behind by a run that was killed.
         if hook.get("url") == url:
             client.delete_webhook(str(hook["id"]))
-    hook = client.create_webhook(url, [name for name in EVENTS if matches(name, events)])
+    hook = client.create_webhook(url, events)
     try:
         yield str(hook["secret"]), running.port
     finally:
@@ -437,7 +438,7 @@ def _emulator_webhook(
 def _prepare_tunnel(
     context: Context,
     tool: str | None,
-    patterns: Sequence[str],
+    events: Sequence[str],
     accepted: list[str],
     *,
     secret_variables: Sequence[str],
@@ -448,8 +449,6 @@ def _prepare_tunnel(
     if tool is None:
         return None
     from outreply_cli.commands.webhooks.tunnel_webhook import TunnelWebhook
-    from outreply_cli.spec.events import matches
-    from outreply_cli.spec.limits import EVENTS
 
     if emulator:
         raise InvalidInputError(
@@ -462,7 +461,6 @@ def _prepare_tunnel(
             "deliveries",
             hint="Remove --no-verify; signatures are verified with the webhook's own secret.",
         )
-    events = [name for name in EVENTS if matches(name, patterns)]
     return TunnelWebhook(
         context, tool, events, has_secret=len(accepted) > 1, secret_variables=secret_variables
     )
