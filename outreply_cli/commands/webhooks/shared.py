@@ -116,12 +116,11 @@ def webhook_secrets(
             )
     if not names and environ.get(WEBHOOK_SECRET_VARIABLE, "").strip():
         names = [WEBHOOK_SECRET_VARIABLE]
-    secret = None
     if uses_keyring and not names:
         with suppress(KeyringError):
             secret = context.keyring().read(keyring_name(context.profile_name))
-    if secret:
-        return WebhookSecrets([secret], ["the keyring"])
+            if secret:
+                return WebhookSecrets([secret], ["the keyring"])
     return WebhookSecrets([environ[name].strip() for name in names], names)
 
 

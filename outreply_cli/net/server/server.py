@@ -379,7 +379,9 @@ class _Connection(asyncio.Protocol):
             return
         if isinstance(response, SseResponse) and not self._is_closing:
             self._send(response, must_close=True)
-            self._stream = SseStream(self._write_from_any_thread)
+            self._stream = SseStream(
+                lambda data: self._server.call_soon(partial(self._write_event, data))
+            )
             response.on_open(self._stream)
             return
         must_close = self._is_closing or self._http.their_state is not h11.DONE
@@ -429,9 +431,6 @@ class _Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
-
-    def _write_from_any_thread(self, data: bytes) -> None:
-        self._server.call_soon(partial(self._write_event, data))
 
     def _write_event(self, data: bytes) -> None:
         if self._transport is None or self._stream is None:
@@ -566,10 +565,7 @@ def _new_body(request: h11.Request | None) -> Any:
 
 
 def _content_length(request: h11.Request) -> int:
-    for name, value in request.headers:
-        if name == b"content-length":
-            return int(value)
-    return 0
+    return next((int(value) for name, value in request.headers if name == b"content-length"), 0)
 
 
 @lru_cache(maxsize=1_000)

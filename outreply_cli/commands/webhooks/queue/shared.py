@@ -102,17 +102,15 @@ def change_forwards(
 ) -> None:
     """Apply `change` to forwards, and print their new states."""
     count = change(forwards, context.clock.now().timestamp())
-    changed = {forward.number for forward in forwards}
-    numbers = dict.fromkeys(forward.delivery for forward in forwards)
-    current = [
-        forward
-        for number in numbers
-        for forward in store.forwards(number)
-        if forward.number in changed
-    ]
     if context.options.output == "table" and not context.options.quiet:
         noun = "delivery" if count == 1 else "deliveries"
         context.info(f"{verb} {count} {noun}.")
         return
-    items = [_changed_to_dict(forward, store.find(f"#{forward.delivery}")) for forward in current]
+    changed = {forward.number for forward in forwards}
+    items = [
+        _changed_to_dict(forward, store.find(f"#{number}"))
+        for number in dict.fromkeys(forward.delivery for forward in forwards)
+        for forward in store.forwards(number)
+        if forward.number in changed
+    ]
     context.output.print_list(items, [], id_field="id")
