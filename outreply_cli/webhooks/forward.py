@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from outreply_cli.clock import Clock
@@ -15,13 +15,8 @@ from outreply_cli.net.ssrf import Reach
 from outreply_cli.subprocesses import CommandRunner, resolve_command, strip_secrets
 from outreply_cli.webhooks.conditions import Conditions
 from outreply_cli.webhooks.models import Attempt, Delivery, ForwardState, QueuedDelivery
-from outreply_cli.webhooks.redaction import redact_response
-from outreply_cli.webhooks.store import (
-    DUE_SECONDS_MAX,
-    DeliveryStore,
-    TargetLease,
-    TargetTakenOverError,
-)
+from outreply_cli.webhooks.redaction import redact_result
+from outreply_cli.webhooks.store import DeliveryStore, TargetLease, TargetTakenOverError
 
 # Seconds before each retry at a target that rejected a delivery; the last one repeats.
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
@@ -212,18 +207,10 @@ class Forwarder:
         A delivery that is due later, or at a target of another receiver, does not count.
         """
         with self._wakeup:
-            if self._in_flight:
-                return True
             try:
-                if self._hold_lease() is None:
-                    return False
-                now = self._clock.now().timestamp()
-                queued = self._store.next_pending(
-                    self._target.name, now, is_ordered=self._target.is_ordered
-                )
+                return bool(self._in_flight) or self._find_due() is not None
             except StorageError:
                 return False
-            return queued is not None and queued.forward.is_due(now, DUE_SECONDS_MAX)
 
     def join(self, seconds: float) -> None:
         """Wait up to `seconds` for attempts in progress, then let others forward to the target."""
@@ -264,8 +251,16 @@ class Forwarder:
         return claimed
 
     def _claim(self) -> tuple[QueuedDelivery, TargetLease] | None:
-        if self._stopped.is_set():
+        found = None if self._stopped.is_set() else self._find_due()
+        if found is None:
             return None
+        queued, lease = found
+        if self._target.runs_once and not self._store.start_forward(queued.forward, lease):
+            return None
+        self._in_flight.add(queued.forward.number)
+        return found
+
+    def _find_due(self) -> tuple[QueuedDelivery, TargetLease] | None:
         lease = self._hold_lease()
         if lease is None:
             return None
@@ -273,12 +268,7 @@ class Forwarder:
         queued = self._store.next_pending(
             self._target.name, now, in_flight=self._in_flight, is_ordered=self._target.is_ordered
         )
-        if queued is None or not queued.forward.is_due(now, DUE_SECONDS_MAX):
-            return None
-        if self._target.runs_once and not self._store.start_forward(queued.forward, lease):
-            return None
-        self._in_flight.add(queued.forward.number)
-        return queued, lease
+        return (queued, lease) if queued is not None and queued.forward.is_due(now) else None
 
     def _hold_lease(self) -> TargetLease | None:
         if self._lease is not None and self._lease.is_held():
@@ -344,10 +334,3 @@ class Forwarder:
                     return
             else:
                 return
-
-
-def redact_result(result: DeliveryResult, secrets: Sequence[str]) -> DeliveryResult:
-    """Redact secrets in the response of a target."""
-    if result.response is None:
-        return result
-    return replace(result, response=redact_response(result.response, secrets))

@@ -155,7 +155,8 @@ def forward_kind(forward: Forward) -> str:
     """Whether a forward is `good`, `bad` or `waiting`: its class in the style sheet."""
     if forward.state is ForwardState.FORWARDED:
         return "good"
-    return "bad" if forward.has_failed else "waiting"
+    has_result = forward.error is not None or forward.status is not None
+    return "bad" if has_result or forward.state is ForwardState.SKIPPED else "waiting"
 
 
 def format_seconds(seconds: float) -> str:

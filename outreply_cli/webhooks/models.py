@@ -17,6 +17,9 @@ _FORWARD_TYPES = {"number": int, "delivery": int, "target": str, "attempts": int
 _ATTEMPT_TYPES = {"target": str, "started_at": float, "milliseconds": float,
                   "status": int | None, "error": str | None}  # fmt: skip
 
+# No attempt is delayed this long: if one is due later, the clock was set back.
+DUE_SECONDS_MAX = 60.0
+
 
 @dataclass
 class IncomingDelivery:
@@ -116,24 +119,14 @@ class Forward:
     error: str | None
     milliseconds: float | None
 
-    def is_due(self, now: float, max_delay: float) -> bool:
-        """Whether the next attempt is due at the time `now`.
+    def is_due(self, now: float) -> bool:
+        """Whether the next attempt is due at the time `now` of this machine.
 
-        Args:
-            now: Time of this machine; the clocks of hosts that share the queue may differ.
-            max_delay: Longest delay in seconds; an attempt due later is due now, because a clock
-                was changed.
+        The clocks of hosts that share the queue may differ.
         """
         if self.due_at is None or self.attempts == 0:
             return True
-        return self.due_at <= now or self.due_at > now + max_delay
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether it was skipped, or the target did not accept the latest attempt."""
-        if self.state is ForwardState.FORWARDED:
-            return False
-        return self.state in GIVEN_UP_STATES or self.error is not None or self.status is not None
+        return self.due_at <= now or self.due_at > now + DUE_SECONDS_MAX
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ from outreply_cli.net.server.server import Respond, WorkerPool
 from outreply_cli.spec.events import matches
 from outreply_cli.webhooks.conditions import Conditions, matches_all
 from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_event
-from outreply_cli.webhooks.forward import Forwarder, ForwardTarget, redact_result
+from outreply_cli.webhooks.forward import Forwarder, ForwardTarget
 from outreply_cli.webhooks.inspector import EVENTS_PATH, Inspector
 from outreply_cli.webhooks.metrics import CONTENT_TYPE
 from outreply_cli.webhooks.mock_responses import ResponseScript, ScriptedResponse
 from outreply_cli.webhooks.models import Attempt, IncomingDelivery
+from outreply_cli.webhooks.redaction import redact_result
 from outreply_cli.webhooks.signature import Tolerance, verify_signature
 from outreply_cli.webhooks.store import DeliveryStore
 
@@ -324,9 +325,8 @@ class Receiver:
         started_at = self._clock.now().timestamp()
         result = target.send(self._store.find(f"#{delivery.number}"))
         attempt = Attempt(target.name, started_at, redact_result(result, self._config.secrets))
-        self._store.record_relay(delivery.number, attempt)
-        delivery.status = result.status if result.status is not None else 502
-        self._store.record_status(delivery.number, delivery.status)
+        delivery.status = 502 if result.status is None else result.status
+        self._store.record_relay(delivery.number, attempt, delivery.status)
         return target.name, attempt.result
 
 

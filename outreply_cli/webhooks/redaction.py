@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 
-from outreply_cli.net.delivery_result import HandlerResponse
+from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.spec.token import SECRET_MIN_CHARACTERS
 from outreply_cli.ui.redact import redact
 
@@ -12,14 +12,17 @@ _HIDDEN = "(hidden)"
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
 
 
-def redact_response(response: HandlerResponse, secrets: Collection[str]) -> HandlerResponse:
-    """Redact secrets in a response.
+def redact_result(result: DeliveryResult, secrets: Collection[str]) -> DeliveryResult:
+    """Redact secrets in the response to a delivery.
 
     Args:
-        response: The response.
+        result: The result of the delivery.
         secrets: Secrets to hide. The values of headers such as Set-Cookie are always hidden, and
             so is whatever looks like a token or a webhook secret.
     """
+    response = result.response
+    if response is None:
+        return result
     headers = [
         (name, _HIDDEN if _SECRET_HEADER.search(name) else redact(value, secrets))
         for name, value in response.headers
@@ -28,7 +31,7 @@ def redact_response(response: HandlerResponse, secrets: Collection[str]) -> Hand
     body = redact(response.body.decode("latin-1"), secrets).encode("latin-1")
     if response.is_truncated:
         body = _drop_partial_secret(body, secrets)
-    return replace(response, headers=headers, body=body)
+    return replace(result, response=replace(response, headers=headers, body=body))
 
 
 def _drop_partial_secret(body: bytes, secrets: Collection[str]) -> bytes:

@@ -23,6 +23,7 @@ from outreply_cli.spec.events import matches
 from outreply_cli.storage.sqlite import file_lock
 from outreply_cli.storage.tables import FileSchema, LocalTables
 from outreply_cli.webhooks.models import (
+    DUE_SECONDS_MAX,
     GIVEN_UP_STATES,
     OPEN_STATES,
     Attempt,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
 RETENTION_SECONDS = 30 * 86_400.0
 MAX_REJECTED = 200
-# No attempt is delayed this long: if one is due later, the clock was set back.
-DUE_SECONDS_MAX = 60.0
 # Per delivery and target: one that is down for days would fill the store.
 MAX_ATTEMPTS_KEPT = 50
 _PRUNE_EVERY = 1_000
@@ -306,8 +305,8 @@ class DeliveryStore:
                 # The target accepts deliveries again: those that wait for a retry become due.
                 self._make_due(db, forward.target, attempt.started_at)
 
-    def record_relay(self, number: int, attempt: Attempt) -> None:
-        """Record an attempt to forward a delivery while its sender waited."""
+    def record_relay(self, number: int, attempt: Attempt, status: int) -> None:
+        """Record an attempt to forward a delivery while its sender waited for its `status`."""
         result = attempt.result
         state = ForwardState.FORWARDED if result.is_accepted else ForwardState.FAILED
         with self._change() as db:
@@ -319,6 +318,7 @@ class DeliveryStore:
                  float(result.milliseconds)),
             )  # fmt: skip
             self._insert_attempt(db, number, attempt)
+            db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
 
     def record_replay(self, number: int, attempt: Attempt, *, is_unchanged: bool) -> None:
         """Record that a user replayed a delivery to a target.
@@ -333,11 +333,6 @@ class DeliveryStore:
                     "error = NULL WHERE delivery = ? AND target = ?",
                     (attempt.result.status, number, attempt.target),
                 )
-
-    def record_status(self, number: int, status: int) -> None:
-        """Record the response status of a stored delivery."""
-        with self._change() as db:
-            db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
 
     def requeue(self, delivery: Delivery, target: str, now: float) -> None:
         """Queue a stored delivery for `target` again."""

@@ -82,7 +82,7 @@ def run(
             failed=len(failed),
             responses=[
                 {"checks": [check.name for check in group], "error": group[0].result.error,
-                 "response": _response_to_dict(group[0], hidden)}
+                 "response": response_to_dict(group[0].result, hidden)}
                 for group in groups
             ],
             url=_redact_url(target, hidden),
@@ -108,14 +108,8 @@ def _to_dict(check: "ConformanceCheck", secrets: "Sequence[str]") -> "dict[str, 
         "detail": check.detail,
         "hint": None if check.passed else check.hint,
         "latency_ms": round(check.milliseconds, 3),
-        "response": _response_to_dict(check, secrets),
+        "response": response_to_dict(check.result, secrets),
     }
-
-
-def _response_to_dict(
-    check: "ConformanceCheck", secrets: "Sequence[str]"
-) -> "dict[str, Any] | None":
-    return response_to_dict(check.result.response, check.result.status, secrets)
 
 
 def _redact_url(url: str, secrets: "Sequence[str]") -> str:

@@ -63,7 +63,7 @@ def result_to_dict(event: str, url: str, result: "DeliveryResult", **ids: Any) -
         "error": result.error,
         "latency_ms": round(result.milliseconds, 3),
         "accepted": result.is_accepted,
-        "response": response_to_dict(result.response, result.status),
+        "response": response_to_dict(result),
     }
 
 
@@ -166,7 +166,7 @@ def history_entry_to_dict(
                 "status": attempt.result.status,
                 "error": attempt.result.error,
                 "latency_ms": round(attempt.result.milliseconds, 3),
-                "response": response_to_dict(attempt.result.response, attempt.result.status),
+                "response": response_to_dict(attempt.result),
             }
             for attempt in attempts
         ]

@@ -7,31 +7,30 @@ from typing import TYPE_CHECKING, Any
 from outreply_cli.context import Context
 
 if TYPE_CHECKING:
-    from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
+    from outreply_cli.net.delivery_result import DeliveryResult
 
 _SHOWN_LINES = 8
 _SHOWN_CHARACTERS = 200
 
 
 def response_to_dict(
-    response: "HandlerResponse | None", status: int | None, secrets: Sequence[str] = ()
+    result: "DeliveryResult", secrets: Sequence[str] = ()
 ) -> dict[str, Any] | None:
-    """The JSON object of a response; None without one.
+    """The JSON object of the response to a delivery; None without one.
 
     Args:
-        response: The response.
-        status: Its HTTP status.
-        secrets: Secrets to hide, besides those that `redact_response` finds.
+        result: The result of the delivery.
+        secrets: Secrets to hide, besides those that `redact_result` finds.
     """
+    from outreply_cli.webhooks.redaction import redact_result
+
+    response = redact_result(result, secrets).response
     if response is None:
         return None
-    from outreply_cli.webhooks.redaction import redact_response
-
-    shown = redact_response(response, secrets)
     return {
-        "status": status,
-        "headers": [list(pair) for pair in shown.headers],
-        "body": shown.body.decode("utf-8", "backslashreplace"),
+        "status": result.status,
+        "headers": [list(pair) for pair in response.headers],
+        "body": response.body.decode("utf-8", "backslashreplace"),
         "truncated": response.is_truncated,
         "connect_ms": round(response.connect_ms, 3),
         "first_byte_ms": round(response.first_byte_ms, 3),
@@ -47,7 +46,7 @@ def print_response(context: Context, result: "DeliveryResult", secrets: Sequence
         secrets: Further secrets to hide.
     """
     hidden = [*secrets, *context.known_secrets]
-    shown = response_to_dict(result.response, result.status, hidden)
+    shown = response_to_dict(result, hidden)
     if shown is None:
         context.info(f"  No response: {result.error}")
         return
