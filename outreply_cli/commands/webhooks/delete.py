@@ -1,22 +1,14 @@
 """`outreply webhooks delete`."""
 
-from typing import Annotated
-
-import typer
-
 from outreply_cli.api.requests import delete_webhook
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.print_requests import print_requests
-from outreply_cli.commands.webhooks.shared import resolve_webhook
+from outreply_cli.commands.webhooks.shared import WebhookArgument, resolve_webhook
 from outreply_cli.context import Context
 
 
 @command(prints=True)
-def run(
-    context: Context,
-    webhook: Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")],
-    yes: Yes = False,
-) -> None:
+def run(context: Context, webhook: WebhookArgument, yes: Yes = False) -> None:
     """Delete a webhook and its pending deliveries.
 
     Example: outreply webhooks delete $(outreply webhooks list -q | head -n 1) --yes

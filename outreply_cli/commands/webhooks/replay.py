@@ -9,6 +9,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.webhooks.output import print_results, result_to_dict
 from outreply_cli.commands.webhooks.shared import (
     DEFAULT_URL,
+    DeliveriesArgument,
     PublicOption,
     SecretOption,
     TeamOption,
@@ -24,10 +25,7 @@ from outreply_cli.errors import InvalidInputError
 @command(api=False)
 def run(
     context: Context,
-    ids: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[ID...]", help="Delivery IDs, or numbers such as 12."),
-    ] = None,
+    ids: DeliveriesArgument = None,
     to: ToOption = DEFAULT_URL,
     failed: Annotated[
         bool,

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from outreply_cli.webhooks.store import DeliveryStore
 
 DEFAULT_URL = "http://127.0.0.1:8484/"
+DeliveriesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID...]", help="Delivery IDs, or numbers such as 12."),
+]
+WebhookArgument = Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")]
 FileOption = Annotated[
     str, typer.Option("--file", "-F", metavar="FILE", help="Read the raw body from FILE (- for "
                       "stdin).")

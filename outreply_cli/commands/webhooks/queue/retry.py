@@ -7,13 +7,12 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.webhooks.queue.shared import (
-    DeliveriesArgument,
     TargetOption,
     change_forwards,
     normalize_target,
     select_forwards,
 )
-from outreply_cli.commands.webhooks.shared import TeamOption, open_store
+from outreply_cli.commands.webhooks.shared import DeliveriesArgument, TeamOption, open_store
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 

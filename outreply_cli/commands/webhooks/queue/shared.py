@@ -18,10 +18,6 @@ TargetOption = Annotated[
     typer.Option("--to", metavar="TARGET", help="Select the queue of this target, as shown by "
                  "queue list."),
 ]  # fmt: skip
-DeliveriesArgument = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[ID...]", help="Delivery IDs, or numbers such as 12."),
-]
 
 
 class NotQueuedError(OutReplyError):
