@@ -95,11 +95,8 @@ class EventStream:
 
     def drain(self) -> Iterator[Received | ForwardReport]:
         """The items that arrived after the end."""
-        while True:
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return
+        while not self._queue.empty():
+            item = self._queue.get()
             if item is not None:
                 yield item
 

@@ -255,14 +255,10 @@ class Inspector:
             for forward in self._store.queued_forwards(target=target)
             if operation == "clear" or str(forward.number) == number
         ]
-        changes: Mapping[str, Any] = {
-            "skip": self._store.skip,
-            "clear": self._store.skip,
-            "retry": self._store.retry,
-        }
-        if operation not in changes:
+        if operation not in {"skip", "clear", "retry"}:
             raise InvalidInputError("unknown operation")
-        changes[operation](forwards, now)
+        change = self._store.retry if operation == "retry" else self._store.skip
+        change(forwards, now)
         self.wake()
 
 

@@ -253,17 +253,13 @@ class DeliveryReport:
             pending["forwards"].append(
                 _attempt_to_dict(attempt.target, attempt.result, attempt.attempt)
             )
-            pending["awaited"].discard(attempt.target)
-            if not pending["awaited"]:
-                self._finish(number)
+            self._await_no_more(number, attempt.target)
 
     def note_busy(self, target: str) -> None:
         """Await no attempts at a target that another receiver forwards to."""
         self._busy_targets.add(target)
-        for number, pending in list(self._pending.items()):
-            pending["awaited"].discard(target)
-            if not pending["awaited"]:
-                self._finish(number)
+        for number in list(self._pending):
+            self._await_no_more(number, target)
 
     def close(self) -> None:
         """Print the JSON objects of deliveries that are not forwarded yet."""
@@ -370,6 +366,12 @@ class DeliveryReport:
         self._pending[delivery.number] = {"item": item, "forwards": forwards, "awaited": awaited}
         if not awaited:
             self._finish(delivery.number)
+
+    def _await_no_more(self, number: int, target: str) -> None:
+        awaited = self._pending[number]["awaited"]
+        awaited.discard(target)
+        if not awaited:
+            self._finish(number)
 
     def _finish(self, number: int) -> None:
         pending = self._pending.pop(number)

@@ -142,8 +142,7 @@ class TunnelWebhook:
                 "Register this URL in the dashboard: this account's webhooks cannot be managed "
                 "through the API."
             )
-        if self._record.pending_url is not None:
-            self._resolve_pending(self._record, self._client, self._record.pending_url)
+        self._resolve_pending(self._record, self._client)
         older = list(self._record.webhook_ids)
         for other in _find_webhooks(self._client, url):
             if other not in older:
@@ -219,12 +218,14 @@ class TunnelWebhook:
 
     def _remove_webhooks(self, record: TunnelRecord, client: "Client") -> list[str]:
         """Delete the webhooks of a run; returns the deleted IDs. Problems are printed."""
-        if record.pending_url is not None:
-            self._resolve_pending(record, client, record.pending_url)
+        self._resolve_pending(record, client)
         return [name for name in list(record.webhook_ids) if self._delete(record, client, name)]
 
-    def _resolve_pending(self, record: TunnelRecord, client: "Client", url: str) -> None:
-        """Find the webhook whose creation was interrupted, if it certainly belongs to that run."""
+    def _resolve_pending(self, record: TunnelRecord, client: "Client") -> None:
+        """Find a webhook whose creation was interrupted, if it certainly belongs to that run."""
+        url = record.pending_url
+        if url is None:
+            return
         try:
             found = _find_webhooks(client, url)
         except OutReplyError as error:
