@@ -204,17 +204,15 @@ class DeliveryStore:
     def acquire_target(self, target: str) -> TargetLease | None:
         """Take the lease of a target; None if another receiver holds it."""
         digest = hashlib.sha256(target.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        with ExitStack() as stack, self._tables.errors():
+        path, lock = self._path.with_name(f"{self._path.name}.{digest}.lock"), ExitStack()
+        with self._tables.errors():
             try:
-                stack.enter_context(
-                    file_lock(self._path.with_name(f"{self._path.name}.{digest}.lock"), wait=0)
-                )
+                lock.enter_context(file_lock(path, wait=0))
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error):
                     raise
                 return None
-            return _FileLease(stack.pop_all())
-        return None
+        return _FileLease(lock)
 
     def resume(self, target: str, now: float, lease: TargetLease) -> list[QueuedDelivery]:
         """Prepare the queue of a target for a new holder of its lease.
