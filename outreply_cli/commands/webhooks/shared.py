@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import typer
@@ -75,14 +74,6 @@ def resolve_webhook(client: "Client", word: str) -> str:
     """The ID of the webhook that starts with `word`; raises AmbiguousIdError."""
     (webhook_id,) = expand_ids([word], "webhook", client.webhooks)
     return webhook_id
-
-
-def read_bytes(context: Context, name: str) -> bytes:
-    """The bytes of a file, or of stdin for `-`; raises InvalidInputError."""
-    try:
-        return context.stdin_bytes.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise InvalidInputError(f"cannot read {name}: {error.strerror or error}") from None
 
 
 def open_store(

@@ -1,12 +1,7 @@
 """`outreply webhooks sign`."""
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.webhooks.shared import (
-    FileOption,
-    SecretOption,
-    read_bytes,
-    require_secrets,
-)
+from outreply_cli.commands.webhooks.shared import FileOption, SecretOption, require_secrets
 from outreply_cli.context import Context
 
 
@@ -18,7 +13,9 @@ def run(context: Context, file: FileOption = "-", secret_env: SecretOption = Non
 
     Example: outreply webhooks sign < body.json
     """
+    from outreply_cli.ui.files import read_file
     from outreply_cli.webhooks.signature import sign
 
-    signature = sign(read_bytes(context, file), require_secrets(context, secret_env).values[0])
+    body = read_file(file, context.stdin_bytes)
+    signature = sign(body, require_secrets(context, secret_env).values[0])
     context.output.print_value(signature, {"signature": signature})

@@ -5,12 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.webhooks.shared import (
-    FileOption,
-    SecretOption,
-    read_bytes,
-    require_secrets,
-)
+from outreply_cli.commands.webhooks.shared import FileOption, SecretOption, require_secrets
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError
 
@@ -47,12 +42,13 @@ def run(
 
     Example: outreply webhooks verify --signature "$(outreply webhooks sign -F body.json)" < body.json
     """  # noqa: E501 - a line that can be pasted
+    from outreply_cli.ui.files import read_file
     from outreply_cli.webhooks.diagnose import diagnose
     from outreply_cli.webhooks.signature import Tolerance
 
     secrets = require_secrets(context, secret_env)
     diagnosis = diagnose(
-        read_bytes(context, file), signature, secrets.values, names=secrets.names,
+        read_file(file, context.stdin_bytes), signature, secrets.values, names=secrets.names,
         timestamp=timestamp, tolerance=Tolerance(tolerance), now=context.clock.now().timestamp(),
     )  # fmt: skip
     findings, reason = list(diagnosis.findings), diagnosis.result.reason
