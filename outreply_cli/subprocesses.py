@@ -257,13 +257,11 @@ def stop_process_group(pid: int, identity: str, *, timeout: float) -> bool:
 
 def _identify_with_ps(pid: int) -> str | None:
     # macOS and BSD.
+    words = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+    environ = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
     try:
-        text = subprocess.run(  # noqa: S603 - a program of the system
-            ["ps", "-o", "stat=,lstart=", "-p", str(pid)],  # noqa: S607 - in the default path
-            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}, capture_output=True,
-            timeout=10, check=False,
-        ).stdout.decode("ascii", "replace")  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+        _, text, _ = capture_output(words, environ, timeout=10)
+    except OSError:
         return None
     state, _, started = text.strip().partition(" ")
     return None if not started or state[:1] in _ENDED_STATES else " ".join(started.split())
@@ -272,9 +270,9 @@ def _identify_with_ps(pid: int) -> str | None:
 def capture_output(
     words: Sequence[str],
     environ: Mapping[str, str],
-    stdin: bytes,
+    stdin: bytes = b"",
     *,
-    directory: str,
+    directory: str | None = None,
     timeout: float,
 ) -> tuple[int, str, str]:
     """Run a command to its end, and return its exit code and what it wrote to stdout and stderr.
@@ -283,11 +281,14 @@ def capture_output(
         words: The command.
         environ: Complete environment of the command.
         stdin: Input of the command.
-        directory: Its current directory.
+        directory: Its current directory; None for that of this process.
         timeout: Seconds until the command and its children are killed; the exit code is then
             TIMEOUT_CODE.
+
+    Raises:
+        OSError: The command cannot be run.
     """
-    process = subprocess.Popen(  # noqa: S603 - this program
+    process = subprocess.Popen(  # noqa: S603 - programs that callers choose
         list(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=dict(environ), cwd=directory, start_new_session=True,
     )  # fmt: skip
