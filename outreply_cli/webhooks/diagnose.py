@@ -23,27 +23,20 @@ _MAX_SIGNATURES = 5
 
 
 @dataclass(frozen=True)
-class SignatureMatch:
-    """A received signature, shortened, and the name of the secret that it matches, if any."""
-
-    signature: str
-    secret: str | None
-
-
-@dataclass(frozen=True)
 class Diagnosis:
     """The result of a verification, and its explanation.
 
     Attributes:
         findings: Lines such as `cause: …`.
-        received: The signatures that were received.
+        received: The signatures that were received, shortened, each with the name of the secret
+            that it matches, if any.
         expected: Names of the secrets, with the shortened signature that each one produces.
         body_digest: SHA-256 of the bytes that were verified, in hexadecimal.
     """
 
     result: VerificationResult
     findings: Sequence[str]
-    received: Sequence[SignatureMatch]
+    received: Sequence[tuple[str, str | None]]
     expected: Mapping[str, str]
     body_digest: str
 
@@ -81,11 +74,9 @@ def diagnose(
     age = _age(timestamp, now)
     if age is not None:
         findings.append(f"timestamp is {abs(age):.0f} s {'old' if age >= 0 else 'in the future'}")
+    labels_by_digest = {digest: label for label, digest in digests.items()}
     received = [
-        SignatureMatch(
-            _shorten(candidate),
-            next((label for label, digest in digests.items() if digest == candidate), None),
-        )
+        (_shorten(candidate), labels_by_digest.get(candidate))
         for candidate in _received_signatures(signature)
     ]
     return Diagnosis(result, findings, received, expected, hashlib.sha256(body).hexdigest())
