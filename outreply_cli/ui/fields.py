@@ -63,11 +63,6 @@ def check_fields(
         )
 
 
-def select_fields(item: Any, paths: Iterable[str]) -> dict[str, Any]:
-    """The values at `paths`, keyed by the path."""
-    return {path: get_field(item, path) for path in paths}
-
-
 def as_text(value: Any) -> str:
     """A value as the text of a cell: empty for None, JSON for everything but text."""
     if value is None:

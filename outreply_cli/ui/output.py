@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from outreply_cli.formats.sanitize import escape_control_json, sanitize
 from outreply_cli.ui.columns import Column, Item
-from outreply_cli.ui.fields import as_text, check_fields, get_field, select_fields
+from outreply_cli.ui.fields import as_text, check_fields, get_field
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,7 +98,7 @@ class Output:
         elif self.format == "table":
             self._table(items, self._select(columns))
         else:
-            self._document(items, columns, single=False)
+            self._document([*items], columns)
 
     def print_one(
         self, item: Item, columns: Sequence[Column], *, id_field: str | None = "id"
@@ -129,7 +129,7 @@ class Output:
             else:
                 self._lines(f"{header.lower()}\t{text}" for header, text, _ in pairs)
         else:
-            self._document([item], columns, single=True)
+            self._document(item, columns)
 
     def print_line(self, text: str = "") -> None:
         """Print a line for people, in the table format only."""
@@ -161,16 +161,7 @@ class Output:
         if self.quiet:
             return
         self._check_fields(value if isinstance(value, list) else [value], [])
-        if isinstance(value, list) and self.format == "jsonl":
-            self._lines(self._json(self.select(item)) for item in value)
-        elif self.format == "yaml":
-            self._print_yaml(self.select(value))
-        elif self.format in {"csv", "tsv"}:
-            rows = value if isinstance(value, list) else [value]
-            objects = [row if isinstance(row, Mapping) else {"value": row} for row in rows]
-            self._print_separated(objects, self._select([]) or _columns_for(objects))
-        else:
-            self._lines([self._json(self.select(value), indented=self.format != "jsonl")])
+        self._document(value, [])
 
     def _check_fields(self, items: Sequence[Any], columns: Sequence[Column]) -> None:
         # The fields of an empty list are unknown without its schema.
@@ -195,17 +186,20 @@ class Output:
 
         print_table(self, items, columns, plain=self.plain)
 
-    def _document(self, items: Sequence[Item], columns: Sequence[Column], *, single: bool) -> None:
+    def _document(self, value: Any, columns: Sequence[Column]) -> None:
+        """Print a value in a format for programs; CSV of an unknown object has all its fields."""
+        rows = value if isinstance(value, list) else [value]
         if self.format in {"csv", "tsv"}:
-            self._print_separated(items, self._select(columns))
-            return
-        reduced = [self.select(item) for item in items]
-        if self.format == "jsonl":
-            self._lines(self._json(item) for item in reduced)
+            objects = [row if isinstance(row, Mapping) else {"value": row} for row in rows]
+            self._print_separated(objects, self._select(columns) or _columns_for(objects))
+        elif self.format == "jsonl":
+            self._lines(self._json(self.select(row)) for row in rows)
         elif self.format == "yaml":
-            self._print_yaml(reduced[0] if single else reduced)
+            from outreply_cli.ui.yaml import yaml_text
+
+            self.print_text(yaml_text(self.select(value)))
         else:
-            self._lines([self._json(reduced[0] if single else reduced, indented=True)])
+            self._lines([self._json(self.select(value), indented=True)])
 
     def select(self, value: Any) -> Any:
         """The fields that `--fields` names, of an object or of each object of a list."""
@@ -213,18 +207,13 @@ class Output:
             return value
         if isinstance(value, list):
             return [self.select(item) for item in value]
-        return select_fields(value, self.fields)
+        return {path: get_field(value, path) for path in self.fields}
 
     def _json(self, value: Any, *, indented: bool = False) -> str:
         # Indent on a terminal only; it takes several times as long.
         indent = 2 if indented and self.is_terminal else None
         document = json.dumps(value, ensure_ascii=False, indent=indent)
         return escape_control_json(document) if self.is_terminal else document
-
-    def _print_yaml(self, value: Any) -> None:
-        from outreply_cli.ui.yaml import yaml_text
-
-        self.print_text(yaml_text(value))
 
     def _print_separated(self, items: Sequence[Item], columns: Sequence[Column]) -> None:
         rows = [[column.field for column in columns]]

@@ -1,5 +1,6 @@
 """Syntax of option values: each is parsed consistently or rejected with an error."""
 
+import io
 import json
 import socket
 from collections.abc import Callable
@@ -24,7 +25,8 @@ from outreply_cli.pages import resolve_page
 from outreply_cli.quota.check import parse_share
 from outreply_cli.spec.token import Token
 from outreply_cli.subprocesses import split_command
-from outreply_cli.ui.fields import as_text, get_field, parse_fields, select_fields
+from outreply_cli.ui.fields import as_text, get_field, parse_fields
+from outreply_cli.ui.output import Output
 from outreply_cli.webhooks.conditions import matches_all, parse_conditions
 from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
 from tests.fuzzing.target import Target, as_argument, expect_errors
@@ -57,7 +59,7 @@ def _fields(text: str) -> None:
         value = get_field(_OBJECT, path)
         assert value is None or json.dumps(value) in json.dumps(_OBJECT)
         assert isinstance(as_text(value), str)
-    assert list(select_fields(_OBJECT, paths)) == list(dict.fromkeys(paths))
+    assert list(Output(io.StringIO(), fields=paths).select(_OBJECT)) == list(dict.fromkeys(paths))
 
 
 def _share(text: str) -> None:
