@@ -184,7 +184,7 @@ class Output:
             return
         from outreply_cli.ui.tables import print_table
 
-        print_table(self, items, columns, plain=self.plain)
+        print_table(self, items, columns)
 
     def _document(self, value: Any, columns: Sequence[Column]) -> None:
         """Print a value in a format for programs; CSV of an unknown object has all its fields."""

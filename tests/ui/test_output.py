@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from outreply_cli.formats.sanitize import escape_control_json, sanitize
 from outreply_cli.ui.columns import Column
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.tables import arrange, fit_widths
+from outreply_cli.ui.tables import arrange, fit_widths, natural_widths
 from outreply_cli.ui.yaml import yaml_text
 
 ITEMS: list[dict[str, Any]] = [
@@ -175,8 +175,8 @@ def test_markup_is_printed_literally() -> None:
     st.integers(min_value=40, max_value=200),
 )
 def test_fit_widths_never_exceeds_content(rows: list[list[str]], width: int) -> None:
-    natural = fit_widths(rows, flexible=[False] * 3, width=10_000)
-    fitted = fit_widths(rows, flexible=[False, True, True], width=width)
+    natural = natural_widths(rows, 3)
+    fitted = fit_widths(natural, flexible=[False, True, True], width=width)
     assert all(actual <= full for actual, full in zip(fitted, natural, strict=True))
     assert fitted[0] == natural[0]
 
@@ -189,7 +189,7 @@ def test_fit_widths_never_exceeds_content(rows: list[list[str]], width: int) -> 
 def test_arrange_shrinks_only_flexible_columns(
     rows: list[list[str]], flexible: list[bool], width: int
 ) -> None:
-    natural = fit_widths(rows, flexible=[False] * 3, width=10_000)
+    natural = natural_widths(rows, 3)
     layout = arrange(rows, flexible=flexible, width=width)
     assert [index for line in layout for index, _ in line] == [0, 1, 2]
     for line in layout:

@@ -71,7 +71,7 @@ def print_series(output: Output, series: Sequence[Item]) -> None:
 
         rows = list(_parts(series))
         columns = [Column(name.capitalize(), name) for name in rows[0] if name != "gained"]
-        print_table(output, rows, columns + bar_column(output, "gained", rows), plain=False)
+        print_table(output, rows, columns + bar_column(output, "gained", rows))
         return
     from outreply_cli.analytics.report import split_at_gaps
 
