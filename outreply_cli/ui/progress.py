@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.output import Output
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress, TaskID
 
 
-class Progress(Protocol):
-    """Receives the progress of a batch."""
+class Progress:
+    """Receives the progress of a batch, and shows nothing."""
 
     def step(self, _item: object = None) -> None:
         """One more item is finished."""
 
 
-class UploadProgress(Protocol):
-    """Receives the progress of uploads, from any thread."""
+class UploadProgress:
+    """Receives the progress of uploads, from any thread, and shows nothing."""
 
     def start(self, index: int, name: str, size: int) -> None:
         """File `index`, of `size` bytes, is about to be sent."""
@@ -33,22 +33,6 @@ class UploadProgress(Protocol):
 
     def finish(self, index: int) -> None:
         """File `index` is finished."""
-
-
-class _Silent:
-    def step(self, _item: object = None) -> None:
-        pass
-
-
-class _SilentUploads:
-    def start(self, index: int, name: str, size: int) -> None:
-        pass
-
-    def update(self, index: int, sent: int) -> None:
-        pass
-
-    def finish(self, index: int) -> None:
-        pass
 
 
 @contextmanager
@@ -64,7 +48,7 @@ def progress(
         status: Returns the text after the bar, such as the remaining rate limit.
     """
     if not notes.is_terminal or notes.quiet or notes.plain or total == 0:
-        yield _Silent()
+        yield Progress()
         return
     from rich.progress import (
         BarColumn,
@@ -95,7 +79,7 @@ def progress(
     )
     task = bar.add_task(label, total=total)
 
-    class _Shown:
+    class _Shown(Progress):
         def step(self, _item: object = None) -> None:
             bar.advance(task)
 
@@ -114,7 +98,7 @@ def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[UploadProgress]
         sizes: Sizes of all files in bytes.
     """
     if not notes.is_terminal or notes.quiet or notes.plain or not sizes:
-        yield _SilentUploads()
+        yield UploadProgress()
         return
     from rich.progress import (
         BarColumn,
@@ -138,7 +122,7 @@ def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[UploadProgress]
         yield _UploadBars(bar, sizes, name_width=max(12, notes.width // 3))
 
 
-class _UploadBars:
+class _UploadBars(UploadProgress):
     def __init__(self, bar: "RichProgress", sizes: Sequence[int], *, name_width: int) -> None:
         self._bar = bar
         self._name_width = name_width
