@@ -10,6 +10,7 @@ from typing import Any
 from outreply_cli.errors import CalendarError, OutReplyError
 from outreply_cli.formats.sanitize import escape_control_json, sanitize
 from outreply_cli.times import format_duration
+from outreply_cli.ui.fields import as_text
 
 _MAX_DETAIL_LENGTH = 200
 _EQUAL_PROBLEMS_MAX = 5
@@ -109,10 +110,6 @@ def _reason(error: OutReplyError) -> str:
     return "; ".join(parts)
 
 
-def _to_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def _shorten(value: Any) -> str:
-    text = ", ".join(map(_to_text, value)) if isinstance(value, list) else _to_text(value)
+    text = ", ".join(map(as_text, value)) if isinstance(value, list) else as_text(value)
     return text if len(text) <= _MAX_DETAIL_LENGTH else text[: _MAX_DETAIL_LENGTH - 1] + "…"
