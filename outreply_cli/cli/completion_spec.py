@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from outreply_cli.cli.tree import Command
-from outreply_cli.completion.values import source_for
+from outreply_cli.completion.values import KINDS, kind_of
 
 
 def build_spec(root: Command) -> dict[str, Any]:
@@ -14,16 +14,10 @@ def build_spec(root: Command) -> dict[str, Any]:
     commands: dict[str, Any] = {}
 
     def value_kind(command: Command, name: str) -> str:
-        source = source_for(command.path, name)
-        if not source:
-            return ""
-        entry = source.as_json()
-        key = next((key for key, known in kinds.items() if known == entry), None)
-        if key is None:
-            key = source.query or source.paths or name
-            key = key if key not in kinds else f"{key}-{len(kinds)}"
-            kinds[key] = entry
-        return key
+        kind = kind_of(command.path, name)
+        if kind:
+            kinds[kind] = KINDS[kind]
+        return kind
 
     for command in root.walk():
         indexes = []

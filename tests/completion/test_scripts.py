@@ -12,7 +12,7 @@ from outreply_cli.cli.completion_spec import build_spec, format_spec
 from outreply_cli.cli.man_pages import man_page_names
 from outreply_cli.completion.spec import SPEC_PATH
 from outreply_cli.completion.stubs import STUBS
-from outreply_cli.completion.values import source_for
+from outreply_cli.completion.values import kind_of
 from tests.command_line import CommandLine, command_tree
 from tests.completion.shells import COMPLETIONS
 from tests.golden.update import UPDATE_GOLDEN, update_text
@@ -38,7 +38,7 @@ def test_zones_of_brands_complete_where_they_are_accepted() -> None:
     assert zones
     for path, option in zones:
         expected = "input_zone" if "'brand'" in option.help else "zone"
-        assert source_for(path, "tz").query == expected, path
+        assert kind_of(path, "tz") == expected, path
 
 
 @pytest.mark.parametrize("shell", STUBS)
