@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-import typer
-
 from outreply_cli.app import COMMANDS, main
 from outreply_cli.cli.tree import Command, tree_from_typer
 from outreply_cli.cli.typer_adapter import root_group
@@ -141,5 +139,4 @@ class CommandLine:
 @cache
 def command_tree() -> Command:
     """The whole command tree."""
-    root = root_group(list(COMMANDS))
-    return tree_from_typer(root, typer.Context(root, info_name="outreply"))
+    return tree_from_typer(root_group(list(COMMANDS)))

@@ -152,21 +152,18 @@ def command_from_typer(command: Any, path: Sequence[str]) -> Command:
         summary=" ".join(paragraphs[0].split()),
         description="\n\n".join(prose),
         examples=tuple(examples),
-        parameters=tuple(
-            _parameter_from_typer(parameter) for parameter in command.params if not parameter.hidden
-        ),
+        parameters=tuple(map(_parameter_from_typer, command.params)),
     )
 
 
-def tree_from_typer(command: Any, ctx: Any, path: Sequence[str] = ()) -> Command:
+def tree_from_typer(command: Any, path: Sequence[str] = ()) -> Command:
     """A Typer command with everything below it; imports the module of each command."""
     converted = command_from_typer(command, path)
     if not hasattr(command, "list_commands"):
         return converted
     subcommands = [
-        tree_from_typer(found, ctx, (*path, name))
-        for name in command.list_commands(ctx)
-        if not (found := command.get_command(ctx, name)).hidden
+        tree_from_typer(command.get_command(None, name), (*path, name))
+        for name in command.list_commands(None)
     ]
     return replace(converted, commands=tuple(subcommands))
 

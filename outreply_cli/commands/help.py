@@ -46,17 +46,17 @@ def _help(
     Example: outreply help posts schedule
     """
     context: Context = ctx.obj
-    root = ctx.find_root()
+    root = ctx.find_root().command
     words = about or []
     if as_json:
         from outreply_cli.cli.reference import tree_as_json
 
-        tree = tree_as_json(_find(tree_from_typer(root.command, root), words))
+        tree = tree_as_json(_find(tree_from_typer(root), words))
         context.output.print_text(json.dumps(tree, indent=2, ensure_ascii=False))
     elif man:
         from outreply_cli.cli.man_pages import man_page
 
-        context.output.print_text(man_page(tree_from_typer(root.command, root), words, _read_topic))
+        context.output.print_text(man_page(tree_from_typer(root), words, _read_topic))
     elif not words:
         _list_topics(context)
     elif len(words) == 1 and words[0] in TOPICS:
@@ -65,7 +65,7 @@ def _help(
         context.output.print_text(_command_page(context, root, words))
 
 
-run = CommandSpec(_help, {})
+run = CommandSpec(_help)
 
 
 def _list_topics(context: Context) -> None:
@@ -135,14 +135,13 @@ def _read_topic(name: str) -> str:
 def _command_page(context: Context, root: Any, words: list[str]) -> str:
     from outreply_cli.cli.help_page import help_page
 
-    command = root.command
+    command = root
     path: list[str] = []
     for word in words:
-        names = command.list_commands(root) if hasattr(command, "list_commands") else []
-        found = command.get_command(root, word) if word in names else None
-        if found is None:
+        names = command.list_commands(None) if hasattr(command, "list_commands") else []
+        if word not in names:
             raise _unknown_subject(words, word, path, names)
-        command, path = found, [*path, word]
+        command, path = command.get_command(None, word), [*path, word]
     return help_page(to_command(command, path), context.output)
 
 

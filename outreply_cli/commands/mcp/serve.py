@@ -80,8 +80,7 @@ def _serve(
         context.environ, context.config_dir, context.clock, lambda: make_seed(client)
     )
     process = CommandProcess(_pin_account(context), lambda: context.known_secrets, rehearsal)
-    root = ctx.find_root()
-    tree = tree_from_typer(root.command, root)
+    tree = tree_from_typer(ctx.find_root().command)
     with closing(open_plans(context)) as plans, closing(rehearsal):
         user = _describe_account(context, identity)
         limits = WriteLimits(scopes, allowed, max_per_day or _PER_DAY)
@@ -110,4 +109,4 @@ def _describe_account(context: Context, identity: Mapping[str, Any]) -> str:
     return f"{name} ({profile.name})" if profile is not None else name
 
 
-run = CommandSpec(_serve, {})
+run = CommandSpec(_serve)
