@@ -80,14 +80,10 @@ _MAY_BE_EMPTY = frozenset({"TEXT", "SIGNATURE"})
 # A file name may be any bytes.
 _MAY_BE_BYTES = re.compile(r"FILE|DIR|PLAN")
 _TIME_METAVARS = frozenset({"TIME", "DURATION", "ZONE", "DATE"})
-_DEFAULTS: dict[str, Any] = {
-    "output": "table", "json": False, "quiet": False, "no_color": False, "plain": False,
-    "verbose": False,
-}  # fmt: skip
 
 
 def command(
-    *, api: bool = True, streams: bool = False, prints: bool = False, **settings: Any
+    *, api: bool = True, streams: bool = False, prints: bool = False, **context_settings: Any
 ) -> Callable[[Callable[..., None]], CommandSpec]:
     """Make a function a command: it gets the context first and its own options by name.
 
@@ -97,7 +93,7 @@ def command(
         api: Whether the command calls the API; otherwise it takes the output options only.
         streams: Whether the command runs until it is stopped, so that it prints no single value.
         prints: Whether it takes `--print`, and then calls `print_requests` instead of sending.
-        settings: Further settings for Typer.
+        context_settings: Further settings of Typer's context.
     """
     common = _API_OPTIONS if api else _OUTPUT_OPTIONS
     common = {"print_as": _PRINT_OPTION, **common} if prints else common
@@ -148,7 +144,9 @@ def command(
             inspect.Parameter("ctx", keyword, annotation=typer.Context),
             *own,
             *(
-                inspect.Parameter(name, keyword, default=_DEFAULTS.get(name), annotation=kind)
+                inspect.Parameter(
+                    name, keyword, default=getattr(GlobalOptions, name, False), annotation=kind
+                )
                 for name, kind in added.items()
             ),
         ]
@@ -157,7 +155,7 @@ def command(
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__doc__ = function.__doc__
         run.__name__ = function.__name__
-        return CommandSpec(run, settings)
+        return CommandSpec(run, **context_settings)
 
     return declare
 

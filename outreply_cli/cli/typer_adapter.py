@@ -8,7 +8,7 @@ one file to check.
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -35,7 +35,6 @@ _COMMON_FLAGS = frozenset({
 _SECRET_FLAGS = frozenset(
     {"--token", "--api-key", "--api-token", "--access-token", "--password", "--secret"}
 )
-_CONFIRMATION_FLAGS = frozenset({"--yes", "-y"})
 _NUMBER_ERRORS = {"int": "is not a whole number", "float": "is not a number"}
 
 
@@ -64,37 +63,39 @@ class CommandSpec:
 
     Attributes:
         run: Function that Typer calls, with every option in its signature.
-        settings: Further settings for Typer, such as `context_settings`.
+        context_settings: Further settings of Typer's context.
     """
 
-    def __init__(self, run: Callable[..., None], settings: Mapping[str, Any]) -> None:
+    def __init__(self, run: Callable[..., None], **context_settings: Any) -> None:
         self.run = run
-        self.settings = settings
+        self.context_settings = _SETTINGS["context_settings"] | context_settings
 
     def build(self, name: str) -> Any:
         """The Typer command called `name`."""
         app = typer.Typer(
             add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
         )
-        settings = {"context_settings": _SETTINGS["context_settings"], **self.settings}
-        settings["context_settings"] = {
-            **_SETTINGS["context_settings"],
-            **settings["context_settings"],
-        }
-        app.command(name, cls=HelpCommand, **settings)(self.run)
-        built = typer.main.get_command(app)
-        built.name = name
-        return built
+        app.command(name, cls=HelpCommand, context_settings=self.context_settings)(self.run)
+        return typer.main.get_command(app)
 
 
-class UnknownCommandError(InvalidInputError):
-    """The command is unknown."""
+class CommandLineError(InvalidInputError):
+    """A command line that cannot be parsed."""
 
     code = "USAGE"
 
 
+def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
+    from outreply_cli.cli.help_page import help_page
+
+    path = ctx.command_path.split()[1:]
+    formatter.write(help_page(to_command(command, path), ctx.obj.output))
+
+
 class HelpCommand(TyperCommand):
     """A command that prints a help page from the command tree."""
+
+    format_help = _write_help
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line; raises UsageError that names the command."""
@@ -106,10 +107,6 @@ class HelpCommand(TyperCommand):
             error.ctx = error.ctx or ctx
             raise
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help page."""
-        formatter.write(_help_text(self, ctx))
-
 
 class LazyGroup(TyperGroup):
     """A group whose commands are imported when they are used.
@@ -120,13 +117,10 @@ class LazyGroup(TyperGroup):
         default: The command that runs when none is named; None for the help page.
     """
 
+    format_help = _write_help
+
     def __init__(
-        self,
-        package: str,
-        names: Sequence[str],
-        *,
-        default: str | None = None,
-        **settings: Any,
+        self, package: str, names: Sequence[str], *, default: str | None = None, **settings: Any
     ) -> None:
         super().__init__(no_args_is_help=default is None, **_SETTINGS, **settings)
         self._package = package
@@ -164,18 +158,14 @@ class LazyGroup(TyperGroup):
         """The command that `args` start with.
 
         Raises:
-            UnknownCommandError: No command has that name; the hint names the nearest one.
+            CommandLineError: No command has that name; the hint names the nearest one.
         """
         if args[0] in self._names or args[0].startswith("-"):
             return super().resolve_command(ctx, args)
-        raise UnknownCommandError(
+        raise CommandLineError(
             f'unknown command "{args[0]}" for {ctx.command_path}',
             hint=_command_hint(ctx.command_path, args[0], self._names),
         )
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help page."""
-        formatter.write(_help_text(self, ctx))
 
 
 def root_group(names: Sequence[str]) -> LazyGroup:
@@ -251,18 +241,6 @@ def _strip_metavar(name: str) -> str:
     return name.strip("[].…")
 
 
-class CommandLineError(InvalidInputError):
-    """A command line that Typer could not parse."""
-
-    code = "USAGE"
-
-
-def _help_text(command: Any, ctx: Any) -> str:
-    from outreply_cli.cli.help_page import help_page
-
-    return help_page(to_command(command, ctx.command_path.split()[1:]), ctx.obj.output)
-
-
 def _command_hint(path: str, typed: str, names: Iterable[str]) -> str:
     import difflib
 
@@ -294,7 +272,7 @@ def _option_hint(ctx: Any, option: str, path: str) -> str | None:
         )
     if isinstance(ctx.command, LazyGroup) and option in _COMMON_FLAGS:
         return f"Put {option} after the command: {path} COMMAND {option}"
-    if option in _CONFIRMATION_FLAGS:
+    if option in {"--yes", "-y"}:
         return f"This command does not ask for confirmation; remove {option}"
     if not option.startswith("--"):
         return None

@@ -11,7 +11,7 @@ from outreply_cli.context import Context
 from outreply_cli.emulator.client import EmulatorHandle
 
 
-@command(api=False, context_settings={"allow_interspersed_args": False})
+@command(api=False, allow_interspersed_args=False)
 def run(
     context: Context,
     *,

@@ -20,4 +20,4 @@ def _approve(ctx: typer.Context, plan_id: PlanArgument) -> None:
     decide(start(ctx), plan_id, PlanState.APPROVED, "approve")
 
 
-run = CommandSpec(_approve, {})
+run = CommandSpec(_approve)

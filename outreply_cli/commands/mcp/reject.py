@@ -18,4 +18,4 @@ def _reject(ctx: typer.Context, plan_id: PlanArgument) -> None:
     decide(start(ctx), plan_id, PlanState.REJECTED, "reject")
 
 
-run = CommandSpec(_reject, {})
+run = CommandSpec(_reject)
