@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
@@ -23,7 +23,7 @@ from outreply_cli.errors import (
     unknown_choice_error,
 )
 from outreply_cli.formats.sanitize import sanitize
-from outreply_cli.paths import config_dir, state_dir
+from outreply_cli.paths import config_path, state_path
 from outreply_cli.snippets import TOOLS
 from outreply_cli.ui.fields import check_fields, parse_fields
 from outreply_cli.ui.files import read_text_file
@@ -76,13 +76,10 @@ class Context:
     command: str = ""
     _schema: Mapping[str, Any] | None = None
     _checks_fields: bool = True
-    _account: "Account | None" = None
     _client: "Client | None" = None
     _clients: "list[Client]" = field(default_factory=list)
     _tokens: "list[Token]" = field(default_factory=list)
     _cache_update: "CacheUpdate | None" = None
-    _store: "Store | None" = None
-    _store_password: "StorePassword | None" = None
     _reported_wait_end: float = -math.inf
 
     def configure(self, options: GlobalOptions) -> None:
@@ -130,32 +127,26 @@ class Context:
     @property
     def config_dir(self) -> Path:
         """The directory of the config file."""
-        return config_dir(self.environ)
+        return Path(config_path(self.environ))
 
     @property
     def state_dir(self) -> Path:
         """The directory of the journal and other state."""
-        return state_dir(self.environ)
+        return Path(state_path(self.environ))
 
-    @property
+    @cached_property
     def store(self) -> "Store":
         """The store of the journal: the one of OUTREPLY_STORE_URL, or of the profile."""
-        if self._store is None:
-            from outreply_cli.journal.store import Store
+        from outreply_cli.journal.store import Store
 
-            self._store = Store(
-                self.state_dir, self.store_url, self.origin, self.clock, self.store_password
-            )
-        return self._store
+        return Store(self.state_dir, self.store_url, self.origin, self.clock, self.store_password)
 
-    @property
+    @cached_property
     def store_password(self) -> "StorePassword":
         """The password of the team's store in the system's keyring."""
-        if self._store_password is None:
-            from outreply_cli.accounts.store_password import KEYRING_HINT, StorePassword
+        from outreply_cli.accounts.store_password import KEYRING_HINT, StorePassword
 
-            self._store_password = StorePassword(self.keyring(hint=KEYRING_HINT))
-        return self._store_password
+        return StorePassword(self.keyring(hint=KEYRING_HINT))
 
     @property
     def store_url(self) -> str | None:
@@ -241,30 +232,33 @@ class Context:
         """Whether the user can be prompted."""
         return is_terminal(self.stdin) and is_terminal(self.stderr)
 
-    @property
+    @cached_property
     def account(self) -> "Account":
         """The account that the command uses.
 
         Raises:
             NotLoggedInError: No token is available, or an unrecognized one was not confirmed.
         """
-        if self._account is None:
-            from outreply_cli.accounts.resolve import resolve_account
+        from outreply_cli.accounts.resolve import resolve_account
 
-            account = resolve_account(
-                self.config_dir, self.environ, self.options.profile, self.keyring()
-            )
-            if account.credential.source == "environment":
-                self.confirm_unrecognized_token(account.credential.token, account.base_url)
-            self._account = account
-        return self._account
+        account = resolve_account(
+            self.config_dir, self.environ, self.options.profile, self.keyring()
+        )
+        if account.credential.source == "environment":
+            self.confirm_unrecognized_token(account.credential.token, account.base_url)
+        self._tokens.append(account.credential.token)
+        return account
 
     def keyring(self, hint: str | None = None) -> "KeyringStore":
         """The system's keyring; at a terminal, it waits for a person to unlock it."""
         from outreply_cli.accounts.keyring import KeyringStore
 
-        on_wait = self._report_keyring if is_terminal(self.stderr) else None
-        return KeyringStore(hint=hint, on_wait=on_wait)
+        report = partial(
+            self.info,
+            "Waiting for the system's keyring, which may ask for a password in another window. "
+            "Press Ctrl-C to stop.",
+        )
+        return KeyringStore(hint=hint, on_wait=report if is_terminal(self.stderr) else None)
 
     def client(
         self,
@@ -319,6 +313,11 @@ class Context:
         from outreply_cli.api.transport import Transport
 
         url, clock = base_url or DEFAULT_BASE_URL, clock or self.clock
+        is_per_command = max_wait is not None
+        if self.options.max_wait is not None:
+            from outreply_cli.times import parse_duration
+
+            max_wait = parse_duration(self.options.max_wait).total_seconds()
         limiter: RateLimiter | None = None
         if token is not None:
             limiter = self._rate_limiter(token, url, clock)
@@ -329,14 +328,14 @@ class Context:
                 token=token,
                 clock=clock,
                 retry_policy=RetryPolicy(
-                    max_wait=self._max_wait(max_wait),
+                    max_wait=max_wait,
                     # Commands that run long have a limit for each request.
                     cuts_attempts=self.options.max_wait is not None,
-                    is_per_command=max_wait is not None,
+                    is_per_command=is_per_command,
                 ),
                 on_request=self.log_request if self.options.verbose else None,
                 # Commands without a limit draw a progress bar or run unattended.
-                on_wait=partial(self.report_wait, is_short_shown=max_wait is not None),
+                on_wait=partial(self.report_wait, is_short_shown=is_per_command),
                 rate_limiter=limiter,
                 is_stopped=is_stopped,
                 sign_in=sign_in or SIGN_IN,
@@ -370,13 +369,11 @@ class Context:
 
             if is_local_url(check_base_url(base_url)):
                 return
-        problem = "the token does not start with outreply_live_"
-        if self.is_interactive and self.prompt_yes_no(
-            f"{problem[:1].upper()}{problem[1:]}. Send it anyway?"
-        ):
+        question = "The token does not start with outreply_live_. Send it anyway?"
+        if self.is_interactive and self.prompt_yes_no(question):
             return
         raise NotLoggedInError(
-            problem,
+            "the token does not start with outreply_live_",
             hint="Copy the token from the dashboard again. If it is correct, store it with: "
             "outreply auth login --yes",
         )
@@ -389,20 +386,17 @@ class Context:
         """
         from outreply_cli.times import machine_zone, parse_zone
 
-        variable = self.environ.get("OUTREPLY_TIMEZONE")
-        if not tz and variable:
+        if tz:
+            return parse_zone(tz)
+        if variable := self.environ.get("OUTREPLY_TIMEZONE"):
             try:
                 return parse_zone(variable)
             except TimeError as error:
-                raise TimeError(f"OUTREPLY_TIMEZONE: {error.message}", hint=error.hint) from None
-        name = tz
-        if not name:
-            try:
-                profile = self.profile
-            except InvalidInputError:
-                profile = None
-            name = profile.timezone if profile else None
-        return parse_zone(name) if name else machine_zone()
+                raise error.replace(message=f"OUTREPLY_TIMEZONE: {error.message}") from None
+        profile = None
+        with suppress(InvalidInputError):
+            profile = self.profile
+        return parse_zone(profile.timezone) if profile and profile.timezone else machine_zone()
 
     def echo_err(self, text: str) -> None:
         """Write `text` to stderr with all secrets redacted."""
@@ -512,20 +506,14 @@ class Context:
         current = "" if flag else self.profiles.current
         return Path(account_file(self.state_dir, self.environ, flag=flag, current=current))
 
-    def _report_keyring(self) -> None:
-        self.info(
-            "Waiting for the system's keyring, which may ask for a password in another window. "
-            "Press Ctrl-C to stop."
-        )
-
     def close(self) -> None:
         """Close the clients and save what completion may offer next time."""
         for client in self._clients:
             client.transport.close()
-        if self._cache_update is None or self._account is None:
+        if self._cache_update is None:
             return
         now = self.clock.now().timestamp()
-        is_sandbox = self._account.credential.token.is_sandbox
+        is_sandbox = self.account.credential.token.is_sandbox
         # Best effort: a failed save does not fail the command.
         with suppress(OutReplyError):
             self._cache_update.save(now, allow_refresh=not is_sandbox)
@@ -534,13 +522,12 @@ class Context:
     def known_secrets(self) -> list[str]:
         """The secrets of the environment and of accounts, to hide in everything that is printed."""
         secrets = [self.environ.get(name, "").strip() for name in SECRET_VARIABLES]
-        if self._account is not None:
-            secrets.append(self._account.credential.token.reveal())
         secrets.append(self.environ.get("PGPASSWORD", ""))
-        if self._store_password is not None:
-            secrets.append(self._store_password.known)
-        # The URL of a profile is known once the store is used.
-        store_url = self._store.url if self._store else self.environ.get(STORE_URL_VARIABLE)
+        # The password and URL of a profile are known once they are used.
+        used = vars(self)
+        if "store_password" in used:
+            secrets.append(self.store_password.known)
+        store_url = self.store.url if "store" in used else self.environ.get(STORE_URL_VARIABLE)
         if store_url:
             from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -549,13 +536,6 @@ class Context:
                 password = parts.password or ""
                 secrets += [password, unquote(password), *parse_qs(parts.query).get("password", [])]
         return secrets + [token.reveal() for token in self._tokens]
-
-    def _max_wait(self, default: float | None) -> float | None:
-        if self.options.max_wait is None:
-            return default
-        from outreply_cli.times import parse_duration
-
-        return parse_duration(self.options.max_wait).total_seconds()
 
     @property
     def _allows_color(self) -> bool:

@@ -84,20 +84,6 @@ def state_path(environ: Mapping[str, str]) -> str:
     return _directory(environ, "OUTREPLY_STATE_DIR", "XDG_STATE_HOME", "~/.local/state")
 
 
-def config_dir(environ: Mapping[str, str]) -> "Path":
-    """`config_path` as a path."""
-    from pathlib import Path
-
-    return Path(config_path(environ))
-
-
-def state_dir(environ: Mapping[str, str]) -> "Path":
-    """`state_path` as a path."""
-    from pathlib import Path
-
-    return Path(state_path(environ))
-
-
 def _directory(environ: Mapping[str, str], variable: str, xdg: str, default: str) -> str:
     path = environ.get(variable)
     if path:
@@ -108,19 +94,15 @@ def _directory(environ: Mapping[str, str], variable: str, xdg: str, default: str
         if not base.strip():
             base = os.path.expanduser(default)
         if base.startswith("~"):
-            raise _no_home_directory()
+            from outreply_cli.errors import StorageError
+
+            raise StorageError(
+                "no home directory: HOME is not set",
+                hint="Set HOME, or OUTREPLY_CONFIG_DIR and OUTREPLY_STATE_DIR.",
+            )
         return os.path.join(base, _APPLICATION)
     import platformdirs
 
     if variable == "OUTREPLY_CONFIG_DIR":
         return platformdirs.user_config_dir(_APPLICATION, appauthor=False)
     return platformdirs.user_state_dir(_APPLICATION, appauthor=False)
-
-
-def _no_home_directory() -> Exception:
-    from outreply_cli.errors import StorageError
-
-    return StorageError(
-        "no home directory: HOME is not set",
-        hint="Set HOME, or OUTREPLY_CONFIG_DIR and OUTREPLY_STATE_DIR.",
-    )
