@@ -1,11 +1,14 @@
 """IDs that a user may shorten to a unique prefix."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import shorten
+
+if TYPE_CHECKING:
+    from outreply_cli.api.client import ListResult
 
 MIN_CHARACTERS = 6
 # IDs of the API and of the platforms: nothing is listed for them.
@@ -21,21 +24,17 @@ class AmbiguousIdError(InvalidInputError):
     code = "AMBIGUOUS_ID"
 
 
-class _Listing(Protocol):
-    @property
-    def items(self) -> Sequence[Mapping[str, Any]]: ...
-
-    @property
-    def truncated(self) -> bool: ...
-
-
 def is_whole_id(word: str) -> bool:
     """Return whether `word` has the form of a whole ID."""
     return _WHOLE.fullmatch(word) is not None
 
 
 def expand_ids(
-    words: Iterable[str], kind: str, list_items: Callable[[], _Listing], *, id_field: str = "id"
+    words: Iterable[str],
+    kind: str,
+    list_items: "Callable[[], ListResult[Any]]",
+    *,
+    id_field: str = "id",
 ) -> list[str]:
     """Return the IDs that start with `words`, each once; the list is read only if one is short.
 

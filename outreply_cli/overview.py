@@ -65,7 +65,7 @@ def fetch_overview(client: Client, store: Store, zone: ZoneInfo) -> Overview:
     readers: dict[str, Callable[[], Items]] = {
         "today": source.fetch_today,
         "failed": source.fetch_failed,
-        "expired_pages": source.fetch_expired,
+        "expired_pages": lambda: find_expired_pages(client, source.pages),
         "unanswered_comments": source.fetch_comments,
         "limits": source.fetch_limits,
     }
@@ -115,10 +115,6 @@ class _Source:
         self.is_truncated |= listing.truncated
         return [{**post, "page": self._alias(get_page_id(post))} for post in listing.items]
 
-    def fetch_expired(self) -> Items:
-        """Return the expired pages."""
-        return find_expired_pages(self._client, self.pages)
-
     def fetch_comments(self) -> Items:
         """Return the posts with comments that need a reply, with their number."""
         recent = fetch_recent_posts(self._client, self._now - RECENT)
@@ -126,21 +122,16 @@ class _Source:
         recent = replace(recent, posts=recent.posts[:_COMMENTED_POSTS_MAX])
         account = account_fingerprint(self._client)
         with closing(open_comments(self._store, account, allow_readonly=True)) as store:
-            groups = fetch_inbox(self._client, store, recent)
-            unanswered = [
-                (group, count)
-                for group in groups
+            return [
+                {
+                    "post_id": group.post.get("id"),
+                    "page": group.alias,
+                    "unanswered": count,
+                    "message": group.post.get("message"),
+                }
+                for group in fetch_inbox(self._client, store, recent)
                 if (count := sum(is_unanswered(store, comment) for comment in group.threads))
             ]
-        return [
-            {
-                "post_id": group.post.get("id"),
-                "page": group.alias,
-                "unanswered": count,
-                "message": group.post.get("message"),
-            }
-            for group, count in unanswered
-        ]
 
     def fetch_limits(self) -> Items:
         """Return the monthly quotas and the storage of which more than 80% is used."""
