@@ -23,55 +23,44 @@ _FORMATS_HINT = (
     "Accepted formats: 2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', "
     "'in 2h', '+3d'"
 )
+
+
+def _number_words(*groups: str, start: int = 0) -> dict[str, int]:
+    """Return the number of each word, which is that of its group."""
+    return {word: number for number, group in enumerate(groups, start) for word in group.split()}
+
+
 # In English, German, French, Spanish and Portuguese, without accents.
-_MONTHS = {
-    word: number
-    for number, words in enumerate(
-        (
-            "jan january januar janner janvier janv enero ene janeiro",
-            "feb february februar fevrier fevr fev febrero fevereiro",
-            "mar march marz mrz mars marzo marco",
-            "apr april avril avr abril abr",
-            "may mai mayo maio",
-            "jun june juni juin junio junho",
-            "jul july juli juillet juil julio julho",
-            "aug august aout agosto ago",
-            "sep sept september septembre septiembre setiembre setembro set",
-            "oct october oktober okt octobre octubre outubro out",
-            "nov november novembre noviembre novembro",
-            "dec december dezember dez decembre diciembre dic dezembro",
-        ),
-        start=1,
-    )
-    for word in words.split()
-}
+_MONTHS = _number_words(
+    "jan january januar janner janvier janv enero ene janeiro",
+    "feb february februar fevrier fevr fev febrero fevereiro",
+    "mar march marz mrz mars marzo marco",
+    "apr april avril avr abril abr",
+    "may mai mayo maio",
+    "jun june juni juin junio junho",
+    "jul july juli juillet juil julio julho",
+    "aug august aout agosto ago",
+    "sep sept september septembre septiembre setiembre setembro set",
+    "oct october oktober okt octobre octubre outubro out",
+    "nov november novembre noviembre novembro",
+    "dec december dezember dez decembre diciembre dic dezembro",
+    start=1,
+)
 # From Monday, 0, to Sunday, 6.
-WEEKDAYS = {
-    word: number
-    for number, words in enumerate(
-        (
-            "mon monday", "tue tues tuesday", "wed weds wednesday", "thu thur thurs thursday",
-            "fri friday", "sat saturday", "sun sunday",
-        )
-    )
-    for word in words.split()
-}  # fmt: skip
+WEEKDAYS = _number_words(
+    "mon monday", "tue tues tuesday", "wed weds wednesday", "thu thur thurs thursday",
+    "fri friday", "sat saturday", "sun sunday",
+)  # fmt: skip
 # Without "mar", which is March in English, and Tuesday in French and Spanish.
-_WEEKDAYS = WEEKDAYS | {
-    word: number
-    for number, words in enumerate(
-        (
-            "montag mo lundi lun lunes segunda-feira segunda seg",
-            "dienstag di mardi martes terca-feira terca ter",
-            "mittwoch mi mercredi mer miercoles mie quarta-feira quarta qua",
-            "donnerstag do jeudi jeu jueves jue quinta-feira quinta qui",
-            "freitag fr vendredi ven viernes vie sexta-feira sexta sex",
-            "samstag sonnabend sa samedi sam sabado sab",
-            "sonntag so dimanche dim domingo dom",
-        )
-    )
-    for word in words.split()
-}
+_WEEKDAYS = WEEKDAYS | _number_words(
+    "montag mo lundi lun lunes segunda-feira segunda seg",
+    "dienstag di mardi martes terca-feira terca ter",
+    "mittwoch mi mercredi mer miercoles mie quarta-feira quarta qua",
+    "donnerstag do jeudi jeu jueves jue quinta-feira quinta qui",
+    "freitag fr vendredi ven viernes vie sexta-feira sexta sex",
+    "samstag sonnabend sa samedi sam sabado sab",
+    "sonntag so dimanche dim domingo dom",
+)
 _WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY_OFFSETS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 # All offsets in use are whole hours from -12 to +14, or one of these, in minutes.
@@ -193,8 +182,7 @@ def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
 
 def find_weekday(text: str) -> str | None:
     """Return the English name of a weekday in one of the languages of times, or None."""
-    word = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
-    word = word.strip(" .").lower()
+    word = _strip_accents(text).strip(" .").lower()
     # In a text with other words, it may be March.
     number = 1 if word == "mar" else _WEEKDAYS.get(word)
     return None if number is None else _WEEKDAY_NAMES[number]
@@ -227,6 +215,11 @@ def parse_day(text: str, *, now: datetime, zone: ZoneInfo) -> date:
     raise TimeError(
         f"invalid day {text!r}", hint="Accepted formats: 2026-12-24, 2026-12, tomorrow, +7d, -7d"
     )
+
+
+def _strip_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFD", text)
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
 @cache
@@ -300,8 +293,7 @@ class _TimeText:
         self, text: str, now: datetime, zone: ZoneInfo, date_order: str | None, *, is_past: bool
     ) -> None:
         self._text = text
-        decomposed = unicodedata.normalize("NFD", text)
-        self._plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+        self._plain = _strip_accents(text)
         self._now = now
         self._zone = zone
         self._date_order = date_order
@@ -311,14 +303,15 @@ class _TimeText:
     def parse(self) -> datetime:
         self._split()
         time_of_day = self._parse_time_of_day()
-        zone = self._parse_zone() or self._zone
-        offset = self._parse_offset()
-        now = self._now.astimezone(zone if offset is None else timezone(offset))
-        day = self._parse_day_part(now.replace(tzinfo=None), time_of_day)
+        zone, offset = self._zone, self._parse_offset()
+        if "zone" in self._parts:
+            match = self._parts["zone"][1]
+            zone = parse_zone(match["zone"] or match["name"])
         tzinfo = None if offset is None else timezone(offset)
+        now = self._now.astimezone(tzinfo or zone)
+        day = self._parse_day_part(now.replace(tzinfo=None), time_of_day)
         when = _resolve(datetime.combine(day, time_of_day, tzinfo), zone, self._text)
-        has_both = offset is not None and "zone" in self._parts
-        if has_both and when.astimezone(zone).utcoffset() != offset:
+        if tzinfo and "zone" in self._parts and when.astimezone(zone).utcoffset() != offset:
             raise TimeError(f"the offset in {self._text!r} does not match {zone.key}")
         return when
 
@@ -366,7 +359,9 @@ class _TimeText:
         if "time" not in self._parts:
             if "date" in self._parts:
                 self._parse_date(self._now.date())
-            raise _missing_time_error(self._text)
+            raise TimeError(
+                f"{self._text!r} has no time of day", hint=f"Add the time: '{self._text} 09:00'"
+            )
         name, match = self._parts["time"]
         if name == "noon":
             return time(12)
@@ -380,12 +375,6 @@ class _TimeText:
             return time(hour, int(match["minute"] or 0), int(groups.get("second") or 0))
         except ValueError:
             raise self._time_of_day_error(match[0]) from None
-
-    def _parse_zone(self) -> ZoneInfo | None:
-        if "zone" not in self._parts:
-            return None
-        match = self._parts["zone"][1]
-        return parse_zone(match["zone"] or match["name"])
 
     def _parse_offset(self) -> timedelta | None:
         if "offset" not in self._parts:
@@ -569,7 +558,3 @@ def _time_error(text: str) -> TimeError:
             hint="Use the time of a free slot; see: outreply slots preview",
         )
     return TimeError(f"invalid time {text!r}", hint=_FORMATS_HINT)
-
-
-def _missing_time_error(text: str) -> TimeError:
-    return TimeError(f"{text!r} has no time of day", hint=f"Add the time: '{text} 09:00'")

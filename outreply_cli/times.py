@@ -42,13 +42,11 @@ def parse_zone(name: str) -> ZoneInfo:
 def _suggest_zone(name: str) -> str:
     from tzlocal.windows_tz import win_tz
 
+    if name.startswith("right/"):
+        return name.removeprefix("right/")
     windows_names = {windows.lower(): iana for windows, iana in win_tz.items()}
-    return windows_names.get(
-        name.lower(),
-        name.removeprefix("right/")
-        if name.startswith("right/")
-        else "an IANA name such as Europe/Paris, America/New_York or UTC",
-    )
+    example = "an IANA name such as Europe/Paris, America/New_York or UTC"
+    return windows_names.get(name.lower(), example)
 
 
 def machine_zone() -> ZoneInfo:
@@ -127,12 +125,8 @@ def format_time(when: datetime, zone: ZoneInfo) -> str:
     text = f"{local:%a %d %b %Y %H:%M{seconds} %Z}"
     if local.tzname() in {"UTC", "GMT"}:
         return text
-    is_same_day = local.date() == utc.date()
-    return (
-        f"{text} ({utc:%H:%M{seconds} UTC})"
-        if is_same_day
-        else f"{text} ({utc:%d %b %H:%M{seconds} UTC})"
-    )
+    day = "" if local.date() == utc.date() else "%d %b "
+    return f"{text} ({utc:{day}%H:%M{seconds} UTC})"
 
 
 def format_api_time(value: Any, zone: ZoneInfo) -> str:
