@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from outreply_cli import __version__
 from outreply_cli.context import Context
 from outreply_cli.env import pop_secrets
 from outreply_cli.errors import ExitCode, OutReplyError
@@ -49,9 +48,6 @@ COMMANDS = {
 
 def main(args: Sequence[str], context: Context) -> int:
     """Run one command line and return its exit code; the only place that catches OutReplyError."""
-    if "--version" in args[:1]:
-        context.stdout.write(f"outreply {__version__}\n")
-        return ExitCode.SUCCESS
     if list(args) in ([], ["--help"], ["-h"]):
         _show_root_help(context, requested=bool(args))
         code: int = ExitCode.SUCCESS
