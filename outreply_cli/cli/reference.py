@@ -26,12 +26,17 @@ OPEN_RESULTS = frozenset({
     "media list", "media show", "pages list", "pages show", "posts calendar", "posts list",
     "posts show", "posts wait", "quota show", "webhooks list", "webhooks show",
 })  # fmt: skip
-# Commands that name something on this machine and do not call the API.
-_LOCAL_NAMES = frozenset({"auth switch"})
-# Commands that need no account, but fetch a calendar at an address.
-_FETCHES = frozenset({"bulk check", "bulk convert"})
-# Commands that wait for something that may not come in time.
-_WAITS = frozenset({"posts wait", "serve-webhook"})
+# Further exit codes, by group or command.
+_EXIT_CODES = {
+    "auth switch": {ExitCode.NOT_FOUND},
+    # They fetch a calendar at an address.
+    "bulk check": {ExitCode.NETWORK},
+    "bulk convert": {ExitCode.NETWORK},
+    "emulator": {ExitCode.NOT_FOUND, ExitCode.NETWORK},
+    "posts wait": {ExitCode.TIMEOUT},
+    "serve-webhook": {ExitCode.NOT_FOUND, ExitCode.NETWORK, ExitCode.TIMEOUT},
+    "webhooks": {ExitCode.NOT_FOUND, ExitCode.NETWORK},
+}
 
 
 def tree_as_json(command: Command) -> dict[str, Any]:
@@ -47,22 +52,12 @@ def result_schema(name: str) -> dict[str, Any] | None:
 def exit_codes(command: Command) -> list[int]:
     """The exit codes that a command can exit with, in ascending order."""
     name = " ".join(command.path)
-    codes = set(_COMMON_EXIT_CODES)
+    codes = _COMMON_EXIT_CODES.union(*(_EXIT_CODES.get(key, ()) for key in (command.path[0], name)))
     if any(option.name in {"profile", "tunnel"} for option in command.options):
         codes |= _API_EXIT_CODES
-    if command.path[:1] == ("emulator",):
-        codes |= {ExitCode.NOT_FOUND, ExitCode.NETWORK}
     if name in _BATCHES:
         codes |= {ExitCode.PARTIAL}
-    if name in _LOCAL_NAMES:
-        codes |= {ExitCode.NOT_FOUND}
-    if command.path[:1] in {("webhooks",), ("serve-webhook",)}:
-        codes |= {ExitCode.NOT_FOUND, ExitCode.NETWORK}
-    if name in _FETCHES:
-        codes |= {ExitCode.NETWORK}
-    if name in _WAITS:
-        codes |= {ExitCode.TIMEOUT}
-    return sorted(int(code) for code in codes)
+    return sorted(map(int, codes))
 
 
 def _schemas() -> dict[str, Any]:
