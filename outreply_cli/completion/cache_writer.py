@@ -36,21 +36,23 @@ class CacheUpdate:
             items: The objects.
             is_complete: Whether the list has no other objects.
         """
-        kind, describe = _DESCRIPTIONS.get(listing, (None, None))
-        if kind is None or describe is None:
+        if listing not in _LISTINGS:
             return
+        kind, id_field, describe = _LISTINGS[listing]
         if is_complete:
             self._complete_kinds.add(kind)
             self._seen[kind] = {}
         seen = self._seen.setdefault(kind, {})
         for item in items:
-            cached = describe(item)
-            if is_plain(cached[0]):
-                seen[cached[2]] = cached
+            item_id = str(item.get(id_field) or item.get("post_id"))
+            value = page_alias(item) if kind == "page" else item_id
+            value = value if is_plain(value) else item_id
+            if is_plain(value):
+                seen[item_id] = (value, describe(item), item_id)
 
     def on_delete(self, listing: str, item_id: str) -> None:
         """Record that an object was deleted."""
-        kind = _DESCRIPTIONS[listing][0]
+        kind = _LISTINGS[listing][0]
         self._deleted.setdefault(kind, set()).add(item_id)
         self._seen.get(kind, {}).pop(item_id, None)
 
@@ -120,54 +122,42 @@ def _line(*parts: Any) -> str:
     return line if len(line) <= _MAX_TEXT_LENGTH else line[: _MAX_TEXT_LENGTH - 1] + "…"
 
 
-def _page(page: Mapping[str, Any]) -> CachedValue:
-    item_id = str(page.get("id"))
-    alias = page_alias(page)
-    state = "(expired)" if page.get("expired") else ""
-    return (alias if is_plain(alias) else item_id, _line(page.get("name"), state), item_id)
+def _page(page: Mapping[str, Any]) -> str:
+    return _line(page.get("name"), "(expired)" if page.get("expired") else "")
 
 
-def _post(post: Mapping[str, Any]) -> CachedValue:
-    item_id = str(post.get("id") or post.get("post_id"))
+def _post(post: Mapping[str, Any]) -> str:
     time = str(post.get("scheduled_at") or post.get("published_at") or "")
     when = time[:16].replace("T", " ") + ("Z" if time.endswith("Z") else "")
-    return (item_id, _line(when, post.get("platform"), post.get("message")), item_id)
+    return _line(when, post.get("platform"), post.get("message"))
 
 
-def _media(item: Mapping[str, Any]) -> CachedValue:
-    item_id = str(item.get("media_id"))
-    return (item_id, _line(item.get("filename"), item.get("mime_type")), item_id)
+def _media(item: Mapping[str, Any]) -> str:
+    return _line(item.get("filename"), item.get("mime_type"))
 
 
-def _webhook(hook: Mapping[str, Any]) -> CachedValue:
-    item_id = str(hook.get("id"))
+def _webhook(hook: Mapping[str, Any]) -> str:
     # A query string may hold a secret.
-    return (item_id, _line(str(hook.get("url") or "").partition("?")[0]), item_id)
+    return _line(str(hook.get("url") or "").partition("?")[0])
 
 
-def _brand(brand: Mapping[str, Any]) -> CachedValue:
-    item_id = str(brand.get("id"))
-    return (item_id, _line(brand.get("name")), item_id)
+def _brand(brand: Mapping[str, Any]) -> str:
+    return _line(brand.get("name"))
 
 
-def _comment(comment: Mapping[str, Any]) -> CachedValue:
-    item_id = str(comment.get("id"))
+def _comment(comment: Mapping[str, Any]) -> str:
     author = comment.get("author")
     author_name = author.get("username") or author.get("name") if isinstance(author, dict) else ""
-    return (
-        item_id,
-        _line(f"@{author_name}:" if author_name else "", comment.get("message")),
-        item_id,
-    )
+    return _line(f"@{author_name}:" if author_name else "", comment.get("message"))
 
 
-# The API's name for a list -> the kind of value, and the function that describes one.
-_DESCRIPTIONS = {
-    "pages": ("page", _page),
-    "scheduled_posts": ("scheduled", _post),
-    "published_posts": ("published", _post),
-    "media": ("media", _media),
-    "webhooks": ("webhook", _webhook),
-    "brands": ("brand", _brand),
-    "comments": ("comment", _comment),
+# The API's name for a list -> the kind of value, the field of IDs, and what describes an object.
+_LISTINGS = {
+    "pages": ("page", "id", _page),
+    "scheduled_posts": ("scheduled", "id", _post),
+    "published_posts": ("published", "id", _post),
+    "media": ("media", "media_id", _media),
+    "webhooks": ("webhook", "id", _webhook),
+    "brands": ("brand", "id", _brand),
+    "comments": ("comment", "id", _comment),
 }
