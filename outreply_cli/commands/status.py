@@ -1,6 +1,5 @@
 """`outreply status`."""
 
-from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -68,8 +67,8 @@ def _print(context: Context, overview: "Overview", zone: ZoneInfo) -> None:
         return
     if not output.is_terminal:
         for name, items in overview.sections.items():
-            section = Column("Section", "", partial(_format_section, name))
-            output.print_list(items, [section, *columns[name]])
+            rows = [{"section": name, **item} for item in items]
+            output.print_list(rows, [Column("Section", "section"), *columns[name]])
         return
     from outreply_cli.ui.tables import print_groups
 
@@ -83,11 +82,11 @@ def _print(context: Context, overview: "Overview", zone: ZoneInfo) -> None:
 def _columns(zone: ZoneInfo) -> dict[str, list[Column]]:
     """Return the columns of each section."""
 
-    def time_column(field: str) -> Column:
-        def format_field(item: Item) -> str:
-            return format_time_short(parse_timestamp(item[field]), zone) if item[field] else ""
+    def format_at(value: str | None) -> str:
+        return format_time_short(parse_timestamp(value), zone) if value else ""
 
-        return Column("When", field, format_field)
+    def time_column(field: str) -> Column:
+        return Column("When", field, lambda item: format_at(item[field]))
 
     page, text = Column("Page", "page", shrinkable=True), Column("Text", "message", shrinkable=True)
     return {
@@ -101,10 +100,6 @@ def _columns(zone: ZoneInfo) -> dict[str, list[Column]]:
         "limits": [Column("Limit", "name"), Column("Remaining", "remaining", _format_remaining)],
         "unknown": [time_column("scheduled_at"), page, text],
     }  # fmt: skip
-
-
-def _format_section(name: str, _: Item) -> str:
-    return name
 
 
 def _format_waiting(item: Item) -> str:
