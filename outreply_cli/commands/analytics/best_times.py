@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import DisplayZone, command
-from outreply_cli.commands.analytics.output import bar_column, percent
+from outreply_cli.commands.analytics.output import bar_column, number_column
 from outreply_cli.commands.analytics.shared import analytics_store
 from outreply_cli.context import Context
 from outreply_cli.ui.columns import Column
@@ -48,7 +48,7 @@ def run(
         Column("Day", "weekday"),
         Column("Hour", "hour", lambda item: f"{item['hour']:02}:00"),
         Column("Posts", "posts"),
-        Column("Rate", "engagement_rate", lambda item: percent(item["engagement_rate"])),
+        number_column("Rate", "engagement_rate", ".2%"),
         *bar_column(output, "engagement_rate", items),
         Column("Ranked", "ranked", csv_only=True),
     ], id_field=None)  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from outreply_cli.ui.columns import Column, Item
+from outreply_cli.ui.fields import get_field
 from outreply_cli.ui.output import Output
 
 _BAR_WIDTH = 16
@@ -14,19 +15,14 @@ _CSV_ONLY = ("since", "until", "likes", "comments", "shares", "total_engagement"
              "days_truncated")  # fmt: skip
 
 
-def number(value: int | None) -> str:
-    """A number, or nothing."""
-    return "" if value is None else f"{value:,}"
+def number_column(header: str, field: str, form: str) -> Column:
+    """Return a column of numbers in a format such as `,`; empty where they are unknown."""
 
+    def format_figure(item: Item) -> str:
+        value = get_field(item, field)
+        return "" if value is None else f"{value:{form}}"
 
-def signed(value: int | None) -> str:
-    """A number with its sign, or nothing."""
-    return "" if value is None else f"{value:+,}"
-
-
-def percent(value: float | None) -> str:
-    """A share such as 0.0123 as `1.23%`, or nothing."""
-    return "" if value is None else f"{value:.2%}"
+    return Column(header, field, format_figure)
 
 
 def bar_column(output: Output, field: str, items: Sequence[Item]) -> list[Column]:
@@ -40,22 +36,20 @@ def bar_column(output: Output, field: str, items: Sequence[Item]) -> list[Column
 def figure_columns(output: Output, items: Sequence[Item]) -> list[Column]:
     """Return the columns of pages, brands and posts."""
     before = [
-        Column(f"{header} before", f"previous.{name}", lambda item, name=name, style=style:
-               style((item["previous"] or {}).get(name)))  # type: ignore[misc]
-        for header, name, style in (("Growth", "growth", signed),
-                                    ("Engagement", "engagement", number),
-                                    ("Rate", "engagement_rate", percent))
-    ]  # fmt: skip
+        number_column("Growth before", "previous.growth", "+,"),
+        number_column("Engagement before", "previous.engagement", ","),
+        number_column("Rate before", "previous.engagement_rate", ".2%"),
+    ]
     return [
         Column("ID", "id", csv_only=True),
         Column("Kind", "kind"),
         Column("Name", "name", shrinkable=True),
-        Column("Followers", "followers", lambda item: number(item["followers"])),
-        Column("Growth", "growth", lambda item: signed(item["growth"])),
+        number_column("Followers", "followers", ","),
+        number_column("Growth", "growth", "+,"),
         Column("Posts", "posts"),
-        Column("Engagement", "engagement", lambda item: number(item["engagement"])),
+        number_column("Engagement", "engagement", ","),
         *bar_column(output, "engagement", items),
-        Column("Rate", "engagement_rate", lambda item: percent(item["engagement_rate"])),
+        number_column("Rate", "engagement_rate", ".2%"),
         Column("Days", "days_measured", lambda item: f"{item['days_measured']} of {item['days']}"),
         *(before if any(item["previous"] for item in items) else []),
         *(Column(name, name, csv_only=True) for name in _CSV_ONLY),
@@ -98,8 +92,8 @@ def _parts(series: Sequence[Item]) -> Iterator[dict[str, Any]]:
         gains = [day["engagement"] for day in part if day["engagement"] is not None]
         yield {
             "date": " to ".join(dict.fromkeys((part[0]["date"], part[-1]["date"]))),
-            "followers": number(followers[-1]) if followers else "gap",
+            "followers": f"{followers[-1]:,}" if followers else "gap",
             "measured": f"{len(followers)} of {len(part)}",
-            "engagement": signed(sum(gains)) if gains else "",
+            "engagement": f"{sum(gains):+,}" if gains else "",
             "gained": sum(gains) if gains else None,
         }
