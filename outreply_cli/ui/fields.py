@@ -21,11 +21,6 @@ def get_field(item: Any, path: str) -> Any:
     return None if value is _MISSING else value
 
 
-def has_field(item: Any, path: str) -> bool:
-    """Whether an object has a value, also null, at a dotted path."""
-    return _find(item, path) is not _MISSING
-
-
 def check_fields(
     paths: Iterable[str],
     schema: Mapping[str, Any] | None,
@@ -49,7 +44,7 @@ def check_fields(
     known |= {str(name) for item in items if isinstance(item, Mapping) for name in item}
     for path in paths:
         steps = path.split(".")
-        if path in known or any(has_field(item, path) for item in items):
+        if path in known or any(_find(item, path) is not _MISSING for item in items):
             continue
         if any(_has_path(schema, steps) for schema in schemas):
             continue

@@ -120,7 +120,7 @@ class Output:
         elif self.format == "table":
             selected = self._select(columns)
             pairs = [
-                (column.header, column.text(item), _style(column, item)) for column in selected
+                (column.header, column.text(item), column.style_of(item)) for column in selected
             ]
             if self.is_terminal:
                 from outreply_cli.ui.tables import print_pairs
@@ -230,10 +230,6 @@ class Output:
     def _lines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.stream.write(line + "\n")
-
-
-def _style(column: Column, item: Item) -> str:
-    return column.style(item) if column.style else ""
 
 
 def _columns_for(items: Sequence[Item]) -> list[Column]:

@@ -30,7 +30,7 @@ def print_table(output: "Output", items: Sequence[Item], columns: Sequence[Colum
         rule = max(_line_width([width for _, width in line]) for line in layout)
         output.print_text(output.style_text("─" * min(rule, output.width), "dim"))
     for item, row in zip(items, rows, strict=True):
-        _print_row(output, row, _styles(item, columns), layout)
+        _print_row(output, row, [column.style_of(item) for column in columns], layout)
 
 
 def print_groups(
@@ -44,7 +44,8 @@ def print_groups(
     for heading, items in groups:
         output.print_text(output.style_text(fit(heading, output.width), "bold"))
         for item, row in zip(items, islice(remaining, len(items)), strict=True):
-            _print_row(output, row, _styles(item, columns), layout, indent=_GAP)
+            styles = [column.style_of(item) for column in columns]
+            _print_row(output, row, styles, layout, indent=_GAP)
 
 
 def _texts(items: Sequence[Item], columns: Sequence[Column], width: int) -> list[list[str]]:
@@ -54,10 +55,6 @@ def _texts(items: Sequence[Item], columns: Sequence[Column], width: int) -> list
         if _line_width(natural_widths(rows, len(columns))) <= width:
             return rows
     return [[column.text(item, narrow=True) for column in columns] for item in items]
-
-
-def _styles(item: Item, columns: Sequence[Column]) -> list[str]:
-    return [column.style(item) if column.style else "" for column in columns]
 
 
 def _print_row(
