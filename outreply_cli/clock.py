@@ -16,19 +16,15 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The current time in UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary start; never decreases, and includes time asleep."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        ...
 
     def random(self) -> float:
         """A random number in [0, 1)."""
-        ...
 
 
 class SystemClock:

@@ -422,9 +422,7 @@ class Context:
 
     def prompt_yes_no(self, question: str) -> bool:
         """Ask a yes-or-no question; Enter means no."""
-        self.stderr.write(f"{sanitize(question)} [y/N] ")
-        self.stderr.flush()
-        return self.stdin.readline().strip().lower() in {"y", "yes"}
+        return (self.prompt(f"{question} [y/N] ") or "").lower() in {"y", "yes"}
 
     def prompt(self, prompt: str) -> str | None:
         """Read a line from the user, stripped; None at the end of the input."""
