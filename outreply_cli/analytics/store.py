@@ -114,11 +114,6 @@ class AnalyticsStore:
     def __init__(self, tables: "LocalTables | TeamTables", account: str) -> None:
         self._tables, self._account = tables, account
 
-    @property
-    def is_readonly(self) -> bool:
-        """Whether nothing can be stored."""
-        return self._tables.is_readonly
-
     def close(self) -> None:
         """Close the file or the connection."""
         self._tables.close()
