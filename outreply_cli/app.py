@@ -17,34 +17,6 @@ from outreply_cli.ui.streams import (
     configure_encoding,
 )
 
-# The commands in reading order, each with its summary; a command's module is imported only when
-# the command is used.
-COMMANDS = {
-    "auth": "Sign in and out, and switch between accounts.",
-    "status": "Show what needs attention today.",
-    "brands": "List and view brands.",
-    "pages": "List and view pages.",
-    "posts": "Schedule, publish, list and cancel posts.",
-    "slots": "Set the posting times that `next-slot` takes.",
-    "bulk": "Schedule posts from a calendar file.",
-    "comments": "Read and reply to comments on your posts.",
-    "media": "Upload, list and delete images and videos.",
-    "webhooks": "Manage, verify, send and replay webhooks.",
-    "serve-webhook": "Receive webhooks locally and forward them.",
-    "quota": "Show quotas and rate limits.",
-    "analytics": "Measure followers and engagement over time.",
-    "emulator": "Run a local emulator of the OutReply API.",
-    "store": "Show, back up and share the journal.",
-    "api": "Make an authenticated request to any endpoint.",
-    "errors": "Explain error codes.",
-    "doctor": "Diagnose problems with your setup, account and network connection.",
-    "demo": "Run a self-contained demo against a local emulator.",
-    "examples": "Print examples of scripts, workflows and webhook handlers.",
-    "mcp": "Let an agent work on the account, within limits that a person sets.",
-    "completion": "Generate shell completion scripts.",
-    "help": "Explain a topic or a command.",
-}
-
 
 def main(args: Sequence[str], context: Context) -> int:
     """Run one command line and return its exit code; the only place that catches OutReplyError."""
@@ -63,16 +35,16 @@ def main(args: Sequence[str], context: Context) -> int:
 
 
 def _show_root_help(context: Context, *, requested: bool) -> None:
-    from outreply_cli.cli.welcome import ROOT_HELP, WELCOME
+    from outreply_cli.cli.welcome import WELCOME
 
     if not requested and not _is_logged_in(context):
         context.output.print_text(WELCOME)
         return
-    # The table of commands holds all that the page shows; importing Typer would double the time.
+    # Importing Typer would double the time.
     from outreply_cli.cli.help_page import help_page
     from outreply_cli.cli.tree import root_command
 
-    context.output.print_text(help_page(root_command(ROOT_HELP, COMMANDS), context.output))
+    context.output.print_text(help_page(root_command(), context.output))
 
 
 def _is_logged_in(context: Context) -> bool:
@@ -95,7 +67,7 @@ def _run(args: Sequence[str], context: Context) -> int:
     )
 
     try:
-        code = root_group(list(COMMANDS)).main(
+        code = root_group().main(
             args=list(args), prog_name="outreply", standalone_mode=False, obj=context
         )
         code = code if isinstance(code, int) else 0

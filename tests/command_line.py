@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from outreply_cli.app import COMMANDS, main
+from outreply_cli.app import main
 from outreply_cli.cli.tree import Command, tree_from_typer
 from outreply_cli.cli.typer_adapter import root_group
 from outreply_cli.context import Context
@@ -139,4 +139,4 @@ class CommandLine:
 @cache
 def command_tree() -> Command:
     """The whole command tree."""
-    return tree_from_typer(root_group(list(COMMANDS)))
+    return tree_from_typer(root_group())

@@ -5,9 +5,12 @@ Help pages, man pages, shell completion and `outreply help --json` are generated
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from outreply_cli.cli.welcome import ROOT_HELP
+from outreply_cli.completion.spec import load_spec
 
 _EXAMPLE = re.compile(r"^Example: +(.*)$")
 
@@ -124,17 +127,21 @@ class Command:
 HELP = Parameter("help", ("--help", "-h"), "", "Show this help.")
 
 
-def root_command(help_text: str, summaries: Mapping[str, str]) -> Command:
-    """The root command, without the options of the commands below it.
+def summarized_commands(path: Sequence[str]) -> tuple[Command, ...]:
+    """The commands directly below the group at `path`, with their summaries only.
 
-    Args:
-        help_text: The help of the root, a paragraph of one line first.
-        summaries: The summary of each command by name, in reading order.
+    Importing every command for its summary would take longer than all the rest.
     """
-    summary, _, description = help_text.partition("\n\n")
-    subcommands = tuple(Command((name,), line) for name, line in summaries.items())
+    summaries = load_spec()["commands"][" ".join(path)]["commands"]
+    return tuple(Command((*path, name), line) for name, line in summaries.items())
+
+
+def root_command() -> Command:
+    """The root command, without the options of the commands below it; imports no Typer."""
+    summary, _, description = ROOT_HELP.partition("\n\n")
     version = Parameter("version", ("--version",), "", "Show the version.")
-    return Command((), summary, description, parameters=(version,), commands=subcommands)
+    commands = summarized_commands(())
+    return Command((), summary, description, parameters=(version,), commands=commands)
 
 
 def command_from_typer(command: Any, path: Sequence[str]) -> Command:

@@ -168,13 +168,14 @@ class LazyGroup(TyperGroup):
         )
 
 
-def root_group(names: Sequence[str]) -> LazyGroup:
-    """The root of the command tree, with the commands `names` in reading order."""
+def root_group() -> LazyGroup:
+    """The root of the command tree."""
+    commands = importlib.import_module("outreply_cli.commands")
     version = TyperOption(
         param_decls=["--version"], is_flag=True, default=False, help="Show the version."
     )
     return LazyGroup(
-        "outreply_cli.commands", names, name="outreply", help=ROOT_HELP, params=[version],
+        commands.__name__, commands.COMMANDS, name="outreply", help=ROOT_HELP, params=[version],
         callback=lambda **_: None,
     )  # fmt: skip
 
@@ -183,17 +184,12 @@ def to_command(command: Any, path: Sequence[str]) -> "Command":
     """A Typer command as data, with the names and summaries of the commands directly below it."""
     import dataclasses
 
-    from outreply_cli.cli.tree import Command, command_from_typer
+    from outreply_cli.cli.tree import command_from_typer, summarized_commands
 
     converted = command_from_typer(command, path)
     if not isinstance(command, LazyGroup):
         return converted
-    from outreply_cli.completion.spec import load_spec
-
-    # Importing every command for its summary would take longer than all the rest.
-    summaries = load_spec()["commands"][" ".join(path)]["commands"]
-    subcommands = tuple(Command((*path, name), line) for name, line in summaries.items())
-    return dataclasses.replace(converted, commands=subcommands)
+    return dataclasses.replace(converted, commands=summarized_commands(path))
 
 
 def is_missing_command(error: Exception) -> bool:

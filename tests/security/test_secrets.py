@@ -9,7 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from outreply_cli.app import COMMANDS
+from outreply_cli.commands import COMMANDS
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.webhooks.receiver import ReceiverConfig
 from tests.command_line import CommandLine, command_tree
