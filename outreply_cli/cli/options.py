@@ -83,7 +83,12 @@ _TIME_METAVARS = frozenset({"TIME", "DURATION", "ZONE", "DATE"})
 
 
 def command(
-    *, api: bool = True, streams: bool = False, prints: bool = False, **context_settings: Any
+    *,
+    api: bool = True,
+    output: bool = True,
+    streams: bool = False,
+    prints: bool = False,
+    **context_settings: Any,
 ) -> Callable[[Callable[..., None]], CommandSpec]:
     """Make a function a command: it gets the context first and its own options by name.
 
@@ -91,11 +96,12 @@ def command(
 
     Args:
         api: Whether the command calls the API; otherwise it takes the output options only.
+        output: Whether it prints a result; otherwise it takes no common options.
         streams: Whether the command runs until it is stopped, so that it prints no single value.
         prints: Whether it takes `--print`, and then calls `print_requests` instead of sending.
         context_settings: Further settings of Typer's context.
     """
-    common = _API_OPTIONS if api else _OUTPUT_OPTIONS
+    common = {} if not output else _API_OPTIONS if api else _OUTPUT_OPTIONS
     common = {"print_as": _PRINT_OPTION, **common} if prints else common
 
     def declare(function: Callable[..., None]) -> CommandSpec:

@@ -1,12 +1,12 @@
 """`outreply mcp approve`."""
 
-import typer
+from outreply_cli.cli.options import command
+from outreply_cli.commands.mcp.shared import PlanArgument, decide
+from outreply_cli.context import Context
 
-from outreply_cli.cli.typer_adapter import CommandSpec
-from outreply_cli.commands.mcp.shared import PlanArgument, decide, start
 
-
-def _approve(ctx: typer.Context, plan_id: PlanArgument) -> None:
+@command(output=False)
+def run(context: Context, plan_id: PlanArgument) -> None:
     """Approve a plan of an agent, after it was shown.
 
     A person does that at a terminal. The agent can then apply this plan, once, within a day.
@@ -17,7 +17,4 @@ def _approve(ctx: typer.Context, plan_id: PlanArgument) -> None:
     """
     from outreply_cli.commands.mcp.plan_store import PlanState
 
-    decide(start(ctx), plan_id, PlanState.APPROVED, "approve")
-
-
-run = CommandSpec(_approve)
+    decide(context, plan_id, PlanState.APPROVED, "approve")

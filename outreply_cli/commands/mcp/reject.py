@@ -1,12 +1,12 @@
 """`outreply mcp reject`."""
 
-import typer
+from outreply_cli.cli.options import command
+from outreply_cli.commands.mcp.shared import PlanArgument, decide
+from outreply_cli.context import Context
 
-from outreply_cli.cli.typer_adapter import CommandSpec
-from outreply_cli.commands.mcp.shared import PlanArgument, decide, start
 
-
-def _reject(ctx: typer.Context, plan_id: PlanArgument) -> None:
+@command(output=False)
+def run(context: Context, plan_id: PlanArgument) -> None:
     """Reject a plan of an agent, so that it is never applied.
 
     Example: outreply mcp reject 3f2a9c017be4
@@ -15,7 +15,4 @@ def _reject(ctx: typer.Context, plan_id: PlanArgument) -> None:
     """
     from outreply_cli.commands.mcp.plan_store import PlanState
 
-    decide(start(ctx), plan_id, PlanState.REJECTED, "reject")
-
-
-run = CommandSpec(_reject)
+    decide(context, plan_id, PlanState.REJECTED, "reject")

@@ -6,17 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.cli.typer_adapter import CommandSpec
-from outreply_cli.commands.mcp.shared import open_plans, start
+from outreply_cli.cli.options import command
+from outreply_cli.cli.typer_adapter import root_group
+from outreply_cli.commands.mcp.shared import open_plans
 from outreply_cli.context import Context
 from outreply_cli.env import STORE_URL_VARIABLE, TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.ui.options import GlobalOptions
 
 _PER_DAY = 10
 
 
-def _serve(
-    ctx: typer.Context,
+@command(output=False)
+def run(
+    context: Context,
     profile: Annotated[
         str | None, typer.Option("--profile", "-p", metavar="NAME", help="Use this profile.")
     ] = None,
@@ -56,7 +59,7 @@ def _serve(
     from outreply_cli.journal.account import fingerprint
     from outreply_cli.pages import resolve_page
 
-    context = start(ctx, profile)
+    context.configure(GlobalOptions(profile=profile))
     scopes = [scope.strip() for scope in allow_writes.split(",")] if allow_writes else []
     for scope in scopes:
         if scope not in WRITES.values():
@@ -80,7 +83,7 @@ def _serve(
         context.environ, context.config_dir, context.clock, lambda: make_seed(client)
     )
     process = CommandProcess(_pin_account(context), lambda: context.known_secrets, rehearsal)
-    tree = tree_from_typer(ctx.find_root().command)
+    tree = tree_from_typer(root_group())
     with closing(open_plans(context)) as plans, closing(rehearsal):
         user = _describe_account(context, identity)
         limits = WriteLimits(scopes, allowed, max_per_day or _PER_DAY)
@@ -107,6 +110,3 @@ def _describe_account(context: Context, identity: Mapping[str, Any]) -> str:
     profile = context.account.profile
     name = f"{identity['name']} <{identity['email']}>".strip()
     return f"{name} ({profile.name})" if profile is not None else name
-
-
-run = CommandSpec(_serve)

@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.cli.options import check_values
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sanitize import sanitize
-from outreply_cli.ui.options import GlobalOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,15 +19,6 @@ if TYPE_CHECKING:
 _NOT_LISTED = frozenset({"action", "file", "page", "page_id", "scheduled_at", "status"})
 
 PlanArgument = Annotated[str, typer.Argument(metavar="ID", help="ID of the plan.")]
-
-
-def start(ctx: typer.Context, profile: str | None = None) -> Context:
-    """The context of a command that prints no result, and so has no options of output."""
-    context: Context = ctx.obj
-    context.command = " ".join(ctx.command_path.split()[1:])
-    context.configure(GlobalOptions(profile=profile))
-    check_values(ctx)
-    return context
 
 
 def open_plans(context: Context, *, allow_readonly: bool = False) -> "PlanStore":
