@@ -19,7 +19,6 @@ from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.store import Store
 from outreply_cli.pages import Page, page_alias
 from outreply_cli.posts.listing import list_calendar_posts
-from outreply_cli.quota.check import find_used_quotas
 from outreply_cli.quota.quota import Quota
 from outreply_cli.times import day_start
 from outreply_cli.timestamps import format_timestamp
@@ -136,19 +135,17 @@ class _Source:
     def fetch_limits(self) -> Items:
         """Return the monthly quotas and the storage of which more than 80% is used."""
         quota = Quota.from_account(self._client.account())
-        storage = quota.storage
-        buckets = find_used_quotas(quota, _USED_SHARE)
-        if storage is not None and storage.share is not None and storage.share >= _USED_SHARE:
-            buckets.append(storage)
+        buckets = [*quota.buckets, *([quota.storage] if quota.storage else [])]
         return [
             {
                 "name": bucket.name,
                 "used": bucket.used,
                 "limit": bucket.limit,
                 "remaining": bucket.remaining,
-                "percent": int((bucket.share or 0) * 100),
+                "percent": int(bucket.share * 100),
             }
             for bucket in buckets
+            if bucket.share is not None and bucket.share >= _USED_SHARE
         ]
 
     def read_unknown(self) -> Items:
