@@ -5,14 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.cli.options import DisplayZone, command
-from outreply_cli.commands.analytics.shared import (
-    CompareOption,
-    SinceOption,
-    TargetArgument,
-    analytics_store,
-    parse_period,
-)
+from outreply_cli.cli.options import command
+from outreply_cli.commands.analytics.shared import FigureOptions, analytics_store
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.ui.files import write_text_file
@@ -23,7 +17,7 @@ _STDOUT = Path("-")
 @command()
 def run(
     context: Context,
-    target: TargetArgument = None,
+    *,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page to share (- for stdout).")
     ] = None,
@@ -31,9 +25,7 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="Write a line per page and day (- for stdout)."),
     ] = None,
-    since: SinceOption = "30d",
-    compare: CompareOption = False,
-    tz: DisplayZone = None,
+    options: FigureOptions,
 ) -> None:
     """Write a report of pages and brands as an HTML page with charts, or as CSV.
 
@@ -44,17 +36,15 @@ def run(
     Example: outreply analytics report instagram:acme --since 90d --csv report.csv
     """
     from outreply_cli.analytics.report import render_csv, render_html
-    from outreply_cli.analytics.summary import find_subjects
 
     if html is None and csv is None:
         raise InvalidInputError("--html or --csv is required")
     results = []
     with analytics_store(context) as store:
-        period = parse_period(context, since, tz)
-        subjects = find_subjects(store, target, period, compare=compare)
+        subjects, period = options.find_subjects(context, store)
         # The posts of a page have no lines of their own.
-        subjects = subjects[:1] if target and subjects[0].kind != "brand" else subjects
-        items = [subject.to_dict(period, compare=compare) for subject in subjects]
+        subjects = subjects[:1] if options.target and subjects[0].kind != "brand" else subjects
+        items = [subject.to_dict(period, compare=options.compare) for subject in subjects]
         if not items:
             raise InvalidInputError("there is nothing to report")
         if html is not None:

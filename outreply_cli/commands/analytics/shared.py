@@ -2,29 +2,51 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from outreply_cli.cli.options import DisplayZone
 from outreply_cli.context import Context
 
 if TYPE_CHECKING:
     from outreply_cli.analytics.figures import Period
     from outreply_cli.analytics.store import AnalyticsStore
+    from outreply_cli.analytics.summary import Subject
 
-TargetArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[PAGE|POST|brand:NAME]", help="Page, post or brand (default: all pages)."
-    ),
-]
-SinceOption = Annotated[
-    str,
-    typer.Option(metavar="TIME", help="Start with the day of this time, such as 90d or 1 may."),
-]
-CompareOption = Annotated[
-    bool, typer.Option("--compare", help="Compare with the period of the same length before.")
-]
+
+@dataclass(frozen=True, kw_only=True)
+class FigureOptions:
+    """The options of commands that show the figures of a period."""
+
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PAGE|POST|brand:NAME]", help="Page, post or brand (default: all pages)."
+        ),
+    ] = None
+    since: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Start with the day of this time, such as 90d or 1 may."),
+    ] = "30d"
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare with the period of the same length before.")
+    ] = False
+    tz: DisplayZone = None
+
+    def find_subjects(
+        self, context: Context, store: "AnalyticsStore"
+    ) -> "tuple[list[Subject], Period]":
+        """Return the subjects, and the days until today by the clock of the server."""
+        from outreply_cli.analytics.figures import Period
+        from outreply_cli.analytics.summary import find_subjects
+        from outreply_cli.time_parser import parse_past_time
+
+        now, zone = context.client().now(), context.zone(self.tz)
+        first = parse_past_time(self.since, now=now, zone=zone).astimezone(zone).date()
+        period = Period(first, now.astimezone(zone).date(), zone)
+        return find_subjects(store, self.target, period, compare=self.compare), period
 
 
 @contextmanager
@@ -38,13 +60,3 @@ def analytics_store(context: Context) -> "Iterator[AnalyticsStore]":
         if not store.last_days():
             context.info("There are no snapshots yet. Take them with: outreply analytics collect")
         yield store
-
-
-def parse_period(context: Context, since: str, tz: str | None) -> "Period":
-    """Return the days from `--since` until today, by the clock of the server that was asked."""
-    from outreply_cli.analytics.figures import Period
-    from outreply_cli.time_parser import parse_past_time
-
-    now, zone = context.client().now(), context.zone(tz)
-    first = parse_past_time(since, now=now, zone=zone).astimezone(zone).date()
-    return Period(first, now.astimezone(zone).date(), zone)

@@ -1,25 +1,13 @@
 """`outreply analytics show`."""
 
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import command
 from outreply_cli.commands.analytics.output import figure_columns, print_series
-from outreply_cli.commands.analytics.shared import (
-    CompareOption,
-    SinceOption,
-    TargetArgument,
-    analytics_store,
-    parse_period,
-)
+from outreply_cli.commands.analytics.shared import FigureOptions, analytics_store
 from outreply_cli.context import Context
 
 
 @command()
-def run(
-    context: Context,
-    target: TargetArgument = None,
-    since: SinceOption = "30d",
-    compare: CompareOption = False,
-    tz: DisplayZone = None,
-) -> None:
+def run(context: Context, options: FigureOptions) -> None:
     """Show growth, engagement and engagement rate from the snapshots that were collected.
 
     Engagement is what likes, comments and shares gained in the period. The rate of a post is all
@@ -31,19 +19,18 @@ def run(
 
     Example: outreply analytics show instagram:acme --since 90d --compare
     """
-    from outreply_cli.analytics.summary import find_subjects
-
     with analytics_store(context) as store:
-        period = parse_period(context, since, tz)
-        subjects = find_subjects(store, target, period, compare=compare)
+        subjects, period = options.find_subjects(context, store)
     items = [
-        subject.to_dict(period, compare=compare, with_days=index == 0 or subject.kind != "post")
+        subject.to_dict(
+            period, compare=options.compare, with_days=index == 0 or subject.kind != "post"
+        )
         for index, subject in enumerate(subjects)
     ]
     output = context.output
     output.print_list(items, figure_columns(output, items))
     is_table = output.format == "table" and not output.quiet and output.fields is None
-    if target is not None and is_table and output.can_draw:
+    if options.target is not None and is_table and output.can_draw:
         print_series(output, items[0]["series"])
     for item in items:
         if item["days_truncated"] and item["kind"] == "page":
