@@ -105,16 +105,16 @@ def command(
     common = {"print_as": _PRINT_OPTION, **common} if prints else common
 
     def declare(function: Callable[..., None]) -> CommandSpec:
-        declared_parameters = list(inspect.signature(function).parameters.values())[1:]
+        _, *declared = inspect.signature(function).parameters.values()
         groups: dict[str, Any] = {
             parameter.name: parameter.annotation
-            for parameter in declared_parameters
+            for parameter in declared
             if dataclasses.is_dataclass(parameter.annotation)
         }
-        own = [option for parameter in declared_parameters for option in _expand(parameter)]
+        own = [option for parameter in declared for option in _expand(parameter)]
         # A command's own option replaces the common one of the same name.
-        own_names = {parameter.name for parameter in own}
-        added = {name: kind for name, kind in common.items() if name not in own_names}
+        replaced = {option.name for option in own}
+        added = {name: kind for name, kind in common.items() if name not in replaced}
 
         def run(ctx: typer.Context, **values: Any) -> None:
             options = {name: values.pop(name) for name in added}
@@ -145,19 +145,15 @@ def command(
                     raise InterruptedRunError("interrupted") from None
                 raise
 
-        keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
-            inspect.Parameter("ctx", keyword, annotation=typer.Context),
+            _keyword("ctx", typer.Context, inspect.Parameter.empty),
             *own,
             *(
-                inspect.Parameter(
-                    name, keyword, default=getattr(GlobalOptions, name, False), annotation=kind
-                )
+                _keyword(name, kind, getattr(GlobalOptions, name, False))
                 for name, kind in added.items()
             ),
         ]
-        declared: Any = run
-        declared.__signature__ = inspect.Signature(parameters)
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__doc__ = function.__doc__
         run.__name__ = function.__name__
@@ -177,13 +173,15 @@ def _check_fields(context: Context, path: Sequence[str]) -> None:
 
 def _expand(parameter: inspect.Parameter) -> list[inspect.Parameter]:
     """The options of an option group, or the option itself, as keyword-only parameters."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
     if not dataclasses.is_dataclass(parameter.annotation):
-        return [parameter.replace(kind=keyword)]
-    return [
-        inspect.Parameter(field.name, keyword, default=field.default, annotation=field.type)
-        for field in dataclasses.fields(parameter.annotation)
-    ]
+        return [_keyword(parameter.name, parameter.annotation, parameter.default)]
+    fields = dataclasses.fields(parameter.annotation)
+    return [_keyword(field.name, field.type, field.default) for field in fields]
+
+
+def _keyword(name: str, kind: Any, default: Any) -> inspect.Parameter:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=default, annotation=kind)
 
 
 def parse_interval(text: str) -> float:
