@@ -10,12 +10,7 @@ from contextlib import suppress
 from outreply_cli.context import Context
 from outreply_cli.env import pop_secrets
 from outreply_cli.errors import ExitCode, OutReplyError
-from outreply_cli.ui.streams import (
-    OutputWriteError,
-    SafeStderr,
-    SafeStdout,
-    configure_encoding,
-)
+from outreply_cli.ui.streams import OutputWriteError, SafeStderr, SafeStdout, configure_encoding
 
 
 def main(args: Sequence[str], context: Context) -> int:

@@ -111,8 +111,6 @@ def _row(parameter: Parameter) -> tuple[str, str]:
     if not parameter.flags:
         return parameter.metavar, text
     # Short flags first, so that the long ones line up.
-    short = [flag for flag in parameter.flags if not flag.startswith("--")]
-    long = [flag for flag in parameter.flags if flag.startswith("--")]
-    label = ", ".join([*short, *long])
-    label = label if short else f"    {label}"
+    label = ", ".join(sorted(parameter.flags, key=lambda flag: flag.startswith("--")))
+    label = f"    {label}" if label.startswith("--") else label
     return f"{label} {parameter.metavar}".rstrip(), text

@@ -50,30 +50,22 @@ def progress(
     if not notes.is_terminal or notes.quiet or notes.plain or total == 0:
         yield Progress()
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress as Bar,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich import progress as bars
     from rich.text import Text
 
-    class _Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
+    class _Rate(bars.ProgressColumn):
+        def render(self, task: bars.Task) -> Text:
             # The first steps may take no time at all.
             per_minute = (task.speed or 0) * 60
             speed = f"{per_minute:.0f}/min" if 0 < per_minute < _RATE_MAX else ""
             return Text("  ".join(filter(None, (speed, status()))))
 
-    bar = Bar(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
+    bar = bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(bar_width=None),
+        bars.MofNCompleteColumn(),
         _Rate(),
-        TimeRemainingColumn(),
+        bars.TimeRemainingColumn(),
         console=notes.console,
         transient=True,
     )
@@ -100,21 +92,14 @@ def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[UploadProgress]
     if not notes.is_terminal or notes.quiet or notes.plain or not sizes:
         yield UploadProgress()
         return
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress as Bar,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich import progress as bars
 
-    bar = Bar(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+    bar = bars.Progress(
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(bar_width=None),
+        bars.DownloadColumn(binary_units=True),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
         console=notes.console,
         transient=True,
     )
