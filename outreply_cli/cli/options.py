@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -129,9 +129,9 @@ def command(
                     f"-o {context.options.output}",
                     hint="Use -o jsonl.",
                 )
-            check_values(ctx)
+            _check_values(ctx)
             if context.options.fields is not None:
-                _check_fields(context, ctx.command_path.split()[1:])
+                _check_fields(context)
             for name, group in groups.items():
                 fields = [field.name for field in dataclasses.fields(group)]
                 values[name] = group(**{field: values.pop(field) for field in fields})
@@ -162,13 +162,12 @@ def command(
     return declare
 
 
-def _check_fields(context: Context, path: Sequence[str]) -> None:
+def _check_fields(context: Context) -> None:
     from outreply_cli.cli.reference import OPEN_RESULTS, result_schema
 
-    name = " ".join(path)
-    schema = result_schema(name)
+    schema = result_schema(context.command)
     if schema is not None:
-        context.declare_result(schema, is_open=name in OPEN_RESULTS)
+        context.declare_result(schema, is_open=context.command in OPEN_RESULTS)
 
 
 def _expand(parameter: inspect.Parameter) -> list[inspect.Parameter]:
@@ -209,7 +208,7 @@ def _with_option_name(ctx: typer.Context, error: TimeError) -> TimeError:
     return error.replace(message=f"{named[0]}: {error.message}")
 
 
-def check_values(ctx: typer.Context) -> None:
+def _check_values(ctx: typer.Context) -> None:
     """Raise InvalidInputError for a value that no command can use: an empty one, or stray bytes."""
     for parameter in ctx.command.params:
         value = ctx.params.get(str(parameter.name))

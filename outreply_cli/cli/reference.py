@@ -1,6 +1,7 @@
 """The command tree as `outreply help --json` prints it."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,22 @@ _EXIT_CODES = {
 
 def tree_as_json(command: Command) -> dict[str, Any]:
     """A command and everything below it, with exit codes, scopes and result schemas."""
-    return _as_json(command, _schemas())
+    name = " ".join(command.path)
+    entry: dict[str, Any] = {
+        "name": command.path[-1] if command.path else "outreply",
+        "help": command.summary,
+        "description": command.description,
+        "usage": command.usage,
+        "examples": list(command.examples),
+        "arguments": [argument.as_json() for argument in command.arguments],
+        "options": [option.as_json() for option in command.options],
+        "commands": [tree_as_json(subcommand) for subcommand in command.commands],
+    }
+    if not command.commands:
+        entry["exit_codes"] = exit_codes(command)
+        entry["scopes"] = list(COMMAND_SCOPES.get(name, ()))
+        entry["result"] = result_schema(name)
+    return entry
 
 
 def result_schema(name: str) -> dict[str, Any] | None:
@@ -60,25 +76,7 @@ def exit_codes(command: Command) -> list[int]:
     return sorted(map(int, codes))
 
 
+@cache
 def _schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = json.loads(SCHEMAS_PATH.read_text(encoding="utf-8"))
     return schemas
-
-
-def _as_json(command: Command, schemas: dict[str, Any]) -> dict[str, Any]:
-    name = " ".join(command.path)
-    entry: dict[str, Any] = {
-        "name": command.path[-1] if command.path else "outreply",
-        "help": command.summary,
-        "description": command.description,
-        "usage": command.usage,
-        "examples": list(command.examples),
-        "arguments": [argument.as_json() for argument in command.arguments],
-        "options": [option.as_json() for option in command.options],
-        "commands": [_as_json(subcommand, schemas) for subcommand in command.commands],
-    }
-    if not command.commands:
-        entry["exit_codes"] = exit_codes(command)
-        entry["scopes"] = list(COMMAND_SCOPES.get(name, ()))
-        entry["result"] = schemas.get(name.replace(" ", "-"))
-    return entry

@@ -12,7 +12,7 @@ the next time.
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from outreply_cli.completion.cache import CompletionCache, account_file
 from outreply_cli.completion.spec import load_spec
@@ -250,6 +250,5 @@ def _exit_after_timeout() -> None:
 
     if not hasattr(signal, "setitimer"):
         return
-    stop: Callable[..., None] = lambda *_: os._exit(0)  # noqa: E731 - used once
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, _TIMEOUT_SECONDS)
