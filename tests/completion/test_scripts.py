@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.cli.completion_spec import build_spec, format_spec
 from outreply_cli.cli.man_pages import man_page_names
 from outreply_cli.completion.spec import SPEC_PATH
 from outreply_cli.completion.stubs import STUBS
-from outreply_cli.completion.values import kind_of
 from tests.command_line import CommandLine, command_tree
 from tests.completion.shells import COMPLETIONS
+from tests.completion.specification import build_spec, format_spec
+from tests.completion.values import kind_of
 from tests.golden.update import UPDATE_GOLDEN, update_text
 
 ROOT = command_tree()

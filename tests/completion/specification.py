@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from outreply_cli.cli.tree import Command
-from outreply_cli.completion.values import KINDS, kind_of
+from tests.completion.values import KINDS, kind_of
 
 
 def build_spec(root: Command) -> dict[str, Any]:
