@@ -1,6 +1,5 @@
 """A message written in the user's editor."""
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -20,13 +19,11 @@ def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
     editor = environ.get("VISUAL") or environ.get("EDITOR")
     if not editor:
         raise InvalidInputError("no editor found", hint="Set EDITOR, or use -m or -F.")
-    descriptor, name = tempfile.mkstemp(prefix="outreply-", suffix=".txt")
-    path = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(draft)
+    with tempfile.TemporaryDirectory(prefix="outreply-") as directory:
+        path = Path(directory, "message.txt")
+        path.write_text(draft, encoding="utf-8")
         try:
-            words = [*split_command(editor, "EDITOR"), name]
+            words = [*split_command(editor, "EDITOR"), str(path)]
             completed = subprocess.run(words, env=strip_secrets(environ), check=False)  # noqa: S603 - the user's editor
         except (OSError, ValueError) as error:
             raise InvalidInputError(f"cannot run the editor {editor!r}: {error}") from None
@@ -40,8 +37,6 @@ def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
             raise InvalidInputError(
                 f"the message {error}; nothing was sent", hint="Set the editor to UTF-8."
             ) from None
-    finally:
-        path.unlink(missing_ok=True)
     if not text:
         raise InvalidInputError("the message is empty; nothing was sent")
     return text
