@@ -1,14 +1,11 @@
 """The shells' completion scripts: short static stubs that call `outreply __complete`."""
 
 from pathlib import Path
-from types import MappingProxyType
 
-STUBS = MappingProxyType({
-    "bash": "outreply.bash",
-    "zsh": "_outreply",
-    "fish": "outreply.fish",
+STUBS = {
+    "bash": "outreply.bash", "zsh": "_outreply", "fish": "outreply.fish",
     "powershell": "outreply.ps1",
-})  # fmt: skip
+}  # fmt: skip
 _INSTALLED = Path(__file__).parent / "stubs"
 _CHECKOUT = Path(__file__).parents[2] / "completions"
 

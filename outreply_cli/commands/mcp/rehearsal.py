@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +75,8 @@ class Rehearsal:
             if rules.exists():
                 shutil.copy(rules, config)
             path = directory / "emulator.db"
-            state = State(path, self._clock)
-            try:
-                with state.transaction():
-                    load_seed(state, seed)
-            finally:
-                state.close()
+            with closing(State(path, self._clock)) as state, state.transaction():
+                load_seed(state, seed)
             server = stack.enter_context(EmulatorServer(path, self._clock))
             self._exit_stack = stack.pop_all()
         return {
