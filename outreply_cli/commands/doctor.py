@@ -3,13 +3,13 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.output import Output
+from outreply_cli.ui.redact import redact
 
 _STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red", "skipped": "dim"}
 _STATUS_WIDTH = max(map(len, _STYLES))
@@ -44,11 +44,18 @@ def run(context: Context) -> None:
         check_system, check_store, check_environment, check_keyring, check_network, check_token,
     )  # fmt: skip
     with closing(doctor):
-        found = [result for check in checks for result in check(doctor)]
-        results = [result.redact(doctor.secrets) for result in found]
-    show_results(
-        context.output, [{**asdict(result), "status": result.status.value} for result in results]
-    )
+        results = [result for check in checks for result in check(doctor)]
+        secrets = [*doctor.secrets, *context.known_secrets]
+    items = [
+        {
+            "check": result.check,
+            "status": result.status.value,
+            "detail": redact(result.detail, secrets),
+            "hint": result.hint and redact(result.hint, secrets),
+        }
+        for result in results
+    ]
+    show_results(context.output, items)
     failed = [result.check for result in results if result.status == CheckStatus.FAILURE]
     if failed:
         count = "1 check" if len(failed) == 1 else f"{len(failed)} checks"

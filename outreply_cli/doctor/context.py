@@ -21,7 +21,6 @@ from outreply_cli.api.hints import SIGN_IN
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import RequestRecord, Transport
 from outreply_cli.clock import Clock
-from outreply_cli.env import SECRET_VARIABLES
 from outreply_cli.errors import OutReplyError
 from outreply_cli.spec.token import Token
 
@@ -111,11 +110,9 @@ class DoctorContext:
 
     @property
     def secrets(self) -> list[str]:
-        """Secrets that results must not contain."""
-        secrets = [self.environ.get(name, "").strip() for name in SECRET_VARIABLES]
-        if isinstance(self.account, Account):
-            secrets.append(self.account.credential.token.reveal())
-        return [secret for secret in secrets if secret]
+        """The token of the account, if there is one."""
+        account = self.account
+        return [account.credential.token.reveal()] if isinstance(account, Account) else []
 
     def open_client(self, token: Token | None = None, sign_in: str = SIGN_IN) -> Client:
         """Return a client that does not retry; raises InvalidInputError for a bad base URL.

@@ -1,6 +1,6 @@
 """The result of a check."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from outreply_cli.errors import OutReplyError
@@ -23,14 +23,6 @@ class CheckResult:
     status: CheckStatus
     detail: str
     hint: str | None = None
-
-    def redact(self, secrets: list[str]) -> "CheckResult":
-        """Return the result with each of `secrets` hidden."""
-        detail, hint = self.detail, self.hint
-        for secret in secrets:
-            detail = detail.replace(secret, "(hidden)")
-            hint = hint.replace(secret, "(hidden)") if hint else hint
-        return replace(self, detail=detail, hint=hint)
 
 
 class ChecksFailedError(OutReplyError):

@@ -67,6 +67,22 @@ def test_output_contains_no_secret(cli: CommandLine, emulator: EmulatorServer) -
         assert "pass@" not in result.out
 
 
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"PGPASSWORD": "swordfish"},
+        {"OUTREPLY_STORE_URL": "postgresql://me:swordfish@127.0.0.1:1/db"},
+        {"OUTREPLY_STORE_URL": "postgresql://me@127.0.0.1:1/db?password=swordfish"},
+        {"OUTREPLY_WEBHOOK_SECRET": "swordfish"},
+    ],
+)
+def test_secret_in_the_name_of_a_directory_is_hidden(cli: CommandLine, env: dict[str, str]) -> None:
+    state = str(cli.home / "swordfish")
+    result = cli.run("doctor", "--json", env={**env, "OUTREPLY_STATE_DIR": state})
+    assert "swordfish" not in result.out
+    assert "(hidden)" in result.out
+
+
 def test_signed_out_and_offline(cli_logged_out: CommandLine) -> None:
     result = cli_logged_out.run(
         "doctor", "--json", env={"OUTREPLY_BASE_URL": "https://nowhere.invalid/api/v1"}
