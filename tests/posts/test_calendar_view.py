@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from outreply_cli.commands.posts.calendar_grid import print_calendar
 from outreply_cli.commands.posts.calendar_layout import CellPost, brand_marks, lay_out
-from outreply_cli.commands.posts.calendar_period import Period, month_weeks, week_days
+from outreply_cli.commands.posts.calendar_period import Period
 from outreply_cli.posts.listing import CalendarPost
 from outreply_cli.ui.output import Output
 
@@ -148,12 +148,13 @@ def test_no_posts() -> None:
 calendar_posts = st.lists(
     st.builds(
         CellPost,
-        day=st.sampled_from(week_days(TODAY)),
-        time_text=st.just("09:00"),
+        day=st.just(TODAY),
+        time_text=st.from_regex(r"[0-9]{2}:[0-9]{2}", fullmatch=True),
         code=st.sampled_from(["IG", "FB", "TW"]),
         mark=st.sampled_from(["", "A", "B", "12"]),
         status=st.sampled_from(["scheduled", "published", "failed"]),
         message=st.text(st.sampled_from("ab 日🌱é\u0301"), max_size=60),
+        style=st.just("cyan"),
     ),
     max_size=40,
 )
@@ -163,17 +164,14 @@ calendar_posts = st.lists(
 def test_layout_shows_or_counts_each_post(
     posts: list[CellPost], width: int, max_lines: int, message_lines: int
 ) -> None:
-    days = week_days(TODAY)
-    cells = lay_out(days, posts, width=width, max_lines=max_lines, message_lines=message_lines)
-    heads = [line.post for cell in cells for line in cell.lines if line.is_head]
-    assert len(heads) == len(set(heads))
-    assert len(heads) + sum(cell.hidden for cell in cells) == len(posts)
-    for cell in cells:
-        assert len(cell.lines) <= max_lines
-        assert all(cell_len(line.text) <= width for line in cell.lines)
-        assert all(posts[line.post].day == cell.day for line in cell.lines if line.post is not None)
-        assert bool(cell.hidden) == any(f"+{cell.hidden}" in line.text for line in cell.lines
-                                        if line.post is None)  # fmt: skip
+    lines = lay_out(posts, width=width, max_lines=max_lines, message_lines=message_lines)
+    heads = [line.plain[:5] for line in lines if line.style == "cyan"]
+    hidden = [int(line.plain.split()[0]) for line in lines if line.style == "bold"]
+    assert heads == [post.time_text for post in posts[: len(heads)]]
+    assert len(heads) + sum(hidden) == len(posts)
+    assert 0 not in hidden
+    assert len(lines) <= max_lines
+    assert all(line.cell_len <= width for line in lines)
 
 
 @given(st.lists(st.text(max_size=8), max_size=60))
@@ -185,9 +183,8 @@ def test_brand_marks_are_unique(brands: list[str]) -> None:
 
 @given(st.dates(date(1990, 1, 1), date(2200, 1, 1)))
 def test_month_weeks_contain_each_day_once(day: date) -> None:
-    weeks = month_weeks(day)
-    days = [shown for week in weeks for shown in week if shown.month == day.month]
+    period = Period.containing(day, today=day, whole_month=True)
+    days = [shown for week in period.weeks for shown in week if shown.month == day.month]
     assert days == [day.replace(day=1) + timedelta(days=n) for n in range(len(days))]
     assert (days[-1] + timedelta(days=1)).month != day.month
-    period = Period.containing(day, today=day, whole_month=True)
     assert (period.first, period.after) == (days[0], days[-1] + timedelta(days=1))

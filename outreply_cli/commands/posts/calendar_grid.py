@@ -3,24 +3,21 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from itertools import groupby
+from itertools import cycle, groupby
 from zoneinfo import ZoneInfo
 
+from rich.box import SQUARE
 from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from outreply_cli.commands.posts.calendar_layout import (
-    Cell,
-    CellPost,
-    brand_marks,
-    lay_out,
-)
+from outreply_cli.commands.posts.calendar_layout import CellPost, brand_marks, lay_out
 from outreply_cli.commands.posts.calendar_period import Period
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.posts.listing import CalendarPost
 from outreply_cli.spec.platforms import find_platform
-from outreply_cli.ui.cells import fit, pad
+from outreply_cli.ui.cells import fit
 from outreply_cli.ui.output import Output
 
 _MIN_GRID_WIDTH = 60
@@ -38,7 +35,8 @@ def print_calendar(
 ) -> None:
     """Print `posts` as a grid if it fits, otherwise as an agenda."""
     marks = brand_marks([sanitize(post.brand) for post in posts])
-    entries = [_cell_post(post, zone, marks[sanitize(post.brand)]) for post in posts]
+    styles = dict(zip(sorted(set(marks.values())), cycle(_BRAND_STYLES), strict=False))
+    entries = [_cell_post(post, zone, marks[sanitize(post.brand)], styles) for post in posts]
     console = output.console
     counts = Counter(sanitize(entry.status) for entry in entries)
     summary = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no posts"
@@ -51,51 +49,52 @@ def print_calendar(
             _print(console, line)
 
 
-def _cell_post(post: CalendarPost, zone: ZoneInfo, mark: str) -> CellPost:
+def _cell_post(
+    post: CalendarPost, zone: ZoneInfo, mark: str, styles: Mapping[str, str]
+) -> CellPost:
     local = post.at.astimezone(zone)
     platform = find_platform(post.platform)
+    status = str(post.post.get("status") or "")
     return CellPost(
         day=local.date(),
         time_text=f"{local:%H:%M}",
         code=platform.code if platform else sanitize(post.platform)[:2].upper().ljust(2, "?"),
         mark=mark,
-        status=str(post.post.get("status") or ""),
+        status=status,
         message=sanitize(str(post.post.get("message") or "(media)")),
+        style="bold red" if status == "failed" else styles[mark],
     )
 
 
 def _draw_grid(console: Console, width: int, period: Period, entries: Sequence[CellPost]) -> None:
     # Seven columns between eight lines.
     column = (width - 8) // 7
-    styles = _post_styles(entries)
-    _rule(console, ("┌", "┬", "┐"), column)
-    if period.month is not None:
-        names = [f"{day:%a}" for day in period.weeks[0]]
-        _row(console, [Text(name, style="bold") for name in names], column)
-        _rule(console, ("├", "┼", "┤"), column)
-    for index, week in enumerate(period.weeks):
-        if index:
-            _rule(console, ("├", "┼", "┤"), column)
-        cells = lay_out(
-            [day for day in week if period.has(day)],
-            entries,
-            width=column,
-            max_lines=_WEEK_LINES if period.month is None else _MONTH_LINES,
-            message_lines=_MESSAGE_LINES
-            if period.month is None and column > _MIN_MESSAGE_COLUMN
-            else 0,
-        )
-        by_day = {cell.day: cell for cell in cells}
-        _row(console, [_heading(day, period, column) for day in week], column)
-        for line in range(max(len(cell.lines) for cell in cells) or 1):
-            row = [_line_text(by_day.get(day), line, styles) for day in week]
-            _row(console, row, column)
-    _rule(console, ("└", "┴", "┘"), column)
+    is_month = period.month is not None
+    table = Table(
+        box=SQUARE, border_style="dim", padding=0, show_lines=True, show_header=is_month,
+        header_style="bold",
+    )  # fmt: skip
+    for day in period.weeks[0]:
+        table.add_column(f"{day:%a}", width=column, no_wrap=True)
+    for week in period.weeks:
+        table.add_row(*(_day_text(day, period, entries, column) for day in week))
+    console.print(table)
+
+
+def _day_text(day: date, period: Period, entries: Sequence[CellPost], column: int) -> Text:
+    if not period.has(day):
+        return Text()
+    is_month = period.month is not None
+    lines = lay_out(
+        [entry for entry in entries if entry.day == day],
+        width=column,
+        max_lines=_MONTH_LINES if is_month else _WEEK_LINES,
+        message_lines=0 if is_month or column <= _MIN_MESSAGE_COLUMN else _MESSAGE_LINES,
+    )
+    return Text("\n").join([_heading(day, period, column), *(lines or [Text()])])
 
 
 def _heading(day: date, period: Period, column: int) -> Text:
-    if not period.has(day):
-        return Text()
     name = f"{day.day}"
     if period.month is None:
         name = f"{day:%a} {day.day}" if column > 7 else f"{f'{day:%a}'[:2]} {day.day}"
@@ -103,36 +102,6 @@ def _heading(day: date, period: Period, column: int) -> Text:
         return Text(name, style="dim" if day < period.today else "bold")
     label = f"[{name}]"
     return Text(f"{label} today" if len(label) + 6 <= column else label, style="bold reverse")
-
-
-def _line_text(cell: Cell | None, index: int, styles: Sequence[str]) -> Text:
-    if cell is None or index >= len(cell.lines):
-        return Text()
-    line = cell.lines[index]
-    if line.post is None:
-        return Text(line.text, style="bold")
-    return Text(line.text, style=styles[line.post] if line.is_head else "")
-
-
-def _post_styles(entries: Sequence[CellPost]) -> list[str]:
-    marks = sorted({entry.mark for entry in entries})
-    styles = {mark: _BRAND_STYLES[i % len(_BRAND_STYLES)] for i, mark in enumerate(marks)}
-    return ["bold red" if entry.status == "failed" else styles[entry.mark] for entry in entries]
-
-
-def _row(console: Console, cells: Sequence[Text], column: int) -> None:
-    # A style of the line would apply to the cells too.
-    line = Text().append("│", style="dim")
-    for cell in cells:
-        line.append_text(cell)
-        line.append(pad("", column - cell.cell_len))
-        line.append("│", style="dim")
-    _print(console, line)
-
-
-def _rule(console: Console, ends: tuple[str, str, str], column: int) -> None:
-    left, middle, right = ends
-    _print(console, Text(left + middle.join(["─" * column] * 7) + right, style="dim"))
 
 
 def _draw_legend(

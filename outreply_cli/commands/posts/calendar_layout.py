@@ -9,6 +9,7 @@ from datetime import date
 from itertools import count
 
 from rich.cells import cell_len, chop_cells
+from rich.text import Text
 
 from outreply_cli.ui.cells import fit
 
@@ -29,53 +30,25 @@ class CellPost:
     mark: str
     status: str
     message: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a day; `post` is the index of a post, or None for the count of hidden ones."""
-
-    text: str
-    post: int | None
-    is_head: bool
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One day of a grid; the last line shows the number of hidden posts, if there are any."""
-
-    day: date
-    lines: tuple[Line, ...]
-    hidden: int
+    style: str
 
 
 def lay_out(
-    days: Sequence[date],
-    posts: Sequence[CellPost],
-    *,
-    width: int,
-    max_lines: int,
-    message_lines: int,
-) -> list[Cell]:
-    """Return the cells of `days`; each post appears once, or is counted as hidden.
+    posts: Sequence[CellPost], *, width: int, max_lines: int, message_lines: int
+) -> list[Text]:
+    """Return the lines of one day; the last one has the number of posts that do not fit, if any.
 
-    `posts` are sorted by time; those of other days are ignored. A message may have up to
-    `message_lines` lines; 0 puts it next to the time if it fits.
+    `posts` are sorted by time. A message may have up to `message_lines` lines; 0 puts it next to
+    the time if it fits.
     """
-    cells = []
-    for day in days:
-        indexes = [index for index, post in enumerate(posts) if post.day == day]
-        blocks = [_block(index, posts[index], width, message_lines) for index in indexes]
-        if sum(map(len, blocks)) > max_lines:
-            # Drop the messages before any post.
-            blocks = [_block(index, posts[index], width, 0) for index in indexes]
-        shown = _count_fitting(blocks, max_lines)
-        lines = [line for block in blocks[:shown] for line in block]
-        hidden = len(blocks) - shown
-        if hidden:
-            lines.append(Line(fit(f"+{hidden} more", width), None, is_head=False))
-        cells.append(Cell(day, tuple(lines), hidden))
-    return cells
+    blocks = [_block(post, width, message_lines) for post in posts]
+    if sum(map(len, blocks)) > max_lines:
+        # Drop the messages before any post.
+        blocks = [_block(post, width, 0) for post in posts]
+    shown = _count_fitting(blocks, max_lines)
+    lines = [line for block in blocks[:shown] for line in block]
+    hidden = len(blocks) - shown
+    return [*lines, Text(fit(f"+{hidden} more", width), "bold")] if hidden else lines
 
 
 def brand_marks(brands: Sequence[str]) -> Mapping[str, str]:
@@ -96,7 +69,7 @@ def _candidates(name: str) -> Iterator[str]:
     yield from map(str, count(10))
 
 
-def _count_fitting(blocks: Sequence[Sequence[Line]], max_lines: int) -> int:
+def _count_fitting(blocks: Sequence[Sequence[Text]], max_lines: int) -> int:
     if sum(map(len, blocks)) <= max_lines:
         return len(blocks)
     used = shown = 0
@@ -107,7 +80,7 @@ def _count_fitting(blocks: Sequence[Sequence[Line]], max_lines: int) -> int:
     return shown
 
 
-def _block(index: int, post: CellPost, width: int, message_lines: int) -> list[Line]:
+def _block(post: CellPost, width: int, message_lines: int) -> list[Text]:
     sign = _SIGNS.get(post.status, " ")
     head = f"{post.time_text}{sign}{post.code} {post.mark}".rstrip()
     if cell_len(head) > width:
@@ -121,7 +94,7 @@ def _block(index: int, post: CellPost, width: int, message_lines: int) -> list[L
         texts = [fit(f"{head} {post.message}", width)]
     else:
         texts = [head]
-    return [Line(text, index, is_head=i == 0) for i, text in enumerate(texts)]
+    return [Text(text, "" if index else post.style) for index, text in enumerate(texts)]
 
 
 def _wrap(text: str, width: int, limit: int) -> list[str]:

@@ -1,5 +1,6 @@
 """The days of a week or a month in a calendar."""
 
+from calendar import Calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,9 +17,10 @@ class Period:
     @classmethod
     def containing(cls, day: date, *, today: date, whole_month: bool) -> "Period":
         """Return the week, or the month, of `day`."""
+        weeks = Calendar().monthdatescalendar(day.year, day.month)
         if whole_month:
-            return cls(month_weeks(day), day.month, today)
-        return cls([week_days(day)], None, today)
+            return cls(weeks, day.month, today)
+        return cls([week for week in weeks if day in week], None, today)
 
     @property
     def first(self) -> date:
@@ -47,17 +49,3 @@ class Period:
     def has(self, day: date) -> bool:
         """Return whether `day` belongs to the period."""
         return self.month is None or day.month == self.month
-
-
-def week_days(day: date) -> list[date]:
-    """Return Monday to Sunday of the week of `day`."""
-    monday = day - timedelta(days=day.weekday())
-    return [monday + timedelta(days=offset) for offset in range(7)]
-
-
-def month_weeks(day: date) -> list[list[date]]:
-    """Return the weeks, from Monday on, of the month of `day`."""
-    weeks = [week_days(day.replace(day=1))]
-    while (monday := weeks[-1][0] + timedelta(days=7)).month == day.month:
-        weeks.append(week_days(monday))
-    return weeks

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from outreply_cli.commands.posts.calendar_period import month_weeks, week_days
+from outreply_cli.commands.posts.calendar_period import Period
 from outreply_cli.errors import TimeError
 from outreply_cli.time_parser import parse_day, parse_past_time, parse_time
 from outreply_cli.times import (
@@ -70,7 +70,9 @@ def _check_day(data: bytes) -> None:
     assert parse_day(day.isoformat(), now=_NOW, zone=zone) == day
     start = day_start(day, zone)
     assert start.tzinfo is UTC
-    assert week_days(day)[0] <= day <= month_weeks(day)[-1][-1]
+    for whole_month in (False, True):
+        period = Period.containing(day, today=day, whole_month=whole_month)
+        assert period.first <= day < period.after
     assert (
         start.astimezone(zone).date()
         >= day
