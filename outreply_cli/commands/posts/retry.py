@@ -71,19 +71,15 @@ def run(
         contents.append(content)
         if warning:
             context.warn(warning)
-    columns = post_columns(zones[0], pages)
-    if dry_run:
-        bodies = [
-            content.body(str(page["id"]), time)
-            for page, content, time in zip(targets, contents, times, strict=True)
-        ]
-        print_dry_run(context, bodies, zones[0], pages)
-        return
-    service = PostService(client, context.store, context.info)
     parts = [
         (page, content, time, f"{RETRY_KEY}{post['id']}")
         for post, page, content, time in zip(posts, targets, contents, times, strict=True)
     ]
+    if dry_run:
+        bodies = [content.body(str(page["id"]), time) for page, content, time, _ in parts]
+        print_dry_run(context, bodies, zones[0], pages)
+        return
+    service = PostService(client, context.store, context.info)
     if context.options.print_as:
         requests = [
             service.build_request(page, content, scheduled_at=time, dedupe_key=key)
@@ -92,7 +88,7 @@ def run(
         print_requests(context, client, requests)
         return
     if not yes:
-        context.notes.print_list(posts, columns)
+        context.notes.print_list(posts, post_columns(zones[0], pages))
         aliases = ", ".join(dict.fromkeys(page_alias(page) for page in targets))
         action = "Publish" if at is None else "Schedule"
         context.confirm(f"{action} again on {aliases}?", yes=False)
