@@ -82,12 +82,16 @@ class PostContent(NamedTuple):
             tiktok_settings=body.get("tiktok_settings"),
         )
 
+    @property
+    def media(self) -> list[str]:
+        """Media as in `--media`: `media:ID` or a URL."""
+        return [*(f"media:{media_id}" for media_id in self.media_ids), *self.media_urls]
+
     def to_flags(self) -> list[str]:
         """Return the options of `posts schedule` that set the content."""
-        media = [*(f"media:{media_id}" for media_id in self.media_ids), *self.media_urls]
         settings = json.dumps(self.tiktok_settings) if self.tiktok_settings else None
         given = [
-            *(("--media", item) for item in media),
+            *(("--media", item) for item in self.media),
             ("--first-comment", self.first_comment),
             ("--link", self.link),
             ("--tiktok", settings),
@@ -118,35 +122,6 @@ _NOTHING_ELSE = tuple(PostContent())[1:]
 def fingerprint(body: dict[str, Any]) -> str:
     """Return a short digest that is equal for equal bodies."""
     return hashlib.sha256(_canonical_json(body).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def validate_posts(
-    posts: Sequence[tuple[Mapping[str, Any], PostContent, datetime | None]],
-    now: datetime,
-    *,
-    files: Sequence[Media] = (),
-    rules: RuleSet = DEFAULT_RULES,
-    is_strict: bool = False,
-    has_secret: Callable[[object], bool] = holds_secret,
-) -> list[Diagnostic]:
-    """Return all problems of posts, given by their page, content and time (UTC), if any.
-
-    Other arguments as for `validate_content`.
-    """
-    problems: list[Diagnostic] = []
-    for page, content, scheduled_at in posts:
-        platform = str(page.get("platform") or "")
-        problems += validate_content(
-            content,
-            platform,
-            files=files,
-            rules=rules,
-            is_strict=is_strict,
-            has_secret=has_secret,
-        )
-        if scheduled_at is not None and (problem := validate_time(scheduled_at, now)) is not None:
-            problems.append(problem)
-    return list(dict.fromkeys(problems))
 
 
 def validate_content(
@@ -264,10 +239,16 @@ def _message_problems(content: PostContent, *, has_files: bool) -> Iterator[Diag
     if message is None or not message.strip():
         if not (content.media_ids or content.media_urls or has_files):
             yield Diagnostic("message", "a message or media is required")
-    elif len(message) > MESSAGE_MAX_CHARACTERS:
-        yield Diagnostic("message", _too_long(len(message)))
-    elif reason := text_problem(message):
-        yield Diagnostic("message", reason)
+    else:
+        yield from _text_problems("message", message)
+
+
+def _text_problems(field: str, text: str) -> Iterator[Diagnostic]:
+    if len(text) > MESSAGE_MAX_CHARACTERS:
+        limit = f"the limit is {MESSAGE_MAX_CHARACTERS:,}"
+        yield Diagnostic(field, f"{len(text):,} characters, but {limit}; shorten it")
+    elif reason := text_problem(text):
+        yield Diagnostic(field, reason)
 
 
 def _other_text_problems(content: PostContent) -> Iterator[Diagnostic]:
@@ -289,10 +270,7 @@ def _support_problems(content: PostContent, platform: Platform | None) -> Iterat
                 "first_comment",
                 f"not supported on {platform.label}, only on Instagram and Facebook; remove it",
             )
-        if len(content.first_comment) > MESSAGE_MAX_CHARACTERS:
-            yield Diagnostic("first_comment", _too_long(len(content.first_comment)))
-        elif reason := text_problem(content.first_comment):
-            yield Diagnostic("first_comment", reason)
+        yield from _text_problems("first_comment", content.first_comment)
     if content.tiktok_settings is not None and platform is not None and platform.name != "tiktok":
         yield Diagnostic("tiktok_settings", f"not supported on {platform.label}; remove them")
 
@@ -310,7 +288,3 @@ def _get_file_name(url: str) -> str:
         return urlsplit(url).path.rpartition("/")[2] or url
     except ValueError:
         return url
-
-
-def _too_long(length: int) -> str:
-    return f"{length:,} characters, but the limit is {MESSAGE_MAX_CHARACTERS:,}; shorten it"

@@ -106,13 +106,8 @@ class PostEdit:
 
 def _describe_content(body: Mapping[str, Any]) -> dict[str, Any]:
     content = PostContent.from_body(body)
-    return {
-        "message": content.message,
-        "media": [*(f"media:{media_id}" for media_id in content.media_ids), *content.media_urls],
-        "first_comment": content.first_comment,
-        "link": content.link,
-        "tiktok_settings": content.tiktok_settings,
-    }
+    names = ("message", "media", "first_comment", "link", "tiktok_settings")
+    return {name: getattr(content, name) for name in names}
 
 
 def without_empty(body: Mapping[str, Any]) -> dict[str, Any]:

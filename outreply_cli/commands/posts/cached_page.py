@@ -1,17 +1,17 @@
 """Scheduling of a post on a page that the completion cache knows, without reading the pages."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
-from outreply_cli.commands.posts.options import PostOptions
-from outreply_cli.commands.posts.shared import resolve_pages, send_posts
+from outreply_cli.commands.posts.shared import resolve_pages
 from outreply_cli.completion.cache import MAX_VALUES, CompletionCache
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.pages import resolve_page
-from outreply_cli.posts.content import PostContent, validate_time
+from outreply_cli.posts.content import validate_time
 from outreply_cli.time_parser import parse_time
 from outreply_cli.times import BRAND_ZONE
 
@@ -20,10 +20,14 @@ _LATER = timedelta(days=400)
 
 
 def send_to_cached_page(
-    context: Context, client: Client, name: str, at: str, content: PostContent, post: PostOptions,
+    context: Context,
+    client: Client,
+    name: str,
+    at: str,
     tz: str | None,
-) -> bool:  # fmt: skip
-    """Schedule a post on the page called `name`; the server confirms its ID by accepting it.
+    send: Callable[..., None],
+) -> bool:
+    """Schedule a post on the page called `name` with `send_posts`; the server confirms its ID.
 
     Returns False, with nothing sent, if more must be known: the list of pages, the time zone of
     the brand, the server's time for `+2h`, or which page has the name of one that is gone.
@@ -39,7 +43,7 @@ def send_to_cached_page(
     if time != later or validate_time(time, now) is not None:
         return False
     try:
-        send_posts(context, client, [(page, time)], content, [], post, zone, dry_run=False)
+        send(targets=[(page, time)], files=[], zone=zone)
     except (NotFoundError, PermissionDeniedError) as error:
         (current,) = resolve_pages(client, [name])
         # The same page is refused again, and after a lost response it may have the post.

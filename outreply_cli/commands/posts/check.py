@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.posts.options import ContentOptions, option_for
+from outreply_cli.commands.posts.options import ContentOptions, describe_problem
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
 from outreply_cli.pages import resolve_page
@@ -123,12 +123,13 @@ def _check(
     for problem in validate_content(content, platform, files=files, rules=RuleSet(())):
         if not problem.is_warning:
             fields.add(problem.field)
+        text = describe_problem(problem)
         yield {
             "platform": platform,
             "rule": "api",
             "status": "warning" if problem.is_warning else "error",
-            "detail": f"{option_for(problem.field)}: {problem.message}",
-            "summary": f"{option_for(problem.field)}: {problem.message}",
+            "detail": text,
+            "summary": text,
             "source": None,
             "entered_on": None,
         }

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
@@ -20,10 +21,11 @@ from outreply_cli.commands.posts.options import (
     ContentOptions,
     DryRunOption,
     KeepMediaOption,
+    describe_problem,
     option_for,
 )
 from outreply_cli.commands.posts.output import post_columns, print_changes
-from outreply_cli.commands.posts.shared import check_connected, resolve_posts
+from outreply_cli.commands.posts.shared import check_connected, report_problems, resolve_posts
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import (
@@ -39,7 +41,7 @@ from outreply_cli.ids import expand_ids
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias, resolve_page_id
-from outreply_cli.posts.content import PostContent, validate_posts
+from outreply_cli.posts.content import PostContent, validate_content
 from outreply_cli.posts.edits import ContentEdit, EditablePost, PostEdit
 from outreply_cli.posts.listing import explain_missing, list_all_scheduled
 from outreply_cli.posts.rules import load_rules
@@ -113,15 +115,11 @@ class EditOptions(ContentOptions):
     keep_media: KeepMediaOption = False
 
     @property
-    def sets_text(self) -> bool:
-        """Whether the whole text is replaced."""
-        return self.message is not None or self.file is not None or self.edit
-
-    @property
     def sets_content(self) -> bool:
         """Whether a part of the content is set or removed."""
-        parts = (self.media, self.clear, self.first_comment, self.tiktok, self.link)
-        return self.sets_text or any(part is not None and part != [] for part in parts)
+        texts = (self.message, self.file, self.first_comment, self.tiktok, self.link)
+        is_given = any(text is not None for text in texts)
+        return self.edit or bool(self.media or self.clear) or is_given
 
     def read_edit(
         self, context: Context, client: Client, files: Sequence[MediaFile]
@@ -177,9 +175,7 @@ class PostFilters:
     @property
     def is_given(self) -> bool:
         """Whether there is a filter."""
-        return self.all_posts or any(
-            text is not None for text in (self.page, self.since, self.until)
-        )
+        return self.all_posts or any((self.page, self.since, self.until))
 
     def find_ids(
         self, context: Context, client: Client, pages: Sequence[Page], zone: ZoneInfo
@@ -446,41 +442,37 @@ def _check_edits(
     pages = {str(page["id"]): page for page in account.pages}
     rules = load_rules(context.config_dir)
     check_connected(pages.get(item.post.page_id, {}) for item in edits)
-    errors: dict[str, None] = {}
+    problems: list[tuple[str, bool]] = []
     for item in edits:
         post, prefix = item.post, f"post {item.post.post_id}: " if len(edits) > 1 else ""
         page = pages.get(post.page_id, {"platform": post.platform})
-        for problem in validate_posts(
-            [(page, PostContent.from_body(item.body), None)],
-            client.now(),
+        found = validate_content(
+            PostContent.from_body(item.body),
+            str(page.get("platform") or ""),
             files=[file.to_media() for file in files],
             rules=rules,
             is_strict=is_strict,
             has_secret=client.transport.holds_secret,
-        ):
-            text = f"{prefix}{option_for(problem.field)}: {problem.message}"
-            if problem.is_warning:
-                context.warn(text)
-            else:
-                errors[text] = None
+        )
+        problems += [
+            (f"{prefix}{describe_problem(problem)}", problem.is_warning) for problem in found
+        ]
         if reason := validate_edit_time(post.scheduled_at, client.now()):
-            errors[f"post {post.post_id}: {reason}"] = None
+            problems.append((f"post {post.post_id}: {reason}", False))
         if post.has_unknown_settings and "tiktok_settings" not in item.edit.fields:
-            errors[
+            text = (
                 f"post {post.post_id}: its TikTok settings would be lost, because the API does not "
                 "return them; add --tiktok JSON, or --clear tiktok if it has none"
-            ] = None
-    for file in files:
-        if file.warning:
-            context.warn(f"--media {file.path}: {file.warning}")
+            )
+            problems.append((text, False))
     left = account.publishes_left
     if left is not None and left < len(edits):
-        errors[
+        text = (
             f"the edit needs {len(edits)} publishes, because the API counts a replaced post again, "
             f"but only {max(0, left)} remain this month"
-        ] = None
-    if errors:
-        raise InvalidInputError("; ".join(errors), hint="Nothing was sent.")
+        )
+        problems.append((text, False))
+    report_problems(context, problems, files, hint="Nothing was sent.")
 
 
 def _show_edits(
@@ -508,11 +500,8 @@ def _describe_unchanged(edit: ContentEdit) -> str:
 
 
 def _note_calendars(context: Context, service: PostService, edits: Sequence[PostEdit]) -> None:
-    paths: dict[str, int] = {}
-    for item in edits:
-        path = service.find_calendar_path(item.post.entry)
-        if path is not None:
-            paths[path] = paths.get(path, 0) + 1
+    paths = Counter(service.find_calendar_path(item.post.entry) for item in edits)
+    del paths[None]
     for path, count in paths.items():
         posts, them = ("1 post comes", "it") if count == 1 else (f"{count} posts come", "them")
         context.info(

@@ -7,13 +7,10 @@ from functools import partial
 from typing import Any
 
 from outreply_cli.api.client import Client
-from outreply_cli.commands.posts.options import PostOptions
-from outreply_cli.commands.posts.shared import ComposedTexts, resolve_zones, send_posts
+from outreply_cli.commands.posts.shared import resolve_zones
 from outreply_cli.context import Context
 from outreply_cli.journal.journal import Journal
-from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias
-from outreply_cli.posts.content import PostContent
 from outreply_cli.posts.service import KEY_CALENDAR
 from outreply_cli.posts.slot_finder import SlotFinder, SlotStatus, fetch_slot_finder
 from outreply_cli.posts.slots import no_free_slot_error, no_slots_error
@@ -24,22 +21,19 @@ def schedule_at_next_slot(
     context: Context,
     client: Client,
     pages: Sequence[dict[str, Any]],
-    content: PostContent,
-    files: Sequence[MediaFile],
-    post: PostOptions,
+    key: str | None,
     tz: str | None,
-    compose: Callable[[Sequence[tuple[Page, datetime | None]]], ComposedTexts | None],
+    send: Callable[..., None],
     *,
-    dry_run: bool,
+    is_sent: bool,
 ) -> None:
-    """Claim the next free slot of each page, and send the post at these times."""
-    is_sent = not dry_run and not context.options.print_as
+    """Claim the next free slot of each page, and send the post at these times with `send_posts`."""
     fetch_slots = partial(fetch_slot_finder, client, client.pages().items)
     with closing(context.store.open(allow_readonly=not is_sent)) as journal:
         finder = fetch_slots(journal)
         schedules = [finder.schedule_for(page) for page in pages]
         # A repeated command finds its posts, also if the slots were removed since.
-        known = journal.rows(finder.account, f"{KEY_CALENDAR}{post.key}") if post.key else ()
+        known = journal.rows(finder.account, f"{KEY_CALENDAR}{key}") if key else ()
         for page, schedule in zip(pages, schedules, strict=True):
             if schedule is None and all(history.row != page["id"] for history in known):
                 raise no_slots_error(page)
@@ -51,11 +45,7 @@ def schedule_at_next_slot(
     if tz is not None:
         slot_zones = set(resolve_zones(context, client, pages, tz))
     zone = slot_zones.pop() if len(slot_zones) == 1 else context.zone()
-    targets = list(zip(pages, times, strict=True))
-    send_posts(
-        context, client, targets, content, files, post, zone, dry_run=dry_run,
-        fetch_slots=fetch_slots, composed=compose(targets),
-    )  # fmt: skip
+    send(targets=list(zip(pages, times, strict=True)), zone=zone, fetch_slots=fetch_slots)
 
 
 def _next_free(finder: SlotFinder, page: Page) -> datetime:

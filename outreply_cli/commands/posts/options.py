@@ -13,7 +13,7 @@ from outreply_cli.paths import find_same_name, to_path
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client
     from outreply_cli.media.files import MediaFile
-    from outreply_cli.posts.content import PostContent
+    from outreply_cli.posts.content import Diagnostic, PostContent
 
 PostIdArgument = Annotated[str, typer.Argument(metavar="ID", help="Post ID.")]
 PostIdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Post IDs.")]
@@ -142,6 +142,11 @@ class PostOptions(ContentOptions):
 def option_for(field: str) -> str:
     """Return the option that sets a post's `field`."""
     return _OPTIONS.get(field, "--" + field.replace("_", "-"))
+
+
+def describe_problem(problem: "Diagnostic") -> str:
+    """Return a problem of a post with the option that it is about."""
+    return f"{option_for(problem.field)}: {problem.message}"
 
 
 def check_exclusive(**filters: bool) -> None:

@@ -8,7 +8,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.html_file import check_html_file, write_html_file
 from outreply_cli.commands.posts.check import find_platforms
-from outreply_cli.commands.posts.options import ContentOptions, option_for
+from outreply_cli.commands.posts.options import ContentOptions, describe_problem
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import resolve_page
@@ -60,7 +60,7 @@ def run(
     rules = load_rules(context.config_dir)
     media = [file.to_media() for file in files]
     errors = [
-        f"{option_for(problem.field)}: {problem.message}"
+        describe_problem(problem)
         for target in pages
         for problem in validate_content(
             content, str(target["platform"]), files=media, rules=rules, is_strict=post.strict

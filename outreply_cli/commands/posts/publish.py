@@ -3,7 +3,7 @@
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOptions
-from outreply_cli.commands.posts.shared import compose_texts, resolve_pages, send_posts
+from outreply_cli.commands.posts.shared import resolve_pages, send_posts
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 
@@ -30,11 +30,7 @@ def run(
     if not (dry_run or context.options.print_as) and composing.compose_with is None:
         context.confirm(question, yes=yes)
     files = post.inspect_files(client)
-    targets = [(target, None) for target in pages]
-    composed = compose_texts(
-        context, client, targets, content, post, composing, question, yes=yes, dry_run=dry_run
-    )
     send_posts(
-        context, client, targets, content, files, post, context.zone(), dry_run=dry_run,
-        composed=composed,
+        context, client, [(target, None) for target in pages], content, files, post, context.zone(),
+        composing, question, yes=yes, dry_run=dry_run,
     )  # fmt: skip

@@ -1,8 +1,7 @@
 """Code that the commands of `outreply posts` share."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.api.client import Client, ListResult
 from outreply_cli.api.types import Post
 from outreply_cli.commands.composition import ComposeOptions, show_text
-from outreply_cli.commands.posts.options import PostOptions, option_for
+from outreply_cli.commands.posts.options import PostOptions, describe_problem
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
@@ -21,7 +20,12 @@ from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias, resolve_page
-from outreply_cli.posts.content import Diagnostic, PostContent, validate_posts
+from outreply_cli.posts.content import (
+    Diagnostic,
+    PostContent,
+    validate_content,
+    validate_time,
+)
 from outreply_cli.posts.listing import list_posts
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.posts.service import KEY_CALENDAR, PostService
@@ -35,61 +39,35 @@ FAILED_WINDOW = timedelta(days=30)
 TRUNCATED = "the API lists at most 100 posts of a page; there may be more"
 
 
-@dataclass(frozen=True)
-class ComposedTexts:
-    """The texts that a program composed for a post, by page ID.
-
-    Attributes:
-        known: IDs of pages whose text an earlier command with the same key has sent.
-        question: What to ask before they are sent.
-        yes: Whether that is not asked.
-    """
-
-    texts: Mapping[str, str]
-    known: frozenset[str]
-    question: str
-    yes: bool
-
-    def confirm(self, context: Context, pages: Iterable[Page]) -> None:
-        """Show the texts, and ask for a confirmation; raises InvalidInputError."""
-        new = [page for page in pages if str(page["id"]) not in self.known]
-        for page in new:
-            show_text(context, f"Text for {page_alias(page)}", self.texts[str(page["id"])])
-        context.confirm(self.question, yes=self.yes or not new)
-
-
 def compose_texts(
     context: Context,
     client: Client,
     targets: Sequence[tuple[Page, datetime | None]],
     content: PostContent,
-    post: PostOptions,
+    key: str | None,
     composing: ComposeOptions,
-    question: str,
     *,
     yes: bool,
-    dry_run: bool,
-) -> ComposedTexts | None:
-    """Compose the text of a post for each of `targets`; None without `--compose-with`.
+) -> tuple[dict[str, str], list[Page]]:
+    """Return the texts that a program composes, by page ID, and the pages whose text is new.
 
-    A page whose post of the same `--key` exists has that post's text.
+    There are none without `--compose-with`. A page whose post of the same `--key` exists has that
+    post's text.
 
     Raises:
         InvalidInputError: The text is given, too, or the program failed.
     """
-    if composing.compose_with is None:
-        return None
-    if content.message is not None:
+    if composing.compose_with is not None and content.message is not None:
         raise InvalidInputError("specify only one of -m, -F, --edit and --compose-with")
-    composer = composing.make_composer(context, client, yes=yes or dry_run)
-    assert composer is not None
-    texts = known_texts(context, client, post.key) if post.key else {}
-    known = frozenset(texts)
-    for page, at in targets:
-        if str(page["id"]) not in texts:
-            text = composer.compose("post", page, scheduled_at=at, link=content.link)
-            texts[str(page["id"])] = text
-    return ComposedTexts(texts, known, question, yes)
+    composer = composing.make_composer(context, client, yes=yes)
+    if composer is None:
+        return {}, []
+    texts = known_texts(context, client, key) if key else {}
+    new = [(page, at) for page, at in targets if str(page["id"]) not in texts]
+    for page, at in new:
+        text = composer.compose("post", page, scheduled_at=at, link=content.link)
+        texts[str(page["id"])] = text
+    return texts, [page for page, _ in new]
 
 
 def known_texts(context: Context, client: Client, key: str) -> dict[str, str]:
@@ -108,39 +86,52 @@ def known_texts(context: Context, client: Client, key: str) -> dict[str, str]:
 def send_posts(
     context: Context,
     client: Client,
-    targets: Sequence[tuple[dict[str, Any], datetime | None]],
+    targets: Sequence[tuple[Page, datetime | None]],
     content: PostContent,
     files: Sequence[MediaFile],
     options: PostOptions,
     zone: ZoneInfo,
+    composing: ComposeOptions,
+    question: str,
     *,
+    yes: bool,
     dry_run: bool,
     fetch_slots: Callable[[Journal], SlotFinder] | None = None,
-    composed: ComposedTexts | None = None,
 ) -> None:
     """Validate, send and print the same post on pages; one without a time is published now.
 
     With `fetch_slots`, which returns the slots as they are now, it takes the next free one instead.
-    The `composed` texts, which are shown and confirmed, replace that of `content`.
+    Texts that a program composes are shown, and sent once `question` is confirmed.
     Unless `--keep-media` is given, uploaded `files` are deleted if no post is created.
     """
     pages = [page for page, _ in targets]
     media_ids = expand_ids(content.media_ids, "media", client.media, id_field="media_id")
     content = content._replace(media_ids=tuple(media_ids))
-    texts = {} if composed is None else composed.texts
+    texts, new_pages = compose_texts(
+        context, client, targets, content, options.key, composing, yes=yes or dry_run
+    )
 
     def content_for(page: Page) -> PostContent:
         return content._replace(message=texts.get(str(page["id"]), content.message))
 
-    problems = validate_posts(
-        [(page, content_for(page), at) for page, at in targets],
-        client.now(),
-        files=[file.to_media() for file in files],
-        rules=load_rules(context.config_dir),
-        is_strict=options.strict,
-        has_secret=client.transport.holds_secret,
+    problems: list[Diagnostic] = []
+    for page, at in targets:
+        problems += validate_content(
+            content_for(page),
+            str(page.get("platform") or ""),
+            files=[file.to_media() for file in files],
+            rules=load_rules(context.config_dir),
+            is_strict=options.strict,
+            has_secret=client.transport.holds_secret,
+        )
+        if at is not None and (problem := validate_time(at, client.now())) is not None:
+            problems.append(problem)
+    report_problems(
+        context,
+        [(describe_problem(problem), problem.is_warning) for problem in problems],
+        files,
+        hint="Nothing was sent. Correct the post and try again.",
     )
-    _report_problems(context, problems, files)
     if dry_run:
         bodies = [content_for(page).body(str(page["id"]), at) for page, at in targets]
         print_dry_run(context, bodies, zone, pages)
@@ -154,8 +145,9 @@ def send_posts(
         ]
         print_requests(context, client, requests)
         return
-    if composed is not None:
-        composed.confirm(context, pages)
+    for page in new_pages:
+        show_text(context, f"Text for {page_alias(page)}", texts[str(page["id"])])
+    context.confirm(question, yes=yes or not new_pages)
     service.recover_pending()
     with upload_bars(context.notes, [file.size for file in files]) as bars:
         content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)
@@ -173,26 +165,24 @@ def send_posts(
     report_posts(context, results, zone, pages)
 
 
-def _report_problems(
-    context: Context, problems: Sequence[Diagnostic], files: Sequence[MediaFile]
+def report_problems(
+    context: Context, problems: Iterable[tuple[str, bool]], files: Iterable[MediaFile], *, hint: str
 ) -> None:
-    """Print the warnings; raises InvalidInputError if there are errors."""
-    for problem in problems:
-        if problem.is_warning:
-            context.warn(f"{option_for(problem.field)}: {problem.message}")
+    """Print warnings, also those of `files`; raises InvalidInputError if there are errors.
+
+    Each problem has its text, and whether it is a warning.
+    """
+    errors = []
+    for text, is_warning in dict.fromkeys(problems):
+        if is_warning:
+            context.warn(text)
+        else:
+            errors.append(text)
     for file in files:
         if file.warning:
             context.warn(f"--media {file.path}: {file.warning}")
-    errors = [
-        f"{option_for(problem.field)}: {problem.message}"
-        for problem in problems
-        if not problem.is_warning
-    ]
     if errors:
-        raise InvalidInputError(
-            "; ".join(dict.fromkeys(errors)),
-            hint="Nothing was sent. Correct the post and try again.",
-        )
+        raise InvalidInputError("; ".join(errors), hint=hint)
 
 
 def resolve_posts(
