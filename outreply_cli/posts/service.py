@@ -4,7 +4,7 @@ import shlex
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -71,18 +71,18 @@ class _KeyedPost:
     history: RowHistory
     body: dict[str, Any]
 
-    def draft(self, at: datetime, body: dict[str, Any]) -> JournalEntryDraft:
-        """Return the draft of its entry with a time (UTC) and a request body."""
+    def draft(self, at: datetime) -> JournalEntryDraft:
+        """Return the draft of its entry with a time (UTC)."""
         return _make_draft(
             self.account, self.calendar, row=self.history.row,
-            generation=self.history.next_generation, scheduled_at=at, body=body,
+            generation=self.history.next_generation, scheduled_at=at, body=self.body,
             # Other content with the same key is not a second post.
             key_digest="",
         )  # fmt: skip
 
     def draft_at_slot(self, at: datetime) -> JournalEntryDraft:
         """Return the draft of its entry at a slot."""
-        return self.draft(at, {**self.body, "scheduled_at": format_timestamp(at)})
+        return replace(self, body={**self.body, "scheduled_at": format_timestamp(at)}).draft(at)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class PostService:
             return content, []
         ids, new_ids = [], []
         with self._open_journal() as journal:
-            uploader = Uploader(self._client, journal, account_fingerprint(self._client))
+            uploader = Uploader(self._client, journal, self._account)
             try:
                 for index, file in enumerate(files):
                     progress.start(index, file.path.name, file.size)
@@ -231,20 +231,19 @@ class PostService:
         if dedupe_key is None:
             return create_post(body)
         calendar, row = KEY_CALENDAR + dedupe_key, str(page["id"])
-        histories: list[RowHistory] = []
+        history = RowHistory(row, None, 1)
         if self._store.exists:
             with self._open_journal() as journal:
-                histories = journal.rows(self._account, calendar)
-        history = next((item for item in histories if item.row == row), RowHistory(row, None, 1))
+                history = _find_history(journal, self._account, calendar, row) or history
         if history.active is not None:
             self._note("A post with this --key already exists; this is its request.")
             return entry_request(history.active)
         post = _KeyedPost(self._account, calendar, history, body)
-        return entry_request(post.draft(scheduled_at or self._client.now(), body))
+        return entry_request(post.draft(scheduled_at or self._client.now()))
 
     def build_edit(self, post: EditablePost, body: Mapping[str, Any]) -> list[ApiRequest]:
         """Return the requests that `edit` would send."""
-        old = post.entry or self._draft_before_edit(post)
+        old = post.entry or self._draft_unknown(post.post_id, post.scheduled_at, post.body)
         with self._open_journal() as journal:
             new = _draft_replacement(journal, old, dict(body), post.scheduled_at)
         return [self._build_cancel(post.post_id), entry_request(new)]
@@ -257,8 +256,8 @@ class PostService:
             NotFoundError: The post is not (or no longer) scheduled.
         """
         with self._open_journal() as journal:
-            post, entry = self._read_settled(journal, self._account, post_id)
-            old = entry or self._draft_from_api(self._account, post)
+            post, entry = self._read_settled(journal, post_id)
+            old = entry or self._draft_from_api(post)
             _check_gap(old.scheduled_at, new_time)
             new = _draft_move(journal, old, new_time)
         return [entry_request(new), self._build_cancel(post_id)]
@@ -266,11 +265,13 @@ class PostService:
     def _build_cancel(self, post_id: str) -> ApiRequest:
         return cancel_post(post_id, cancel_key(self._account, post_id))
 
-    def _draft_before_edit(self, post: EditablePost) -> JournalEntryDraft:
+    def _draft_unknown(
+        self, post_id: str, scheduled_at: datetime, body: Mapping[str, Any]
+    ) -> JournalEntryDraft:
         """Return the draft of the entry of a post that the journal does not know."""
         return _make_draft(
-            self._account, _CHANGES_CALENDAR, row=f"{post.page_id}/{post.post_id}", generation=1,
-            scheduled_at=post.scheduled_at, body=dict(post.body),
+            self._account, _CHANGES_CALENDAR, row=f"{body['page_id']}/{post_id}", generation=1,
+            scheduled_at=scheduled_at, body=dict(body),
         )  # fmt: skip
 
     def cancel(self, post_id: str) -> Resource:
@@ -294,13 +295,12 @@ class PostService:
         if not self._store.exists:
             return self._cancel_unknown(post_id, facts)
         with self._open_journal() as journal:
-            account = account_fingerprint(self._client)
             try:
-                with self._lock_post(journal, account, post_id, _CANCEL_LOCK_SECONDS) as entry:
+                with self._lock_post(journal, post_id, _CANCEL_LOCK_SECONDS) as entry:
                     return self._cancel(journal, entry, post_id, facts)
             except CalendarBusyError:
                 # A calendar run can hold the lock for an hour, too long for a cancellation to wait.
-                entry = journal.by_post_id(account, post_id)
+                entry = journal.by_post_id(self._account, post_id)
                 cancelled = self._cancel(journal, entry, post_id, facts)
             new = journal.get_replacement(entry) if entry is not None else None
             if new is not None and new.state in _REPLACING:
@@ -345,10 +345,9 @@ class PostService:
             NotFoundError: The post is not (or no longer) scheduled.
         """
         self.recover_pending()
-        account = account_fingerprint(self._client)
         with (
             self._open_journal() as journal,
-            self._lock_post(journal, account, post_id, _LOCK_SECONDS) as entry,
+            self._lock_post(journal, post_id, _LOCK_SECONDS) as entry,
         ):
             if entry is not None and entry.state == EntryState.CANCELLED:
                 # The command is repeated: its response was lost, it was killed, or another machine
@@ -356,11 +355,11 @@ class PostService:
                 new = journal.get_replacement(entry)
                 if new and (new.state, new.scheduled_at) == (EntryState.DONE, new_time):
                     return PostResult({"id": new.page_id}, self._fetch_post(new))
-            return self._move(journal, account, post_id, new_time)
+            return self._move(journal, post_id, new_time)
 
     @contextmanager
     def _lock_post(
-        self, journal: Journal, account: str, post_id: str, wait: float
+        self, journal: Journal, post_id: str, wait: float
     ) -> Iterator[JournalEntry | None]:
         """Hold the lock of the calendar that a post is in; the entry is read under it.
 
@@ -368,10 +367,10 @@ class PostService:
             CalendarBusyError: Another process held the lock for longer than `wait` seconds.
         """
         while True:
-            entry = journal.by_post_id(account, post_id)
+            entry = journal.by_post_id(self._account, post_id)
             calendar = entry.calendar if entry is not None else _CHANGES_CALENDAR
-            with journal.lock(account, calendar, wait=wait):
-                entry = journal.by_post_id(account, post_id)
+            with journal.lock(self._account, calendar, wait=wait):
+                entry = journal.by_post_id(self._account, post_id)
                 # Another command may have moved it to another calendar in the meantime.
                 if calendar == (entry.calendar if entry is not None else _CHANGES_CALENDAR):
                     yield entry
@@ -386,10 +385,9 @@ class PostService:
         """
         if not self._store.exists:
             return [self._read_for_edit(post, None) for post in posts]
-        account = self._account
         with self._open_journal() as journal:
             return [
-                self._read_for_edit(post, journal.by_post_id(account, str(post["id"])))
+                self._read_for_edit(post, journal.by_post_id(self._account, str(post["id"])))
                 for post in posts
             ]
 
@@ -445,13 +443,12 @@ class PostService:
             PostChangedError: The post differs from `post`.
             PostLostError: The post is cancelled, and the API refuses both versions.
         """
-        account = self._account
         calendar = post.entry.calendar if post.entry is not None else _CHANGES_CALENDAR
         with (
             self._open_journal() as journal,
-            journal.lock(account, calendar, wait=_LOCK_SECONDS),
+            journal.lock(self._account, calendar, wait=_LOCK_SECONDS),
         ):
-            current = self._read_for_edit(*self._read_settled(journal, account, post.post_id))
+            current = self._read_for_edit(*self._read_settled(journal, post.post_id))
             is_ours = current.entry is None or current.entry.calendar == calendar
             if current.body != post.body or not is_ours:
                 raise PostChangedError(
@@ -461,7 +458,9 @@ class PostService:
             problem = validate_edit_time(post.scheduled_at, self._client.now())
             if problem is not None:
                 raise InvalidInputError(f"post {post.post_id}: {problem}")
-            old = current.entry or journal.adopt(self._draft_before_edit(post), post.post_id)
+            old = current.entry or journal.adopt(
+                self._draft_unknown(post.post_id, post.scheduled_at, post.body), post.post_id
+            )
             if without_empty(old.body) != post.body:
                 # It was edited elsewhere.
                 content = dict(post.body)
@@ -490,10 +489,9 @@ class PostService:
         with self._open_journal() as journal:
             if not journal.has_unsettled:
                 return
-            account = account_fingerprint(self._client)
-            for entry in journal.list_unsettled(account):
+            for entry in journal.list_unsettled(self._account):
                 try:
-                    with journal.lock(account, entry.calendar, wait=0):
+                    with journal.lock(self._account, entry.calendar, wait=0):
                         result = Sender(self._client, journal).reconcile(journal.entry(entry.id))
                 except CalendarBusyError:
                     continue
@@ -520,17 +518,17 @@ class PostService:
             claimed: set[str] = set()
             if self._store.exists:
                 with self._open_journal() as journal:
-                    claimed = journal.post_ids(account_fingerprint(self._client))
+                    claimed = journal.post_ids(self._account)
             post_id, _ = find_created_post(self._client, draft, claimed)
             return None if post_id is None else self._client.post(post_id)
 
         return find
 
-    def _move(self, journal: Journal, account: str, post_id: str, new_time: datetime) -> PostResult:
+    def _move(self, journal: Journal, post_id: str, new_time: datetime) -> PostResult:
         # Read under the lock: another command may have moved the post in the meantime.
-        post, old = self._read_settled(journal, account, post_id)
+        post, old = self._read_settled(journal, post_id)
         if old is None:
-            old = journal.adopt(self._draft_from_api(account, post), post_id)
+            old = journal.adopt(self._draft_from_api(post), post_id)
         if new_time == old.scheduled_at:
             return PostResult({"id": old.page_id}, post, existed=True)
         _check_gap(old.scheduled_at, new_time)
@@ -540,9 +538,7 @@ class PostService:
             raise result.error
         return PostResult({"id": new.page_id}, self._fetch_post(result.entry))
 
-    def _read_settled(
-        self, journal: Journal, account: str, post_id: str
-    ) -> tuple[Resource, JournalEntry | None]:
+    def _read_settled(self, journal: Journal, post_id: str) -> tuple[Resource, JournalEntry | None]:
         """Read a scheduled post and its entry, under the lock of its calendar.
 
         Raises:
@@ -550,7 +546,7 @@ class PostService:
             OutcomeUnknownError: An earlier change of the post is not settled.
             PostChangedError: Another command is changing it.
         """
-        entry = journal.by_post_id(account, post_id)
+        entry = journal.by_post_id(self._account, post_id)
         if entry is not None and entry.state == EntryState.CANCELLING:
             raise _earlier_change_unknown(entry)
         post = self._client.scheduled_post(post_id)
@@ -559,9 +555,7 @@ class PostService:
         return post, entry
 
     def _read_for_edit(self, post: Resource, entry: JournalEntry | None) -> EditablePost:
-        post_id, page_id, scheduled_at = str(post["id"]), str(post["page_id"]), post_time(post)
-        if scheduled_at is None:
-            raise OutReplyError(f"post {post_id} has no valid time")
+        post_id, page_id, scheduled_at = str(post["id"]), str(post["page_id"]), _get_time(post)
         if post.get("status") == "failed":
             raise InvalidInputError(
                 f"post {post_id} has failed; only scheduled posts can be edited",
@@ -610,18 +604,13 @@ class PostService:
             merged.pop(FILES_FIELD, None)
         return without_empty(merged)
 
-    def _draft_from_api(self, account: str, post: Resource) -> JournalEntryDraft:
-        page_id, post_id = str(post["page_id"]), str(post["id"])
-        scheduled_at = post_time(post)
-        if scheduled_at is None:
-            raise OutReplyError(f"post {post_id} has no valid time")
+    def _draft_from_api(self, post: Resource) -> JournalEntryDraft:
+        scheduled_at = _get_time(post)
         content, warning = content_from_api(post, self._client.post_media)
         if warning:
             self._note(warning)
-        return _make_draft(
-            account, _CHANGES_CALENDAR, row=f"{page_id}/{post_id}", generation=1,
-            scheduled_at=scheduled_at, body=content.body(page_id, scheduled_at),
-        )  # fmt: skip
+        body = content.body(str(post["page_id"]), scheduled_at)
+        return self._draft_unknown(str(post["id"]), scheduled_at, body)
 
     def _post_with_key(
         self,
@@ -631,30 +620,27 @@ class PostService:
         plan: Callable[[Journal, _KeyedPost], JournalEntry],
     ) -> PostResult:
         """Send the post of a key; `plan` records it as planned, at its time."""
-        account = account_fingerprint(self._client)
         calendar, row = KEY_CALENDAR + key, str(page["id"])
         with (
             self._open_journal() as journal,
-            journal.lock(account, calendar, wait=_LOCK_SECONDS),
+            journal.lock(self._account, calendar, wait=_LOCK_SECONDS),
         ):
             sender = Sender(self._client, journal)
-            for entry in journal.list_unsettled(account, calendar):
+            for entry in journal.list_unsettled(self._account, calendar):
                 outcome = sender.reconcile(entry)
                 if outcome.error is not None and (outcome.entry.state, entry.row) == (
                     EntryState.SENT,
                     row,
                 ):
                     raise outcome.error
-            histories = [
-                history for history in journal.rows(account, calendar) if history.row == row
-            ]
-            history = histories[0] if histories else RowHistory(row, None, 1)
-            if history.active is not None:
+            history = _find_history(journal, self._account, calendar, row)
+            if history is not None and history.active is not None:
                 return self._existing(page, history.active, body)
-            entry = plan(journal, _KeyedPost(account, calendar, history, body))
+            post_history = history or RowHistory(row, None, 1)
+            entry = plan(journal, _KeyedPost(self._account, calendar, post_history, body))
             if entry.state == EntryState.DONE:
                 return self._existing(page, entry, body)
-            if not histories and (existing := sender.find_existing(entry)) is not None:
+            if history is None and (existing := sender.find_existing(entry)) is not None:
                 return self._existing(page, existing, body)
             result = sender.send(entry)
             if result.error is None:
@@ -673,8 +659,7 @@ class PostService:
     def _plan_at(
         self, scheduled_at: datetime | None, journal: Journal, post: _KeyedPost
     ) -> JournalEntry:
-        draft = post.draft(scheduled_at or self._client.now(), post.body)
-        (entry,) = journal.record_planned([draft])
+        (entry,) = journal.record_planned([post.draft(scheduled_at or self._client.now())])
         return entry
 
     def _plan_at_next_slot(
@@ -789,14 +774,19 @@ def _draft_replacement(
     )  # fmt: skip
 
 
+def _find_history(journal: Journal, account: str, calendar: str, row: str) -> RowHistory | None:
+    histories = journal.rows(account, calendar)
+    return next((history for history in histories if history.row == row), None)
+
+
 def _next_generation(journal: Journal, entry: JournalEntry) -> int:
     """Return the generation of the post that replaces that of `entry`.
 
     Raises:
         OutcomeUnknownError: Another post may replace it already.
     """
-    histories = journal.rows(entry.account, entry.calendar)
-    history = next(history for history in histories if history.row == entry.row)
+    history = _find_history(journal, entry.account, entry.calendar, entry.row)
+    assert history is not None
     if history.active is not None and history.active.id != entry.id:
         raise _earlier_change_unknown(entry)
     return history.next_generation
@@ -842,6 +832,13 @@ def _normalize(post: Resource, page: Resource) -> Resource:
         **post,
         "platform": long_name(str(post.get("platform") or "")),
     }
+
+
+def _get_time(post: Resource) -> datetime:
+    scheduled_at = post_time(post)
+    if scheduled_at is None:
+        raise OutReplyError(f"post {post['id']} has no valid time")
+    return scheduled_at
 
 
 def _select(post: Resource) -> dict[str, Any]:
