@@ -120,17 +120,18 @@ class Sender:
     def _settle(self, entry: JournalEntry) -> SendResult:
         if entry.attempts is None:
             return SendResult(entry)
+        at = self._client.now()
+        reason = "lists may be late"
         try:
-            post_id, search, reason = self._search(entry)
+            post_id, truncated = self._search(entry)
+            if truncated:
+                reason = "the server lists only 100 posts of the page"
         except PermissionDeniedError as error:
             # Without a search, only the key makes a repeat harmless.
-            post_id, search, reason = (
-                None,
-                SearchResult(is_found=False, is_complete=False, at=self._client.now()),
-                error.message,
-            )
+            post_id, truncated, reason = None, True, error.message
         except OutReplyError as error:
             return SendResult(entry, error.replace(maybe_applied=True))
+        search = SearchResult(is_found=post_id is not None, is_complete=not truncated, at=at)
         step = next_step(entry.attempts, search, now=self._client.now(), token=self._token)
         if step == Step.RECORD and post_id is not None:
             return self._record_post(entry, post_id)
@@ -217,7 +218,7 @@ class Sender:
 
     def find_existing(self, entry: JournalEntry) -> JournalEntry | None:
         """Return `entry` as done if the server has its post and no other entry claims it."""
-        post_id, _, _ = self._search(entry)
+        post_id, _ = self._search(entry)
         return self._record_post(entry, post_id).entry if post_id is not None else None
 
     def _find_again(self, entry: JournalEntry) -> str | None:
@@ -258,7 +259,7 @@ class Sender:
             last_marked_at = now
 
         def find() -> Post | None:
-            post_id, _, _ = self._search(entry)
+            post_id, _ = self._search(entry)
             if post_id is not None:
                 return {"id": post_id}
             # About to be repeated.
@@ -276,18 +277,14 @@ class Sender:
             return None
 
         request = entry_request(entry)
+        options: dict[str, Any] = {
+            "idempotency_key": request.idempotency_key,
+            "find": find,
+            "before_attempt": before_attempt,
+        }
         if "scheduled_at" not in request.body:
-            return self._client.publish(
-                request.body, idempotency_key=request.idempotency_key, find=find,
-                before_attempt=before_attempt,
-            )  # fmt: skip
-        return self._client.schedule(
-            request.body,
-            idempotency_key=request.idempotency_key,
-            find=find,
-            before_attempt=before_attempt,
-            not_after=entry.scheduled_at,
-        )
+            return self._client.publish(request.body, **options)
+        return self._client.schedule(request.body, **options, not_after=entry.scheduled_at)
 
     def _exists(self, entry: JournalEntry, post_id: str) -> bool:
         """Return whether the post of a replayed response was not cancelled since."""
@@ -320,7 +317,7 @@ class Sender:
         if error.code.endswith("_GUARDRAIL") and not error.maybe_applied:
             # Another machine may have sent the same row in the meantime.
             with suppress(OutReplyError):
-                post_id, _, _ = self._search(entry)
+                post_id, _ = self._search(entry)
                 if post_id is not None:
                     return self._record_post(entry, post_id)
         # The next attempt must not get another key: the server has a post with this one.
@@ -404,18 +401,8 @@ class Sender:
             hint="A published post cannot be changed here; edit it on the platform.",
         )
 
-    def _search(self, entry: JournalEntry) -> tuple[str | None, SearchResult, str]:
-        """Return the ID of the entry's post, the search of the lists, and why it is incomplete."""
-        at = self._client.now()
-        post_id, truncated = find_created_post(
-            self._client, entry, self._journal.post_ids(entry.account)
-        )
-        reason = "the server lists only 100 posts of the page" if truncated else "lists may be late"
-        return (
-            post_id,
-            SearchResult(is_found=post_id is not None, is_complete=not truncated, at=at),
-            reason,
-        )
+    def _search(self, entry: JournalEntry) -> tuple[str | None, bool]:
+        return find_created_post(self._client, entry, self._journal.post_ids(entry.account))
 
     def _unknown(
         self, entry: JournalEntry, reason: str, doubt: str = "was sent"
