@@ -75,6 +75,15 @@ def fetch_comments(
     return PostComments(post, alias, threads, listing.truncated)
 
 
+def fetch_post_comments(
+    client: Client, store: CommentStore, post: Resource, *, since: datetime | None = None
+) -> tuple[Page, PostComments]:
+    """Fetch a post's page, empty when unknown, and its comments as `fetch_comments` does."""
+    pages = {str(page.get("id")): page for page in client.pages().items}
+    page = pages.get(get_page_id(post), {})
+    return page, fetch_comments(client, post, page, sent=store.replies(), since=since)
+
+
 def fetch_inbox(
     client: Client,
     store: CommentStore,

@@ -26,8 +26,6 @@ _CLOCK_TOLERANCE = timedelta(seconds=10)
 # Of a record that a request is about to be sent.
 _RECORD_LIFETIME = timedelta(seconds=10)
 _TIME_STEP = 1e-5
-_UNSEEN = "the post of the comment is not known; list its comments first"
-_LATE = "a list may be late; try again in a minute"
 
 
 class AmbiguousReplyError(OutReplyError):
@@ -44,24 +42,16 @@ class ReplyResult:
     existed: bool
 
 
-@dataclass(frozen=True)
-class ExistingReply:
-    """Text and creation time of a reply that a comment already has."""
-
-    message: str
-    at: datetime
-
-
 class ReplyService:
     """Sends the replies of one account."""
 
     def __init__(self, client: Client, store: CommentStore) -> None:
         self._client, self._store = client, store
 
-    def existing_replies(self, comment_id: str) -> list[ExistingReply]:
-        """Return the known replies to a comment, oldest first; costs one read at most."""
+    def existing_replies(self, comment_id: str) -> list[tuple[datetime, str]]:
+        """Return times and texts of known replies to a comment by time; costs one read at most."""
         sent = [
-            ExistingReply(reply.message, datetime.fromtimestamp(reply.sent_at, UTC))
+            (datetime.fromtimestamp(reply.sent_at, UTC), reply.message)
             for reply in self._store.replies(comment_id)
             if reply.reply
         ]
@@ -70,12 +60,9 @@ class ReplyService:
             return sent
         listed = self._client.comments(str(comment["post_id"])).items
         return sorted(
-            (
-                ExistingReply(str(reply.get("message") or ""), get_created_at(reply))
-                for reply in listed
-                if reply.get("parent_id") == comment_id
-            ),
-            key=lambda reply: reply.at,
+            (get_created_at(reply), str(reply.get("message") or ""))
+            for reply in listed
+            if reply.get("parent_id") == comment_id
         )
 
     def find_sent(self, comment_id: str, key: str | None = None) -> str | None:
@@ -117,11 +104,12 @@ class ReplyService:
             earlier = self._store.reply_for(comment_id, dedupe_key) or first
         if earlier.reply is not None:
             return ReplyResult(earlier.reply, existed=True)
-        search = self._search(earlier)
-        match next_step(earlier.attempts, search.result, now=now, token=token):
-            case Step.RECORD if search.reply is not None:
-                self._store.record_reply(comment_id, dedupe_key, search.reply)
-                return ReplyResult(search.reply, existed=True)
+        found, is_complete, reason = self._search(earlier)
+        search = SearchResult(is_found=found is not None, is_complete=is_complete, at=now)
+        match next_step(earlier.attempts, search, now=now, token=token):
+            case Step.RECORD if found is not None:
+                self._store.record_reply(comment_id, dedupe_key, found)
+                return ReplyResult(found, existed=True)
             case Step.REPEAT:
                 # Sent unchanged: the server deduplicates only identical requests.
                 return self._send(earlier, dedupe_key, after=earlier.attempted_at, is_repeat=True)
@@ -129,7 +117,7 @@ class ReplyService:
                 again = replace(first, message=earlier.message)
                 return self._send(again, dedupe_key, after=earlier.attempted_at)
         raise AmbiguousReplyError(
-            f"cannot determine whether an earlier reply to {comment_id} was sent: {search.reason}",
+            f"cannot determine whether an earlier reply to {comment_id} was sent: {reason}",
             hint="List the comments of its post: outreply comments list POST. To send another "
             "reply, use different text or a different --key.",
         )
@@ -168,7 +156,7 @@ class ReplyService:
             )
 
         def find() -> Comment | None:
-            found = self._search(reply).reply
+            found, _, _ = self._search(reply)
             return record_attempt() if found is None else found
 
         def before_attempt() -> Comment | None:
@@ -199,19 +187,16 @@ class ReplyService:
         self._store.record_reply(comment_id, dedupe_key, sent)
         return ReplyResult(sent, existed=False)
 
-    def _search(self, sent: SentReply) -> "_ReplySearch":
-        now = self._client.now()
+    def _search(self, sent: SentReply) -> tuple[dict[str, Any] | None, bool, str]:
+        """Return a reply's object, whether its absence is proved, and why it is not."""
         comment = self._store.comment(sent.comment_id)
         if comment is None:
-            return _ReplySearch(
-                None, SearchResult(is_found=False, is_complete=False, at=now), _UNSEEN
-            )
+            return None, False, "the post of the comment is not known; list its comments first"
         try:
             listing = self._client.comments(str(comment["post_id"]))
         except PermissionDeniedError as error:
             # Without a search, only the key makes a repeat harmless.
-            incomplete = SearchResult(is_found=False, is_complete=False, at=now)
-            return _ReplySearch(None, incomplete, error.message)
+            return None, False, error.message
         wanted = normalize_text(sent.message)
         # Replies are no older than the first request, apart from the clocks' difference.
         earliest = sent.attempts.first_at - _CLOCK_TOLERANCE
@@ -221,21 +206,10 @@ class ReplyService:
                 and normalize_text(reply.get("message")) == wanted
                 and get_created_at(reply) >= earliest
             ):
-                return _ReplySearch(
-                    dict(reply), SearchResult(is_found=True, is_complete=True, at=now), ""
-                )
-        reason = "the server lists only 100 comments of the post" if listing.truncated else _LATE
-        result = SearchResult(is_found=False, is_complete=not listing.truncated, at=now)
-        return _ReplySearch(None, result, reason)
-
-
-@dataclass(frozen=True)
-class _ReplySearch:
-    """A search for a reply: its object, and the reason why the lists do not prove its absence."""
-
-    reply: dict[str, Any] | None
-    result: SearchResult
-    reason: str
+                return dict(reply), True, ""
+        if listing.truncated:
+            return None, False, "the server lists only 100 comments of the post"
+        return None, True, "a list may be late; try again in a minute"
 
 
 def check_reply(message: str) -> None:

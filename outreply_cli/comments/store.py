@@ -241,8 +241,5 @@ def _object(document: str) -> dict[str, Any]:
 
 def _reply(row: Any) -> SentReply:
     check_types(row, _REPLY_TYPES)
-    return SentReply(
-        row["comment_id"], row["message"], row["idempotency_key"], row["sent_at"],
-        row["attempted_at"], row["token"],
-        None if row["reply"] is None else _object(row["reply"]),
-    )  # fmt: skip
+    known = {name: row[name] for name in _REPLY_TYPES}
+    return SentReply(**known, reply=None if row["reply"] is None else _object(row["reply"]))

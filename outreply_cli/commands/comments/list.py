@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.api.client import get_page_id
 from outreply_cli.cli.options import command
 from outreply_cli.commands.comments.output import CommentView
 from outreply_cli.commands.comments.shared import (
@@ -36,15 +35,13 @@ def run(
 
     Example: outreply comments list $(outreply posts list --published -q --limit 1) --unanswered
     """
-    from outreply_cli.comments.inbox import fetch_comments
+    from outreply_cli.comments.inbox import fetch_post_comments
 
     client, zone = context.client(), context.zone()
     start = parse_past_time(since, now=client.now(), zone=zone) if since else None
     resource = resolve_post(client, post)
-    pages = {str(page.get("id")): page for page in client.pages().items}
-    page = pages.get(get_page_id(resource), {})
     with comment_store(context, client, allow_readonly=True) as store:
-        group = fetch_comments(client, resource, page, sent=store.replies(), since=start)
+        _, group = fetch_post_comments(client, store, resource, since=start)
         text = (contains or "").casefold()
         threads = [
             threaded

@@ -19,6 +19,7 @@ from outreply_cli.ui.columns import Column
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client
     from outreply_cli.comments.store import CommentStore
+    from outreply_cli.comments.threads import Comment
 
 _COLUMNS = (Column("To", "parent_id"), Column("Message", "message", shrinkable=True))
 
@@ -68,12 +69,7 @@ def run(
     with comment_store(context, client) as store:
         comment = resolve_comment(client, store, comment)
         if template is not None:
-            seen = store.comment(comment)
-            if seen is None:
-                raise InvalidInputError(
-                    f"cannot fill the template: comment {comment!r} was not seen on this machine",
-                    hint="List the comments of its post first: outreply comments list POST",
-                )
+            seen = _get_seen(store, comment, "fill the template")
             post = client.find_published(str(seen["post_id"])) if "{post}" in text else None
             text = fill_template(text, seen, post or {})
             check_reply(text)
@@ -92,17 +88,16 @@ def run(
             print_requests(context, client, [replies.build_request(comment, text, key)])
             return
         if dry_run:
-            last_reply = existing[-1].message if existing else None
+            last_reply = existing[-1][1] if existing else None
             item = _describe(client, store, comment, text, last_reply)
             context.output.print_one(item, _COLUMNS)
             context.info("Dry run: nothing was sent.")
             return
-        if existing and text not in [reply.message for reply in existing]:
-            last = existing[-1]
-            at = format_time_short(last.at, context.zone())
+        if existing and text not in [message for _, message in existing]:
+            last_at, last = existing[-1]
+            at = format_time_short(last_at, context.zone())
             context.confirm(
-                f"The comment was already answered at {at} with {quote(last.message)}. "
-                "Reply again?",
+                f"The comment was already answered at {at} with {quote(last)}. Reply again?",
                 yes=yes,
             )
         result = replies.send(comment, text, key)
@@ -160,6 +155,16 @@ def _read_text(
     return context.read_text(template).rstrip("\n")
 
 
+def _get_seen(store: "CommentStore", comment_id: str, action: str) -> "Comment":
+    comment = store.comment(comment_id)
+    if comment is None:
+        raise InvalidInputError(
+            f"cannot {action}: comment {comment_id!r} was not seen on this machine",
+            hint="List the comments of its post first: outreply comments list POST",
+        )
+    return comment
+
+
 def _compose(
     context: Context,
     client: "Client",
@@ -171,7 +176,7 @@ def _compose(
     yes: bool,
 ) -> str:
     """Return the confirmed text of a program; raises InvalidInputError."""
-    from outreply_cli.comments.inbox import fetch_comments
+    from outreply_cli.comments.inbox import fetch_post_comments
 
     if is_answered:
         # A program composes another text each time: no script must answer twice.
@@ -181,16 +186,9 @@ def _compose(
         )
     composer = composing.make_composer(context, client, yes=yes)
     assert composer is not None
-    seen = store.comment(comment_id)
-    if seen is None:
-        raise InvalidInputError(
-            f"cannot compose a reply: comment {comment_id!r} was not seen on this machine",
-            hint="List the comments of its post first: outreply comments list POST",
-        )
-    post = client.find_published(str(seen["post_id"])) or {"id": str(seen["post_id"])}
-    pages = {str(page["id"]): page for page in client.pages().items}
-    page = pages.get(get_page_id(post), {})
-    group = fetch_comments(client, post, page, sent=store.replies())
+    post_id = str(_get_seen(store, comment_id, "compose a reply")["post_id"])
+    post = client.find_published(post_id) or {"id": post_id}
+    page, group = fetch_post_comments(client, store, post)
     text = compose_reply(composer, page, group, comment_id)
     show_text(context, f"Reply to {comment_id}", text)
     context.confirm("Send this reply?", yes=yes)

@@ -10,7 +10,12 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.comments.output import CommentView, comment_item, format_author
-from outreply_cli.commands.comments.shared import DaysOption, comment_store, compose_reply
+from outreply_cli.commands.comments.shared import (
+    DaysOption,
+    comment_store,
+    compose_reply,
+    mark_seen,
+)
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.context import Context
 from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
@@ -66,8 +71,7 @@ def run(
         recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as bar:
             groups = fetch_inbox(client, store, recent, step=bar.step)
-        for group in groups:
-            store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
+        mark_seen(context, store, groups)
         triage = Triage(ReplyService(client, store), store, groups, include_skipped=skipped)
         compose = None if composer is None else partial(_compose, composer, recent.pages)
         try:
