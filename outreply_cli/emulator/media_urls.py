@@ -1,11 +1,11 @@
 """The SSRF check of `media_urls` (reference: SSRF protection)."""
 
 import ipaddress
-import socket
 import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from outreply_cli.net.address import parse_address
 from outreply_cli.net.dns import Address, Resolver
 
 LOOKUP_SECONDS = 1.0
@@ -22,11 +22,11 @@ def find_blocked(resolver: Resolver, urls: Iterable[str]) -> frozenset[str]:
     published.
     """
     hosts = {url: _get_host(url) for url in urls}
-    names = {host for host in hosts.values() if host and _parse_address(host) is None}
+    names = {host for host in hosts.values() if host and parse_address(host) is None}
     resolved = resolver.resolve(names, LOOKUP_SECONDS)
     blocked = set()
     for url, host in hosts.items():
-        address = None if host is None else _parse_address(host)
+        address = None if host is None else parse_address(host)
         addresses = [address] if address is not None else resolved.get(host or "") or ()
         if host is None or not all(map(_is_public, addresses)):
             blocked.add(url)
@@ -49,18 +49,6 @@ def _get_host(url: str) -> str | None:
     if "%" in host or host == "localhost" or host.endswith(_PRIVATE_SUFFIXES):
         return None
     return host
-
-
-def _parse_address(host: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    try:
-        # Like resolvers, reads 2130706433, 0x7f.1 and 0177.1 as addresses.
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    except (OSError, UnicodeError):
-        return None
 
 
 def _is_public(address: Address) -> bool:

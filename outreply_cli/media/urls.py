@@ -1,12 +1,12 @@
 """Validation of media URLs that the server fetches (reference: SSRF protection)."""
 
 import ipaddress
-import re
 from urllib.parse import urlsplit
+
+from outreply_cli.net.address import parse_address
 
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|\d+")
 
 
 def find_media_url_problem(url: str) -> str | None:
@@ -32,7 +32,7 @@ def find_media_url_problem(url: str) -> str | None:
         return "has no host; use a public https URL"
     if name in _LOCAL_NAMES or name.endswith(_LOCAL_SUFFIXES):
         return "points to a private machine, which OutReply cannot reach; use a public https URL"
-    address = _address(name)
+    address = parse_address(name)
     if address is not None and not _is_public(address):
         return "points to a private address, which OutReply cannot reach; use a public https URL"
     return None
@@ -43,37 +43,6 @@ def find_media_url_warning(url: str) -> str | None:
     if url.lower().startswith("http:"):
         return "uses http; the API requires https"
     return None
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return _loose_ipv4(host)
-
-
-def _loose_ipv4(host: str) -> ipaddress.IPv4Address | None:
-    # Many resolvers accept 2130706433, 0x7f.1 and 0177.0.0.1 as addresses.
-    parts = host.split(".")
-    if not 1 <= len(parts) <= 4 or not all(_NUMBER.fullmatch(part) for part in parts):
-        return None
-    try:
-        numbers = [_parse_number(part) for part in parts]
-    except ValueError:
-        return None
-    last = numbers.pop()
-    if any(number > 255 for number in numbers) or last >= 256 ** (4 - len(numbers)):
-        return None
-    value = last
-    for index, number in enumerate(numbers):
-        value += number << (8 * (3 - index))
-    return ipaddress.IPv4Address(value)
-
-
-def _parse_number(text: str) -> int:
-    if text.lower().startswith("0x"):
-        return int(text, 16) if len(text) > 2 else 0
-    return int(text, 8) if text.startswith("0") and len(text) > 1 else int(text)
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
