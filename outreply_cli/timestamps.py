@@ -16,6 +16,14 @@ def parse_timestamp(value: Any) -> datetime:
     return to_utc(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
 
 
+def timestamp_or_none(value: Any) -> datetime | None:
+    """Parse as `parse_timestamp` does; None for an invalid one."""
+    try:
+        return parse_timestamp(value)
+    except ValueError:
+        return None
+
+
 def to_utc(when: datetime) -> datetime:
     """Convert to UTC; raises ValueError if some time zone cannot represent the time."""
     try:

@@ -23,7 +23,7 @@ from outreply_cli.api.types import (
 )
 from outreply_cli.api.validation import find_invalid_field, id_field, is_id, normalize
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
-from outreply_cli.timestamps import format_timestamp, parse_timestamp
+from outreply_cli.timestamps import format_timestamp, timestamp_or_none
 
 if TYPE_CHECKING:
     from outreply_cli.api.transport import Find, Transport, Upload
@@ -264,7 +264,7 @@ class Client:
 
         def find() -> Webhook | None:
             for hook in self.webhooks().items:
-                at = _created_at(hook)
+                at = timestamp_or_none(hook.get("created_at"))
                 if hook.get("url") == url and at is not None and at >= earliest:
                     return hook
             return None
@@ -374,21 +374,9 @@ def get_page_id(post: Mapping[str, Any]) -> str:
 
 def post_time(post: Mapping[str, Any]) -> datetime | None:
     """Return `scheduled_at`, else `published_at`, or None if neither is a valid time."""
-    for name in ("scheduled_at", "published_at"):
-        value = post.get(name)
-        if isinstance(value, str):
-            try:
-                return parse_timestamp(value)
-            except ValueError:
-                continue
-    return None
-
-
-def _created_at(item: Mapping[str, Any]) -> datetime | None:
-    try:
-        return parse_timestamp(str(item.get("created_at")))
-    except ValueError:
-        return None
+    return timestamp_or_none(post.get("scheduled_at")) or timestamp_or_none(
+        post.get("published_at")
+    )
 
 
 def _is_replay(response: Response) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from outreply_cli.timestamps import parse_timestamp
+from outreply_cli.timestamps import timestamp_or_none
 
 Comment = Mapping[str, Any]
 
@@ -117,7 +117,4 @@ def get_author(comment: Comment) -> Mapping[str, Any]:
 
 def get_created_at(comment: Comment) -> datetime:
     """Return the creation time of a comment, or the earliest time when it is invalid."""
-    try:
-        return parse_timestamp(str(comment.get("created_at")))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+    return timestamp_or_none(comment.get("created_at")) or datetime.min.replace(tzinfo=UTC)

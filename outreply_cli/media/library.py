@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.api.errors import ApiError
 from outreply_cli.errors import OutReplyError
-from outreply_cli.timestamps import parse_timestamp
+from outreply_cli.timestamps import timestamp_or_none
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -20,25 +19,17 @@ def media_name(item: Mapping[str, Any]) -> str:
 
 
 # Sort keys of `--sort`: the oldest, the largest and used items come first.
-ORDERS: Mapping[str, Callable[[Resource], Any]] = MappingProxyType(
-    {
-        "age": lambda item: created_at(item) or _NEVER,
-        "size": lambda item: -media_size(item),
-        "name": media_name,
-        "post": lambda item: (
-            not item.get("scheduled_post_id"),
-            str(item.get("scheduled_post_id")),
-        ),
-    }
-)
+ORDERS: Mapping[str, Callable[[Resource], Any]] = {
+    "age": lambda item: created_at(item) or _NEVER,
+    "size": lambda item: -media_size(item),
+    "name": media_name,
+    "post": lambda item: (not item.get("scheduled_post_id"), str(item.get("scheduled_post_id"))),
+}
 
 
 def created_at(item: Mapping[str, Any]) -> datetime | None:
     """Return the upload time of `item`, if known."""
-    try:
-        return parse_timestamp(str(item.get("created_at")))
-    except ValueError:
-        return None
+    return timestamp_or_none(item.get("created_at"))
 
 
 def media_size(item: Mapping[str, Any]) -> int:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.formats.text import quote
 from outreply_cli.times import format_duration, format_time_short
-from outreply_cli.timestamps import parse_timestamp
+from outreply_cli.timestamps import timestamp_or_none
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.output import Output
 
@@ -61,10 +61,10 @@ class CommentView:
 
     def age(self, item: Item) -> str:
         """Return the age of a comment in its largest unit, such as `2h ago`."""
-        try:
-            age = self._now - parse_timestamp(str(item.get("created_at")))
-        except ValueError:
+        created_at = timestamp_or_none(item.get("created_at"))
+        if created_at is None:
             return ""
+        age = self._now - created_at
         return f"{format_duration(age).split()[0]} ago" if age.total_seconds() >= 1 else "now"
 
     def _columns(self) -> list[Column]:
@@ -94,10 +94,8 @@ class CommentView:
         return f"{time}, {self.age(item)}" if self._output.is_terminal else time
 
     def _time(self, item: Item, field: str) -> str:
-        try:
-            return format_time_short(parse_timestamp(str(item.get(field))), self._zone)
-        except ValueError:
-            return ""
+        time = timestamp_or_none(item.get(field))
+        return format_time_short(time, self._zone) if time is not None else ""
 
 
 def comment_item(group: "PostComments", threaded: "ThreadedComment") -> dict[str, Any]:
