@@ -9,7 +9,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.posts.options import ContentOptions, describe_problem
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
-from outreply_cli.pages import resolve_page
+from outreply_cli.pages import Page, resolve_page
 from outreply_cli.posts.content import PostContent, judge_content, validate_content
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.spec.platform_rules import RuleSet
@@ -51,7 +51,7 @@ def run(
 
     Example: outreply posts check --page instagram:acme -F post.txt --media hero.jpg --strict
     """
-    platforms = find_platforms(context, page, platform)
+    targets = find_targets(context, page, platform)
     content = post.read_content(context)
     files = post.inspect_files(None)
     if not (content.message or content.media_ids or content.media_urls or files):
@@ -65,7 +65,7 @@ def run(
     rules = load_rules(context.config_dir)
     rows = [
         row
-        for name in platforms
+        for name in dict.fromkeys(str(target.get("platform")) for target in targets)
         for row in _check(content, name, media, rules, is_strict=post.strict)
     ]
     context.output.print_list(
@@ -97,22 +97,23 @@ def _to_text(row: dict[str, Any]) -> str:
     return f"{row['detail']} ({origin})" if origin else str(row["detail"])
 
 
-def find_platforms(context: Context, pages: list[str] | None, names: list[str] | None) -> list[str]:
-    """Return the platforms of pages, those with these names, or all."""
-    if pages and names:
+def find_targets(
+    context: Context, pages: list[str] | None, platforms: list[str] | None
+) -> list[Page]:
+    """Return the named pages, or one that is not known for each platform, by default for all."""
+    if pages and platforms:
         raise InvalidInputError("specify only one of --page and --platform")
     if pages:
         known_pages = context.client().pages().items
-        found = [str(resolve_page(known_pages, name).get("platform")) for name in pages]
-        return list(dict.fromkeys(found))
+        return [resolve_page(known_pages, name) for name in dict.fromkeys(pages)]
     known = [platform.name for platform in PLATFORMS]
     chosen = []
-    for name in names or known:
+    for name in platforms or known:
         platform = find_platform(name)
         if platform is None:
             raise unknown_choice_error("platform", name, known, option="--platform")
         chosen.append(platform.name)
-    return list(dict.fromkeys(chosen))
+    return [{"platform": name} for name in dict.fromkeys(chosen)]
 
 
 def _check(

@@ -1,17 +1,16 @@
 """`outreply posts preview`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.html_file import check_html_file, write_html_file
-from outreply_cli.commands.posts.check import find_platforms
+from outreply_cli.commands.posts.check import find_targets
 from outreply_cli.commands.posts.options import ContentOptions, describe_problem
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.pages import resolve_page
 from outreply_cli.posts.content import validate_content
 from outreply_cli.posts.rules import load_rules
 
@@ -54,7 +53,7 @@ def run(
 
     if html is not None:
         check_html_file(context, html)
-    pages = _find_pages(context, page, platform)
+    pages = find_targets(context, page, platform)
     content = post.read_content(context)
     files = post.inspect_files(None)
     rules = load_rules(context.config_dir)
@@ -91,13 +90,3 @@ def run(
     elif terminal or html is None:
         for preview in previews:
             print_preview(context, preview)
-
-
-def _find_pages(
-    context: Context, pages: list[str] | None, platforms: list[str] | None
-) -> list[dict[str, Any]]:
-    """Return the pages, or one without a name for each platform."""
-    if pages and not platforms:
-        known = context.client().pages().items
-        return [dict(resolve_page(known, name)) for name in dict.fromkeys(pages)]
-    return [{"platform": name} for name in find_platforms(context, pages, platforms)]
