@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given, strategies as st
 from rich.cells import cell_len
 
-from outreply_cli.commands.posts.calendar_grid import print_calendar
-from outreply_cli.commands.posts.calendar_layout import CellPost, brand_marks, lay_out
+from outreply_cli.commands.posts.calendar_grid import (
+    CellPost,
+    brand_marks,
+    lay_out,
+    print_calendar,
+)
 from outreply_cli.commands.posts.calendar_period import Period
 from outreply_cli.posts.listing import CalendarPost
 from outreply_cli.ui.output import Output
