@@ -10,7 +10,7 @@ from outreply_cli.bulk.calendar import split_urls
 from outreply_cli.bulk.matching import EXPORTED_KEY
 from outreply_cli.formats.csv import csv_lines
 from outreply_cli.journal.models import JournalEntry
-from outreply_cli.pages import page_alias
+from outreply_cli.pages import Page, page_alias
 from outreply_cli.posts.content import PostContent, content_from_api
 from outreply_cli.posts.listing import explain_missing, list_all_scheduled
 from outreply_cli.timestamps import format_timestamp
@@ -43,9 +43,9 @@ def export_calendar(client: Client, page_id: str | None) -> CalendarExport:
 
     Each post is fetched separately, because lists leave out first comments and media.
     """
-    aliases = {str(page["id"]): page_alias(page) for page in client.pages().items}
-    listing = list_all_scheduled(client, [page_id] if page_id else aliases, page_id=page_id)
-    missing = explain_missing(listing, aliases)
+    pages: dict[str, Page] = {str(page["id"]): page for page in client.pages().items}
+    listing = list_all_scheduled(client, [page_id] if page_id else pages, page_id=page_id)
+    missing = explain_missing(listing, pages)
     warnings: list[str] = []
     rows = []
     for listed in listing.items:
@@ -59,9 +59,9 @@ def export_calendar(client: Client, page_id: str | None) -> CalendarExport:
             continue
         content, warning = content_from_api(post, client.post_media)
         warnings += [f"post {post['id']}: {warning}"] if warning else []
-        own_page_id = get_page_id(post)
-        page = aliases.get(own_page_id, own_page_id)
-        rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, format_timestamp(at), content))
+        page = pages.get(get_page_id(post), {"id": get_page_id(post)})
+        alias = page_alias(page)
+        rows.append(_row(f"{EXPORTED_KEY}{post['id']}", alias, format_timestamp(at), content))
     return CalendarExport("".join(csv_lines([COLUMNS, *rows])), len(rows), warnings, missing)
 
 

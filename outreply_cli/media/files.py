@@ -20,13 +20,10 @@ from outreply_cli.storage.file_scope import FileScope
 
 _CHUNK_BYTES = 1024 * 1024
 _ANYWHERE = FileScope()
-_SPECIAL_KINDS = (
-    (stat.S_ISDIR, "a directory"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+# By the letters of `ls -l`.
+_SPECIAL_KINDS = {
+    "d": "a directory", "p": "a named pipe", "s": "a socket", "c": "a device", "b": "a device",
+}  # fmt: skip
 
 
 class MediaFileError(InvalidInputError):
@@ -220,7 +217,7 @@ class VerifiedReader:
 
 def _check_status(status: os.stat_result, limits: StorageLimits) -> None:
     if not stat.S_ISREG(status.st_mode):
-        kind = next((name for is_kind, name in _SPECIAL_KINDS if is_kind(status.st_mode)), None)
+        kind = _SPECIAL_KINDS.get(stat.filemode(status.st_mode)[0])
         raise MediaFileError(f"not a regular file but {kind}" if kind else "not a regular file")
     if status.st_size == 0:
         raise MediaFileError("the file is empty")

@@ -114,17 +114,13 @@ def list_calendar_posts(
     )
 
 
-def explain_missing(listing: PostList, aliases: Mapping[str, Any]) -> list[str]:
-    """Return why posts may be missing from a list; `aliases` of pages, or the pages, by ID."""
+def explain_missing(listing: PostList, pages: Mapping[str, Page]) -> list[str]:
+    """Return why posts may be missing from a list; `pages` are those of the account by ID."""
     if not listing.truncated:
         return []
-
-    def alias(page_id: str) -> str:
-        page = aliases.get(page_id, page_id)
-        return page if isinstance(page, str) else page_alias(page)
-
-    pages = ", ".join(map(alias, sorted(listing.truncated_pages)))
-    return [f"the API lists at most {LIST_LIMIT_MAX} posts of a page, and {pages} may have more"]
+    ids = sorted(listing.truncated_pages)
+    names = ", ".join(page_alias(pages.get(page_id, {"id": page_id})) for page_id in ids)
+    return [f"the API lists at most {LIST_LIMIT_MAX} posts of a page, and {names} may have more"]
 
 
 def _page_ids(client: Client) -> Iterator[str]:

@@ -14,7 +14,7 @@ import typer
 
 from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError
-from outreply_cli.bulk.remote_state import RemoteAccount, fetch_account
+from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.cli.options import DisplayZone, Yes, command
 from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import (
@@ -178,15 +178,15 @@ class PostFilters:
         return self.all_posts or any((self.page, self.since, self.until))
 
     def find_ids(
-        self, context: Context, client: Client, pages: Sequence[Page], zone: ZoneInfo
+        self, context: Context, client: Client, pages: Mapping[str, Page], zone: ZoneInfo
     ) -> list[str]:
         """Return the IDs of the selected posts; warns of posts that the API may not list."""
-        now, pages_by_id = client.now(), {str(page["id"]): page for page in pages}
+        now = client.now()
         first = _parse_bound(self.since, time.min, now, zone)
         last = _parse_bound(self.until, time.max, now, zone)
-        page_id = resolve_page_id(pages, self.page)
-        listing = list_all_scheduled(client, pages_by_id, page_id=page_id)
-        for reason in explain_missing(listing, pages_by_id):
+        page_id = resolve_page_id(list(pages.values()), self.page)
+        listing = list_all_scheduled(client, pages, page_id=page_id)
+        for reason in explain_missing(listing, pages):
             context.warn(reason)
         return [
             str(post["id"])
@@ -230,15 +230,15 @@ def run(
     if is_sent:
         service.recover_pending()
     account = fetch_account(client)
-
+    pages: dict[str, Page] = {str(page["id"]): page for page in account.pages}
     composer = composing.make_composer(context, client, yes=yes or dry_run)
-    compose = None if composer is None else partial(_compose, composer, account.pages)
+    compose = None if composer is None else partial(_compose, composer, pages)
 
     def make_edit(post: EditablePost) -> PostEdit:
         return PostEdit(post, _edit_for(context, service, options, edit, post, compose))
 
     if filters.is_given:
-        ids = filters.find_ids(context, client, account.pages, zone)
+        ids = filters.find_ids(context, client, pages, zone)
     else:
         ids = resolve_posts(client, post_ids or [], published=False)
     # Lists leave out first comments and media.
@@ -253,8 +253,10 @@ def run(
     if requested == 1 and failures:
         raise failures[0][1]
     edits = [item for item in map(make_edit, service.read_for_edit(found)) if item.changes]
-    _check_edits(context, client, account, edits, files, is_strict=options.strict)
-    _show_edits(context, edits, account.pages, zone, is_asked=is_sent and not yes)
+    _check_edits(
+        context, client, pages, edits, files, account.publishes_left, is_strict=options.strict
+    )
+    _show_edits(context, edits, pages, zone, is_asked=is_sent and not yes)
     _note_calendars(context, service, edits)
     if not edits and not missing:
         context.info(f"{_describe_unchanged(edit)}; nothing was sent.")
@@ -392,15 +394,14 @@ def _edit_for(
 
 def _compose(
     composer: "Composer",
-    pages: Sequence[Page],
+    pages: Mapping[str, Page],
     post: EditablePost,
     edit: ContentEdit,
 ) -> str:
     """Return the new text of a post; raises CompositionError."""
-    page = next((page for page in pages if str(page["id"]) == post.page_id), {"id": post.page_id})
     return composer.compose(
         "edit",
-        page,
+        pages.get(post.page_id, {"id": post.page_id}),
         scheduled_at=post.scheduled_at,
         link=edit.fields.get("link", post.body.get("link")),
         current_message=post.body.get("message"),
@@ -432,14 +433,14 @@ def _find_replaced(
 def _check_edits(
     context: Context,
     client: Client,
-    account: RemoteAccount,
+    pages: Mapping[str, Page],
     edits: Sequence[PostEdit],
     files: Sequence[MediaFile],
+    publishes_left: int | None,
     *,
     is_strict: bool,
 ) -> None:
     """Print warnings; raise InvalidInputError with all problems."""
-    pages = {str(page["id"]): page for page in account.pages}
     rules = load_rules(context.config_dir)
     check_connected(pages.get(item.post.page_id, {}) for item in edits)
     problems: list[tuple[str, bool]] = []
@@ -465,11 +466,10 @@ def _check_edits(
                 "return them; add --tiktok JSON, or --clear tiktok if it has none"
             )
             problems.append((text, False))
-    left = account.publishes_left
-    if left is not None and left < len(edits):
+    if publishes_left is not None and publishes_left < len(edits):
         text = (
             f"the edit needs {len(edits)} publishes, because the API counts a replaced post again, "
-            f"but only {max(0, left)} remain this month"
+            f"but only {max(0, publishes_left)} remain this month"
         )
         problems.append((text, False))
     report_problems(context, problems, files, hint="Nothing was sent.")
@@ -478,7 +478,7 @@ def _check_edits(
 def _show_edits(
     context: Context,
     edits: Sequence[PostEdit],
-    pages: Sequence[Page],
+    pages: Mapping[str, Page],
     zone: ZoneInfo,
     *,
     is_asked: bool,
@@ -486,11 +486,11 @@ def _show_edits(
     """Print the differences for people; for programs, only if a question follows."""
     if not is_asked and (context.options.output != "table" or context.options.quiet):
         return
-    aliases = {str(page.get("id")): page_alias(page) for page in pages}
     for item in edits:
         post = item.post
         at = format_time(post.scheduled_at, zone)
-        title = f"Post {post.post_id}, {aliases.get(post.page_id, post.page_id)}, {at}"
+        alias = page_alias(pages.get(post.page_id, {"id": post.page_id}))
+        title = f"Post {post.post_id}, {alias}, {at}"
         print_changes(context.notes, title, item.changes)
 
 
