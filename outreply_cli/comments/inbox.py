@@ -30,12 +30,17 @@ class RecentPosts:
 
 @dataclass(frozen=True)
 class PostComments:
-    """The comments of one post in thread order; `alias` names its page, such as instagram:acme."""
+    """The comments of one post in thread order; its `page` is empty when unknown."""
 
     post: Resource
-    alias: str
+    page: Page
     threads: Sequence[ThreadedComment]
     truncated: bool
+
+    @property
+    def alias(self) -> str:
+        """Name of the page, such as instagram:acme."""
+        return page_alias(self.page) if self.page else get_page_id(self.post)
 
     @property
     def unanswered_count(self) -> int:
@@ -71,17 +76,16 @@ def fetch_comments(
         answered_ids={reply.comment_id for reply in delivered},
         own_ids={str((reply.reply or {}).get("id")) for reply in delivered},
     )
-    alias = page_alias(page) if page else get_page_id(post)
-    return PostComments(post, alias, threads, listing.truncated)
+    return PostComments(post, page, threads, listing.truncated)
 
 
 def fetch_post_comments(
     client: Client, store: CommentStore, post: Resource, *, since: datetime | None = None
-) -> tuple[Page, PostComments]:
-    """Fetch a post's page, empty when unknown, and its comments as `fetch_comments` does."""
+) -> PostComments:
+    """Fetch the comments of one post as `fetch_comments` does, after its page."""
     pages = {str(page.get("id")): page for page in client.pages().items}
     page = pages.get(get_page_id(post), {})
-    return page, fetch_comments(client, post, page, sent=store.replies(), since=since)
+    return fetch_comments(client, post, page, sent=store.replies(), since=since)
 
 
 def fetch_inbox(

@@ -41,7 +41,7 @@ def run(
     start = parse_past_time(since, now=client.now(), zone=zone) if since else None
     resource = resolve_post(client, post)
     with comment_store(context, client, allow_readonly=True) as store:
-        _, group = fetch_post_comments(client, store, resource, since=start)
+        group = fetch_post_comments(client, store, resource, since=start)
         text = (contains or "").casefold()
         threads = [
             threaded

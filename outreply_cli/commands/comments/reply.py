@@ -188,8 +188,8 @@ def _compose(
     assert composer is not None
     post_id = str(_get_seen(store, comment_id, "compose a reply")["post_id"])
     post = client.find_published(post_id) or {"id": post_id}
-    page, group = fetch_post_comments(client, store, post)
-    text = compose_reply(composer, page, group, comment_id)
+    group = fetch_post_comments(client, store, post)
+    text = compose_reply(composer, group, comment_id)
     show_text(context, f"Reply to {comment_id}", text)
     context.confirm("Send this reply?", yes=yes)
     return text

@@ -1,6 +1,6 @@
 """Options and helpers that the commands of `outreply comments` share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -84,12 +84,7 @@ def resolve_post(client: "Client", name: str) -> "Resource":
     )
 
 
-def compose_reply(
-    composer: "Composer",
-    page: "Mapping[str, Any]",
-    group: "PostComments",
-    comment_id: str,
-) -> str:
+def compose_reply(composer: "Composer", group: "PostComments", comment_id: str) -> str:
     """Return the text that a program composes for the reply to a comment of `group`.
 
     Raises:
@@ -110,7 +105,7 @@ def compose_reply(
     names = ("id", "message", "permalink", "published_at")
     return composer.compose(
         "reply",
-        page,
+        group.page,
         link=group.post.get("link"),
         post={name: group.post.get(name) for name in names},
         comment=mark(comment),

@@ -1,9 +1,7 @@
 """`outreply comments triage`."""
 
 import webbrowser
-from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,10 +23,7 @@ if TYPE_CHECKING:
     from outreply_cli.comments.inbox import PostComments
     from outreply_cli.comments.threads import ThreadedComment
     from outreply_cli.comments.triage import Triage
-    from outreply_cli.pages import Page
     from outreply_cli.posts.composer import Composer
-
-    _Compose = Callable[[PostComments, ThreadedComment], str]
 
 _PROMPT = "[r]eply, [e]dit in $EDITOR, [s]kip, [o]pen, [u]ndo, [q]uit? "
 
@@ -73,9 +68,8 @@ def run(
             groups = fetch_inbox(client, store, recent, step=bar.step)
         mark_seen(context, store, groups)
         triage = Triage(ReplyService(client, store), store, groups, include_skipped=skipped)
-        compose = None if composer is None else partial(_compose, composer, recent.pages)
         try:
-            _run_triage(context, triage, CommentView(context.output, context.zone(), now), compose)
+            _run_triage(context, triage, CommentView(context.output, context.zone(), now), composer)
             _send_queued(context, triage)
         except KeyboardInterrupt:
             context.echo_err("\n")
@@ -103,10 +97,10 @@ def _interruption(triage: "Triage") -> InterruptedRunError:
 
 
 def _run_triage(
-    context: Context, triage: "Triage", view: CommentView, compose: "_Compose | None"
+    context: Context, triage: "Triage", view: CommentView, composer: "Composer | None"
 ) -> None:
     shown = None
-    prompt = _PROMPT if compose is None else f"[c]ompose, {_PROMPT}"
+    prompt = _PROMPT if composer is None else f"[c]ompose, {_PROMPT}"
     while (current := triage.current) is not None:
         group, threaded = current
         if shown != threaded.id:
@@ -120,14 +114,14 @@ def _run_triage(
         if letter == "q":
             return
         try:
-            if letter == "c" and compose is not None:
-                text = compose(group, threaded)
+            if letter == "c" and composer is not None:
+                text = compose_reply(composer, group, threaded.id)
                 show_text(context, "Reply", text)
                 if context.prompt_yes_no("Use this reply?"):
                     _reply(context, triage, text)
             elif not _handle_choice(context, triage, group, letter):
                 unknown = f"Unknown choice {typed!r}. " if typed else ""
-                letters = "r, e, s, o, u or q" if compose is None else "c, r, e, s, o, u or q"
+                letters = "r, e, s, o, u or q" if composer is None else "c, r, e, s, o, u or q"
                 context.info(f"{unknown}Type {letters}, then Enter.")
         except OutReplyError as error:
             context.warn(error.message)
@@ -155,18 +149,6 @@ def _handle_choice(context: Context, triage: "Triage", group: "PostComments", le
     else:
         return False
     return True
-
-
-def _compose(
-    composer: "Composer",
-    pages: "Mapping[str, Page]",
-    group: "PostComments",
-    threaded: "ThreadedComment",
-) -> str:
-    from outreply_cli.api.client import get_page_id
-
-    page = pages.get(get_page_id(group.post), {})
-    return compose_reply(composer, page, group, threaded.id)
 
 
 def _reply(context: Context, triage: "Triage", message: str) -> None:
