@@ -1,9 +1,7 @@
 """`outreply posts list`."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -20,7 +18,7 @@ from outreply_cli.commands.posts.options import (
 from outreply_cli.commands.posts.output import post_columns
 from outreply_cli.commands.posts.shared import FAILED_WINDOW
 from outreply_cli.context import Context
-from outreply_cli.pages import Page, resolve_page_id
+from outreply_cli.pages import resolve_page_id
 from outreply_cli.ui.columns import Column, Item
 
 
@@ -67,7 +65,15 @@ def run(
     pages = client.pages().items if page or context.options.output == "table" else []
     page_id = resolve_page_id(pages, page)
     if failed:
-        _list_failed(context, pages or client.pages().items, page_id, after, limit, zone)
+        from outreply_cli.failed_posts import list_failed_posts
+
+        all_pages = pages or client.pages().items
+        start = after or client.now() - FAILED_WINDOW
+        found = list_failed_posts(client, context.store, all_pages, since=start, page_id=page_id)
+        columns = [*post_columns(zone, pages), Column("Error", "error", shrinkable=True)]
+        context.output.print_list(found.items[:limit], columns)
+        if found.truncated:
+            context.warn("only the newest 50 posts that may have failed were checked; use --since")
         return
     posts: list[Item] = []
     truncated = False
@@ -84,25 +90,6 @@ def run(
     context.output.print_list(posts, columns)
     if truncated:
         context.warn("the API lists at most 100 posts; there may be more")
-
-
-def _list_failed(
-    context: Context,
-    pages: Sequence[Page],
-    page_id: str | None,
-    after: datetime | None,
-    limit: int | None,
-    zone: ZoneInfo,
-) -> None:
-    from outreply_cli.failed_posts import list_failed_posts
-
-    client = context.client()
-    since = after or client.now() - FAILED_WINDOW
-    listing = list_failed_posts(client, context.store, pages, since=since, page_id=page_id)
-    columns = [*post_columns(zone, pages), Column("Error", "error", shrinkable=True)]
-    context.output.print_list(listing.items[:limit], columns)
-    if listing.truncated:
-        context.warn("only the newest 50 posts that may have failed were checked; use --since")
 
 
 def _is_after(post: Item, after: datetime) -> bool:
