@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -232,10 +231,9 @@ def run(
     account = fetch_account(client)
     pages: dict[str, Page] = {str(page["id"]): page for page in account.pages}
     composer = composing.make_composer(context, client, yes=yes or dry_run)
-    compose = None if composer is None else partial(_compose, composer, pages)
 
     def make_edit(post: EditablePost) -> PostEdit:
-        return PostEdit(post, _edit_for(context, service, options, edit, post, compose))
+        return PostEdit(post, _edit_for(context, service, options, edit, post, pages, composer))
 
     if filters.is_given:
         ids = filters.find_ids(context, client, pages, zone)
@@ -372,7 +370,8 @@ def _edit_for(
     options: EditOptions,
     edit: ContentEdit,
     post: EditablePost,
-    compose: Callable[[EditablePost, ContentEdit], str] | None,
+    pages: Mapping[str, Page],
+    composer: "Composer | None",
 ) -> ContentEdit:
     """Return the edit of one post: with its text from the editor or a program, or undone."""
     if options.undo:
@@ -382,30 +381,21 @@ def _edit_for(
                 f"no earlier content of post {post.post_id} is in the journal of this machine"
             )
         return ContentEdit.restoring(earlier)
-    if compose is not None:
-        return replace(edit, fields={**edit.fields, "message": compose(post, edit)})
+    if composer is not None:
+        text = composer.compose(
+            "edit",
+            pages.get(post.page_id, {"id": post.page_id}),
+            scheduled_at=post.scheduled_at,
+            link=edit.fields.get("link", post.body.get("link")),
+            current_message=post.body.get("message"),
+        )
+        return replace(edit, fields={**edit.fields, "message": text})
     if options.edit:
         current = str(post.body.get("message") or "")
         text = edit_message(context.environ, current)
         if text != current.rstrip():
             return replace(edit, fields={**edit.fields, "message": text})
     return edit
-
-
-def _compose(
-    composer: "Composer",
-    pages: Mapping[str, Page],
-    post: EditablePost,
-    edit: ContentEdit,
-) -> str:
-    """Return the new text of a post; raises CompositionError."""
-    return composer.compose(
-        "edit",
-        pages.get(post.page_id, {"id": post.page_id}),
-        scheduled_at=post.scheduled_at,
-        link=edit.fields.get("link", post.body.get("link")),
-        current_message=post.body.get("message"),
-    )
 
 
 def _find_replaced(

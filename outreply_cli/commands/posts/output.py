@@ -118,10 +118,6 @@ def print_changes(output: Output, title: str, changes: Mapping[str, Mapping[str,
             (_DIFF_STYLES[sign], f"  {sign} {text}")
             for sign, text in _diff(change["before"], change["after"])
         ]
-    if not output.is_terminal:
-        for _, text in lines:
-            output.print_line(text)
-        return
     for style, text in lines:
         output.print_text(output.style_text(sanitize(text), style))
 
