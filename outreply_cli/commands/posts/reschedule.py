@@ -8,14 +8,11 @@ from outreply_cli.api.client import get_page_id
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import post_columns, report_existing
-from outreply_cli.commands.posts.shared import resolve_posts, resolve_zones
+from outreply_cli.commands.posts.shared import parse_post_time, resolve_posts, resolve_zones
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import Page, resolve_page
-from outreply_cli.posts.content import validate_time
 from outreply_cli.posts.service import PostService
-from outreply_cli.time_parser import parse_time
 from outreply_cli.times import BRAND_ZONE
 
 
@@ -41,10 +38,7 @@ def run(
     if tz == BRAND_ZONE:
         page = resolve_page(pages, get_page_id(client.scheduled_post(post_id)))
     (zone,) = resolve_zones(context, client, [page], tz)
-    new_time = parse_time(at, now=client.now(), zone=zone)
-    problem = validate_time(new_time, client.now())
-    if problem is not None:
-        raise InvalidInputError(f"--at: {problem.message}")
+    new_time = parse_post_time(at, client, zone)
     service = PostService(client, context.store, context.info)
     if context.options.print_as:
         print_requests(context, client, service.build_move(post_id, new_time))

@@ -10,6 +10,7 @@ from outreply_cli.commands.posts.options import DryRunOption, PostIdsArgument
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.commands.posts.shared import (
     check_connected,
+    parse_post_time,
     print_dry_run,
     resolve_failed_posts,
     resolve_zones,
@@ -19,9 +20,8 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.failed_posts import RETRY_KEY
 from outreply_cli.pages import page_alias, resolve_page
-from outreply_cli.posts.content import content_from_api, validate_time
+from outreply_cli.posts.content import content_from_api
 from outreply_cli.posts.service import PostService
-from outreply_cli.time_parser import parse_time
 
 
 @command(prints=True)
@@ -59,12 +59,7 @@ def run(
     targets = [resolve_page(pages, get_page_id(post)) for post in posts]
     check_connected(targets)
     zones = resolve_zones(context, client, targets, tz)
-    now = client.now()
-    times = [parse_time(at, now=now, zone=zone) if at is not None else None for zone in zones]
-    for time in times:
-        problem = validate_time(time, now) if time is not None else None
-        if problem is not None:
-            raise InvalidInputError(f"--at: {problem.message}")
+    times = [parse_post_time(at, client, zone) if at is not None else None for zone in zones]
     contents = []
     for post in posts:
         content, warning = content_from_api(post, client.post_media)

@@ -30,6 +30,7 @@ from outreply_cli.posts.listing import list_posts
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.posts.service import KEY_CALENDAR, PostService
 from outreply_cli.posts.slot_finder import SlotFinder
+from outreply_cli.time_parser import parse_time
 from outreply_cli.times import BRAND_ZONE
 from outreply_cli.ui.columns import Item
 from outreply_cli.ui.progress import upload_bars
@@ -223,6 +224,16 @@ def resolve_zones(
     if tz != BRAND_ZONE:
         return [context.zone(tz) for _ in pages]
     return [context.zone(client.brand_zone(str(page["brand_id"]))) for page in pages]
+
+
+def parse_post_time(at: str, client: Client, zone: ZoneInfo) -> datetime:
+    """Parse the time (UTC) of `--at`; raises InvalidInputError if no post may have it."""
+    now = client.now()
+    time = parse_time(at, now=now, zone=zone)
+    problem = validate_time(time, now)
+    if problem is not None:
+        raise InvalidInputError(f"--at: {problem.message}")
+    return time
 
 
 def print_dry_run(
