@@ -102,7 +102,10 @@ class SlotFinder:
         schedule, page_id = self.schedule_for(page), str(page["id"])
         if schedule is None:
             return None
-        brand_id = str(page.get("brand_id") or "")
+        brand_id = page.get("brand_id")
+        same_brand = (
+            str(other["id"]) for other in self._pages if other.get("brand_id") == brand_id
+        )
         return PageSlots(
             schedule,
             str(page.get("platform") or ""),
@@ -111,9 +114,9 @@ class SlotFinder:
             posts=self._times.get(page_id, ()),
             brand_posts=[
                 at
-                for other, times in self._times.items()
-                if other != page_id and brand_id and self._brands.get(other) == brand_id
-                for at in times
+                for other in dict.fromkeys(same_brand)
+                if brand_id and other != page_id
+                for at in self._times.get(other, ())
             ],
             taken=self._claims.get(page_id, ()),
         )
@@ -211,10 +214,6 @@ class SlotFinder:
             if at is not None:
                 times.setdefault(get_page_id(post), []).append(at)
         return times
-
-    @cached_property
-    def _brands(self) -> dict[str, Any]:
-        return {str(page["id"]): str(page.get("brand_id") or "") for page in self._pages}
 
 
 def fetch_slot_finder(client: Client, pages: Sequence[Page], journal: Journal) -> SlotFinder:
