@@ -73,14 +73,10 @@ class PostContent(NamedTuple):
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "PostContent":
         """Return the content of a request body."""
-        return cls(
-            message=body.get("message"),
-            media_ids=tuple(body.get("media_ids") or ()),
-            media_urls=tuple(body.get("media_urls") or ()),
-            first_comment=body.get("first_comment"),
-            link=body.get("link"),
-            tiktok_settings=body.get("tiktok_settings"),
-        )
+        fields: dict[str, Any] = {name: body.get(name) for name in cls._fields}
+        for name in ("media_ids", "media_urls"):
+            fields[name] = tuple(fields[name] or ())
+        return cls(**fields)
 
     @property
     def media(self) -> list[str]:
