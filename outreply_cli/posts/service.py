@@ -120,17 +120,28 @@ class PostService:
         *,
         scheduled_at: datetime | None,
         dedupe_key: str | None,
+        fetch_slots: Callable[[Journal], SlotFinder] | None = None,
     ) -> PostResult:
         """Schedule a post (time in UTC), or publish it now without `scheduled_at`.
 
-        A post with the same `dedupe_key` is created only once.
+        With `fetch_slots`, which returns the slots as they are now, a post without a time is
+        scheduled at the next free slot of its page, claimed before anything is sent. A post with
+        the same `dedupe_key` is created only once, and keeps its slot.
         """
         body = content.body(str(page["id"]), scheduled_at)
+        key = dedupe_key
+        if scheduled_at is not None:
+            fetch_slots = None
+        elif fetch_slots is not None and key is None:
+            key = f"{SLOT_KEY.removeprefix(KEY_CALENDAR)}{uuid.uuid4().hex[:12]}"
         try:
-            if dedupe_key is not None:
-                plan = partial(self._plan_at, scheduled_at)
-                return self._post_with_key(page, body, dedupe_key, plan)
-            find = self._finder(body, scheduled_at)
+            if key is not None:
+                return self._post_with_key(page, body, key, scheduled_at, fetch_slots)
+            draft = _make_draft(
+                "", "", row="", generation=1, scheduled_at=scheduled_at or self._client.now(),
+                body=body,
+            )  # fmt: skip
+            find = partial(self._find_lost, draft)
             if scheduled_at is not None:
                 created = self._client.schedule(body, find=find, not_after=scheduled_at)
                 return PostResult(page, created.post)
@@ -138,26 +149,6 @@ class PostService:
         except OutReplyError as error:
             if error.maybe_applied and not isinstance(error, OutcomeUnknownError):
                 return PostResult(page, error=_explain_unknown_outcome(error, dedupe_key))
-            return PostResult(page, error=error)
-
-    def post_at_next_slot(
-        self,
-        page: Resource,
-        content: PostContent,
-        fetch_slots: Callable[[Journal], SlotFinder],
-        *,
-        dedupe_key: str | None,
-    ) -> PostResult:
-        """Schedule a post at the next free slot of its page, claimed before anything is sent.
-
-        `fetch_slots` returns the slots as they are now. The post of the same `dedupe_key` is
-        created only once, and keeps its slot.
-        """
-        key = dedupe_key or f"{SLOT_KEY.removeprefix(KEY_CALENDAR)}{uuid.uuid4().hex[:12]}"
-        plan = partial(self._plan_at_next_slot, page, fetch_slots)
-        try:
-            return self._post_with_key(page, content.body(str(page["id"])), key, plan)
-        except OutReplyError as error:
             return PostResult(page, error=error)
 
     def upload(
@@ -506,23 +497,14 @@ class PostService:
                     self._recovered[result.entry.post_id] = result.entry
                     self._note(f"Finished an interrupted command ({entry.calendar}).")
 
-    def _finder(
-        self, body: dict[str, Any], scheduled_at: datetime | None
-    ) -> Callable[[], Resource | None]:
-        """Return a function that looks for the post of a request whose response was lost."""
-        draft = _make_draft(
-            "", "", row="", generation=1, scheduled_at=scheduled_at or self._client.now(), body=body
-        )
-
-        def find() -> Resource | None:
-            claimed: set[str] = set()
-            if self._store.exists:
-                with self._open_journal() as journal:
-                    claimed = journal.post_ids(self._account)
-            post_id, _ = find_created_post(self._client, draft, claimed)
-            return None if post_id is None else self._client.post(post_id)
-
-        return find
+    def _find_lost(self, draft: JournalEntryDraft) -> Resource | None:
+        """Return the post of a request whose response was lost."""
+        claimed: set[str] = set()
+        if self._store.exists:
+            with self._open_journal() as journal:
+                claimed = journal.post_ids(self._account)
+        post_id, _ = find_created_post(self._client, draft, claimed)
+        return None if post_id is None else self._client.post(post_id)
 
     def _move(self, journal: Journal, post_id: str, new_time: datetime) -> PostResult:
         # Read under the lock: another command may have moved the post in the meantime.
@@ -617,9 +599,10 @@ class PostService:
         page: Resource,
         body: dict[str, Any],
         key: str,
-        plan: Callable[[Journal, _KeyedPost], JournalEntry],
+        scheduled_at: datetime | None,
+        fetch_slots: Callable[[Journal], SlotFinder] | None,
     ) -> PostResult:
-        """Send the post of a key; `plan` records it as planned, at its time."""
+        """Send the post of a key, at its time or at the next free slot."""
         calendar, row = KEY_CALENDAR + key, str(page["id"])
         with (
             self._open_journal() as journal,
@@ -636,8 +619,12 @@ class PostService:
             history = _find_history(journal, self._account, calendar, row)
             if history is not None and history.active is not None:
                 return self._existing(page, history.active, body)
-            post_history = history or RowHistory(row, None, 1)
-            entry = plan(journal, _KeyedPost(self._account, calendar, post_history, body))
+            post = _KeyedPost(self._account, calendar, history or RowHistory(row, None, 1), body)
+            if fetch_slots is None:
+                draft = post.draft(scheduled_at or self._client.now())
+                (entry,) = journal.record_planned([draft])
+            else:
+                entry = self._claim_next_slot(page, fetch_slots, journal, post)
             if entry.state == EntryState.DONE:
                 return self._existing(page, entry, body)
             if history is None and (existing := sender.find_existing(entry)) is not None:
@@ -656,13 +643,7 @@ class PostService:
                 )
             raise result.error
 
-    def _plan_at(
-        self, scheduled_at: datetime | None, journal: Journal, post: _KeyedPost
-    ) -> JournalEntry:
-        (entry,) = journal.record_planned([post.draft(scheduled_at or self._client.now())])
-        return entry
-
-    def _plan_at_next_slot(
+    def _claim_next_slot(
         self,
         page: Resource,
         fetch_slots: Callable[[Journal], SlotFinder],

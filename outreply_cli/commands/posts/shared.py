@@ -152,12 +152,8 @@ def send_posts(
     service.recover_pending()
     with upload_bars(context.notes, [file.size for file in files]) as bars:
         content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)
-    results = [
-        service.post_at_next_slot(page, content_for(page), fetch_slots, dedupe_key=options.key)
-        if at is None and fetch_slots is not None
-        else service.post(page, content_for(page), scheduled_at=at, dedupe_key=options.key)
-        for page, at in targets
-    ]
+    post = partial(service.post, dedupe_key=options.key, fetch_slots=fetch_slots)
+    results = [post(page, content_for(page), scheduled_at=at) for page, at in targets]
     # A post whose outcome is unknown may exist and use the media.
     if not options.keep_media and all(
         result.error and not result.error.maybe_applied for result in results
