@@ -3,15 +3,19 @@
 Times are in UTC: they need no time zone definitions, and calendar apps convert them to local time.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from outreply_cli import __version__
 from outreply_cli.posts.listing import CalendarPost
-from outreply_cli.spec.platforms import find_platform
+from outreply_cli.spec.platforms import platform_label
+from outreply_cli.spec.text import normalize_line_endings
 
 _LINE_OCTETS = 75
 _SUMMARY_CHARACTERS = 60
+# Without tab and LF.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
@@ -49,12 +53,7 @@ def fold_line(line: str) -> str:
 
 def escape_text(text: str) -> str:
     """Escape `text` as a TEXT value (3.3.11) and remove its control characters."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = "".join(
-        character
-        for character in lines
-        if character in "\n\t" or not ("\x00" <= character < " " or character == "\x7f")
-    )
+    kept = _CONTROLS.sub("", normalize_line_endings(text))
     return kept.encode("utf-8", "replace").decode("utf-8").translate(_ESCAPES)
 
 
@@ -62,8 +61,7 @@ def _event(post: CalendarPost, now: datetime) -> Iterator[str]:
     fields = post.post
     status = str(fields.get("status") or "")
     message = str(fields.get("message") or "")
-    platform = find_platform(post.platform)
-    label = platform.label if platform else post.platform
+    label = platform_label(post.platform)
     prefix = "failed: " if status == "failed" else ""
     yield "BEGIN:VEVENT"
     yield f"UID:{escape_text(str(fields.get('id') or fields.get('post_id')))}@outreply"
