@@ -35,6 +35,7 @@ _KINDS = (
     (b"MZ", "a program"),
     (b"#!", "a script"),
 )
+_RIFF_KINDS = {b"AVI ": "an AVI video", b"WAVE": "a WAV audio file"}
 _BOXES = {b"mdat", b"moov", b"moof", b"free", b"skip", b"wide", b"udta", b"uuid", b"sidx", b"styp",
           b"meta", b"mfra"}  # fmt: skip
 _CHUNK_BYTES = 1024 * 1024
@@ -51,16 +52,14 @@ def describe_unsupported(head: bytes) -> str:
         other = "make it a video, as MP4" if kind == "an audio file" else "export it as JPEG"
         return f"{kind} is not supported; {_ACCEPTED}: {other}"
     if text.startswith(b"<"):
-        return f"a web page is not supported; {_ACCEPTED}"
-    if head[:4] == b"RIFF":
-        kind = {b"AVI ": "an AVI video", b"WAVE": "a WAV audio file"}.get(
-            head[8:12], "an unknown RIFF file"
-        )
-        return f"{kind} is not supported; {_ACCEPTED}"
-    for start, kind in _KINDS:
-        if head.startswith(start):
-            return f"{kind} is not supported; {_ACCEPTED}"
-    return f"not an image or video; {_ACCEPTED}"
+        found = "a web page"
+    elif head[:4] == b"RIFF":
+        found = _RIFF_KINDS.get(head[8:12], "an unknown RIFF file")
+    else:
+        found = next((kind for start, kind in _KINDS if head.startswith(start)), "")
+    return (
+        f"{found} is not supported; {_ACCEPTED}" if found else f"not an image or video; {_ACCEPTED}"
+    )
 
 
 @dataclass(frozen=True)
