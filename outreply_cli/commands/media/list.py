@@ -7,10 +7,9 @@ import typer
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.commands.media.output import (
     ID_FIELD,
-    add_own_names,
+    fetch_media,
     media_columns,
     summarize,
-    warn_if_truncated,
 )
 from outreply_cli.context import Context
 from outreply_cli.errors import unknown_choice_error
@@ -40,13 +39,11 @@ def run(
     if sort is not None and sort not in ORDERS:
         raise unknown_choice_error("order", sort, ORDERS, option="--sort")
     client = context.client()
-    listing = client.media()
-    items = add_own_names(context, listing.items)
+    items = fetch_media(context, client)
     if only_unused:
         items = find_unused(items)
     if sort is not None:
         items = sorted(items, key=ORDERS[sort])
     columns = media_columns(client.now(), context.zone(tz))
     context.output.print_list(items, columns, id_field=ID_FIELD)
-    warn_if_truncated(context, listing)
     context.info(f"{summarize(items)}.")

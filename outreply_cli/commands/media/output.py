@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.client import Client, ListResult, Resource
+from outreply_cli.api.client import Client, Resource
 from outreply_cli.api.types import Media
 from outreply_cli.commands.batch import act_on_each
 from outreply_cli.context import Context
@@ -83,6 +83,14 @@ def add_own_names(context: Context, items: Sequence[Media]) -> list[Resource]:
     ]
 
 
+def fetch_media(context: Context, client: Client) -> list[Resource]:
+    """Return the media of the account as `add_own_names` does; warns if there may be more."""
+    listing = client.media()
+    if listing.truncated:
+        context.warn("the API lists at most 100 media; there may be more")
+    return add_own_names(context, listing.items)
+
+
 def resolve_media(client: Client, words: Sequence[str]) -> list[str]:
     """Expand prefixes of the IDs of media; raises AmbiguousIdError."""
     return expand_ids(words, "media", client.media, id_field=ID_FIELD)
@@ -108,12 +116,6 @@ def delete_items(context: Context, client: Client, media_ids: Sequence[str]) -> 
     act_on_each(
         context, media_ids, partial(delete_media, client), done="Deleted", id_field=ID_FIELD
     )
-
-
-def warn_if_truncated(context: Context, listing: ListResult[Media]) -> None:
-    """Warn if the account may have more media than the API lists."""
-    if listing.truncated:
-        context.warn("the API lists at most 100 media; there may be more")
 
 
 def report_uploads(context: Context, report: BatchReport, storage_left: int | None) -> None:

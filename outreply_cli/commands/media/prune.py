@@ -7,11 +7,10 @@ import typer
 from outreply_cli.cli.options import DisplayZone, Yes, command
 from outreply_cli.commands.media.output import (
     ID_FIELD,
-    add_own_names,
     delete_items,
+    fetch_media,
     media_columns,
     summarize,
-    warn_if_truncated,
 )
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -40,14 +39,13 @@ def run(
     """
     age = parse_duration(older_than) if older_than is not None else None
     client = context.client()
-    listing = client.media()
+    media = fetch_media(context, client)
     now = client.now()
     try:
         before = now - age if age is not None else None
     except OverflowError:
         raise InvalidInputError("--older-than is too long") from None
-    items = find_unused(add_own_names(context, listing.items), before=before)
-    warn_if_truncated(context, listing)
+    items = find_unused(media, before=before)
     columns = media_columns(now, context.zone(tz))
     summary = f"{summarize(items)}, not used by a scheduled post"
     if dry_run or not items:
