@@ -1,12 +1,9 @@
 """`outreply posts cancel`."""
 
-from typing import Annotated
-
-import typer
-
 from outreply_cli.api.requests import cancel_post
 from outreply_cli.cli.options import command
 from outreply_cli.commands.batch import act_on_each
+from outreply_cli.commands.posts.options import PostIdsArgument
 from outreply_cli.commands.posts.output import post_describer
 from outreply_cli.commands.posts.shared import resolve_posts
 from outreply_cli.commands.print_requests import print_requests
@@ -17,7 +14,7 @@ from outreply_cli.posts.service import PostService
 @command(prints=True)
 def run(
     context: Context,
-    post_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Post IDs.")],
+    post_ids: PostIdsArgument,
 ) -> None:
     """Cancel scheduled posts.
 

@@ -59,17 +59,13 @@ def run(
     targets = [resolve_page(pages, get_page_id(post)) for post in posts]
     check_connected(targets)
     zones = resolve_zones(context, client, targets, tz)
-    times = [parse_post_time(at, client, zone) if at is not None else None for zone in zones]
-    contents = []
-    for post in posts:
+    parts = []
+    for post, page, zone in zip(posts, targets, zones, strict=True):
+        time = parse_post_time(at, client, zone) if at is not None else None
         content, warning = content_from_api(post, client.post_media)
-        contents.append(content)
+        parts.append((page, content, time, f"{RETRY_KEY}{post['id']}"))
         if warning:
             context.warn(warning)
-    parts = [
-        (page, content, time, f"{RETRY_KEY}{post['id']}")
-        for post, page, content, time in zip(posts, targets, contents, times, strict=True)
-    ]
     if dry_run:
         bodies = [content.body(str(page["id"]), time) for page, content, time, _ in parts]
         print_dry_run(context, bodies, zones[0], pages)
