@@ -115,13 +115,14 @@ def send_posts(
     def content_for(page: Page) -> PostContent:
         return content._replace(message=texts.get(str(page["id"]), content.message))
 
+    rules, media = load_rules(context.config_dir), [file.to_media() for file in files]
     problems: list[Diagnostic] = []
     for page, at in targets:
         problems += validate_content(
             content_for(page),
             str(page.get("platform") or ""),
-            files=[file.to_media() for file in files],
-            rules=load_rules(context.config_dir),
+            files=media,
+            rules=rules,
             is_strict=options.strict,
             has_secret=client.transport.holds_secret,
         )
