@@ -1,17 +1,32 @@
-"""Requests as text for other tools; each tool of `--print` has a template."""
+"""Requests as text for other tools, from the templates in `templates/print`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from outreply_cli.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from outreply_cli.api.requests import ApiRequest
 
 TOOLS = ("curl", "python", "node", "n8n", "make", "zapier")
+_PROGRAMS = ("curl", "python", "node")
 
 
 def render(tool: str, requests: "Sequence[ApiRequest]", base_url: str) -> str:
-    """Return text for one of TOOLS that sends requests in order, each after the last succeeded."""
-    from outreply_cli.snippets import programs, workflows
+    """Return text for one of TOOLS that sends requests in order, each after the last succeeded.
 
-    template = getattr(programs, tool, None) or getattr(workflows, tool)
-    return str(template(requests, base_url))
+    Raises:
+        InvalidInputError: A request has a file, and the tool cannot read files of this machine.
+    """
+    from outreply_cli.snippets.n8n import n8n_workflow
+    from outreply_cli.snippets.template import render_template
+
+    for request in requests:
+        if request.file is not None and tool not in _PROGRAMS:
+            raise InvalidInputError(
+                f"--print: this tool cannot read {request.file.path}, a file of this machine",
+                hint="Upload it with: outreply media upload FILE; then attach it with media:ID.",
+            )
+    if tool == "n8n":
+        return n8n_workflow(requests, base_url)
+    return render_template(tool, requests, base_url)

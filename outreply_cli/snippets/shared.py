@@ -3,8 +3,7 @@
 import json
 import re
 import uuid
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from outreply_cli.api.requests import ApiRequest
@@ -29,19 +28,16 @@ _SDK_METHODS = {
 _REQUIRED = {"posts.schedule": {"page_id", "message", "scheduled_at"}, "posts.publish": {"page_id"}}
 
 
-@dataclass(frozen=True)
-class SdkMethod:
+class SdkMethod(NamedTuple):
     """A method of the SDKs that sends a request.
 
     Attributes:
         name: Name in the Python SDK; the Node SDK's has camel case.
         segment: The ID that it takes, percent-encoded; empty if it takes a body or a file.
-        has_python_fields: Whether the method of the Python SDK takes all fields of the body.
     """
 
     name: str
     segment: str
-    has_python_fields: bool
 
     @property
     def node_name(self) -> str:
@@ -49,8 +45,8 @@ class SdkMethod:
         return re.sub(r"_(\w)", lambda match: match[1].upper(), self.name)
 
 
-def find_sdk_method(request: ApiRequest) -> SdkMethod | None:
-    """Return the method of the SDKs that sends exactly `request`, if there is one."""
+def find_sdk_method(request: ApiRequest, *, is_python: bool) -> SdkMethod | None:
+    """Return the method of the Python or Node SDK that sends exactly `request`, if it has one."""
     path, segment = request.path, ""
     if request.method == "DELETE":
         path, slash, segment = path.rpartition("/")
@@ -64,7 +60,7 @@ def find_sdk_method(request: ApiRequest) -> SdkMethod | None:
     body, known = request.body or {}, set(fields.split())
     # The Python SDK leaves out fields that are None.
     is_complete = _REQUIRED.get(name, known) <= set(body) <= known and None not in body.values()
-    return SdkMethod(name, segment, is_complete)
+    return SdkMethod(name, segment) if is_complete or not is_python else None
 
 
 def url(base_url: str, request: ApiRequest) -> str:

@@ -1,0 +1,48 @@
+"""Requests as curl commands, a Python script, a JavaScript module, or settings for a workflow."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from outreply_cli.api.base_url import DEFAULT_BASE_URL
+from outreply_cli.api.requests import ApiRequest, FilePart
+from outreply_cli.snippets.shared import find_sdk_method, headers, json_text, send_key, url
+
+
+def render_template(tool: str, requests: Sequence[ApiRequest], base_url: str) -> str:
+    """Return text for `tool`, with the official SDKs where they have a method for a request."""
+    environment = Environment(  # noqa: S701 - each value is quoted as the tool requires
+        loader=PackageLoader("outreply_cli", "templates/print"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "curl_form": _curl_form, "js": _js, "json": json_text, "repr": repr,
+        "json_without_braces": _json_without_braces, "shell": shlex.quote, "unquote": unquote,
+    }  # fmt: skip
+    methods = [find_sdk_method(request, is_python=tool == "python") for request in requests]
+    text = environment.get_template(f"{tool}.txt").render(
+        requests=requests, methods=methods, calls=list(zip(requests, methods, strict=True)),
+        base_url=base_url, default_url=DEFAULT_BASE_URL, url=url, headers=headers,
+        send_key=send_key,
+    )  # fmt: skip
+    return text.rstrip("\n")
+
+
+def _curl_form(file: FilePart) -> str:
+    path = file.path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'file=@"{path}";filename={file.filename};type={file.mime}'
+
+
+def _js(value: Any) -> str:
+    # In a literal of an object, "__proto__" sets its prototype; a computed name does not.
+    return json_text(value).replace('"__proto__":', '["__proto__"]:')
+
+
+def _json_without_braces(value: Any) -> str:
+    # Make and Zapier insert values at `{{`, which in JSON stands in texts only.
+    return json_text(value).replace("{{", "\\u007b\\u007b")
