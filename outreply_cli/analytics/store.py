@@ -9,8 +9,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from outreply_cli.journal.store import Store
-from outreply_cli.storage.sqlite import insert_missing
-from outreply_cli.storage.tables import FileSchema, LocalTables
+from outreply_cli.storage.sqlite import FileSchema, insert_missing
+from outreply_cli.storage.tables import LocalTables
 from outreply_cli.timestamps import parse_timestamp
 
 if TYPE_CHECKING:

@@ -17,18 +17,19 @@ from typing import Any
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
 from outreply_cli.spec.token import Token
-from outreply_cli.storage.sqlite import open_database, transaction, wrap_corruption
+from outreply_cli.storage.sqlite import FileSchema, open_database, transaction, wrap_corruption
 
 WINDOW_SECONDS = 60.0
 # Resets further apart belong to different windows.
 _SAME_WINDOW_SECONDS = 3.0
 _MAX_NUMBER = 1e12
-_SCHEMA = """
+_TABLE = """
 CREATE TABLE IF NOT EXISTS rate_limits (
     token TEXT PRIMARY KEY, max_requests INTEGER NOT NULL, remaining INTEGER NOT NULL,
     in_flight INTEGER NOT NULL, resets_at REAL NOT NULL, is_guess INTEGER NOT NULL
 ) WITHOUT ROWID
 """
+_SCHEMA = FileSchema("the rate limits", _TABLE, version=1, durable=False)
 
 
 class RateLimiter:
@@ -170,7 +171,7 @@ class SharedRateLimiter(RateLimiter):
     def _connect(self) -> sqlite3.Connection:
         if self._db is None and not self._is_unusable:
             try:
-                self._db = open_database(self._path, _SCHEMA, version=1, durable=False)
+                self._db = open_database(self._path, _SCHEMA)
             except (OSError, sqlite3.Error, StorageError):
                 self._is_unusable = True
         if self._db is None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from outreply_cli.api.resend import Attempts
 from outreply_cli.comments.threads import Comment, get_created_at, get_id
 from outreply_cli.journal.store import Store
-from outreply_cli.storage.sqlite import check_types, insert_missing
-from outreply_cli.storage.tables import FileSchema, LocalTables
+from outreply_cli.storage.sqlite import FileSchema, check_types, insert_missing
+from outreply_cli.storage.tables import LocalTables
 
 if TYPE_CHECKING:
     from outreply_cli.storage.team_tables import TeamTables

@@ -13,7 +13,7 @@ from pathlib import Path
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.config import EmulatorConfig
-from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
+from outreply_cli.storage.sqlite import FileSchema, open_database, transaction, wrap_storage_errors
 
 SCHEMA_VERSION = 5
 # The tables of version 4.
@@ -118,6 +118,9 @@ _UPGRADES = {
     4: "ALTER TABLE media ADD COLUMN width INTEGER; ALTER TABLE media ADD COLUMN height INTEGER; "
     "ALTER TABLE media ADD COLUMN seconds REAL;",
 }
+_FILE = FileSchema(
+    "the emulator's state", _SCHEMA, SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
+)
 # The key in a copy's `meta` table that holds its creation time.
 _COPIED_AT = "copied_at"
 _DEFERRED_ROWS = 100
@@ -132,9 +135,7 @@ def open_state(path: Path) -> sqlite3.Connection:
     """Open and migrate the SQLite file of a state; raises StorageError."""
     hint = "Use another --state directory, or delete the file."
     with wrap_storage_errors(f"the emulator's state in {path}", hint=hint):
-        return open_database(
-            path, _SCHEMA, version=SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
-        )
+        return open_database(path, _FILE)
 
 
 class State:

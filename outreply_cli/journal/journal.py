@@ -17,13 +17,13 @@ the new version is `done`.
 import hashlib
 import json
 import sqlite3
-import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import OutReplyError, StorageError
@@ -41,15 +41,12 @@ from outreply_cli.journal.models import (
     SlotClaim,
     SlotText,
 )
-from outreply_cli.storage.sqlite import (
-    check_types,
-    open_database,
-    open_readonly,
-    transaction,
-    wrap_corruption,
-    wrap_storage_errors,
-)
+from outreply_cli.storage.sqlite import FileSchema, check_types, open_readonly, wrap_corruption
+from outreply_cli.storage.tables import LocalTables
 from outreply_cli.timestamps import parse_timestamp
+
+if TYPE_CHECKING:
+    from outreply_cli.storage.team_tables import TeamTables
 
 JOURNAL_FILE = "journal.db"
 SCHEMA_VERSION = 6
@@ -151,6 +148,17 @@ CREATE TABLE IF NOT EXISTS composed_texts (
 _UPGRADES = {
     1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4, 4: _SCHEMA_5, 5: _SCHEMA_6,
 }  # fmt: skip
+_FILE = FileSchema(
+    "the journal",
+    _SCHEMA + _SCHEMA_2 + _SCHEMA_3 + _SCHEMA_4 + _SCHEMA_5 + _SCHEMA_6,
+    version=SCHEMA_VERSION,
+    # An intent must be on disk before its request is sent.
+    durable=True,
+    upgrades=_UPGRADES,
+    is_checked=True,
+    hint="Nothing more was sent. Set OUTREPLY_STATE_DIR to a directory you can write to, or "
+    "free disk space. If the file is damaged, move it away and run: outreply bulk reconcile FILE",
+)
 _VALUES_PER_QUERY = 400
 _EVENTS_MAX = 1_000_000
 # The states from which an entry may get into a state.
@@ -208,6 +216,9 @@ class Journal:
 
     Every method raises StorageError if the file cannot be read or written. With `allow_readonly`,
     a file that cannot be written can be read, and a missing one is empty.
+
+    Attributes:
+        tables: Its tables, for copies of all rows.
     """
 
     # Locks the row that a statement reads; a writing transaction of SQLite locks the file.
@@ -224,22 +235,13 @@ class Journal:
         self.path = path
         self._origin = origin
         self._clock = clock or SystemClock()
-        self._lock = threading.RLock()
-        with self._errors():
-            # An intent must be on disk before its request is sent.
-            self._db = open_database(
-                path,
-                _SCHEMA + _SCHEMA_2 + _SCHEMA_3 + _SCHEMA_4 + _SCHEMA_5 + _SCHEMA_6,
-                version=SCHEMA_VERSION,
-                durable=True,
-                upgrades=_UPGRADES,
-                check=True,
-                allow_readonly=allow_readonly,
-            )
+        self.tables: LocalTables | TeamTables = LocalTables(
+            path, _FILE, allow_readonly=allow_readonly
+        )
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file or the connection."""
+        self.tables.close()
 
     def lock(self, account: str, calendar: str, *, wait: float) -> AbstractContextManager[None]:
         """Hold the lock of a calendar while the block runs.
@@ -271,18 +273,15 @@ class Journal:
 
     def calendars(self, account: str) -> dict[str, str]:
         """Return the calendars of an account: the path of each one's last file by its ID."""
-        with self._access() as db:
-            rows = db.execute(
-                # A damaged database may have lost a calendar, but not its entries.
-                "SELECT id, path FROM calendars WHERE account = ? UNION "
-                "SELECT DISTINCT calendar, '' FROM entries WHERE account = ? "
-                "AND calendar NOT LIKE 'posts %' AND calendar NOT IN "
-                "(SELECT id FROM calendars WHERE account = ?) ORDER BY id",
-                (account, account, account),
-            ).fetchall()
-            with wrap_corruption():
-                for row in rows:
-                    check_types(row, {"id": str, "path": str})
+        rows = self._select(
+            # A damaged database may have lost a calendar, but not its entries.
+            "SELECT id, path FROM calendars WHERE account = ? UNION "
+            "SELECT DISTINCT calendar, '' FROM entries WHERE account = ? "
+            "AND calendar NOT LIKE 'posts %' AND calendar NOT IN "
+            "(SELECT id FROM calendars WHERE account = ?) ORDER BY id",
+            (account, account, account),
+            types={"id": str, "path": str},
+        )
         return {row["id"]: row["path"] for row in rows}
 
     def record_calendar(self, account: str, calendar: str, path: str) -> None:
@@ -296,11 +295,10 @@ class Journal:
 
     def knows_all_posts(self, account: str, calendar: str) -> bool:
         """Return whether the journal has had an entry of every post of a calendar."""
-        with self._access() as db:
-            row = db.execute(
-                "SELECT knows_all FROM calendars WHERE account = ? AND id = ?", (account, calendar)
-            ).fetchone()
-        return row is not None and bool(row["knows_all"])
+        rows = self._select(
+            "SELECT knows_all FROM calendars WHERE account = ? AND id = ?", (account, calendar)
+        )
+        return any(row["knows_all"] for row in rows)
 
     def record_all_known(self, account: str, calendar: str) -> None:
         """Record that the journal has an entry of every post of a calendar."""
@@ -388,10 +386,7 @@ class Journal:
 
     def separate_posts(self, account: str) -> set[tuple[str, str]]:
         """Return rows and IDs of posts that are not theirs, as the user decided."""
-        with self._access() as db:
-            rows = db.execute(
-                "SELECT row, post_id FROM separate_posts WHERE account = ?", (account,)
-            ).fetchall()
+        rows = self._select("SELECT row, post_id FROM separate_posts WHERE account = ?", (account,))
         return {(row["row"], row["post_id"]) for row in rows}
 
     def mark_separate(self, account: str, row: str, post_ids: Iterable[str]) -> None:
@@ -405,11 +400,9 @@ class Journal:
     @property
     def has_unsettled(self) -> bool:
         """Whether an entry of any account has an outcome that only the server knows."""
-        with self._access() as db:
-            row = db.execute(
-                "SELECT 1 FROM entries WHERE state IN ('sent', 'cancelling') LIMIT 1"
-            ).fetchone()
-        return row is not None
+        return bool(
+            self._select("SELECT 1 FROM entries WHERE state IN ('sent', 'cancelling') LIMIT 1")
+        )
 
     def by_post_id(self, account: str, post_id: str) -> JournalEntry | None:
         """Return the entry of the post `post_id`."""
@@ -431,8 +424,7 @@ class Journal:
 
     def entry(self, entry_id: int) -> JournalEntry:
         """Return the entry `entry_id`."""
-        with self._access() as db:
-            return self._load_all(db, [entry_id])[0]
+        return self._load_all([entry_id])[0]
 
     def get_replacement(self, entry: JournalEntry) -> JournalEntry | None:
         """Return the newest entry that replaces `entry`."""
@@ -459,7 +451,7 @@ class Journal:
                 for draft in sorted(drafts, key=lambda item: (item.page_id, item.scheduled_at)):
                     _claim_slot(db, draft)
             ids = self._insert_all(db, drafts)
-            return self._load_all(db, ids)
+            return self._load_all(ids)
 
     _INSERT = (
         "INSERT INTO entries (account, calendar, row, generation, page_id, "
@@ -496,7 +488,7 @@ class Journal:
         """Record that the post which a planned `entry` replaces is cancelled, and its own sent."""
         with self._change() as db:
             self._set(db, entry, _SENDABLE, "state = 'sent'")
-            (old,) = self._load_all(db, [entry.replaces])
+            (old,) = self._load_all([entry.replaces])
             self._set(db, old, _CANCELLABLE, "state = 'cancelling'")
 
     def mark_sent(self, entry: JournalEntry, now: datetime, token: str) -> None:
@@ -599,7 +591,7 @@ class Journal:
         """Write an entry for a post that the server already has."""
         with self._change() as db:
             self._check_lease(db, draft.account, draft.calendar)
-            (entry,) = self._load_all(db, self._insert_all(db, [draft]))
+            (entry,) = self._load_all(self._insert_all(db, [draft]))
             self._finish(db, entry, post_id, EventAction.ADOPTED)
         return self.entry(entry.id)
 
@@ -622,21 +614,17 @@ class Journal:
 
     def composed_texts(self, account: str) -> list[ComposedText]:
         """Return the texts that were composed for rows of all calendars, by time."""
-        with self._access() as db:
-            rows = db.execute(
-                "SELECT calendar, row, scheduled_at, content, text FROM composed_texts "
-                "WHERE account = ? ORDER BY scheduled_at, calendar, row",
-                (account,),
-            ).fetchall()
-            with wrap_corruption():
-                for row in rows:
-                    check_types(row, dict.fromkeys(ComposedText._fields, str))
-                return [
-                    ComposedText(
-                        **{**dict(row), "scheduled_at": parse_timestamp(row["scheduled_at"])}
-                    )
-                    for row in rows
-                ]
+        rows = self._select(
+            "SELECT calendar, row, scheduled_at, content, text FROM composed_texts "
+            "WHERE account = ? ORDER BY scheduled_at, calendar, row",
+            (account,),
+            types=dict.fromkeys(ComposedText._fields, str),
+        )
+        with self.tables.errors():
+            return [
+                ComposedText(**{**dict(row), "scheduled_at": parse_timestamp(row["scheduled_at"])})
+                for row in rows
+            ]
 
     def keep_texts(
         self,
@@ -661,15 +649,12 @@ class Journal:
 
     def slot_schedules(self, account: str) -> dict[tuple[str, str], SlotText]:
         """Return the slots of an account's pages and brands, by `page` or `brand` and ID."""
-        with self._access() as db:
-            rows = db.execute(
-                "SELECT kind, id, slots, timezone FROM slot_schedules WHERE account = ? "
-                "ORDER BY kind DESC, id",
-                (account,),
-            ).fetchall()
-            with wrap_corruption():
-                for row in rows:
-                    check_types(row, dict.fromkeys(("kind", "id", "slots", "timezone"), str))
+        rows = self._select(
+            "SELECT kind, id, slots, timezone FROM slot_schedules WHERE account = ? "
+            "ORDER BY kind DESC, id",
+            (account,),
+            types=dict.fromkeys(("kind", "id", "slots", "timezone"), str),
+        )
         return {(row["kind"], row["id"]): SlotText(row["slots"], row["timezone"]) for row in rows}
 
     def set_slots(self, account: str, kind: str, target_id: str, slots: SlotText) -> None:
@@ -695,92 +680,71 @@ class Journal:
 
         They are those of claims, and of posts that were sent, even if they are cancelled now.
         """
-        with self._access() as db:
-            rows = db.execute(
-                # A row may have several entries at a time: its newest one counts.
-                "SELECT page_id, scheduled_at, calendar, row, max(is_claim) AS is_claim, "
-                "max(entry_id) AS entry_id FROM ("
-                "SELECT page_id, scheduled_at, calendar, row, 1 AS is_claim, NULL AS entry_id "
-                "FROM slot_claims WHERE account = ? AND scheduled_at > ? UNION ALL "
-                "SELECT page_id, scheduled_at, calendar, row, 0, id FROM entries "
-                "WHERE account = ? AND scheduled_at > ? AND (state IN "
-                "('sent', 'done', 'cancelling', 'cancelled') OR (account, page_id, scheduled_at, "
-                "calendar, row) IN (SELECT account, page_id, scheduled_at, calendar, row "
-                "FROM slot_claims))) "
-                "AS times GROUP BY page_id, scheduled_at, calendar, row ORDER BY scheduled_at",
-                (account, since.isoformat()) * 2,
-            ).fetchall()
-            with wrap_corruption():
-                return [
-                    SlotClaim(
-                        row["page_id"],
-                        parse_timestamp(row["scheduled_at"]),
-                        row["calendar"],
-                        row["row"],
-                        is_claim=bool(row["is_claim"]),
-                        entry_id=row["entry_id"],
-                    )
-                    for row in rows
-                ]
+        rows = self._select(
+            # A row may have several entries at a time: its newest one counts.
+            "SELECT page_id, scheduled_at, calendar, row, max(is_claim) AS is_claim, "
+            "max(entry_id) AS entry_id FROM ("
+            "SELECT page_id, scheduled_at, calendar, row, 1 AS is_claim, NULL AS entry_id "
+            "FROM slot_claims WHERE account = ? AND scheduled_at > ? UNION ALL "
+            "SELECT page_id, scheduled_at, calendar, row, 0, id FROM entries "
+            "WHERE account = ? AND scheduled_at > ? AND (state IN "
+            "('sent', 'done', 'cancelling', 'cancelled') OR (account, page_id, scheduled_at, "
+            "calendar, row) IN (SELECT account, page_id, scheduled_at, calendar, row "
+            "FROM slot_claims))) "
+            "AS times GROUP BY page_id, scheduled_at, calendar, row ORDER BY scheduled_at",
+            (account, since.isoformat()) * 2,
+        )
+        with self.tables.errors():
+            return [
+                SlotClaim(
+                    row["page_id"],
+                    parse_timestamp(row["scheduled_at"]),
+                    row["calendar"],
+                    row["row"],
+                    is_claim=bool(row["is_claim"]),
+                    entry_id=row["entry_id"],
+                )
+                for row in rows
+            ]
 
     def events(
         self, *, since: datetime | None = None, page_id: str | None = None, limit: int | None = None
     ) -> list[Event]:
         """Return what was done to posts of all accounts after `since`, newest first."""
-        with self._access() as db:
-            rows = db.execute(
-                "SELECT events.*, entries.calendar, entries.row, entries.body FROM events "
-                "JOIN entries ON entries.id = events.entry_id WHERE at > ? "
-                "AND events.page_id = coalesce(?, events.page_id) "
-                "ORDER BY at DESC, events.id DESC LIMIT ?",
-                (0.0 if since is None else since.timestamp(), page_id, limit or _EVENTS_MAX),
-            ).fetchall()
-            with wrap_corruption():
-                return [_event(row) for row in rows]
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Any]:
-        """Read several tables as they are at one time."""
-        with self._access() as db:
-            db.execute("BEGIN")
-            try:
-                yield db
-            finally:
-                db.execute("ROLLBACK")
-
-    def rewrite(self) -> AbstractContextManager[Any]:
-        """Change several tables, all or none."""
-        return self._change()
+        rows = self._select(
+            "SELECT events.*, entries.calendar, entries.row, entries.body FROM events "
+            "JOIN entries ON entries.id = events.entry_id WHERE at > ? "
+            "AND events.page_id = coalesce(?, events.page_id) "
+            "ORDER BY at DESC, events.id DESC LIMIT ?",
+            (0.0 if since is None else since.timestamp(), page_id, limit or _EVENTS_MAX),
+        )
+        with self.tables.errors():
+            return [_event(row) for row in rows]
 
     def find_upload(self, account: str, sha256: str) -> tuple[str | None, datetime] | None:
         """Return the media ID of a file's content, if known, and the start of its upload."""
-        with self._access() as db:
-            row = db.execute(
-                "SELECT media_id, started_at FROM uploads WHERE account = ? AND sha256 = ?",
-                (account, sha256),
-            ).fetchone()
-            if row is None:
-                return None
-            with wrap_corruption():
-                check_types(row, {"media_id": str | None})
-                return row["media_id"], datetime.fromtimestamp(row["started_at"], UTC)
+        rows = self._select(
+            "SELECT media_id, started_at FROM uploads WHERE account = ? AND sha256 = ?",
+            (account, sha256),
+            types={"media_id": str | None},
+        )
+        if not rows:
+            return None
+        with self.tables.errors():
+            return rows[0]["media_id"], datetime.fromtimestamp(rows[0]["started_at"], UTC)
 
     def media_ids(self, account: str) -> set[str]:
         """Return the media IDs of all uploads in the journal."""
-        with self._access() as db:
-            rows = db.execute(
-                "SELECT media_id FROM uploads WHERE account = ? AND media_id IS NOT NULL",
-                (account,),
-            ).fetchall()
+        rows = self._select(
+            "SELECT media_id FROM uploads WHERE account = ? AND media_id IS NOT NULL", (account,)
+        )
         return {row["media_id"] for row in rows}
 
     def media_names(self) -> dict[str, str]:
         """Return the names that uploaded files have on this machine, by media ID."""
-        with self._access() as db:
-            rows = db.execute("SELECT media_id, name FROM media_names").fetchall()
-            with wrap_corruption():
-                for row in rows:
-                    check_types(row, {"media_id": str, "name": str})
+        rows = self._select(
+            "SELECT media_id, name FROM media_names", types={"media_id": str, "name": str}
+        )
         return {row["media_id"]: row["name"] for row in rows}
 
     def mark_upload(
@@ -840,24 +804,41 @@ class Journal:
         )
 
     def _select_post_ids(self, sql: str, account: str) -> set[str]:
-        with self._access() as db:
-            rows = db.execute(sql, (account,)).fetchall()
+        rows = self._select(sql, (account,))
         return {row["post_id"] for row in rows if row["post_id"] is not None}
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[JournalEntry]:
-        with self._access() as db:
-            return [entry_from_row(row) for row in db.execute(sql, values).fetchall()]
+        rows = self._select(sql, values)
+        with self.tables.errors():
+            return [entry_from_row(row) for row in rows]
 
-    def _load_all(self, db: Any, ids: Sequence[int | None]) -> list[JournalEntry]:
+    def _select(
+        self,
+        sql: str,
+        values: tuple[Any, ...] = (),
+        *,
+        types: Mapping[str, Any] = MappingProxyType({}),
+    ) -> list[Any]:
+        """Return rows, with values of these `types` in their columns."""
+        with self.tables.errors():
+            rows = self.tables.rows(sql, values)
+            for row in rows:
+                check_types(row, types)
+        return rows
+
+    def _change(self) -> AbstractContextManager[Any]:
+        return self.tables.change()
+
+    def _load_all(self, ids: Sequence[int | None]) -> list[JournalEntry]:
         """Return the entries with `ids`, in this order."""
         entries: dict[int | None, JournalEntry] = {}
         for start in range(0, len(ids), _VALUES_PER_QUERY):
             part = ids[start : start + _VALUES_PER_QUERY]
-            rows = db.execute(
+            found = self._read(
                 f"SELECT * FROM entries WHERE id IN ({', '.join('?' * len(part))})",  # noqa: S608
-                part,
-            ).fetchall()
-            entries.update((row["id"], entry_from_row(row)) for row in rows)
+                tuple(part),
+            )
+            entries.update((entry.id, entry) for entry in found)
         if not entries.keys() >= set(ids):
             raise EntryChangedError(
                 "a post is not in the journal any more", hint="Run the command again."
@@ -919,24 +900,6 @@ class Journal:
             (now, action, entry.account, entry.id, entry.page_id, entry.scheduled_at.isoformat(),
              post_id, error_code, origin.host, origin.user, origin.command),
         )  # fmt: skip
-
-    @contextmanager
-    def _change(self) -> Iterator[Any]:
-        with self._access() as db, transaction(db):
-            yield db
-
-    @contextmanager
-    def _access(self) -> Iterator[Any]:
-        with self._errors(), self._lock:
-            yield self._db
-
-    def _errors(self) -> AbstractContextManager[None]:
-        hint = (
-            "Nothing more was sent. Set OUTREPLY_STATE_DIR to a directory you can write to, or "
-            "free disk space. If the file is damaged, move it away and run: "
-            "outreply bulk reconcile FILE"
-        )
-        return wrap_storage_errors(f"the journal {self.path}", hint=hint)
 
 
 def _changed_error(entry: JournalEntryDraft) -> EntryChangedError:

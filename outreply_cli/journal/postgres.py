@@ -18,8 +18,8 @@ from outreply_cli.journal.journal import EntryChangedError, Journal
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import JournalEntryDraft, Lease, Origin
 from outreply_cli.storage.leases import LEASE_SECONDS, RENEW_SECONDS, LeaseTable, holder_name
-from outreply_cli.storage.postgres import PostgresDatabase, wrap_postgres_errors
-from outreply_cli.storage.team_schema import check_version
+from outreply_cli.storage.postgres import PostgresDatabase
+from outreply_cli.storage.team_tables import TeamTables
 
 _POLL_SECONDS = 0.5
 _LEASES = LeaseTable("leases", ("account", "calendar"))
@@ -60,18 +60,10 @@ class PostgresJournal(Journal):
             StoreSetupError: The store is not set up for this version of outreply.
             StorageError: The database cannot be used.
         """
-        self._database = database
-        self._db: Any = database
+        self.tables = TeamTables(database, _HINT)
         self._origin = origin
         self._clock = clock or SystemClock()
         self._leases: dict[tuple[str, str], _Lease] = {}
-        self._name = f"the store {database.name}"
-        try:
-            with self._access():
-                check_version(database)
-        except BaseException:
-            database.close()
-            raise
 
     @contextmanager
     def lock(self, account: str, calendar: str, *, wait: float) -> Iterator[None]:
@@ -93,23 +85,6 @@ class PostgresJournal(Journal):
             with suppress(StorageError), self._change() as db:
                 _LEASES.release(db, key, lease.fence)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Any]:
-        """Read several tables as they are at one time."""
-        with (
-            wrap_postgres_errors(self._name, hint=_HINT),
-            self._database.transaction(is_snapshot=True) as db,
-        ):
-            db.remove_timeouts()
-            yield db
-
-    @contextmanager
-    def rewrite(self) -> Iterator[Any]:
-        """Change several tables, all or none; it may take longer than other changes."""
-        with self._access() as db:
-            db.remove_timeouts()
-            yield db
-
     def check_lease(self, account: str, calendar: str) -> None:
         """Raise LeaseLostError if another process has taken over a calendar."""
         with self._change() as db:
@@ -117,7 +92,7 @@ class PostgresJournal(Journal):
 
     def leases(self) -> list[Lease]:
         """Return the leases that have not expired: of calendars, and of targets of webhooks."""
-        with self._access() as db:
+        with self._change() as db:
             rows = db.execute(
                 "SELECT calendar, holder, expires_at FROM leases "
                 "WHERE expires_at > clock_timestamp() "
@@ -182,14 +157,3 @@ class PostgresJournal(Journal):
                 hint="Run the command again.",
             )
         return [ids[draft.calendar, draft.row, draft.generation] for draft in drafts]
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._database.close()
-
-    @contextmanager
-    def _access(self) -> Iterator[Any]:
-        with wrap_postgres_errors(self._name, hint=_HINT), self._database.transaction() as db:
-            yield db
-
-    _change = _access

@@ -9,7 +9,8 @@ from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.models import Origin
-from outreply_cli.storage.tables import FileSchema, LocalTables
+from outreply_cli.storage.sqlite import FileSchema
+from outreply_cli.storage.tables import LocalTables
 
 if TYPE_CHECKING:
     from outreply_cli.storage.postgres import PostgresDatabase

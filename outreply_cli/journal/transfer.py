@@ -73,7 +73,7 @@ class CopyReport:
 
 def read_rows(journal: Journal) -> Rows:
     """Return all rows of a journal, as they are at one time."""
-    with journal.snapshot() as db:
+    with journal.tables.snapshot() as db:
         return {
             table: [
                 dict(row)
@@ -165,7 +165,7 @@ def _check_row(table: str, row: Any) -> dict[str, Any]:
 def add_rows(journal: Journal, rows: Rows) -> CopyReport:
     """Add rows that a journal does not have, all or none; raises StorageError."""
     report = CopyReport()
-    with journal.rewrite() as db:
+    with journal.tables.rewrite() as db:
         ids = _add_entries(db, rows["entries"], report)
         if rows["entries"] and not report.added:
             return report

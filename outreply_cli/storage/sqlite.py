@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from outreply_cli.errors import StorageError
 from outreply_cli.storage.private_files import ensure_private, make_private_dir, sync_directory
@@ -27,41 +27,50 @@ class NewerVersionError(StorageError):
     code = "NEWER_VERSION"
 
 
+class FileSchema(NamedTuple):
+    """The schema of tables in a file.
+
+    Attributes:
+        title: What error messages call the file.
+        statements: Statements that create all tables.
+        version: Version of the schema.
+        durable: Whether commits are synced to disk.
+        upgrades: Statements that upgrade a version to the next one.
+        is_checked: Whether to look for damage when the file is opened.
+        hint: The next step if the file cannot be used.
+    """
+
+    title: str
+    statements: str
+    version: int
+    durable: bool
+    upgrades: Mapping[int, str] = MappingProxyType({})
+    is_checked: bool = False
+    hint: str = "Fix its permissions, or set OUTREPLY_STATE_DIR to another directory."
+
+
 def open_database(
-    path: Path,
-    schema: str,
-    *,
-    version: int,
-    durable: bool,
-    upgrades: Mapping[int, str] = MappingProxyType({}),
-    check: bool = False,
-    allow_readonly: bool = False,
+    path: Path, schema: FileSchema, *, allow_readonly: bool = False
 ) -> sqlite3.Connection:
     """Open the database at `path` in autocommit mode, and create or upgrade it if needed.
 
     Args:
         path: Path of the file, created with mode 0600.
-        schema: Statements that create all tables.
-        version: Schema version; files with a higher one are rejected.
-        durable: Whether commits are synced to disk.
-        upgrades: Statements that upgrade a version to the next one.
-        check: Whether to look for damage.
+        schema: The schema; files with a higher version are rejected.
         allow_readonly: Whether a file that cannot be written is opened for reading; a missing one
             that cannot be created is then empty.
 
     Raises:
-        NewerVersionError: The schema version is higher than `version`.
-        OlderVersionError: The schema version is lower and cannot be upgraded.
+        NewerVersionError: The version of the file is higher than that of `schema`.
+        OlderVersionError: The version of the file is lower and cannot be upgraded.
         OSError, sqlite3.Error: The file cannot be opened.
     """
     try:
-        return _open_writable(
-            path, schema, version=version, durable=durable, upgrades=upgrades, check=check
-        )
+        return _open_writable(path, schema)
     except (OSError, sqlite3.OperationalError) as error:
         if not allow_readonly or not _is_readonly(error):
             raise
-        database = _open_for_reading(path, schema, version)
+        database = _open_for_reading(path, schema)
         if database is None:
             raise
         return database
@@ -72,15 +81,7 @@ def is_readonly(database: sqlite3.Connection) -> bool:
     return bool(database.execute("PRAGMA query_only").fetchone()[0])
 
 
-def _open_writable(
-    path: Path,
-    schema: str,
-    *,
-    version: int,
-    durable: bool,
-    upgrades: Mapping[int, str],
-    check: bool,
-) -> sqlite3.Connection:
+def _open_writable(path: Path, schema: FileSchema) -> sqlite3.Connection:
     make_private_dir(path.parent)
     ensure_private(path)
     database = sqlite3.connect(
@@ -90,12 +91,12 @@ def _open_writable(
         database.row_factory = sqlite3.Row
         setup_lock = path.with_name(f"{path.name}.setup")
         with wrap_corruption(), file_lock(setup_lock, wait=_BUSY_SECONDS):
-            _set_up(database, path, schema, version, upgrades)
+            _set_up(database, path, schema)
         with wrap_corruption():
-            database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            if check:
+            database.execute(f"PRAGMA synchronous = {'FULL' if schema.durable else 'NORMAL'}")
+            if schema.is_checked:
                 _check(database, "quick_check")
-        if durable:
+        if schema.durable:
             # The file and its log must survive a power loss, like what is committed to them.
             sync_directory(path.parent)
     except BaseException:
@@ -113,16 +114,16 @@ def _is_readonly(error: OSError | sqlite3.OperationalError) -> bool:
     return code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
-def _open_for_reading(path: Path, schema: str, version: int) -> sqlite3.Connection | None:
+def _open_for_reading(path: Path, schema: FileSchema) -> sqlite3.Connection | None:
     """Open an existing database of this version, or an empty one; None if neither is possible."""
     if path.exists():
         database = _connect_readonly(path)
-        if database.execute("PRAGMA user_version").fetchone()[0] != version:
+        if database.execute("PRAGMA user_version").fetchone()[0] != schema.version:
             database.close()
             return None
     else:
         database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        database.executescript(schema)
+        database.executescript(schema.statements)
     database.row_factory = sqlite3.Row
     database.execute("PRAGMA query_only = ON")
     return database
@@ -246,17 +247,15 @@ def _check(database: sqlite3.Connection, pragma: str) -> None:
         raise sqlite3.DatabaseError(str(result))
 
 
-def _set_up(
-    database: sqlite3.Connection, path: Path, schema: str, version: int, upgrades: Mapping[int, str]
-) -> None:
+def _set_up(database: sqlite3.Connection, path: Path, schema: FileSchema) -> None:
     current = database.execute("PRAGMA user_version").fetchone()[0]
-    if current > version:
+    if current > schema.version:
         raise NewerVersionError(
             f"{path} was written by a newer version of outreply",
             hint="Update outreply, or set OUTREPLY_STATE_DIR to another directory.",
         )
-    steps = range(current, version) if current else range(0)
-    if not all(step in upgrades for step in steps):
+    steps = range(current, schema.version) if current else range(0)
+    if not all(step in schema.upgrades for step in steps):
         raise OlderVersionError(
             f"{path} was written by an older version of outreply and cannot be read",
             hint="Delete the file, or set OUTREPLY_STATE_DIR to another directory.",
@@ -264,11 +263,11 @@ def _set_up(
     if current == 0:
         # Outside a transaction; two processes that change it concurrently would fail.
         database.execute("PRAGMA journal_mode = WAL")
-        statements = schema
+        statements = schema.statements
     elif steps:
-        statements = ";".join(upgrades[step] for step in steps)
+        statements = ";".join(schema.upgrades[step] for step in steps)
     else:
         return
     database.executescript(
-        f"BEGIN IMMEDIATE; {statements}; PRAGMA user_version = {version}; COMMIT;"
+        f"BEGIN IMMEDIATE; {statements}; PRAGMA user_version = {schema.version}; COMMIT;"
     )

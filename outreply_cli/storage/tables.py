@@ -1,12 +1,13 @@
 """Tables of a feature, in a file of this machine or in a team's database."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from outreply_cli.storage.sqlite import (
+    FileSchema,
     is_readonly,
     open_database,
     transaction,
@@ -15,38 +16,18 @@ from outreply_cli.storage.sqlite import (
 )
 
 
-class FileSchema(NamedTuple):
-    """The schema of tables in a file.
-
-    Attributes:
-        title: What error messages call the file.
-        statements: Statements that create all tables.
-        version: Version of the schema.
-        durable: Whether commits are synced to disk.
-        upgrades: Statements that upgrade a version to the next one.
-    """
-
-    title: str
-    statements: str
-    version: int
-    durable: bool
-    upgrades: Mapping[int, str] = MappingProxyType({})
-
-
 class LocalTables:
-    """Tables in an SQLite file that several processes may have open.
+    """Tables in an SQLite file that several processes and threads may have open.
 
     Every method raises StorageError if the file is unusable. With `allow_readonly`, a file that
     cannot be written can be read, and a missing one is empty.
     """
 
     def __init__(self, path: Path, schema: FileSchema, *, allow_readonly: bool = False) -> None:
-        self._name = f"{schema.title} {path}"
+        self._name, self._hint = f"{schema.title} {path}", schema.hint
+        self._lock = threading.RLock()
         with self.errors():
-            self._db = open_database(
-                path, schema.statements, version=schema.version, durable=schema.durable,
-                upgrades=schema.upgrades, allow_readonly=allow_readonly,
-            )  # fmt: skip
+            self._db = open_database(path, schema, allow_readonly=allow_readonly)
 
     @property
     def is_readonly(self) -> bool:
@@ -60,20 +41,33 @@ class LocalTables:
     @contextmanager
     def change(self) -> Iterator[Any]:
         """Commit all writes of the block together, or none of them."""
-        with self.errors(), transaction(self._db) as db:
+        with self.errors(), self._lock, transaction(self._db) as db:
             yield db
+
+    def rewrite(self) -> AbstractContextManager[Any]:
+        """Commit all writes of the block, however long it takes."""
+        return self.change()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Any]:
+        """Read several tables as they are at one time."""
+        with self.errors(), self._lock:
+            self._db.execute("BEGIN")
+            try:
+                yield self._db
+            finally:
+                self._db.execute("ROLLBACK")
 
     @contextmanager
     def read(self) -> Iterator[Any]:
         """Read in the block, without a transaction."""
-        with self.errors():
+        with self.errors(), self._lock:
             yield self._db
 
     @contextmanager
     def errors(self) -> Iterator[None]:
         """Raise StorageError for errors of the file and for invalid stored values."""
-        hint = "Fix its permissions, or set OUTREPLY_STATE_DIR to another directory."
-        with wrap_storage_errors(self._name, hint=hint), wrap_corruption():
+        with wrap_storage_errors(self._name, hint=self._hint), wrap_corruption():
             yield
 
     def rows(self, statement: str, values: Sequence[Any]) -> list[Any]:

@@ -8,6 +8,8 @@ from outreply_cli.storage.postgres import PostgresDatabase, wrap_postgres_errors
 from outreply_cli.storage.sqlite import wrap_corruption
 from outreply_cli.storage.team_schema import check_version
 
+_HINT = "Check the database with: outreply doctor. Then run the command again."
+
 
 class TeamTables:
     """Tables that all machines of a team share, with the methods of `LocalTables`.
@@ -17,14 +19,14 @@ class TeamTables:
 
     is_readonly = False
 
-    def __init__(self, database: PostgresDatabase) -> None:
-        """Check the version of the schema.
+    def __init__(self, database: PostgresDatabase, hint: str = _HINT) -> None:
+        """Check the version of the schema; `hint` is the next step if it cannot be used.
 
         Raises:
             StoreSetupError: The store is not set up for this version of outreply.
             StorageError: The database cannot be used.
         """
-        self._database = database
+        self._database, self._hint = database, hint
         try:
             with self.change() as db:
                 check_version(db)
@@ -45,10 +47,24 @@ class TeamTables:
     read = change
 
     @contextmanager
+    def rewrite(self) -> Iterator[Any]:
+        """Commit all writes of the block, however long it takes."""
+        with self.change() as db:
+            db.remove_timeouts()
+            yield db
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Any]:
+        """Read several tables as they are at one time."""
+        with self.errors(), self._database.transaction(is_snapshot=True) as db:
+            db.remove_timeouts()
+            yield db
+
+    @contextmanager
     def errors(self) -> Iterator[None]:
         """Raise StorageError for errors of the database and for invalid stored values."""
-        hint = "Check the database with: outreply doctor. Then run the command again."
-        with wrap_postgres_errors(f"the store {self._database.name}", hint=hint), wrap_corruption():
+        name = f"the store {self._database.name}"
+        with wrap_postgres_errors(name, hint=self._hint), wrap_corruption():
             yield
 
     def rows(self, statement: str, values: Sequence[Any]) -> list[Any]:

@@ -20,8 +20,8 @@ from outreply_cli.errors import ExitCode, OutReplyError, StorageError
 from outreply_cli.ids import expand_id
 from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.spec.events import matches
-from outreply_cli.storage.sqlite import file_lock
-from outreply_cli.storage.tables import FileSchema, LocalTables
+from outreply_cli.storage.sqlite import FileSchema, file_lock
+from outreply_cli.storage.tables import LocalTables
 from outreply_cli.webhooks.models import (
     DUE_SECONDS_MAX,
     GIVEN_UP_STATES,

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -285,16 +287,16 @@ def test_eight_commands_at_once_take_different_slots(slots: CommandLine, client:
 
 def test_older_journal_is_upgraded(slots: CommandLine, client: Client, tmp_path: Path) -> None:
     path = tmp_path / "old.db"
-    journal = Journal(path)
-    db = journal._db
-    db.executescript(
-        "DROP TABLE slot_schedules; DROP TABLE slot_claims; DROP INDEX entries_of_row; "
-        "DROP TABLE events; "
-        "PRAGMA user_version = 3"
-    )
-    journal.close()
+    Journal(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(
+            "DROP TABLE slot_schedules; DROP TABLE slot_claims; DROP INDEX entries_of_row; "
+            "DROP TABLE events; "
+            "PRAGMA user_version = 3"
+        )
     journal = Journal(path)
     assert journal.slot_schedules(account_fingerprint(client)) == {}
-    assert journal._db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+    (version,) = journal.tables.tuples("PRAGMA user_version", ())
+    assert version == (SCHEMA_VERSION,)
     assert journal.events() == []
     journal.close()

@@ -21,8 +21,8 @@ from typing import Any
 from outreply_cli import __main__ as entry_point
 from outreply_cli.api.client import Client, ListResult
 from outreply_cli.clock import SystemClock
-from outreply_cli.journal import journal as journal_module
 from outreply_cli.journal.journal import Journal
+from outreply_cli.storage import tables as tables_module
 from outreply_cli.webhooks import store as store_module
 from tests.clocks import ManualClock
 
@@ -134,10 +134,10 @@ def _replace_clock(now: datetime) -> None:
 
 def _skip_syncs() -> None:
     """Plant a bug: commits are not synced."""
-    for module in (journal_module, store_module):
+    for module in (tables_module, store_module):
         original = module.open_database
-        module.open_database = lambda *args, original=original, **options: original(  # type: ignore[attr-defined]
-            *args, **{**options, "durable": False}
+        module.open_database = lambda path, schema, original=original, **options: original(  # type: ignore[attr-defined]
+            path, schema._replace(durable=False), **options
         )
 
 

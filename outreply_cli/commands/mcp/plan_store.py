@@ -12,7 +12,8 @@ from typing import Any
 from outreply_cli.commands.mcp.tool_specs import CommandCall
 from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.ids import expand_id
-from outreply_cli.storage.tables import FileSchema, LocalTables
+from outreply_cli.storage.sqlite import FileSchema
+from outreply_cli.storage.tables import LocalTables
 
 PLANS_FILE = "mcp.db"
 # What was planned may no longer be what a person would approve.
