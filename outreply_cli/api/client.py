@@ -72,7 +72,7 @@ class Client:
     """The endpoints for one account (reference: Endpoint reference).
 
     All methods return objects as sent, including unknown fields, and raise what
-    `Transport.request` raises and InvalidResponseError for an unexpected response.
+    `Transport.send` raises and InvalidResponseError for an unexpected response.
     """
 
     def __init__(self, transport: "Transport", observer: ClientObserver | None = None) -> None:
@@ -85,12 +85,12 @@ class Client:
 
     def me(self) -> TokenInfo:
         """`GET /me`: the user and the key; needs no scope."""
-        response = self.transport.request("GET", "/me")
+        response = self.transport.get("/me")
         return _validate(response, _as_object(response), TokenInfo)
 
     def account(self) -> Account:
         """`GET /account`: the user, the key and live quotas (`read:account`)."""
-        response = self.transport.request("GET", "/account")
+        response = self.transport.get("/account")
         return _validate(response, _as_object(response), Account)
 
     def account_or_none(self) -> Account | None:
@@ -102,7 +102,7 @@ class Client:
 
     def error_catalog(self) -> list[ErrorEntry]:
         """`GET /errors`: the live catalog; needs no token."""
-        return _items(self.transport.request("GET", "/errors"), "errors", ErrorEntry)
+        return _items(self.transport.get("/errors"), "errors", ErrorEntry)
 
     def brands(self) -> ListResult[Brand]:
         """`GET /brands` (`read:brands`)."""
@@ -303,7 +303,7 @@ class Client:
             return {"status": "published", **published}
 
     def _get(self, path: str, name: str, kind: type[_T]) -> _T:
-        return _unwrap(self.transport.request("GET", path), name, kind)
+        return _unwrap(self.transport.get(path), name, kind)
 
     def _notify_deleted(self, list_name: str, item_id: str) -> None:
         if self._observer is not None:
@@ -343,7 +343,7 @@ class Client:
             size = LIST_LIMIT_MAX if limit is None else min(LIST_LIMIT_MAX, limit - len(items))
             if has_limit:
                 query["limit"] = size
-            response = self.transport.request("GET", path, query=query)
+            response = self.transport.get(path, query)
             page = _items(response, name, kind)
             items += page
             cursor = response.body.get("cursor")

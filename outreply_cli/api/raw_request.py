@@ -69,7 +69,7 @@ def request_pages(
 ) -> Iterator[Response]:
     """Send `request` and yield its response, and with `paginate` those of all further pages.
 
-    Raises what `Transport.request` raises.
+    Raises what `Transport.send` raises.
     """
     seen_cursors: set[str] = set()
     while True:

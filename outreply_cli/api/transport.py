@@ -97,19 +97,30 @@ class Upload:
     find: Find | None = None
 
 
-@dataclass(frozen=True)
-class _Repeat:
-    """Conditions for sending a request again.
+@dataclass(kw_only=True)
+class _Exchange(RetryState):
+    """A request with its attempts, and the conditions for another one.
 
-    `has_key` means that the server deduplicates it by its `Idempotency-Key`; `before_attempt` is
-    called before each attempt, and may return the object that another process has created.
+    Attributes:
+        build: Returns the request of an attempt.
+        path: Path below the base URL, for hints.
+        has_key: Whether the server deduplicates it by its `Idempotency-Key`.
+        find: See `Find`.
+        before_attempt: Called before each attempt; may return the object that another process has
+            created.
+        not_after: Time after which no attempt starts.
+        is_repeatable: Whether it may be sent again.
+        maybe_applied_hint: The next step if it may have been carried out.
     """
 
+    build: Callable[[], httpx.Request]
+    path: str = ""
     has_key: bool = False
     find: Find | None = None
     before_attempt: Find | None = None
     not_after: datetime | None = None
-    is_allowed: bool = True
+    is_repeatable: bool = True
+    maybe_applied_hint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -212,22 +223,9 @@ class Transport:
         if self._rate_limiter is not None:
             self._rate_limiter.close()
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str | int] | None = None,
-        body: Any = None,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        find: Find | None = None,
-        before_attempt: Find | None = None,
-        not_after: datetime | None = None,
-    ) -> Response:
-        """Send the request with these parts; see `send`."""
-        request = ApiRequest(method, path, body, query or {}, headers or {}, idempotency_key)
-        return self.send(request, find=find, before_attempt=before_attempt, not_after=not_after)
+    def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Response:
+        """Read `path`; see `send`."""
+        return self.send(ApiRequest("GET", path, query=query or {}))
 
     def send(
         self,
@@ -267,11 +265,11 @@ class Transport:
 
         # The next run of the command has another key.
         has_new_key = request.is_write and request.idempotency_key is None
-        hint = _MAYBE_APPLIED_HINT if has_new_key else None
-        repeat = _Repeat(
-            has_key=request.is_write, find=find, before_attempt=before_attempt, not_after=not_after
-        )
-        return self._exchange(build, path=request.path, repeat=repeat, maybe_applied_hint=hint)
+        return self._send(_Exchange(
+            build=build, path=request.path, has_key=request.is_write, find=find,
+            before_attempt=before_attempt, not_after=not_after,
+            maybe_applied_hint=_MAYBE_APPLIED_HINT if has_new_key else None,
+        ))  # fmt: skip
 
     def upload(self, path: str, upload: Upload) -> Response:
         """Send a file as `multipart/form-data`, streamed from disk.
@@ -281,7 +279,7 @@ class Transport:
 
         Raises:
             OutReplyError: An error of the stream.
-            ApiError, NetworkError, InvalidResponseError: Same as for `request`; `maybe_applied` is
+            ApiError, NetworkError, InvalidResponseError: Same as for `send`; `maybe_applied` is
                 set if the file may have been uploaded.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())}
@@ -291,8 +289,8 @@ class Transport:
             part = (upload.filename, cast("IO[bytes]", upload.stream), upload.mime)
             return self._build("POST", path, headers, files={"file": part})
 
-        repeat = _Repeat(find=upload.find, is_allowed=upload.find is not None)
-        return self._exchange(build, repeat=repeat)
+        is_repeatable = upload.find is not None
+        return self._send(_Exchange(build=build, find=upload.find, is_repeatable=is_repeatable))
 
     def refuse_secrets(self, body: object) -> None:
         """Raise InvalidInputError for a body that contains a token or a webhook secret."""
@@ -317,143 +315,131 @@ class Transport:
                 f"invalid request: {error}", hint="Remove control characters and invalid Unicode."
             ) from None
 
-    def _exchange(
-        self,
-        build: Callable[[], httpx.Request],
-        *,
-        path: str = "",
-        repeat: "_Repeat",
-        maybe_applied_hint: str | None = None,
-    ) -> Response:
-        state = RetryState(started_at=self._clock.monotonic())
+    def _send(self, exchange: _Exchange) -> Response:
+        exchange.started_at = self._clock.monotonic()
         if self._first_request_at is None:
-            self._first_request_at = state.started_at
+            self._first_request_at = exchange.started_at
         try:
             while True:
-                found = self._look_up(state, repeat)
+                found = self._look_up(exchange)
+                if found is None:
+                    self._wait_for_rate_limit(exchange)
+                    self._check_repeatable(exchange)
+                    if exchange.before_attempt is not None:
+                        found = exchange.before_attempt()
                 if found is not None:
                     return Response(200, dict(found), {}, None)
-                self._wait_for_rate_limit(state)
-                self._check_repeatable(state, repeat)
-                found = repeat.before_attempt() if repeat.before_attempt is not None else None
-                if found is not None:
-                    return Response(200, dict(found), {}, None)
-                response = self._attempt(build(), state, path, repeat)
+                response = self._attempt(exchange)
                 if response is not None:
                     return response
         except OutReplyError as error:
-            if not state.maybe_applied or is_definitive(error):
+            if not exchange.maybe_applied or is_definitive(error):
                 raise
-            hint = maybe_applied_hint or error.hint
+            hint = exchange.maybe_applied_hint or error.hint
             raise error.replace(maybe_applied=True, hint=hint) from error
 
-    def _attempt(
-        self, request: httpx.Request, state: RetryState, path: str, repeat: "_Repeat"
-    ) -> Response | None:
+    def _attempt(self, exchange: _Exchange) -> Response | None:
         # Returns None if the request is to be sent again.
-        started_at = self._clock.monotonic()
+        request, started_at = exchange.build(), self._clock.monotonic()
         received: httpx.Response | None = None
         try:
-            with active_deadline(self._deadline(state)):
-                received = self._send(request)
-            response = self._parse(received, path)
+            with active_deadline(self._deadline(exchange)):
+                received = self._follow(request)
+            response = self._parse(received, exchange.path)
         except OutReplyError as error:
-            if is_ambiguous(error) and state.sent_at is None:
-                state.sent_at = started_at
-            state.last_error = error
-            delay = self._retry_delay(error, state, repeat)
+            if is_ambiguous(error) and exchange.sent_at is None:
+                exchange.sent_at = started_at
+            exchange.last_error = error
+            delay = self._retry_delay(error, exchange)
             outcome = error.code if received is None else f"{received.status_code} {error.code}"
             self._record(request, outcome, started_at, received, delay)
             if delay is None:
                 found = None
                 # Search once more before the error becomes final.
                 with suppress(OutReplyError):
-                    found = self._find(state, repeat)
+                    found = self._find(exchange)
                 if found is not None:
                     return Response(200, dict(found), {}, None)
-                if repeat.not_after is None:
+                if exchange.not_after is None:
                     raise
-                raise self._explain_deadline(error, repeat.not_after) from error
+                raise self._explain_deadline(error, exchange.not_after) from error
             self._wait(delay, error.message)
             return None
         self._record(request, str(response.status), started_at, received, None)
         return response
 
-    def _look_up(self, state: RetryState, repeat: "_Repeat") -> Mapping[str, Any] | None:
+    def _look_up(self, exchange: _Exchange) -> Mapping[str, Any] | None:
         """Look for the object of a write that may have been carried out, until lists respond."""
         while True:
             try:
-                return self._find(state, repeat)
+                return self._find(exchange)
             except InterruptedRunError:
                 raise
             except OutReplyError as error:
-                if isinstance(error, PermissionDeniedError) and repeat.has_key:
+                if isinstance(error, PermissionDeniedError) and exchange.has_key:
                     # Without a search, only the key makes a repeat harmless.
                     return None
-                delay = self._retry_delay(error, state, repeat)
+                delay = self._retry_delay(error, exchange)
                 if delay is None:
                     raise error.replace(maybe_applied=True) from None
                 self._wait(delay, error.message)
 
-    def _find(self, state: RetryState, repeat: "_Repeat") -> Mapping[str, Any] | None:
-        if not state.maybe_applied or repeat.find is None:
+    def _find(self, exchange: _Exchange) -> Mapping[str, Any] | None:
+        if not exchange.maybe_applied or exchange.find is None:
             return None
-        self._search.state = state
+        self._search.state = exchange
         try:
-            return repeat.find()
+            return exchange.find()
         finally:
             self._search.state = None
 
-    def _retry_delay(
-        self, error: OutReplyError, state: RetryState, repeat: "_Repeat"
-    ) -> float | None:
+    def _retry_delay(self, error: OutReplyError, exchange: _Exchange) -> float | None:
         if is_rate_limited(error):
-            state.rate_limited += 1
+            exchange.rate_limited += 1
             seconds = error.retry_after_seconds if isinstance(error, ApiError) else None
             if self._rate_limiter is not None and seconds is not None:
                 self._rate_limiter.throttle(seconds)
         else:
-            state.failures += 1
+            exchange.failures += 1
         if self._outer_state is not None and not is_rate_limited(error):
             return None
         delay = retry_delay(
             error,
-            state,
+            exchange,
             self.retry_policy,
-            elapsed=self._elapsed(state),
-            repeatable=repeat.is_allowed,
+            elapsed=self._elapsed(exchange),
+            repeatable=exchange.is_repeatable,
             jitter=self._clock.random(),
         )
         if delay is None:
             return None
-        if state.maybe_applied and not repeat.has_key and repeat.find is not None:
+        if exchange.maybe_applied and not exchange.has_key and exchange.find is not None:
             # Only a list that is not late proves that the upload did not arrive.
             delay = max(delay, LIST_LAG.total_seconds())
-            if not self.retry_policy.allows(self._elapsed(state), delay):
+            if not self.retry_policy.allows(self._elapsed(exchange), delay):
                 return None
-        return None if self._is_too_late(state, repeat, delay) else delay
+        return None if self._is_too_late(exchange, delay) else delay
 
-    def _is_too_late(self, state: RetryState, repeat: "_Repeat", delay: float) -> bool:
+    def _is_too_late(self, exchange: _Exchange, delay: float) -> bool:
         """Whether a repeat after `delay` seconds comes after the key's or the post's time."""
         wait = timedelta(seconds=delay)
-        if repeat.not_after is not None and self.now() + wait > repeat.not_after:
+        if exchange.not_after is not None and self.now() + wait > exchange.not_after:
             return True
-        return (
-            state.sent_at is not None
-            and repeat.has_key
-            and not is_key_remembered(self._age(state.sent_at) + wait)
-        )
+        return self._is_key_forgotten(exchange, wait)
 
-    def _check_repeatable(self, state: RetryState, repeat: "_Repeat") -> None:
+    def _is_key_forgotten(self, exchange: _Exchange, wait: timedelta = timedelta(0)) -> bool:
+        if exchange.sent_at is None or not exchange.has_key:
+            return False
+        return not is_key_remembered(self._age(exchange.sent_at) + wait)
+
+    def _check_repeatable(self, exchange: _Exchange) -> None:
         """Raise if the machine slept so long that the server may have forgotten the key."""
         if self._is_stopped is not None and self._is_stopped():
             raise InterruptedRunError("the run was stopped")
-        until = self._until(state)
+        until = self._until(exchange)
         if until is not None and self._clock.monotonic() >= until:
-            raise state.last_error or _out_of_time()
-        if state.sent_at is None or not repeat.has_key:
-            return
-        if not is_key_remembered(self._age(state.sent_at)):
+            raise exchange.last_error or _out_of_time()
+        if self._is_key_forgotten(exchange):
             raise NetworkError(
                 "TIMED_OUT",
                 "the request was first sent too long ago to be repeated safely",
@@ -521,7 +507,7 @@ class Transport:
             self._on_wait(seconds, reason)
         self._clock.sleep(seconds)
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
+    def _follow(self, request: httpx.Request) -> httpx.Response:
         for _ in range(_MAX_REDIRECTS):
             response = self._fetch(request)
             if not response.has_redirect_location:

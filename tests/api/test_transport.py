@@ -24,6 +24,7 @@ from outreply_cli.api.errors import (
     ServerError,
 )
 from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.requests import ApiRequest
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import RequestRecord, Transport
 from outreply_cli.errors import ExitCode, InvalidInputError
@@ -46,7 +47,7 @@ def clock() -> ManualClock:
 
 def test_read_request_headers(clock: ManualClock) -> None:
     with ScriptedServer([response(200, {"x": 1, "new_field": [None]})]) as server:
-        result = make_transport(server, clock).request("GET", "/me", query={"limit": 5})
+        result = make_transport(server, clock).get("/me", query={"limit": 5})
     assert result.body == {"x": 1, "new_field": [None]}
     (request,) = server.received
     assert request.path == "/api/v1/me?limit=5"
@@ -63,8 +64,8 @@ def test_retries_share_idempotency_key(clock: ManualClock, method: str) -> None:
     ]
     with ScriptedServer(script) as server:
         sender = make_transport(server, clock)
-        sender.request(method, "/posts/schedule", body={"message": "hé"})
-        sender.request(method, "/posts/schedule", body={"message": "hé"})
+        sender.send(ApiRequest(method, "/posts/schedule", {"message": "hé"}))
+        sender.send(ApiRequest(method, "/posts/schedule", {"message": "hé"}))
     keys = [request.headers["idempotency-key"] for request in server.received]
     assert uuid.UUID(keys[0]).version == 4
     assert keys[0] == keys[1] == keys[2] != keys[3]
@@ -74,7 +75,9 @@ def test_retries_share_idempotency_key(clock: ManualClock, method: str) -> None:
 
 def test_explicit_idempotency_key(clock: ManualClock) -> None:
     with ScriptedServer([response(201)]) as server:
-        make_transport(server, clock).request("POST", "/x", body={}, idempotency_key="release-1")
+        make_transport(server, clock).send(
+            ApiRequest("POST", "/x", {}, idempotency_key="release-1")
+        )
     assert server.received[0].headers["idempotency-key"] == "release-1"
 
 
@@ -82,7 +85,7 @@ def test_retry_backoff(clock: ManualClock) -> None:
     clock.next_random = 0.999
     with ScriptedServer([response(503, {"error": "down"})]) as server:
         with pytest.raises(ServerError) as error:
-            make_transport(server, clock).request("GET", "/me")
+            make_transport(server, clock).get("/me")
         assert len(server.received) == 6
     assert error.value.exit_code == ExitCode.NETWORK
     assert [round(wait) for wait in clock.sleeps] == [1, 2, 4, 8, 16]
@@ -91,7 +94,7 @@ def test_retry_backoff(clock: ManualClock) -> None:
 def test_max_wait(clock: ManualClock) -> None:
     with ScriptedServer([response(429, {"code": "RATE_LIMITED"}, retry_after="62")]) as server:
         with pytest.raises(LimitExceededError) as error:
-            make_transport(server, clock).request("GET", "/me")
+            make_transport(server, clock).get("/me")
         assert len(server.received) == 1
     assert clock.sleeps == []
     assert error.value.retry_after_seconds == 62
@@ -101,7 +104,7 @@ def test_max_wait(clock: ManualClock) -> None:
 def test_no_max_wait(clock: ManualClock) -> None:
     script = [response(429, {"code": "RATE_LIMITED"}, retry_after="3600"), response(200)]
     with ScriptedServer(script) as server:
-        make_transport(server, clock, retry_policy=RetryPolicy(max_wait=None)).request("GET", "/me")
+        make_transport(server, clock, retry_policy=RetryPolicy(max_wait=None)).get("/me")
     assert 3600 <= clock.sleeps[0] < 3601
 
 
@@ -123,7 +126,7 @@ def test_retry_after_sources(clock: ManualClock, source: str, skew_hours: int) -
         case _:
             headers["x_ratelimit_reset"] = str(int(later.timestamp()))
     with ScriptedServer([response(429, body, **headers), response(200)]) as server:
-        make_transport(server, clock).request("GET", "/me")
+        make_transport(server, clock).get("/me")
     assert clock.sleeps == [7.0]
 
 
@@ -149,7 +152,7 @@ def test_permanent_errors_are_not_retried(clock: ManualClock, status: int, code:
     body = {"error": "no", "code": code, "retry_after_seconds": 1}
     with ScriptedServer([response(status, body, retry_after="1")]) as server:
         with pytest.raises(ApiError) as caught:
-            make_transport(server, clock).request("POST", "/x", body={})
+            make_transport(server, clock).send(ApiRequest("POST", "/x", {}))
         assert len(server.received) == 1
     assert caught.value.code == code
 
@@ -163,7 +166,7 @@ def test_error_details(clock: ManualClock) -> None:
     }
     with ScriptedServer([response(403, body, x_request_id="req_1")]) as server:
         with pytest.raises(PermissionDeniedError) as caught:
-            make_transport(server, clock).request("GET", "/x")
+            make_transport(server, clock).get("/x")
     error = caught.value
     assert (error.status, error.code, error.request_id) == (403, "MISSING_SCOPE", "req_1")
     assert error.details == {"required_scope": "write:posts", "your_scopes": ["read:posts"]}
@@ -188,7 +191,7 @@ def test_error_without_json_body(
 ) -> None:
     with ScriptedServer([response(status, None, b"<html>no</html>")]) as server:
         with pytest.raises(error_class) as caught:
-            make_transport(server, clock).request("GET", "/x")
+            make_transport(server, clock).get("/x")
     assert caught.value.exit_code == exit_code
     assert caught.value.code == f"HTTP_{status}"
 
@@ -214,7 +217,7 @@ def test_error_without_json_body(
 def test_invalid_responses_are_retried(clock: ManualClock, reply: bytes, name: str) -> None:
     with ScriptedServer([reply]) as server:
         with pytest.raises((InvalidResponseError, NetworkError)) as error:
-            make_transport(server, clock, retry_policy=RetryPolicy(failures=2)).request("GET", "/x")
+            make_transport(server, clock, retry_policy=RetryPolicy(failures=2)).get("/x")
         assert len(server.received) == 2
     assert error.value.code == name
     assert error.value.exit_code == ExitCode.NETWORK
@@ -225,7 +228,7 @@ def test_connection_refused(clock: ManualClock) -> None:
         port = listener.getsockname()[1]
     sender = Transport(base_url=f"http://127.0.0.1:{port}", token=Token(SECRET), clock=clock)
     with pytest.raises(NetworkError, match=r"cannot connect to 127\.0\.0\.1") as error:
-        sender.request("GET", "/me")
+        sender.get("/me")
     assert error.value.sent is False
     assert f":{port}" in error.value.message
     assert "outreply emulator start" in str(error.value.hint)
@@ -241,7 +244,7 @@ def test_redirect_to_other_host(
             with pytest.raises(
                 InvalidResponseError, match="redirect to http://localhost"
             ) as caught:
-                make_transport(server, clock).request("GET", "/me")
+                make_transport(server, clock).get("/me")
             assert len(server.received) == 1
         assert elsewhere.received == []
     assert caught.value.code == "REDIRECT_REFUSED"
@@ -252,7 +255,7 @@ def test_redirect_same_host_keeps_body(
 ) -> None:
     script = [response(308, location="/api/v1/y"), response(201, {"ok": True})]
     with ScriptedServer(script) as server:
-        make_transport(server, clock).request("POST", "/x", body={"a": 1})
+        make_transport(server, clock).send(ApiRequest("POST", "/x", {"a": 1}))
     first, second = server.received
     assert (second.method, second.path, second.body) == ("POST", "/api/v1/y", first.body)
     assert second.headers["idempotency-key"] == first.headers["idempotency-key"]
@@ -261,13 +264,13 @@ def test_redirect_same_host_keeps_body(
 def test_redirect_write_to_read(clock: ManualClock) -> None:
     with ScriptedServer([response(302, location="/api/v1/y")]) as server:
         with pytest.raises(InvalidResponseError, match="become a read"):
-            make_transport(server, clock).request("POST", "/x", body={})
+            make_transport(server, clock).send(ApiRequest("POST", "/x", {}))
 
 
 def test_redirect_loop(clock: ManualClock) -> None:
     with ScriptedServer([response(302, location="/api/v1/x")]) as server:
         with pytest.raises(InvalidResponseError, match="too many redirects"):
-            make_transport(server, clock).request("GET", "/x")
+            make_transport(server, clock).get("/x")
         assert len(server.received) <= 6
 
 
@@ -275,7 +278,7 @@ def test_redirect_loop(clock: ManualClock) -> None:
 def test_failed_write_may_be_applied(clock: ManualClock, key: str | None) -> None:
     with ScriptedServer([DROP, response(401, {"error": "x", "code": "TOKEN_REVOKED"})]) as server:
         with pytest.raises(AuthenticationError) as caught:
-            make_transport(server, clock).request("POST", "/x", body={}, idempotency_key=key)
+            make_transport(server, clock).send(ApiRequest("POST", "/x", {}, idempotency_key=key))
     assert caught.value.maybe_applied
     assert ("may have succeeded" in str(caught.value.hint)) == (key is None)
 
@@ -283,7 +286,7 @@ def test_failed_write_may_be_applied(clock: ManualClock, key: str | None) -> Non
 def test_rejected_write_is_not_applied(clock: ManualClock) -> None:
     with ScriptedServer([DROP, response(400, {"error": "x", "code": "INVALID_DATE"})]) as server:
         with pytest.raises(ApiError) as caught:
-            make_transport(server, clock).request("POST", "/x", body={})
+            make_transport(server, clock).send(ApiRequest("POST", "/x", {}))
     assert not caught.value.maybe_applied
 
 
@@ -302,7 +305,7 @@ def test_rate_limit_after_failed_write(clock: ManualClock, tmp_path: Path) -> No
         policy = RetryPolicy(max_wait=30)
         sender = make_transport(server, clock, rate_limiter=limiter, retry_policy=policy)
         with pytest.raises(LimitExceededError) as caught:
-            sender.request("POST", "/x", body={})
+            sender.send(ApiRequest("POST", "/x", {}))
         sender.close()
     assert caught.value.maybe_applied
 
@@ -348,7 +351,7 @@ def test_request_records(clock: ManualClock) -> None:
     records: list[RequestRecord] = []
     script = [response(500, {"error": "x"}), response(200, {}, x_ratelimit_remaining="28")]
     with ScriptedServer(script) as server:
-        make_transport(server, clock, on_request=records.append).request("GET", "/me")
+        make_transport(server, clock, on_request=records.append).get("/me")
     assert [(r.method, r.path, r.outcome, r.requests_left) for r in records] == [
         ("GET", "/api/v1/me", "500 HTTP_500", None),
         ("GET", "/api/v1/me", "200", "28"),
@@ -375,7 +378,7 @@ def test_non_ascii_response_header(clock: ManualClock) -> None:
     with ScriptedServer(
         [response(200, {"x": 1}).replace(b": application", b": \xff\xe9 a")]
     ) as server:
-        assert make_transport(server, clock).request("GET", "/me").body == {"x": 1}
+        assert make_transport(server, clock).get("/me").body == {"x": 1}
 
 
 def test_huge_header_values(clock: ManualClock, tmp_path: Path) -> None:
@@ -387,8 +390,8 @@ def test_huge_header_values(clock: ManualClock, tmp_path: Path) -> None:
     with ScriptedServer([response(200, {"x": 1}, **headers), rejection, response(200)]) as server:
         limiter = SharedRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
         sender = make_transport(server, clock, rate_limiter=limiter)
-        assert sender.request("GET", "/me").body == {"x": 1}
-        assert sender.request("GET", "/me").body == {}
+        assert sender.get("/me").body == {"x": 1}
+        assert sender.get("/me").body == {}
         sender.close()
     assert sum(clock.sleeps) < 10
 
@@ -396,23 +399,23 @@ def test_huge_header_values(clock: ManualClock, tmp_path: Path) -> None:
 def test_redirect_to_invalid_url(clock: ManualClock) -> None:
     with ScriptedServer([response(301, location="X: i/v1/elsewhere")]) as server:
         with pytest.raises(NetworkError, match="invalid URL"):
-            make_transport(server, clock).request("GET", "/me")
+            make_transport(server, clock).get("/me")
 
 
 @pytest.mark.parametrize("path", ["/a\x1b", "/\udc80"])
 def test_invalid_request(clock: ManualClock, path: str) -> None:
     with ScriptedServer([response()]) as server:
         with pytest.raises(InvalidInputError, match="invalid request"):
-            make_transport(server, clock).request("GET", path)
+            make_transport(server, clock).get(path)
         with pytest.raises(InvalidInputError, match="invalid request"):
-            make_transport(server, clock).request("POST", "/x", body={"n": float("inf")})
+            make_transport(server, clock).send(ApiRequest("POST", "/x", {"n": float("inf")}))
         assert server.received == []
 
 
 def test_infinite_number_in_response(clock: ManualClock) -> None:
     with ScriptedServer([response(200, None, b'{"n": 1e999}')]) as server:
         with pytest.raises(InvalidResponseError):
-            make_transport(server, clock).request("GET", "/me")
+            make_transport(server, clock).get("/me")
 
 
 def test_circular_causes_of_a_failed_connection(
@@ -429,7 +432,7 @@ def test_circular_causes_of_a_failed_connection(
         sender = make_transport(server, clock, retry_policy=RetryPolicy(failures=1))
         monkeypatch.setattr(httpx.Client, "send", refuse)
         with pytest.raises(NetworkError, match="refused"):
-            sender.request("GET", "/me")
+            sender.get("/me")
 
 
 @pytest.mark.parametrize(
@@ -446,7 +449,7 @@ def test_circular_causes_of_a_failed_connection(
 )
 def test_gzip_of_several_members(clock: ManualClock, content: bytes) -> None:
     with ScriptedServer([response(201, None, content, content_encoding="gzip")]) as server:
-        result = make_transport(server, clock).request("POST", "/x", body={})
+        result = make_transport(server, clock).send(ApiRequest("POST", "/x", {}))
         assert len(server.received) == 1
     assert result.body == {"a": 1}
 
@@ -465,7 +468,7 @@ def test_damaged_gzip_is_a_lost_response(clock: ManualClock, content: bytes) -> 
     policy = RetryPolicy(failures=1)
     with ScriptedServer([response(200, None, content, content_encoding="gzip")]) as server:
         with pytest.raises(NetworkError, match="content encoding"):
-            make_transport(server, clock, retry_policy=policy).request("GET", "/x")
+            make_transport(server, clock, retry_policy=policy).get("/x")
 
 
 def test_gzip_of_many_members_is_limited(clock: ManualClock) -> None:
@@ -473,7 +476,7 @@ def test_gzip_of_many_members_is_limited(clock: ManualClock) -> None:
     policy = RetryPolicy(failures=1)
     with ScriptedServer([response(200, None, bomb, content_encoding="gzip")]) as server:
         with pytest.raises(InvalidResponseError) as caught:
-            make_transport(server, clock, retry_policy=policy).request("GET", "/x")
+            make_transport(server, clock, retry_policy=policy).get("/x")
     assert caught.value.code == "RESPONSE_TOO_LARGE"
 
 
@@ -485,7 +488,7 @@ def test_gzip_of_many_members_is_limited(clock: ManualClock) -> None:
 def test_long_retry_after_ends_at_once(clock: ManualClock, seconds: str, status: int) -> None:
     with ScriptedServer([response(status, {"code": "X"}, retry_after=seconds)]) as server:
         with pytest.raises(ApiError) as caught:
-            make_transport(server, clock).request("GET", "/x")
+            make_transport(server, clock).get("/x")
         assert len(server.received) == 1
     assert clock.sleeps == []
     assert 3600 <= (caught.value.retry_after_seconds or 0) <= 1e12
@@ -496,7 +499,7 @@ def test_huge_retry_after_ends_without_max_wait(clock: ManualClock) -> None:
     reply = response(429, {"code": "RATE_LIMITED", "retry_after_seconds": 999999999999})
     with ScriptedServer([reply]) as server:
         with pytest.raises(LimitExceededError):
-            make_transport(server, clock, retry_policy=policy).request("GET", "/x")
+            make_transport(server, clock, retry_policy=policy).get("/x")
         assert len(server.received) == 1
 
 
@@ -504,7 +507,7 @@ def test_huge_retry_after_ends_without_max_wait(clock: ManualClock) -> None:
 def test_invalid_retry_after_is_ignored(clock: ManualClock, seconds: str) -> None:
     script = [response(429, {"code": "RATE_LIMITED"}, retry_after=seconds), response(200)]
     with ScriptedServer(script) as server:
-        make_transport(server, clock).request("GET", "/x")
+        make_transport(server, clock).get("/x")
     assert clock.sleeps == [0.5]
 
 
@@ -512,7 +515,7 @@ def limit_error(clock: ManualClock, body: dict[str, Any], **headers: str) -> Lim
     headers.setdefault("x_ratelimit_reset", str(int(clock.now().timestamp()) + 16))
     with ScriptedServer([response(429, body, **headers)]) as server:
         with pytest.raises(LimitExceededError) as caught:
-            make_transport(server, clock, retry_policy=RetryPolicy(max_wait=0)).request("GET", "/x")
+            make_transport(server, clock, retry_policy=RetryPolicy(max_wait=0)).get("/x")
         assert len(server.received) == 1
     return caught.value
 
@@ -568,7 +571,7 @@ def test_resets_at_in_the_past_means_now(clock: ManualClock) -> None:
 def test_error_bodies_of_any_shape(clock: ManualClock, body: Any, message: str, code: str) -> None:
     with ScriptedServer([response(404, None, json.dumps(body).encode())]) as server:
         with pytest.raises(NotFoundError) as caught:
-            make_transport(server, clock).request("GET", "/x")
+            make_transport(server, clock).get("/x")
     assert (caught.value.message, caught.value.code) == (message, code)
     shown = format_error(caught.value, as_json=False)
     assert not set("{}[]'") & set(shown), shown
@@ -588,9 +591,9 @@ def test_end_of_max_wait_reports_the_last_error(clock: ManualClock) -> None:
     with ScriptedServer([response(503, {"error": "down", "code": "X"})]) as server:
         sender = make_transport(server, clock, retry_policy=policy)
         with pytest.raises(ServerError, match="down"):
-            sender.request("GET", "/x")
+            sender.get("/x")
         with pytest.raises(ServerError, match="down") as caught:
-            sender.request("POST", "/x", body={})
+            sender.send(ApiRequest("POST", "/x", {}))
     assert caught.value.maybe_applied
 
 
@@ -601,9 +604,9 @@ def test_end_of_max_wait_before_the_first_attempt(clock: ManualClock, tmp_path: 
     with ScriptedServer([response(200, **headers)]) as server:
         limiter = SharedRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
         sender = make_transport(server, clock, rate_limiter=limiter, retry_policy=policy)
-        sender.request("GET", "/x")
+        sender.get("/x")
         with pytest.raises(NetworkError, match="--max-wait") as caught:
-            sender.request("POST", "/x", body={})
+            sender.send(ApiRequest("POST", "/x", {}))
         sender.close()
         assert len(server.received) == 1
     assert caught.value.code == "TIMED_OUT"

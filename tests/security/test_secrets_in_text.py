@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from outreply_cli.accounts.keyring import KeyringStore
+from outreply_cli.api.requests import ApiRequest
 from outreply_cli.api.transport import Transport
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
@@ -176,7 +177,7 @@ def test_token_of_any_shape_is_found_before_a_connection() -> None:
     transport = Transport(base_url=url, token=Token(token), clock=ManualClock())
     for body in ({"message": f"x{token}x"}, [token], {"a": {token: ()}}, {token: token}):
         with pytest.raises(InvalidInputError, match=PROBLEM) as raised:
-            transport.request("POST", "/posts/schedule", body=body)
+            transport.send(ApiRequest("POST", "/posts/schedule", body))
         assert token not in str(raised.value)
     transport.close()
     # A short token could be a word of the text.

@@ -213,7 +213,7 @@ def test_redirect_to_other_origin_is_rejected(target: str, status: int) -> None:
     with ScriptedServer([response(status)]) as server:
         server.script = [response(status, location=target.format(server.port))]
         with pytest.raises(InvalidResponseError) as caught:
-            transport(server).request("GET", "/me")
+            transport(server).get("/me")
         assert caught.value.code == "REDIRECT_REFUSED"
         assert len(server.received) == 1
 
@@ -238,7 +238,7 @@ sender = Transport(base_url=sys.argv[1], token=Token(sys.argv[2]), clock=ManualC
                    retry_policy=RetryPolicy(failures=0))
 for _ in range(int(sys.argv[3])):
     try:
-        sender.request("GET", "/me")
+        sender.get("/me")
     except OutReplyError as error:
         print(error.code)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
@@ -278,11 +278,11 @@ def test_gzip_response() -> None:
     body = {"pages": [{"id": str(number)} for number in range(5_000)]}
     packed = gzip.compress(json.dumps(body).encode())
     with ScriptedServer([response(200, None, packed, content_encoding="GZIP")]) as server:
-        assert transport(server).request("GET", "/pages").body == body
+        assert transport(server).get("/pages").body == body
     for broken in (packed[:-1], packed + b"x", b"x" + packed):
         with ScriptedServer([response(200, None, broken, content_encoding="gzip")]) as server:
             with pytest.raises(NetworkError):
-                transport(server).request("GET", "/pages")
+                transport(server).get("/pages")
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_gzip_response() -> None:
 def test_header_flood(head: bytes) -> None:
     flood = b"HTTP/1.1 200 OK\r\n" + head + b"Content-Length: 2\r\n\r\n{}"
     with ScriptedServer([flood]) as server, pytest.raises(NetworkError) as caught:
-        transport(server).request("GET", "/me")
+        transport(server).get("/me")
     assert caught.value.code == "CONNECTION_LOST"
 
 
@@ -300,5 +300,5 @@ def test_endless_response() -> None:
     endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b" " * (33 * MEGABYTE)
     with ScriptedServer([endless]) as server:
         with pytest.raises(InvalidResponseError) as caught:
-            transport(server).request("GET", "/me")
+            transport(server).get("/me")
     assert caught.value.code == "RESPONSE_TOO_LARGE"

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from outreply_cli.api.requests import ApiRequest
 from outreply_cli.api.transport import Transport
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.posts.content import PostContent, validate_content
@@ -51,10 +52,10 @@ def _check_request(data: bytes) -> None:
     transport._http = httpx.Client(transport=httpx.MockTransport(respond))
     body: Any = {"message": text} if method == "POST" else None
     with expect_errors(InvalidInputError):
-        transport.request(
-            method, f"/{path.lstrip('/')}", body=body, idempotency_key=key or None,
-            query={name: value} if name else None,
-        )  # fmt: skip
+        transport.send(ApiRequest(
+            method, f"/{path.lstrip('/')}", body, idempotency_key=key or None,
+            query={name: value} if name else {},
+        ))  # fmt: skip
     (request,) = sent
     assert (request.url.scheme, request.url.host, request.url.port) == ("http", "127.0.0.1", 1)
     assert request.headers["authorization"] == "Bearer outreply_live_x"
