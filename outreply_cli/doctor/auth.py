@@ -14,7 +14,7 @@ from outreply_cli.errors import NotLoggedInError, OutReplyError
 from outreply_cli.spec.limits import EVERY_SCOPE, SCOPES
 from outreply_cli.spec.scopes import missing_scopes
 from outreply_cli.times import format_duration
-from outreply_cli.timestamps import parse_timestamp
+from outreply_cli.timestamps import timestamp_or_none
 
 _EXPIRES_SOON = timedelta(days=14)
 
@@ -94,9 +94,8 @@ def _token(context: DoctorContext, account: Account, response: TokenInfo) -> Che
             "Sandbox tokens are read-only and limited to 100 requests. Create a live token in the "
             "dashboard.",
         )
-    try:
-        expires_at = parse_timestamp(key.get("expires_at"))
-    except ValueError:
+    expires_at = timestamp_or_none(key.get("expires_at"))
+    if expires_at is None:
         return ok("token", f"{detail}, does not expire")
     detail = f"{detail}, expires in {format_duration(expires_at - now)}"
     if expires_at - now < _EXPIRES_SOON:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from outreply_cli.timestamps import parse_timestamp
+from outreply_cli.timestamps import timestamp_or_none
 
 BUCKETS = ("publishes", "replies", "reads", "webhooks", "writes")
 
@@ -54,7 +54,7 @@ class Quota:
                 for name in BUCKETS
                 if (used := _count((bucket := _object(monthly, name)).get("used"))) is not None
             ),
-            resets_at=_time(monthly.get("resets_at")),
+            resets_at=timestamp_or_none(monthly.get("resets_at")),
             storage=None
             if storage_used is None
             else Bucket("storage", storage_used, _count(storage.get("limit_bytes"))),
@@ -79,10 +79,3 @@ def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _count(value: Any) -> int | None:
     return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _time(value: Any) -> datetime | None:
-    try:
-        return parse_timestamp(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
