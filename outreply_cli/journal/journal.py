@@ -52,31 +52,15 @@ JOURNAL_FILE = "journal.db"
 SCHEMA_VERSION = 6
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY,
-    account TEXT NOT NULL,
-    calendar TEXT NOT NULL,
-    row TEXT NOT NULL,
-    generation INTEGER NOT NULL,
-    page_id TEXT NOT NULL,
-    scheduled_at TEXT NOT NULL,
-    body TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    idempotency_key TEXT NOT NULL,
-    state TEXT NOT NULL,
-    sent_at REAL,
-    post_id TEXT,
-    replaces INTEGER REFERENCES entries(id),
-    error_code TEXT,
-    error TEXT,
-    token TEXT,
-    attempted_at REAL,
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, calendar TEXT NOT NULL, row TEXT NOT NULL,
+    generation INTEGER NOT NULL, page_id TEXT NOT NULL, scheduled_at TEXT NOT NULL,
+    body TEXT NOT NULL, fingerprint TEXT NOT NULL, idempotency_key TEXT NOT NULL,
+    state TEXT NOT NULL, sent_at REAL, post_id TEXT, replaces INTEGER REFERENCES entries(id),
+    error_code TEXT, error TEXT, token TEXT, attempted_at REAL,
     UNIQUE (account, calendar, row, generation)
 );
 CREATE TABLE IF NOT EXISTS uploads (
-    account TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    started_at REAL NOT NULL,
-    media_id TEXT,
+    account TEXT NOT NULL, sha256 TEXT NOT NULL, started_at REAL NOT NULL, media_id TEXT,
     PRIMARY KEY (account, sha256)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_of_post ON entries (account, post_id);
@@ -122,19 +106,10 @@ CREATE INDEX IF NOT EXISTS entries_of_row ON entries (account, row);
 """
 _SCHEMA_5 = """
 CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY,
-    at REAL NOT NULL,
-    action TEXT NOT NULL,
-    account TEXT NOT NULL,
-    entry_id INTEGER NOT NULL REFERENCES entries(id),
-    page_id TEXT NOT NULL,
-    scheduled_at TEXT NOT NULL,
-    post_id TEXT,
-    error_code TEXT,
-    host TEXT NOT NULL,
-    username TEXT NOT NULL,
-    command TEXT NOT NULL,
-    UNIQUE (entry_id, at, action)
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, action TEXT NOT NULL, account TEXT NOT NULL,
+    entry_id INTEGER NOT NULL REFERENCES entries(id), page_id TEXT NOT NULL,
+    scheduled_at TEXT NOT NULL, post_id TEXT, error_code TEXT, host TEXT NOT NULL,
+    username TEXT NOT NULL, command TEXT NOT NULL, UNIQUE (entry_id, at, action)
 );
 CREATE INDEX IF NOT EXISTS events_at ON events (at);
 """
