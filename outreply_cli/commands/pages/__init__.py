@@ -1,7 +1,3 @@
 """List and view pages."""
 
-COMMANDS = (
-    "list",
-    "show",
-    "check",
-)
+COMMANDS = ("list", "show", "check")

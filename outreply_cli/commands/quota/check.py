@@ -1,6 +1,6 @@
 """`outreply quota check`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,21 +10,16 @@ from outreply_cli.times import format_time
 from outreply_cli.timestamps import format_timestamp
 
 
+def _minimum(name: str) -> Any:
+    return typer.Option(metavar="COUNT", min=0, help=f"Fail if fewer than COUNT {name} remain.")
+
+
 @command()
 def run(
     context: Context,
-    min_publishes: Annotated[
-        int | None,
-        typer.Option(metavar="COUNT", min=0, help="Fail if fewer than COUNT publishes remain."),
-    ] = None,
-    min_replies: Annotated[
-        int | None,
-        typer.Option(metavar="COUNT", min=0, help="Fail if fewer than COUNT replies remain."),
-    ] = None,
-    min_reads: Annotated[
-        int | None,
-        typer.Option(metavar="COUNT", min=0, help="Fail if fewer than COUNT reads remain."),
-    ] = None,
+    min_publishes: Annotated[int | None, _minimum("publishes")] = None,
+    min_replies: Annotated[int | None, _minimum("replies")] = None,
+    min_reads: Annotated[int | None, _minimum("reads")] = None,
     warn_at: Annotated[
         str | None,
         typer.Option(

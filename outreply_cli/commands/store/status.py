@@ -22,6 +22,11 @@ _DETAILS = {
     EntryState.SENT: "may have been sent",
     EntryState.CANCELLING: "may have been cancelled",
 }
+# The fields of an item, in the order of the output.
+_NOTHING = dict.fromkeys((
+    "calendar", "row", "page_id", "scheduled_at", "status", "detail", "sent_at", "id", "message",
+    "command", "holder", "expires_at",
+))  # fmt: skip
 
 
 @command(api=False)
@@ -63,16 +68,10 @@ def _format(item: Item, format_at: Callable[[datetime, ZoneInfo], str], zone: Zo
 
 def _lease_to_dict(lease: Lease) -> dict[str, Any]:
     return {
+        **_NOTHING,
         "calendar": lease.calendar,
-        "row": None,
-        "page_id": None,
-        "scheduled_at": None,
         "status": "held",
         "detail": f"held by {lease.holder}",
-        "sent_at": None,
-        "id": None,
-        "message": None,
-        "command": None,
         "holder": lease.holder,
         "expires_at": format_timestamp(lease.expires_at),
     }
@@ -92,6 +91,7 @@ def _to_dict(journal: Journal, entry: JournalEntry) -> dict[str, Any]:
     else:
         words = _repeat_post(entry, entry.calendar.removeprefix(KEY_CALENDAR))
     return {
+        **_NOTHING,
         "calendar": entry.calendar,
         "row": entry.row,
         "page_id": entry.page_id,
@@ -102,8 +102,6 @@ def _to_dict(journal: Journal, entry: JournalEntry) -> dict[str, Any]:
         "id": entry.post_id,
         "message": entry.body.get("message"),
         "command": shlex.join(["outreply", *words]),
-        "holder": None,
-        "expires_at": None,
     }
 
 
