@@ -101,7 +101,7 @@ def _request(url: str, addresses: Sequence[Address], etag: str | None, deadline:
         port = f":{parts.port}" if parts.port else ""
         hosts = [f"[{item}]" if item.version == 6 else str(item) for item in addresses]
         targets = [parts._replace(netloc=f"{item}{port}").geturl() for item in hosts]
-    failure: Exception | str = "unknown host"
+    failure: Exception = OSError("unknown host")
     for target in targets:
         try:
             with (
@@ -134,8 +134,8 @@ def _read(url: str, response: httpx.Response, deadline: float) -> bytes:
     return bytes(content)
 
 
-def _describe(failure: Exception | str, host: str) -> str:
-    tls_error = None if isinstance(failure, str) else find_tls_error(failure)
+def _describe(failure: Exception, host: str) -> str:
+    tls_error = find_tls_error(failure)
     if tls_error is not None:
         return describe_tls_error(tls_error, host)[0]
     return str(failure) or type(failure).__name__
