@@ -48,7 +48,6 @@ def parse_error(
     except InvalidResponseError as error:
         body = {"error": f"the server responded with {status}: {error.message}"}
     body = flatten_error(body)
-    # The reset of the limit per minute says nothing about another limit that is reached.
     is_rate_limit = status == 429 and not is_lasting_limit(body.get("code"))
     return error_class(status)(
         status,
@@ -56,14 +55,7 @@ def parse_error(
         path=path,
         sign_in=sign_in,
         request_id=request_id,
-        retry_after_seconds=retry_after(
-            retry_after=headers.get("retry-after"),
-            in_body=body.get("retry_after_seconds"),
-            resets_at=body.get("resets_at"),
-            reset=headers.get("x-ratelimit-reset") if is_rate_limit else None,
-            date=headers.get("date"),
-            now=now,
-        ),
+        retry_after_seconds=retry_after(headers, body, now=now, is_rate_limit=is_rate_limit),
     )
 
 

@@ -1,7 +1,9 @@
 """Retry decisions: whether a request is sent again, and after how long. Pure functions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from outreply_cli.api.errors import (
     ApiError,
@@ -158,36 +160,29 @@ def retry_delay(
 
 
 def retry_after(
-    *,
-    retry_after: str | None,
-    in_body: object,
-    resets_at: object,
-    reset: str | None,
-    date: str | None,
-    now: datetime,
+    headers: Mapping[str, str], body: Mapping[str, Any], *, now: datetime, is_rate_limit: bool
 ) -> float | None:
     """Return the seconds to wait that the server requests, if any; at most 4 billion.
 
     Args:
-        retry_after: `Retry-After` header: seconds, or an HTTP date.
-        in_body: `retry_after_seconds` of the body.
-        resets_at: `resets_at` of the body, an ISO 8601 time or a Unix timestamp.
-        reset: `X-RateLimit-Reset` header, a Unix timestamp; None if another limit is reached.
-        date: `Date` header. Dates are relative to it, since the local clock may be wrong.
+        headers: `Retry-After`: seconds, or an HTTP date; `X-RateLimit-Reset`, a Unix timestamp.
+            Dates are relative to `Date`, since the local clock may be wrong.
+        body: `retry_after_seconds`, and `resets_at`, an ISO 8601 time or a Unix timestamp.
         now: Local time, used without a `Date`.
+        is_rate_limit: Whether the limit per minute is reached: its reset says nothing about others.
     """
-    server_now = parse_http_date(date) or now
-    if retry_after is not None:
-        seconds = _parse_seconds(retry_after)
-        if seconds is not None:
-            return min(seconds, _MAX_SECONDS)
-        until = _parse_date(retry_after)
-        if until is not None:
-            return _seconds_until(until.timestamp(), server_now)
-    seconds = _parse_seconds(in_body)
+    server_now = parse_http_date(headers.get("date")) or now
+    header = headers.get("retry-after")
+    until = _parse_date(header) if header is not None else None
+    seconds = _parse_seconds(header)
+    if seconds is None and until is not None:
+        return _seconds_until(until.timestamp(), server_now)
+    if seconds is None:
+        seconds = _parse_seconds(body.get("retry_after_seconds"))
     if seconds is not None:
         return min(seconds, _MAX_SECONDS)
-    for at in (_parse_time(resets_at), _parse_seconds(reset)):
+    reset = headers.get("x-ratelimit-reset") if is_rate_limit else None
+    for at in (_parse_time(body.get("resets_at")), _parse_seconds(reset)):
         if at is not None and at < _MAX_SECONDS:
             return _seconds_until(at, server_now)
     return None

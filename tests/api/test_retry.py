@@ -70,8 +70,12 @@ def requested(
     reset: str | None = None,
     date: str | None = None,
 ) -> float | None:
+    headers = {"retry-after": header, "x-ratelimit-reset": reset, "date": date}
     return retry_after(
-        retry_after=header, in_body=in_body, resets_at=resets_at, reset=reset, date=date, now=NOW
+        {name: value for name, value in headers.items() if value is not None},
+        {"retry_after_seconds": in_body, "resets_at": resets_at},
+        now=NOW,
+        is_rate_limit=True,
     )
 
 
