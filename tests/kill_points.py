@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from outreply_cli.api.client import Client, CreatedPost
-from outreply_cli.api.transport import Find, Transport
+from outreply_cli.api.transport import Conditions, Find, Transport
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import JournalEntry, JournalEntryDraft
 
@@ -80,17 +80,9 @@ class SteppingClient(Client):
         post: Mapping[str, Any],
         *,
         idempotency_key: str | None = None,
-        find: Find | None = None,
-        before_attempt: Find | None = None,
-        not_after: datetime | None = None,
+        **conditions: Unpack[Conditions],
     ) -> CreatedPost:
-        created = super().schedule(
-            post,
-            idempotency_key=idempotency_key,
-            find=find,
-            before_attempt=before_attempt,
-            not_after=not_after,
-        )
+        created = super().schedule(post, idempotency_key=idempotency_key, **conditions)
         self._on_step("after request")
         return created
 
@@ -99,12 +91,9 @@ class SteppingClient(Client):
         post: Mapping[str, Any],
         *,
         idempotency_key: str | None = None,
-        find: Find | None = None,
-        before_attempt: Find | None = None,
+        **conditions: Unpack[Conditions],
     ) -> CreatedPost:
-        created = super().publish(
-            post, idempotency_key=idempotency_key, find=find, before_attempt=before_attempt
-        )
+        created = super().publish(post, idempotency_key=idempotency_key, **conditions)
         self._on_step("after request")
         return created
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, Unpack, cast
 
 from outreply_cli.api import requests
 from outreply_cli.api.errors import InvalidResponseError, NotFoundError, PermissionDeniedError
@@ -26,7 +26,7 @@ from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.timestamps import format_timestamp, timestamp_or_none
 
 if TYPE_CHECKING:
-    from outreply_cli.api.transport import Find, Transport, Upload
+    from outreply_cli.api.transport import Conditions, Find, Transport, Upload
 
 # The clocks of client and server differ by this much at most.
 _CLOCK_TOLERANCE = timedelta(seconds=10)
@@ -131,15 +131,11 @@ class Client:
         post: Mapping[str, Any],
         *,
         idempotency_key: str | None = None,
-        find: "Find | None" = None,
-        before_attempt: "Find | None" = None,
-        not_after: datetime | None = None,
+        **conditions: "Unpack[Conditions]",
     ) -> CreatedPost:
         """`POST /posts/schedule` with the body `post` (`write:posts`)."""
-        response = self.transport.send(
-            requests.schedule_post(post, idempotency_key), find=find,
-            before_attempt=before_attempt, not_after=not_after,
-        )  # fmt: skip
+        request = requests.schedule_post(post, idempotency_key)
+        response = self.transport.send(request, **conditions)
         created = _unwrap(response, "scheduled_post", Post)
         if self._observer is not None:
             self._observer.on_list("scheduled_posts", [created], is_complete=False)
@@ -150,13 +146,11 @@ class Client:
         post: Mapping[str, Any],
         *,
         idempotency_key: str | None = None,
-        find: "Find | None" = None,
-        before_attempt: "Find | None" = None,
+        **conditions: "Unpack[Conditions]",
     ) -> CreatedPost:
         """`POST /posts/publish` with the body `post` (`write:posts`)."""
-        response = self.transport.send(
-            requests.publish_post(post, idempotency_key), find=find, before_attempt=before_attempt
-        )
+        request = requests.publish_post(post, idempotency_key)
+        response = self.transport.send(request, **conditions)
         return CreatedPost(_validate(response, _as_object(response), Post), _is_replay(response))
 
     def scheduled_posts(
@@ -202,12 +196,11 @@ class Client:
         message: str,
         *,
         idempotency_key: str | None = None,
-        find: "Find | None" = None,
-        before_attempt: "Find | None" = None,
+        **conditions: "Unpack[Conditions]",
     ) -> Comment:
         """`POST /comments/reply` (`write:comments`)."""
         request = requests.reply_to_comment(comment_id, message, idempotency_key)
-        response = self.transport.send(request, find=find, before_attempt=before_attempt)
+        response = self.transport.send(request, **conditions)
         return _unwrap(response, "reply", Comment)
 
     def media(self) -> ListResult[Media]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO, Any, NoReturn, Protocol, cast
+from typing import IO, Any, NoReturn, Protocol, TypedDict, Unpack, cast
 
 import httpx
 
@@ -63,6 +63,21 @@ _MAYBE_APPLIED_HINT = "The request may have succeeded; check the result before y
 Find = Callable[[], Mapping[str, Any] | None]
 
 
+class Conditions(TypedDict, total=False):
+    """What is checked before a write is sent again.
+
+    Attributes:
+        find: Looks for a write that may have been carried out.
+        before_attempt: Called right before each attempt, after all waits; no attempt follows if it
+            returns an object, which another process has created.
+        not_after: Time, by the server's clock, after which no attempt starts.
+    """
+
+    find: Find | None
+    before_attempt: Find | None
+    not_after: datetime | None
+
+
 class Readable(Protocol):
     """A seekable binary stream; httpx seeks to its end for the size."""
 
@@ -105,10 +120,7 @@ class _Exchange(RetryState):
         build: Returns the request of an attempt.
         path: Path below the base URL, for hints.
         has_key: Whether the server deduplicates it by its `Idempotency-Key`.
-        find: See `Find`.
-        before_attempt: Called before each attempt; may return the object that another process has
-            created.
-        not_after: Time after which no attempt starts.
+        find, before_attempt, not_after: See `Conditions`.
         is_repeatable: Whether it may be sent again.
         maybe_applied_hint: The next step if it may have been carried out.
     """
@@ -227,23 +239,14 @@ class Transport:
         """Read `path`; see `send`."""
         return self.send(ApiRequest("GET", path, query=query or {}))
 
-    def send(
-        self,
-        request: ApiRequest,
-        *,
-        find: Find | None = None,
-        before_attempt: Find | None = None,
-        not_after: datetime | None = None,
-    ) -> Response:
+    def send(self, request: ApiRequest, **conditions: Unpack[Conditions]) -> Response:
         """Send a request, retry it where that is safe, and return the response.
 
         Each write carries an `Idempotency-Key` (reference: Idempotency), the same in all attempts:
         a new UUIDv4 unless the request has one. Its headers cannot replace the token.
 
         A write that may have been carried out is looked for with `find` before it is repeated, and
-        repeated only while the server surely remembers its key (see `resend`). `before_attempt` is
-        called right before each attempt, after all waits; no attempt follows if it returns an
-        object. No attempt starts after `not_after`, by the server's clock.
+        repeated only while the server surely remembers its key (see `resend`).
 
         Raises:
             ApiError: The API responded with 400 or above.
@@ -266,8 +269,7 @@ class Transport:
         # The next run of the command has another key.
         has_new_key = request.is_write and request.idempotency_key is None
         return self._send(_Exchange(
-            build=build, path=request.path, has_key=request.is_write, find=find,
-            before_attempt=before_attempt, not_after=not_after,
+            build=build, path=request.path, has_key=request.is_write, **conditions,
             maybe_applied_hint=_MAYBE_APPLIED_HINT if has_new_key else None,
         ))  # fmt: skip
 
