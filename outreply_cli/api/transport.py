@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO, Any, NoReturn, Protocol, TypedDict, Unpack, cast
+from typing import IO, Any, NoReturn, TypedDict, Unpack
 
 import httpx
 
@@ -78,22 +78,6 @@ class Conditions(TypedDict, total=False):
     not_after: datetime | None
 
 
-class Readable(Protocol):
-    """A seekable binary stream; httpx seeks to its end for the size."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes."""
-        ...
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Change the position and return it."""
-        ...
-
-    def tell(self) -> int:
-        """Return the position."""
-        ...
-
-
 @dataclass(frozen=True)
 class Upload:
     """A file to upload.
@@ -101,14 +85,15 @@ class Upload:
     Attributes:
         filename: File name for the server, which uses its extension only.
         mime: Media type of the content.
-        stream: Content, read from its start on each attempt.
+        stream: Content, read from its start on each attempt; only `read`, `seek` and `tell` are
+            called.
         find: Returns the server's object of an upload whose response was lost, or None if the
             upload did not arrive; `find` itself is None if that cannot be determined.
     """
 
     filename: str
     mime: str
-    stream: Readable
+    stream: IO[bytes]
     find: Find | None = None
 
 
@@ -288,7 +273,7 @@ class Transport:
 
         def build() -> httpx.Request:
             upload.stream.seek(0)
-            part = (upload.filename, cast("IO[bytes]", upload.stream), upload.mime)
+            part = (upload.filename, upload.stream, upload.mime)
             return self._build("POST", path, headers, files={"file": part})
 
         is_repeatable = upload.find is not None

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import IO, cast
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import InvalidResponseError, PermissionDeniedError
@@ -120,8 +121,9 @@ class Uploader:
                 return item
 
             upload = Upload(
-                upload_name(file.mime), file.mime, stream, find_lost if self._may_list else None
-            )
+                upload_name(file.mime), file.mime, cast("IO[bytes]", stream),
+                find_lost if self._may_list else None,
+            )  # fmt: skip
             self._journal.mark_upload(self._account, _journal_name(file), started_at)
             try:
                 item = self._client.upload(upload)
