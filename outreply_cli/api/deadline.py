@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
@@ -17,47 +18,42 @@ _POLL_SECONDS = 0.25
 _GRACE_SECONDS = 3.0
 
 
+@dataclass
 class Deadline:
     """The time limit of one attempt.
 
-    Args:
+    Attributes:
         clock: The clock that measures it.
         response_seconds: Seconds from the last byte that was sent to the end of the response.
         until: Monotonic time at which the attempt ends in any case; None for no such time.
         is_stopped: Whether the run was stopped; an attempt then ends within seconds.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        *,
-        response_seconds: float,
-        until: float | None = None,
-        is_stopped: Callable[[], bool] | None = None,
-    ) -> None:
-        self._clock = clock
-        self._response_seconds = response_seconds
-        self._until = until
-        self._is_stopped = is_stopped
+    clock: Clock
+    response_seconds: float
+    until: float | None = None
+    is_stopped: Callable[[], bool] | None = None
+
+    def __post_init__(self) -> None:
         self._stopped_at: float | None = None
-        self._sent_at = clock.monotonic()
+        self.mark_sent()
 
     @property
     def is_polled(self) -> bool:
         """Whether a read or write must return now and then, to check whether the run stopped."""
-        return self._is_stopped is not None
+        return self.is_stopped is not None
 
     def mark_sent(self) -> None:
         """Restart the time of the response: more of the request was sent."""
-        self._sent_at = self._clock.monotonic()
+        self._sent_at = self.clock.monotonic()
 
     def seconds_left(self, *, is_read: bool) -> float:
         """Return the seconds until the attempt ends, 0 or less once it is over."""
-        now = self._clock.monotonic()
-        ends = [] if self._until is None else [self._until]
+        now = self.clock.monotonic()
+        ends = [] if self.until is None else [self.until]
         if is_read:
-            ends.append(self._sent_at + self._response_seconds)
-        if self._is_stopped is not None and self._is_stopped():
+            ends.append(self._sent_at + self.response_seconds)
+        if self.is_stopped is not None and self.is_stopped():
             self._stopped_at = now if self._stopped_at is None else self._stopped_at
             ends.append(self._stopped_at + _GRACE_SECONDS)
         return min(ends, default=float("inf")) - now
@@ -89,6 +85,19 @@ def enforce_deadlines(client: httpx.Client) -> None:
             pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001
 
 
+def _limit(timeout: float | None, error: type[Exception]) -> float | None:
+    """Return `timeout`, or the seconds to the active deadline; raises `error` once it is over."""
+    deadline: Deadline | None = getattr(_active, "deadline", None)
+    if deadline is None:
+        return timeout
+    left = deadline.seconds_left(is_read=False)
+    if left <= 0:
+        raise error
+    # A SOCKS handshake has no separate timeout.
+    left = min(left, math.inf if timeout is None else timeout)
+    return left if math.isfinite(left) else None
+
+
 class _Backend(httpcore.NetworkBackend):
     def __init__(self, backend: httpcore.NetworkBackend) -> None:
         self._backend = backend
@@ -101,13 +110,8 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        deadline: Deadline | None = getattr(_active, "deadline", None)
-        if deadline is not None:
-            left = deadline.seconds_left(is_read=False)
-            if left <= 0:
-                raise httpcore.ConnectTimeout
-            timeout = left if timeout is None else min(timeout, left)
-        stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        seconds = _limit(timeout, httpcore.ConnectTimeout)
+        stream = self._backend.connect_tcp(host, port, seconds, local_address, socket_options)
         return _Stream(stream)
 
     def sleep(self, seconds: float) -> None:
@@ -138,18 +142,10 @@ class _Stream(httpcore.NetworkStream):
                 waited += step
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _limit(timeout, httpcore.WriteTimeout))
         deadline: Deadline | None = getattr(_active, "deadline", None)
-        if deadline is None:
-            self._stream.write(buffer, timeout)
-            return
-        left = deadline.seconds_left(is_read=False)
-        if left <= 0:
-            raise httpcore.WriteTimeout
-        if timeout is not None:
-            left = min(left, timeout)
-        # A SOCKS handshake has no separate timeout.
-        self._stream.write(buffer, left if math.isfinite(left) else None)
-        deadline.mark_sent()
+        if deadline is not None:
+            deadline.mark_sent()
 
     def close(self) -> None:
         self._stream.close()

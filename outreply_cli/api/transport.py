@@ -505,7 +505,7 @@ class Transport:
         )
 
     def _fetch(self, request: httpx.Request) -> httpx.Response:
-        host = request.url.host
+        host, proxy_hint = request.url.host, _proxy_hint(self.proxy, request.url.host)
         try:
             response = self._http.send(request, stream=True)
             stream = response.extensions.get("network_stream")
@@ -524,18 +524,12 @@ class Transport:
         except httpx.TimeoutException:
             raise NetworkError("TIMED_OUT", f"{host} did not respond in time") from None
         except httpx.ProxyError as error:
-            raise NetworkError(
-                "CONNECTION_FAILED",
-                f"the proxy rejected the connection: {error}",
-                hint=_proxy_hint(self.proxy, host),
-            ) from None
+            message = f"the proxy rejected the connection: {error}"
+            raise NetworkError("CONNECTION_FAILED", message, hint=proxy_hint) from None
         except socks_errors():
             # The request may have been sent, as far as the type of the error shows.
-            raise NetworkError(
-                "CONNECTION_LOST",
-                "the proxy does not respond with SOCKS5",
-                hint=_proxy_hint(self.proxy, host),
-            ) from None
+            message = "the proxy does not respond with SOCKS5"
+            raise NetworkError("CONNECTION_LOST", message, hint=proxy_hint) from None
         except DecodingError:
             message = f"the response of {host} does not match its content encoding"
             raise NetworkError("CONNECTION_LOST", message) from None
