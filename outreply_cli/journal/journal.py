@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -134,20 +135,41 @@ _FILE = FileSchema(
     hint="Nothing more was sent. Set OUTREPLY_STATE_DIR to a directory you can write to, or "
     "free disk space. If the file is damaged, move it away and run: outreply bulk reconcile FILE",
 )
+# The columns of each table with their types, in the order in which rows of a copy are added.
+TABLES: Mapping[str, Mapping[str, Any]] = {
+    "calendars": {"account": str, "id": str, "path": str, "knows_all": int},
+    "entries": {
+        "id": int, "account": str, "calendar": str, "row": str, "generation": int, "page_id": str,
+        "scheduled_at": str, "body": str, "fingerprint": str, "idempotency_key": str, "state": str,
+        "sent_at": float | int | None, "post_id": str | None, "replaces": int | None,
+        "error_code": str | None, "error": str | None, "token": str | None,
+        "attempted_at": float | int | None,
+    },
+    "uploads": {
+        "account": str, "sha256": str, "started_at": float | int, "media_id": str | None,
+    },
+    "separate_posts": {"account": str, "row": str, "post_id": str},
+    "media_names": {"media_id": str, "name": str},
+    "slot_schedules": {"account": str, "kind": str, "id": str, "slots": str, "timezone": str},
+    "slot_claims": {
+        "account": str, "page_id": str, "scheduled_at": str, "calendar": str, "row": str,
+    },
+    "composed_texts": {
+        "account": str, "calendar": str, "row": str, "scheduled_at": str, "content": str,
+        "text": str,
+    },
+    "events": {
+        "at": float | int, "action": str, "account": str, "entry_id": int, "page_id": str,
+        "scheduled_at": str, "post_id": str | None, "error_code": str | None, "host": str,
+        "username": str, "command": str,
+    },
+}  # fmt: skip
 _VALUES_PER_QUERY = 400
 _EVENTS_MAX = 1_000_000
 # The states from which an entry may get into a state.
 _SENDABLE = frozenset({EntryState.PLANNED, EntryState.SENT})
 _RECORDABLE = _SENDABLE | {EntryState.FAILED, EntryState.DONE}
 _CANCELLABLE = frozenset({EntryState.SENT, EntryState.DONE, EntryState.CANCELLING})
-_COLUMN_TYPES = {
-    **dict.fromkeys(
-        ("account", "calendar", "row", "page_id", "fingerprint", "idempotency_key"), str
-    ),
-    **dict.fromkeys(("post_id", "error_code", "error", "token"), str | None),
-    "generation": int,
-    "replaces": int | None,
-}
 
 
 class EntryChangedError(StorageError):
@@ -300,32 +322,23 @@ class Journal:
 
     def entries_at(self, account: str, slots: Iterable[tuple[str, datetime]]) -> list[JournalEntry]:
         """Return the entries of all calendars at any of `slots` (page ID and time)."""
-        entries: list[JournalEntry] = []
         # The first calendar of an account may have thousands of rows.
         if not self._read("SELECT * FROM entries WHERE account = ? LIMIT 1", (account,)):
-            return entries
-        values = [(page_id, at.isoformat()) for page_id, at in slots]
-        for start in range(0, len(values), _VALUES_PER_QUERY):
-            part = values[start : start + _VALUES_PER_QUERY]
-            entries += self._read(
-                "SELECT * FROM entries WHERE account = ? AND (page_id, scheduled_at) IN "  # noqa: S608
-                f"(VALUES {', '.join(['(?, ?)'] * len(part))}) ORDER BY id",
-                (account, *(value for slot in part for value in slot)),
-            )
-        return entries
+            return []
+        return self._read_any(
+            "SELECT * FROM entries WHERE account = ? AND (page_id, scheduled_at) IN "
+            "(VALUES {}) ORDER BY id",
+            account,
+            [(page_id, at.isoformat()) for page_id, at in slots],
+        )
 
     def entries_of_rows(self, account: str, rows: Iterable[str]) -> list[JournalEntry]:
         """Return the entries of the rows with these names, in any calendar."""
-        entries: list[JournalEntry] = []
-        names = list(rows)
-        for start in range(0, len(names), _VALUES_PER_QUERY):
-            part = names[start : start + _VALUES_PER_QUERY]
-            entries += self._read(
-                "SELECT * FROM entries WHERE account = ? AND row IN "  # noqa: S608
-                f"({', '.join('?' * len(part))}) ORDER BY id",
-                (account, *part),
-            )
-        return entries
+        return self._read_any(
+            "SELECT * FROM entries WHERE account = ? AND row IN (VALUES {}) ORDER BY id",
+            account,
+            [(name,) for name in rows],
+        )
 
     def pending_entries(self, account: str, now: datetime) -> list[JournalEntry]:
         """Return the entries of all calendars with a post that is not due yet, oldest first."""
@@ -381,20 +394,23 @@ class Journal:
 
     def by_post_id(self, account: str, post_id: str) -> JournalEntry | None:
         """Return the entry of the post `post_id`."""
-        entries = self._read(
+        return self._read_one(
             "SELECT * FROM entries WHERE account = ? AND post_id = ? ORDER BY id DESC LIMIT 1",
             (account, post_id),
         )
-        return entries[0] if entries else None
 
     def post_ids(self, account: str) -> set[str]:
         """Return the IDs of all posts of the journal; lists may still show cancelled ones."""
-        return self._select_post_ids("SELECT post_id FROM entries WHERE account = ?", account)
+        return self._ids(
+            "SELECT post_id FROM entries WHERE account = ? AND post_id IS NOT NULL", account
+        )
 
     def cancelled_post_ids(self, account: str) -> set[str]:
         """Return the IDs of all posts that the journal cancelled."""
-        return self._select_post_ids(
-            "SELECT post_id FROM entries WHERE account = ? AND state = 'cancelled'", account
+        return self._ids(
+            "SELECT post_id FROM entries WHERE account = ? AND state = 'cancelled' "
+            "AND post_id IS NOT NULL",
+            account,
         )
 
     def entry(self, entry_id: int) -> JournalEntry:
@@ -403,10 +419,9 @@ class Journal:
 
     def get_replacement(self, entry: JournalEntry) -> JournalEntry | None:
         """Return the newest entry that replaces `entry`."""
-        entries = self._read(
+        return self._read_one(
             "SELECT * FROM entries WHERE replaces = ? ORDER BY id DESC LIMIT 1", (entry.id,)
         )
-        return entries[0] if entries else None
 
     def record_planned(
         self, drafts: Sequence[JournalEntryDraft], *, claim: bool = False
@@ -710,10 +725,9 @@ class Journal:
 
     def media_ids(self, account: str) -> set[str]:
         """Return the media IDs of all uploads in the journal."""
-        rows = self._select(
-            "SELECT media_id FROM uploads WHERE account = ? AND media_id IS NOT NULL", (account,)
+        return self._ids(
+            "SELECT media_id FROM uploads WHERE account = ? AND media_id IS NOT NULL", account
         )
-        return {row["media_id"] for row in rows}
 
     def media_names(self) -> dict[str, str]:
         """Return the names that uploaded files have on this machine, by media ID."""
@@ -769,23 +783,31 @@ class Journal:
             # Negative: no entry of the file has this ID.
             id=-1 - int(hashlib.sha256(post_id.encode()).hexdigest()[:8], 16),
             state=EntryState.DONE,
-            sent_at=None,
             post_id=post_id,
-            error_code=None,
-            error=None,
-            token=None,
-            attempted_at=None,
             **vars(draft),
         )
 
-    def _select_post_ids(self, sql: str, account: str) -> set[str]:
-        rows = self._select(sql, (account,))
-        return {row["post_id"] for row in rows if row["post_id"] is not None}
+    def _ids(self, sql: str, account: str) -> set[str]:
+        return {found for (found,) in self.tables.tuples(sql, (account,))}
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[JournalEntry]:
         rows = self._select(sql, values)
         with self.tables.errors():
             return [entry_from_row(row) for row in rows]
+
+    def _read_one(self, sql: str, values: tuple[Any, ...]) -> JournalEntry | None:
+        return next(iter(self._read(sql, values)), None)
+
+    def _read_any(
+        self, sql: str, account: str, keys: Sequence[tuple[str, ...]]
+    ) -> list[JournalEntry]:
+        """Return the entries of an account with one of `keys`, whose values replace `{}`."""
+        entries: list[JournalEntry] = []
+        for start in range(0, len(keys), _VALUES_PER_QUERY):
+            part = keys[start : start + _VALUES_PER_QUERY]
+            places = ", ".join(f"({', '.join('?' * len(key))})" for key in part)
+            entries += self._read(sql.format(places), (account, *chain.from_iterable(part)))
+        return entries
 
     def _select(
         self,
@@ -912,14 +934,16 @@ def _event(row: Any) -> Event:
     return Event(
         datetime.fromtimestamp(row["at"], UTC),
         EventAction(row["action"]),
-        row["calendar"],
-        row["row"],
+        row["post_id"],
         row["page_id"],
         parse_timestamp(row["scheduled_at"]),
-        row["post_id"],
-        row["error_code"],
+        row["calendar"],
+        row["row"],
         json.loads(row["body"]).get("message"),
-        Origin(row["host"], row["username"], row["command"]),
+        row["error_code"],
+        row["username"],
+        row["host"],
+        row["command"],
     )
 
 
@@ -927,7 +951,7 @@ def entry_from_row(row: Any) -> JournalEntry:
     """Return the entry in a row of the table; raises sqlite3.DatabaseError if it is invalid."""
     values = dict(row)
     with wrap_corruption():
-        check_types(values, _COLUMN_TYPES)
+        check_types(values, TABLES["entries"])
         values["scheduled_at"] = parse_timestamp(values["scheduled_at"])
         values["body"] = json.loads(values["body"])
         values["state"] = EntryState(values["state"])

@@ -61,12 +61,12 @@ class JournalEntry(JournalEntryDraft):
 
     id: int
     state: EntryState
-    sent_at: datetime | None
-    attempted_at: datetime | None
-    token: str | None
-    post_id: str | None
-    error_code: str | None
-    error: str | None
+    sent_at: datetime | None = None
+    attempted_at: datetime | None = None
+    token: str | None = None
+    post_id: str | None = None
+    error_code: str | None = None
+    error: str | None = None
 
     @property
     def is_unsent(self) -> bool:
@@ -104,20 +104,27 @@ class Origin(NamedTuple):
     command: str = ""
 
 
-@dataclass(frozen=True)
-class Event:
-    """What was done to a post, with its text; `row` is its row in the journal."""
+class Event(NamedTuple):
+    """What was done to a post, with its text; `row` is its row in the journal.
+
+    Attributes:
+        id: ID of the post, if it has one.
+        error: Code of the error, if the server refused the post.
+        user, host, command: See `Origin`.
+    """
 
     at: datetime
     action: EventAction
-    calendar: str
-    row: str
+    id: str | None
     page_id: str
     scheduled_at: datetime
-    post_id: str | None
-    error_code: str | None
+    calendar: str
+    row: str
     message: str | None
-    origin: Origin
+    error: str | None
+    user: str
+    host: str
+    command: str
 
 
 class Lease(NamedTuple):

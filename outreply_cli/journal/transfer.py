@@ -13,7 +13,7 @@ from typing import Any
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
-from outreply_cli.journal.journal import Journal, entry_from_row
+from outreply_cli.journal.journal import TABLES, Journal, entry_from_row
 from outreply_cli.journal.models import EntryState, EventAction
 from outreply_cli.spec.text import is_unicode
 from outreply_cli.storage.sqlite import insert_missing
@@ -24,35 +24,6 @@ _VERSION = 1
 _INTEGER_MAX = 1 << 62
 # States of an entry whose post was never made.
 _WITHOUT_POST = frozenset({EntryState.PLANNED, EntryState.FAILED})
-# The columns of each table with their types, in the order in which rows are added.
-TABLES: Mapping[str, Mapping[str, Any]] = {
-    "calendars": {"account": str, "id": str, "path": str, "knows_all": int},
-    "entries": {
-        "id": int, "account": str, "calendar": str, "row": str, "generation": int, "page_id": str,
-        "scheduled_at": str, "body": str, "fingerprint": str, "idempotency_key": str, "state": str,
-        "sent_at": float | int | None, "post_id": str | None, "replaces": int | None,
-        "error_code": str | None, "error": str | None, "token": str | None,
-        "attempted_at": float | int | None,
-    },
-    "uploads": {
-        "account": str, "sha256": str, "started_at": float | int, "media_id": str | None,
-    },
-    "separate_posts": {"account": str, "row": str, "post_id": str},
-    "media_names": {"media_id": str, "name": str},
-    "slot_schedules": {"account": str, "kind": str, "id": str, "slots": str, "timezone": str},
-    "slot_claims": {
-        "account": str, "page_id": str, "scheduled_at": str, "calendar": str, "row": str,
-    },
-    "composed_texts": {
-        "account": str, "calendar": str, "row": str, "scheduled_at": str, "content": str,
-        "text": str,
-    },
-    "events": {
-        "at": float | int, "action": str, "account": str, "entry_id": int, "page_id": str,
-        "scheduled_at": str, "post_id": str | None, "error_code": str | None, "host": str,
-        "username": str, "command": str,
-    },
-}  # fmt: skip
 Rows = Mapping[str, list[dict[str, Any]]]
 
 

@@ -74,8 +74,8 @@ def test_approvals_are_recorded_once_for_posts_that_exist(journal: Journal) -> N
     journal.record_approvals("other", ["post-1"], "Eve", NOW)
     journal.record_approvals("account", [], "Eve", NOW)
     (event,) = [event for event in journal.events() if event.action == EventAction.APPROVED]
-    assert (event.at, event.post_id, event.row) == (NOW, "post-1", DRAFT.row)
-    assert (event.origin.user, event.origin.host) == ("Zoë O'Neil", "")
+    assert (event.at, event.id, event.row) == (NOW, "post-1", DRAFT.row)
+    assert (event.user, event.host) == ("Zoë O'Neil", "")
 
 
 def test_replacement(journal: Journal) -> None:

@@ -8,7 +8,8 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
-from outreply_cli.journal.transfer import TABLES, Rows, dump_lines, read_rows
+from outreply_cli.journal.journal import TABLES
+from outreply_cli.journal.transfer import Rows, dump_lines, read_rows
 from outreply_cli.storage.private_files import write_private
 
 

@@ -69,16 +69,8 @@ def _format_origin(item: Item) -> str:
 
 def _to_dict(event: Event) -> dict[str, Any]:
     return {
+        **event._asdict(),
         "at": format_timestamp(event.at),
         "action": event.action.value,
-        "id": event.post_id,
-        "page_id": event.page_id,
         "scheduled_at": format_timestamp(event.scheduled_at),
-        "calendar": event.calendar,
-        "row": event.row,
-        "message": event.message,
-        "error": event.error_code,
-        "user": event.origin.user,
-        "host": event.origin.host,
-        "command": event.origin.command,
     }
