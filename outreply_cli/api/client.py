@@ -1,6 +1,7 @@
 """The API's endpoints as methods."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, Unpack, cast
@@ -136,7 +137,8 @@ class Client:
         """`POST /posts/schedule` with the body `post` (`write:posts`)."""
         request = requests.schedule_post(post, idempotency_key)
         response = self.transport.send(request, **conditions)
-        created = _unwrap(response, "scheduled_post", Post)
+        with _write():
+            created = _unwrap(response, "scheduled_post", Post)
         if self._observer is not None:
             self._observer.on_list("scheduled_posts", [created], is_complete=False)
         return CreatedPost(created, _is_replay(response))
@@ -151,7 +153,11 @@ class Client:
         """`POST /posts/publish` with the body `post` (`write:posts`)."""
         request = requests.publish_post(post, idempotency_key)
         response = self.transport.send(request, **conditions)
-        return CreatedPost(_validate(response, _as_object(response), Post), _is_replay(response))
+        with _write():
+            created = _validate(response, _as_object(response), Post)
+            if not is_id(created.get("id")):
+                raise _invalid_response(response, "'post_id'")
+        return CreatedPost(created, _is_replay(response))
 
     def scheduled_posts(
         self, *, page_id: str | None = None, limit: int | None = None
@@ -201,7 +207,8 @@ class Client:
         """`POST /comments/reply` (`write:comments`)."""
         request = requests.reply_to_comment(comment_id, message, idempotency_key)
         response = self.transport.send(request, **conditions)
-        return _unwrap(response, "reply", Comment)
+        with _write():
+            return _unwrap(response, "reply", Comment)
 
     def media(self) -> ListResult[Media]:
         """`GET /media`: active uploads (`read:media`)."""
@@ -263,7 +270,8 @@ class Client:
             return None
 
         response = self.transport.send(requests.create_webhook(url, events), find=find)
-        return _unwrap(response, "webhook", Webhook)
+        with _write():
+            return _unwrap(response, "webhook", Webhook)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """`DELETE /webhooks/:id` (used by the SDKs, not in the reference)."""
@@ -374,6 +382,15 @@ def post_time(post: Mapping[str, Any]) -> datetime | None:
 
 def _is_replay(response: Response) -> bool:
     return response.headers.get("idempotency-replayed", "").lower() == "true"
+
+
+@contextmanager
+def _write() -> Iterator[None]:
+    """Report an unexpected response to a write as one that may have been carried out."""
+    try:
+        yield
+    except InvalidResponseError as error:
+        raise error.replace(maybe_applied=True) from None
 
 
 def _as_object(response: Response) -> Resource:

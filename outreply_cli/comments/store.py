@@ -222,7 +222,7 @@ class CommentStore:
 
     def add_rows(self, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
         """Add the rows of another store that this one does not have."""
-        with self._tables.change() as db:
+        with self._tables.rewrite() as db:
             for table, columns in COLUMNS.items():
                 insert_missing(db, table, columns, rows[table])
 

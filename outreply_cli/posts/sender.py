@@ -241,7 +241,7 @@ class Sender:
         self._journal.mark_sent(entry, now, self._token)
         try:
             created = self._request(entry, now)
-            post_id = str(created.post.get("id") or created.post.get("post_id"))
+            post_id = created.post["id"]
             if created.is_replay and not self._exists(entry, post_id):
                 digest = hashlib.sha256(entry.idempotency_key.encode()).hexdigest()[:48]
                 self._journal.mark_unsent(entry, f"outreply-{digest}")

@@ -138,6 +138,16 @@ def test_items_without_id(item: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
+    "body", [{}, {"success": True}, {"post_id": None}, {"post_id": ""}, {"id": False}]
+)
+def test_published_post_without_id(body: dict[str, object]) -> None:
+    with ScriptedServer([response(201, body)]) as server:
+        with pytest.raises(InvalidResponseError, match="missing 'post_id'") as caught:
+            make_client(server).publish({"page_id": "p", "message": "Hi"})
+    assert caught.value.maybe_applied
+
+
+@pytest.mark.parametrize(
     "account",
     [{"user": 1}, {"quota": []}, {"quota": {"storage": "x"}}, {"api_key": {"scopes": "*"}}],
 )

@@ -12,6 +12,7 @@ from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine
 from tests.commands.team_machines import CALENDAR, log, make_machine
+from tests.postgres import run_sql
 
 SECRET_URL = "postgresql://me:hunter2222@127.0.0.1:1/team"
 
@@ -91,6 +92,32 @@ def test_move_of_comments_and_replies(team: CommandLine) -> None:
     old.environ["OUTREPLY_STORE_URL"] = url
     assert old.run("store", "move").code == 0
     assert json.loads(old.run(*words).out)["id"] == first["id"]
+
+
+def test_move_may_take_longer_than_a_statement(team: CommandLine, calendar: Path) -> None:
+    old = make_machine(team, "old")
+    url = old.environ.pop("OUTREPLY_STORE_URL")
+    for words in (
+        ("bulk", "schedule", str(calendar)),
+        ("comments", "inbox"),
+        ("analytics", "collect"),
+    ):
+        assert old.run(*words).code == 0
+    run_sql(
+        url,
+        "CREATE FUNCTION refuse_limit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF current_setting('statement_timeout') <> '0' THEN RAISE 'limited'; END IF; "
+        "RETURN NEW; END $$",
+    )
+    tables = ("outreply.entries", "outreply.comments", "outreply.analytics_pages")
+    for table in tables:
+        trigger = f"CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION"
+        run_sql(url, f"{trigger} refuse_limit()")
+    old.environ["OUTREPLY_STORE_URL"] = url
+    moved = old.run("store", "move")
+    assert moved.code == 0, moved.err
+    for table in tables:
+        assert run_sql(url, f"SELECT count(*) FROM {table}")[0][0] > 0  # noqa: S608
 
 
 def test_move_without_a_journal(team: CommandLine) -> None:

@@ -337,6 +337,17 @@ def change_text(change: Callable[[str], str]) -> Callable[[Request], Request]:
     return apply
 
 
+def replace_body(path: str, body: bytes) -> Callable[[Request, Response], Response]:
+    """Make a filter that replaces the body of responses to writes to `path`."""
+
+    def apply(request: Request, response: Response) -> Response:
+        if request.method == "GET" or request.path != path:
+            return response
+        return replace(response, body=body)
+
+    return apply
+
+
 def lagging_lists(clock: ManualClock, seconds: float) -> Callable[[Request, Response], Response]:
     """Return the filter of a server whose lists lack what is newer than `seconds`."""
 

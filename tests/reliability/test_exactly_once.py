@@ -36,6 +36,7 @@ from tests.reliability.proxy import (
     lose_responses_and_lists,
     outage,
     refuse,
+    replace_body,
     respond_after_commit,
     without_date,
     without_idempotency,
@@ -63,6 +64,9 @@ def image(tmp_path: Path) -> Path:
     path = tmp_path / "hero.png"
     path.write_bytes(png())
     return path
+
+
+Send = Callable[..., Result]
 
 
 def publish(machine: CommandLine, *options: str) -> Result:
@@ -506,6 +510,34 @@ class TestServerWithoutKeys:
         again = publish(machine, "--key", "launch")
         assert world.texts() == {"Row 0": 1}
         assert again.code == 0, again.err
+
+    @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"success": true, "post_id": null}'])
+    @pytest.mark.parametrize(
+        ("path", "send"), [("/posts/publish", publish), ("/posts/schedule", schedule_post)]
+    )
+    def test_response_without_id_once(
+        self, world: World, machine: CommandLine, path: str, send: Send, body: bytes
+    ) -> None:
+        world.proxy.response_filters.append(replace_body(path, body))
+        first = send(machine, "--key", "launch")
+        assert first.code == 7, first.err
+        assert "may have been" in first.err
+        world.proxy.response_filters.clear()
+        again = send(machine, "--key", "launch")
+        assert again.code == 0, again.err
+        assert world.texts() == {"Row 0": 1}
+
+    def test_reply_without_id_once(
+        self, world: World, machine: CommandLine, comment_id: str
+    ) -> None:
+        assert machine.run("comments", "inbox", "--all").code == 0
+        world.proxy.response_filters.append(replace_body("/comments/reply", b"{}"))
+        first = reply(machine, comment_id)
+        assert first.code == 7, first.err
+        assert "may have been sent" in first.err
+        world.proxy.response_filters.clear()
+        assert reply(machine, comment_id).code == 0
+        assert replies(world, comment_id) == ["Thanks!"]
 
     def test_schedule_once(self, world: World, machine: CommandLine) -> None:
         world.proxy.on("POST", "/posts/schedule", lose_response(), numbers=[1])
