@@ -22,8 +22,7 @@ from outreply_cli import __main__ as entry_point
 from outreply_cli.api.client import Client, ListResult
 from outreply_cli.clock import SystemClock
 from outreply_cli.journal.journal import Journal
-from outreply_cli.storage import tables as tables_module
-from outreply_cli.webhooks import store as store_module
+from outreply_cli.storage import tables
 from tests.clocks import ManualClock
 
 _LOG_DESCRIPTOR = 900
@@ -134,11 +133,10 @@ def _replace_clock(now: datetime) -> None:
 
 def _skip_syncs() -> None:
     """Plant a bug: commits are not synced."""
-    for module in (tables_module, store_module):
-        original = module.open_database
-        module.open_database = lambda path, schema, original=original, **options: original(  # type: ignore[attr-defined]
-            path, schema._replace(durable=False), **options
-        )
+    original = tables.open_database  # type: ignore[attr-defined]
+    tables.open_database = lambda path, schema, **options: original(  # type: ignore[attr-defined]
+        path, schema._replace(durable=False), **options
+    )
 
 
 def _skip_intent_and_lookups() -> None:

@@ -1,3 +1,7 @@
 """List and view pages."""
 
-COMMANDS = ("list", "show", "check")
+COMMANDS = (
+    "list",
+    "show",
+    "check",
+)
