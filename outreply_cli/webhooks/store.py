@@ -628,27 +628,16 @@ class DeliveryStore:
 
     def _prune(self, db: Any, batch: Sequence[IncomingDelivery]) -> None:
         if any(not delivery.is_verified for delivery in batch):
-            db.execute(
-                "DELETE FROM deliveries WHERE verified = 0 AND number <= (SELECT number FROM "
-                "deliveries WHERE verified = 0 ORDER BY number DESC LIMIT 1 OFFSET ?)",
-                (MAX_REJECTED,),
+            rejected = (
+                "verified = 0 AND number <= (SELECT number FROM deliveries WHERE verified = 0 "
+                "ORDER BY number DESC LIMIT 1 OFFSET ?)"
             )
+            _delete(db, rejected, MAX_REJECTED)
         self._since_prune += len(batch)
         if self._since_prune < _PRUNE_EVERY:
             return
         self._since_prune = 0
-        oldest = batch[-1].received_at - RETENTION_SECONDS
-        # Deliveries that still have to be forwarded are kept, however old they are.
-        old = (
-            "SELECT number FROM deliveries WHERE received_at < ? AND number NOT IN "  # noqa: S608
-            f"(SELECT delivery FROM forwards WHERE state IN {_OPEN})"
-        )
-        for table, column in (
-            ("attempts", "delivery"),
-            ("forwards", "delivery"),
-            ("deliveries", "number"),
-        ):
-            db.execute(f"DELETE FROM {table} WHERE {column} IN ({old})", (oldest,))  # noqa: S608
+        _delete(db, "received_at < ?", batch[-1].received_at - RETENTION_SECONDS)
 
     def _delivery(self, db: Any, number: int) -> Delivery | None:
         row = db.execute("SELECT * FROM deliveries WHERE number = ?", (number,)).fetchone()
@@ -699,6 +688,20 @@ class DeliveryStore:
     def _change(self) -> Iterator[Any]:
         with self._lock, self._tables.change() as db:
             yield db
+
+
+def _delete(db: Any, where: str, value: float) -> None:
+    """Delete deliveries with all that belongs to them, unless they still have to be forwarded."""
+    numbers = (
+        f"SELECT number FROM deliveries WHERE {where} AND number NOT IN "  # noqa: S608
+        f"(SELECT delivery FROM forwards WHERE state IN {_OPEN})"
+    )
+    for table, column in (
+        ("attempts", "delivery"),
+        ("forwards", "delivery"),
+        ("deliveries", "number"),
+    ):
+        db.execute(f"DELETE FROM {table} WHERE {column} IN ({numbers})", (value,))  # noqa: S608
 
 
 def _placeholders(rows: int, columns: int) -> str:

@@ -383,6 +383,20 @@ def test_old_deliveries_are_pruned_unless_queued(store: DeliveryStore) -> None:
     assert len(store.history(limit=1_000, only_invalid=True)) == MAX_REJECTED
 
 
+def test_rejected_deliveries_are_pruned_with_their_attempts(store: DeliveryStore) -> None:
+    store.store([invalid("sha256-replayed"), invalid("sha256-queued")])
+    replayed, queued = (store.find(f"sha256-{name}") for name in ("replayed", "queued"))
+    store.record_replay(replayed.number, Attempt(TARGET, NOW, REFUSED), is_unchanged=False)
+    store.requeue(queued, TARGET, NOW)
+    store.store([invalid(f"sha256-{n}") for n in range(MAX_REJECTED + 1)])
+    with pytest.raises(DeliveryNotFoundError):
+        store.find("sha256-replayed")
+    assert store.attempts(replayed.number) == []
+    # Someone asked for it to be forwarded.
+    assert [entry.forward.delivery for entry in store.queue()] == [queued.number]
+    assert store.find("sha256-queued").number == queued.number
+
+
 def test_queue_has_no_limit(store: DeliveryStore) -> None:
     for start in range(0, 12_000, 2_000):
         store.store([incoming(f"evt_{n}") for n in range(start, start + 2_000)])
