@@ -169,7 +169,10 @@ def add_first_comment(state: State, row: sqlite3.Row, at: float) -> None:
 def media_from_urls(urls: Sequence[str]) -> list[dict[str, str]]:
     """The `media` of a post with these `media_urls`."""
     return [
-        {"src": url, "type": "video" if urlsplit(url).path.endswith(_VIDEO_EXTENSIONS) else "photo"}
+        {
+            "src": url,
+            "type": "video" if urlsplit(url).path.lower().endswith(_VIDEO_EXTENSIONS) else "photo",
+        }
         for url in urls
     ]
 

@@ -128,6 +128,17 @@ def test_lenient_emulator_publishes_everything(
         assert api.handle.request("advance", seconds=7_200)["published"] == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.mp4", "video"), ("A.MP4", "video"), ("a.Mov?v=1", "video"), ("A.JPG", "photo"),
+     ("mp4", "photo")],
+)  # fmt: skip
+def test_kind_of_media_is_that_of_the_extension(api: Api, name: str, kind: str) -> None:
+    post_id = schedule(api, "facebook", "x", [f"https://cdn.example.com/{name}"])
+    post = api.send(f"GET /posts/scheduled/{post_id}").json()["scheduled_post"]
+    assert [item["type"] for item in post["media"]] == [kind]
+
+
 def test_expired_page_is_refused_even_if_lenient(tmp_path: Path) -> None:
     with open_api(tmp_path, is_lenient=True) as api:
         api.execute("UPDATE pages SET expired = 1")
