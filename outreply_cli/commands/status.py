@@ -5,9 +5,7 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.context import Context
-from outreply_cli.times import format_time_short
-from outreply_cli.timestamps import parse_timestamp
-from outreply_cli.ui.columns import Column, Item
+from outreply_cli.ui.columns import Column, Item, short_time_column
 
 if TYPE_CHECKING:
     from outreply_cli.overview import Overview
@@ -81,24 +79,17 @@ def _print(context: Context, overview: "Overview", zone: ZoneInfo) -> None:
 
 def _columns(zone: ZoneInfo) -> dict[str, list[Column]]:
     """Return the columns of each section."""
-
-    def format_at(value: str | None) -> str:
-        return format_time_short(parse_timestamp(value), zone) if value else ""
-
-    def time_column(field: str) -> Column:
-        return Column("When", field, lambda item: format_at(item[field]))
-
     page, text = Column("Page", "page", shrinkable=True), Column("Text", "message", shrinkable=True)
     return {
-        "today": [time_column("at"), page, Column("Status", "status"), text],
-        "failed": [time_column("scheduled_at"), page, Column("ID", "id"),
+        "today": [short_time_column("When", "at", zone), page, Column("Status", "status"), text],
+        "failed": [short_time_column("When", "scheduled_at", zone), page, Column("ID", "id"),
                    Column("Error", "error", shrinkable=True)],
         "expired_pages": [page, Column("Posts waiting", "posts_waiting", _format_waiting),
-                          time_column("next_at")],
+                          short_time_column("When", "next_at", zone)],
         "unanswered_comments": [page, Column("Comments", "unanswered"), Column("Post", "post_id"),
                                 text],
         "limits": [Column("Limit", "name"), Column("Remaining", "remaining", _format_remaining)],
-        "unknown": [time_column("scheduled_at"), page, text],
+        "unknown": [short_time_column("When", "scheduled_at", zone), page, text],
     }  # fmt: skip
 
 

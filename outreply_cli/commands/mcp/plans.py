@@ -23,11 +23,9 @@ def run(
 
     Example: outreply mcp plans --json
     """
-    from outreply_cli.times import format_time_short
-    from outreply_cli.timestamps import parse_timestamp
-    from outreply_cli.ui.columns import Column
+    from outreply_cli.ui.columns import Column, short_time_column
 
-    zone, now = context.zone(), context.clock.now().timestamp()
+    now = context.clock.now().timestamp()
     with closing(open_plans(context, allow_readonly=True)) as plans:
         items = [plan.as_dict(now) for plan in plans.list(limit=limit)]
     context.output.print_list(
@@ -38,8 +36,7 @@ def run(
             Column("Command", "command"),
             Column("Arguments", "arguments", lambda item: " ".join(item["arguments"]),
                    shrinkable=True),
-            Column("Created", "created_at",
-                   lambda item: format_time_short(parse_timestamp(item["created_at"]), zone)),
+            short_time_column("Created", "created_at", context.zone()),
             Column("Decided by", "decided_by"),
         ],
     )  # fmt: skip
