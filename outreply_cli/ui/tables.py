@@ -2,13 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from outreply_cli.ui.cells import cell_len, fit, pad
 from outreply_cli.ui.columns import Column, Item
-
-if TYPE_CHECKING:
-    from outreply_cli.ui.output import Output
 
 _GAP = 2
 _MIN_WIDTH = 6
@@ -19,7 +16,19 @@ _MIN_WRAPPED_WIDTH = 24
 Layout = Sequence[Sequence[tuple[int, int]]]
 
 
-def print_table(output: "Output", items: Sequence[Item], columns: Sequence[Column]) -> None:
+class _Output(Protocol):
+    @property
+    def plain(self) -> bool: ...
+
+    @property
+    def width(self) -> int: ...
+
+    def style_text(self, text: str, style: str) -> str: ...
+
+    def print_text(self, text: str) -> None: ...
+
+
+def print_table(output: _Output, items: Sequence[Item], columns: Sequence[Column]) -> None:
     """Print one line per item, or several if one would leave too little of each column."""
     headers = [column.header for column in columns]
     rows = _texts(items, columns, output.width)
@@ -34,7 +43,7 @@ def print_table(output: "Output", items: Sequence[Item], columns: Sequence[Colum
 
 
 def print_groups(
-    output: "Output", groups: Sequence[tuple[str, Sequence[Item]]], columns: Sequence[Column]
+    output: _Output, groups: Sequence[tuple[str, Sequence[Item]]], columns: Sequence[Column]
 ) -> None:
     """Print groups of items below their headings, with the same columns."""
     width = output.width - _GAP
@@ -58,7 +67,7 @@ def _texts(items: Sequence[Item], columns: Sequence[Column], width: int) -> list
 
 
 def _print_row(
-    output: "Output", cells: Sequence[str], styles: Sequence[str], layout: Layout, indent: int = 0
+    output: _Output, cells: Sequence[str], styles: Sequence[str], layout: Layout, indent: int = 0
 ) -> None:
     for number, line_columns in enumerate(layout):
         line = " " * (indent + (_GAP if number else 0))
@@ -75,7 +84,7 @@ def _line_width(widths: Iterable[int]) -> int:
     return sum(width + _GAP for width in widths) - _GAP
 
 
-def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
+def print_pairs(output: _Output, pairs: Sequence[tuple[str, str, str]]) -> None:
     """Print `(name, value, style)` as lines, the values in one column."""
     width = max((cell_len(name) for name, _, _ in pairs), default=0)
     for name, value, style in pairs:
