@@ -133,6 +133,29 @@ def test_retry_sends_once(cli: CommandLine, client: Client, failed_id: str) -> N
     assert list_failed(cli) == []
 
 
+def test_retry_of_several_posts_at_one_time(
+    cli: CommandLine, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [schedule_with_key(cli, f"Sale {n}", at=f"+{n}h") for n in (1, 2, 3)]
+    expire(emulator)
+    cli.clock.advance(timedelta(hours=4).total_seconds())
+    cli.run("posts", "list")
+    expire(emulator, expired=False)
+
+    def wait(client: Client, post_id: str) -> list[object]:
+        # As a rate limit does.
+        cli.clock.advance(54)
+        return []
+
+    monkeypatch.setattr(Client, "post_media", wait)
+    emulator.state.connection.execute("UPDATE posts SET media = '[{\"src\": \"https://x.y/a.jpg\", "
+                                      "\"type\": \"photo\"}]' WHERE status = 'failed'")  # fmt: skip
+    ran = cli.run("posts", "retry", *ids, "--at", "+2h", "--dry-run", "--json")
+    assert ran.code == 0, ran.err
+    assert len({post["scheduled_at"] for post in json.loads(ran.out)}) == 1
+    assert len(json.loads(ran.out)) == len(ids)
+
+
 def test_retry_at_a_time(cli: CommandLine, client: Client, failed_id: str) -> None:
     ran = cli.run("posts", "retry", failed_id, "--at", "tomorrow 09:00", "--yes")
     assert ran.code == 0, ran.err

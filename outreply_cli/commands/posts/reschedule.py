@@ -38,7 +38,7 @@ def run(
     if tz == BRAND_ZONE:
         page = resolve_page(pages, get_page_id(client.scheduled_post(post_id)))
     (zone,) = resolve_zones(context, client, [page], tz)
-    new_time = parse_post_time(at, client, zone)
+    new_time = parse_post_time(at, client.now(), zone)
     service = PostService(client, context.store, context.info)
     if context.options.print_as:
         print_requests(context, client, service.build_move(post_id, new_time))

@@ -59,9 +59,11 @@ def run(
     targets = [resolve_page(pages, get_page_id(post)) for post in posts]
     check_connected(targets)
     zones = resolve_zones(context, client, targets, tz)
+    # Before the requests for media: all posts get the time of one moment.
+    now = client.now()
+    times = [parse_post_time(at, now, zone) if at is not None else None for zone in zones]
     parts = []
-    for post, page, zone in zip(posts, targets, zones, strict=True):
-        time = parse_post_time(at, client, zone) if at is not None else None
+    for post, page, time in zip(posts, targets, times, strict=True):
         content, warning = content_from_api(post, client.post_media)
         parts.append((page, content, time, f"{RETRY_KEY}{post['id']}"))
         if warning:

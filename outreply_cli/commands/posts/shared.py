@@ -223,9 +223,8 @@ def resolve_zones(
     return [context.zone(client.brand_zone(str(page["brand_id"]))) for page in pages]
 
 
-def parse_post_time(at: str, client: Client, zone: ZoneInfo) -> datetime:
+def parse_post_time(at: str, now: datetime, zone: ZoneInfo) -> datetime:
     """Parse the time (UTC) of `--at`; raises InvalidInputError if no post may have it."""
-    now = client.now()
     time = parse_time(at, now=now, zone=zone)
     problem = validate_time(time, now)
     if problem is not None:
