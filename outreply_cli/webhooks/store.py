@@ -693,8 +693,8 @@ class DeliveryStore:
 def _delete(db: Any, where: str, value: float) -> None:
     """Delete deliveries with all that belongs to them, unless they still have to be forwarded."""
     numbers = (
-        f"SELECT number FROM deliveries WHERE {where} AND number NOT IN "  # noqa: S608
-        f"(SELECT delivery FROM forwards WHERE state IN {_OPEN})"
+        f"SELECT number FROM deliveries WHERE {where} AND NOT EXISTS (SELECT 1 "  # noqa: S608
+        f"FROM forwards WHERE delivery = deliveries.number AND state IN {_OPEN})"
     )
     for table, column in (
         ("attempts", "delivery"),

@@ -397,6 +397,31 @@ def test_rejected_deliveries_are_pruned_with_their_attempts(store: DeliveryStore
     assert store.find("sha256-queued").number == queued.number
 
 
+def count_steps(path: Path, queued: int) -> int:
+    """Return the SQLite steps of storing a rejected delivery."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with closing(DeliveryStore(path)) as store:
+        store.store([incoming(f"evt_{n}") for n in range(queued)])
+        store.store([invalid(f"sha256-{n}") for n in range(MAX_REJECTED)])
+        database = store._tables._db  # type: ignore[union-attr]
+        database.set_progress_handler(step, 1)
+        store.store([invalid("sha256-last")])
+        database.set_progress_handler(None, 0)
+    return steps
+
+
+def test_rejected_delivery_costs_the_same_with_a_long_queue(tmp_path: Path) -> None:
+    # Anyone who reaches the receiver can send one.
+    few, many = count_steps(tmp_path / "few.db", 10), count_steps(tmp_path / "many.db", 1_000)
+    assert many < 2 * few
+
+
 def test_queue_has_no_limit(store: DeliveryStore) -> None:
     for start in range(0, 12_000, 2_000):
         store.store([incoming(f"evt_{n}") for n in range(start, start + 2_000)])
