@@ -26,7 +26,7 @@ from outreply_cli.errors import (
     unknown_choice_error,
 )
 from outreply_cli.formats.json import load_json
-from outreply_cli.subprocesses import KILL_SIGNAL, capture_output, signal_group
+from outreply_cli.subprocesses import KILL_SIGNAL, signal_group
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -213,10 +213,14 @@ class Tunnel:
             self._process.stop()
 
     def _query(self, *words: str) -> str:
-        with suppress(OSError):
-            command = [self._path, *words]
-            return capture_output(command, self._environ, timeout=_STATUS_SECONDS)[1]
-        return ""
+        # In the session of this process, so that Ctrl-C ends it.
+        try:
+            return subprocess.run(  # noqa: S603 - a tool that the user has chosen
+                [self._path, *words], env=dict(self._environ), stdin=subprocess.DEVNULL,
+                capture_output=True, timeout=_STATUS_SECONDS, check=False,
+            ).stdout.decode("utf-8", "replace")  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
 
     def _watch(self) -> None:
         failures = 0

@@ -1,11 +1,13 @@
 """The public URL in the output of each tool, and the ports of tailscale."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from outreply_cli.webhooks.tunnel import TOOLS, find_tool
+from outreply_cli.webhooks.tunnel import TOOLS, Tunnel, find_tool
 
 NGROK = {"lvl": "info", "msg": "started tunnel", "addr": "http://127.0.0.1:1"}
 ENABLE = "https://login.tailscale.com/f/funnel?node=n1"
@@ -58,3 +60,16 @@ def test_tool_is_looked_up_in_the_given_path(tmp_path: Path) -> None:
     program.chmod(0o755)
     tool, path = find_tool("ngrok", {"PATH": str(tmp_path)})
     assert (tool.name, path) == ("ngrok", str(program))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sessions")
+def test_question_of_a_tool_gets_the_signals_of_the_terminal(tmp_path: Path) -> None:
+    # Ctrl-C reaches the processes in the session of the terminal.
+    program = tmp_path / "tailscale"
+    program.write_text(f"#!{sys.executable}\nimport os; print(os.getsid(0), end='')\n")
+    program.chmod(0o755)
+    tunnel = Tunnel(
+        TOOLS["tailscale"], str(program), "http://127.0.0.1:1", {}, on_start=print, on_url=print,
+        on_warning=print,
+    )  # fmt: skip
+    assert tunnel._query("status") == str(os.getsid(0))
