@@ -74,7 +74,8 @@ def diagnose(
     age = _age(timestamp, now)
     if age is not None:
         findings.append(f"timestamp is {abs(age):.0f} s {'old' if age >= 0 else 'in the future'}")
-    labels_by_digest = {digest: label for label, digest in digests.items()}
+    # The first of several labels with the same secret, as above.
+    labels_by_digest = {digest: label for label, digest in reversed(digests.items())}
     received = [
         (_shorten(candidate), labels_by_digest.get(candidate))
         for candidate in _received_signatures(signature)

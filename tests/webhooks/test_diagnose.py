@@ -85,6 +85,12 @@ def test_mismatch_labels_cause_expected_and_received() -> None:
     assert [line.split(":")[0] for line in lines] == ["cause", "expected", "received"]
 
 
+def test_names_of_the_same_secret_do_not_contradict_each_other() -> None:
+    found = diagnose(BODY, sign(BODY, SECRET), [SECRET, SECRET], names=["A", "B"], now=1_000_000)
+    assert found.findings[0] == "signed with A"
+    assert [label for _, label in found.received] == ["A"]
+
+
 def test_expected_signature_is_truncated() -> None:
     shown = findings(BODY, "sha256=" + "0" * 64)
     assert sign(BODY, SECRET)[:15] in shown
