@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 # Emoji and several scripts need joiners.
 _ALLOWED_FORMATS = {"\u200c", "\u200d"}
-# The flag of a region, such as Scotland: a black flag, the region in tags, and the end of the tags.
-# Other tags are invisible text.
+# The flag of a region, such as Scotland: a black flag, the region's code in tag characters, and a
+# cancel tag. Other tag characters are invisible text.
 _REGION_FLAG = re.compile("(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)")
 
 
@@ -62,4 +62,6 @@ def _escape(character: str, *, keep_lines: bool) -> str:
     if not _is_unsafe(character):
         return character
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

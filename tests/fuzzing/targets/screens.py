@@ -53,7 +53,7 @@ def _check_sanitize(data: bytes) -> None:
         assert keep_lines or "\n" not in output
         assert output.count("\n") == (text.count("\n") if keep_lines else 0)
         assert sanitize(output, keep_lines=keep_lines) == output
-        assert len(output) <= 7 * len(text)
+        assert len(output) <= 10 * len(text)
     document = json.dumps({"text": [text]}, ensure_ascii=False)
     assert_sanitized(escape_control_json(document))
     assert json.loads(escape_control_json(document)) == {"text": [text]}
