@@ -16,6 +16,7 @@ from outreply_cli.api.types import (
     TokenInfo,
     Webhook,
 )
+from outreply_cli.spec.text import is_unicode
 
 _KEY = {"api_key": dict, "api_key.scopes": list, "api_key.expires_at": str}
 # Types by dotted path; any field may be absent or null (reference: GET /account).
@@ -104,4 +105,6 @@ def id_field(kind: type) -> str:
 
 def is_id(value: Any) -> TypeGuard[str | int]:
     """Whether `value` can identify an object."""
-    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+    if isinstance(value, str):
+        return value != "" and is_unicode(value)
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -230,6 +230,9 @@ def wrap_corruption() -> Iterator[None]:
     """Raise sqlite3.DatabaseError if the block meets an invalid stored value."""
     try:
         yield
+    except UnicodeEncodeError:
+        # A value that cannot be stored, not a stored one.
+        raise
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         raise sqlite3.DatabaseError("a stored value is invalid") from None
 

@@ -130,7 +130,9 @@ def test_unexpected_list_response(body: object) -> None:
     assert caught.value.code == "UNEXPECTED_RESPONSE"
 
 
-@pytest.mark.parametrize("item", [{}, {"id": None}, {"id": ""}, {"id": True}, {"id": ["1"]}])
+@pytest.mark.parametrize(
+    "item", [{}, {"id": None}, {"id": ""}, {"id": True}, {"id": ["1"]}, {"id": "\udc00"}]
+)
 def test_items_without_id(item: dict[str, object]) -> None:
     with ScriptedServer([response(200, {"pages": [{"id": "1"}, item]})]) as server:
         with pytest.raises(InvalidResponseError, match="'id' in all items of 'pages'"):
@@ -138,7 +140,8 @@ def test_items_without_id(item: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"success": True}, {"post_id": None}, {"post_id": ""}, {"id": False}]
+    "body",
+    [{}, {"success": True}, {"post_id": None}, {"post_id": ""}, {"id": False}, {"id": "a\ud800"}],
 )
 def test_published_post_without_id(body: dict[str, object]) -> None:
     with ScriptedServer([response(201, body)]) as server:
