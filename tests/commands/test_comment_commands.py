@@ -120,6 +120,7 @@ def test_dry_run_shows_comment_and_reply_and_sends_nothing(
     assert run_json(cli, *words, "-m", "No")["last_reply"] == "Yes"
     table = cli.run(*words, "-m", "No")
     assert "Dry run: nothing was sent." in table.err
+    assert {"jane.doe", "Is it open?", "Yes", "No"} <= set(re.split(r"[\t\n]", table.out))
     assert replies(cli, post, added) == ["Yes"]
     invalid = cli.run(*words, "-m", " ")
     assert (invalid.code, invalid.out) == (2, "")

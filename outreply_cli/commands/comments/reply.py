@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment
 
-_COLUMNS = (Column("To", "parent_id"), Column("Message", "message", shrinkable=True))
+_TO, _MESSAGE = Column("To", "parent_id"), Column("Message", "message", shrinkable=True)
+_DRY_RUN_COLUMNS = (
+    _TO, Column("Author", "author"), Column("Comment", "comment", shrinkable=True),
+    Column("Last reply", "last_reply", shrinkable=True), _MESSAGE,
+)  # fmt: skip
 
 
 @command(prints=True)
@@ -90,7 +94,7 @@ def run(
         if dry_run:
             last_reply = existing[-1][1] if existing else None
             item = _describe(client, store, comment, text, last_reply)
-            context.output.print_one(item, _COLUMNS)
+            context.output.print_one(item, _DRY_RUN_COLUMNS, id_field=None)
             context.info("Dry run: nothing was sent.")
             return
         if existing and text not in [message for _, message in existing]:
@@ -101,7 +105,7 @@ def run(
                 yes=yes,
             )
         result = replies.send(comment, text, key)
-    context.output.print_one(result.reply, [Column("Reply", "id"), *_COLUMNS])
+    context.output.print_one(result.reply, [Column("Reply", "id"), _TO, _MESSAGE])
     if result.existed:
         context.info("Nothing sent; the comment already has this reply.")
 
