@@ -35,7 +35,7 @@ def _show_root_help(context: Context, *, requested: bool) -> None:
     if not requested and not _is_logged_in(context):
         context.output.print_text(WELCOME)
         return
-    # Importing Typer would double the time.
+    # Importing Typer would double the startup time.
     from outreply_cli.cli.help_page import help_page
     from outreply_cli.cli.tree import root_command
 

@@ -26,7 +26,7 @@ _FORMATS_HINT = (
 
 
 def _number_words(*groups: str, start: int = 0) -> dict[str, int]:
-    """Return the number of each word, which is that of its group."""
+    """Map each word to the number of its group."""
     return {word: number for number, group in enumerate(groups, start) for word in group.split()}
 
 

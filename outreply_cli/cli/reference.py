@@ -27,10 +27,10 @@ OPEN_RESULTS = frozenset({
     "media list", "media show", "pages list", "pages show", "posts calendar", "posts list",
     "posts show", "posts wait", "quota show", "webhooks list", "webhooks show",
 })  # fmt: skip
-# Further exit codes, by group or command.
+# Additional exit codes, by group or command.
 _EXIT_CODES = {
     "auth switch": {ExitCode.NOT_FOUND},
-    # They fetch a calendar at an address.
+    # These fetch a calendar from a URL.
     "bulk check": {ExitCode.NETWORK},
     "bulk convert": {ExitCode.NETWORK},
     "emulator": {ExitCode.NOT_FOUND, ExitCode.NETWORK},

@@ -151,7 +151,8 @@ def _comment(comment: Mapping[str, Any]) -> str:
     return _line(f"@{author_name}:" if author_name else "", comment.get("message"))
 
 
-# The API's name for a list -> the kind of value, the field of IDs, and what describes an object.
+# The API's name for a list -> the kind of value, the ID field, and the function that describes an
+# object.
 _LISTINGS = {
     "pages": ("page", "id", _page),
     "scheduled_posts": ("scheduled", "id", _post),

@@ -1,6 +1,7 @@
 """The command tree as completion needs it: a compact JSON file that is fast to load.
 
-`spec.json` is generated from the command tree by a test, which checks that it is current. Its form:
+A test checks that `spec.json` matches the command tree, and regenerates it with UPDATE_GOLDEN=1.
+Its form:
 
     {"options": [[[FLAG, ...], HELP, KIND, MULTIPLE], ...],
      "kinds": {KIND: {"words": {WORD: MEANING}, "paths": PATHS, "query": QUERY}},

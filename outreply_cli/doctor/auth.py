@@ -60,7 +60,7 @@ def check_token(context: DoctorContext) -> Iterator[CheckResult]:
 
 
 def _request_me(context: DoctorContext, account: Account) -> CheckResult | TokenInfo:
-    """What the API says of the token, or why it does not."""
+    """Return what the API says about the token, or the result of a token that was not checked."""
     token, source = account.credential.token, account.credential.location
     if token.known_prefix is None:
         return warning(

@@ -24,7 +24,7 @@ from outreply_cli.clock import Clock
 from outreply_cli.errors import OutReplyError
 from outreply_cli.spec.token import Token
 
-# Nobody is asked for a password in it.
+# Too short for a person to answer a password prompt.
 KEYRING_TIMEOUT = 1.5
 # For a keyring that did not respond the first time.
 _KEYRING_RETRY_TIMEOUT = 0.2

@@ -1,4 +1,4 @@
-"""IP addresses in the spellings that resolvers read."""
+"""IP addresses in the spellings that resolvers accept."""
 
 import ipaddress
 import socket

@@ -47,7 +47,7 @@ def load_context(create: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLC
 
 def find_tls_error(error: BaseException | None) -> ssl.SSLError | None:
     """Return the TLS error among the causes of an error, or None."""
-    # Causes and contexts may form a circle.
+    # Causes and contexts may form a cycle.
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, ssl.SSLError):

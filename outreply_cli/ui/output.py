@@ -187,7 +187,7 @@ class Output:
         print_table(self, items, columns)
 
     def _document(self, value: Any, columns: Sequence[Column]) -> None:
-        """Print a value in a format for programs; CSV of an unknown object has all its fields."""
+        """Print a value in a format for programs; without columns, CSV has every field."""
         rows = value if isinstance(value, list) else [value]
         if self.format in {"csv", "tsv"}:
             objects = [row if isinstance(row, Mapping) else {"value": row} for row in rows]

@@ -33,7 +33,7 @@ class UrlTarget:
     """A URL that gets the raw body and the original headers.
 
     Attributes:
-        name: Name in the queue and in messages: the URL, or `exec:` and the command.
+        name: Name in the queue and in messages: the URL.
         concurrency: Number of simultaneous attempts.
         is_ordered: Whether a delivery waits until the one before it was accepted.
         runs_once: Whether an attempt is recorded before it starts, and never retried automatically.
