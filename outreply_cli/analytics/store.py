@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from outreply_cli.journal.store import Store
-from outreply_cli.storage.sqlite import FileSchema, insert_missing
+from outreply_cli.storage.sqlite import FileSchema, insert_missing, read_tables
 from outreply_cli.storage.tables import LocalTables
 from outreply_cli.timestamps import parse_timestamp
 
@@ -207,10 +207,8 @@ class AnalyticsStore:
 
     def copy_rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return the snapshots of all accounts, by table."""
-        return {
-            table: self._tables.tuples(f"SELECT {', '.join(columns)} FROM {table}", ())  # noqa: S608
-            for table, columns in _COLUMNS.items()
-        }
+        with self._tables.snapshot() as db:
+            return read_tables(db, _COLUMNS)
 
     def add_rows(self, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
         """Add the snapshots of another store that this one does not have."""

@@ -137,7 +137,7 @@ class Client:
         """`POST /posts/schedule` with the body `post` (`write:posts`)."""
         request = requests.schedule_post(post, idempotency_key)
         response = self.transport.send(request, **conditions)
-        with _write():
+        with _unknown_outcome():
             created = _unwrap(response, "scheduled_post", Post)
         if self._observer is not None:
             self._observer.on_list("scheduled_posts", [created], is_complete=False)
@@ -153,7 +153,7 @@ class Client:
         """`POST /posts/publish` with the body `post` (`write:posts`)."""
         request = requests.publish_post(post, idempotency_key)
         response = self.transport.send(request, **conditions)
-        with _write():
+        with _unknown_outcome():
             created = _validate(response, _as_object(response), Post)
             if not is_id(created.get("id")):
                 raise _invalid_response(response, "'post_id'")
@@ -207,7 +207,7 @@ class Client:
         """`POST /comments/reply` (`write:comments`)."""
         request = requests.reply_to_comment(comment_id, message, idempotency_key)
         response = self.transport.send(request, **conditions)
-        with _write():
+        with _unknown_outcome():
             return _unwrap(response, "reply", Comment)
 
     def media(self) -> ListResult[Media]:
@@ -270,7 +270,7 @@ class Client:
             return None
 
         response = self.transport.send(requests.create_webhook(url, events), find=find)
-        with _write():
+        with _unknown_outcome():
             return _unwrap(response, "webhook", Webhook)
 
     def delete_webhook(self, webhook_id: str) -> None:
@@ -385,7 +385,7 @@ def _is_replay(response: Response) -> bool:
 
 
 @contextmanager
-def _write() -> Iterator[None]:
+def _unknown_outcome() -> Iterator[None]:
     """Report an unexpected response to a write as one that may have been carried out."""
     try:
         yield

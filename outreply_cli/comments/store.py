@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from outreply_cli.api.resend import Attempts
 from outreply_cli.comments.threads import Comment, get_created_at, get_id
 from outreply_cli.journal.store import Store
-from outreply_cli.storage.sqlite import FileSchema, check_types, insert_missing
+from outreply_cli.storage.sqlite import FileSchema, check_types, insert_missing, read_tables
 from outreply_cli.storage.tables import LocalTables
 
 if TYPE_CHECKING:
@@ -215,10 +215,8 @@ class CommentStore:
 
     def copy_rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return the comments and replies of all accounts, by table."""
-        return {
-            table: self._tables.tuples(f"SELECT {', '.join(columns)} FROM {table}", ())  # noqa: S608
-            for table, columns in COLUMNS.items()
-        }
+        with self._tables.snapshot() as db:
+            return read_tables(db, COLUMNS)
 
     def add_rows(self, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
         """Add the rows of another store that this one does not have."""

@@ -186,6 +186,19 @@ def file_lock(path: Path, *, wait: float) -> Iterator[None]:
         yield
 
 
+def read_tables(
+    database: Any, columns: Mapping[str, Sequence[str]]
+) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows by table, with the columns that `columns` names; also from PostgreSQL."""
+    return {
+        table: [
+            tuple(row[name] for name in names)
+            for row in database.execute(f"SELECT {', '.join(names)} FROM {table}")  # noqa: S608
+        ]
+        for table, names in columns.items()
+    }
+
+
 def insert_missing(
     database: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:

@@ -406,8 +406,7 @@ def test_reply_is_approved_with_the_comment_that_it_answers(
     assert f"comment: {INJECTION}   message: Thanks\\x1b[2J" in lines
     assert "message: No" in lines
     assert "message: Thanks" not in lines
-    (row,) = plans.get(plan_id).preview
-    assert plans.get(plan_id).pages == [row["page_id"]]
+    assert plans.get(plan_id).pages == [plans.get(plan_id).preview["page_id"]]
     plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", cli.clock.now().timestamp())
     # The comment is another one now than the person saw.
     emulator.state.connection.execute("UPDATE comments SET message = 'Is this a scam?'")

@@ -20,6 +20,7 @@ from outreply_cli.commands.mcp.plan_store import (
     PlanStateError,
     PlanStore,
     pages_of,
+    preview_rows,
 )
 from outreply_cli.commands.mcp.rehearsal import Rehearsal
 from outreply_cli.commands.mcp.tool_specs import (
@@ -191,7 +192,7 @@ class AgentGateway:
         preview = None if output is None else output.value
         pages = None if preview is None else pages_of(preview)
         if spec.name in {"posts schedule", "posts publish"}:
-            times = {post.get("scheduled_at") for post in _rows(preview)}
+            times = {post.get("scheduled_at") for post in preview_rows(preview)}
             if len(times) != 1 or pages is None:
                 raise InvalidInputError(
                     "at: the pages have different times", hint="Make a plan for each page."
@@ -212,7 +213,7 @@ class AgentGateway:
         if call.command in DRY_RUNS:
             output = self._run(dry_run(call), False)
             if call.command == "comments reply" and not output.code:
-                output = CommandOutput(0, [_check_seen(output.value)], None)
+                _check_seen(output.value)
             self._name_pages(output.value)
             if call.command == "bulk schedule":
                 self._add_texts(call, output.value)
@@ -236,8 +237,8 @@ class AgentGateway:
         output = self._run(
             CommandCall("bulk preview", ["bulk", "preview", *words], call.stdin), False
         )
-        shown = {row["line"]: row["message"] for row in _rows(output.value)}
-        for row in _rows(preview):
+        shown = {row["line"]: row["message"] for row in preview_rows(output.value)}
+        for row in preview_rows(preview):
             row["message"] = shown.get(row.get("line"))
 
     def _name_pages(self, preview: Any) -> None:
@@ -246,7 +247,7 @@ class AgentGateway:
         names = {
             page["id"]: page_alias(page) for page in (listed if isinstance(listed, list) else ())
         }
-        for row in _rows(preview):
+        for row in preview_rows(preview):
             if row.get("page_id") in names:
                 row["page"] = names[row["page_id"]]
 
@@ -326,26 +327,19 @@ def dump_result(result: Mapping[str, Any]) -> str:
     return escape_control_json(json.dumps(result, ensure_ascii=False, indent=1))
 
 
-def _rows(preview: Any) -> list[dict[str, Any]]:
-    """The posts in what a dry run printed."""
-    rows = preview.get("rows") if isinstance(preview, Mapping) else preview
-    return rows if isinstance(rows, list) else []
-
-
-def _check_seen(reply: Mapping[str, Any]) -> Mapping[str, Any]:
+def _check_seen(reply: Mapping[str, Any]) -> None:
     """Raise InvalidInputError if the comment cannot be shown to the person who approves."""
     if reply.get("comment") is None:
         raise InvalidInputError(
             f"comment {reply.get('parent_id')} was not seen on this machine",
             hint="List the comments of its post first, with comments_list.",
         )
-    return reply
 
 
 def _steps(preview: Any) -> Any:
     """What a preview says that is sent."""
     if isinstance(preview, Mapping) and "rows" in preview:
-        return [row for row in _rows(preview) if row.get("status") == "planned"]
+        return [row for row in preview_rows(preview) if row.get("status") == "planned"]
     return preview
 
 

@@ -225,8 +225,12 @@ def _from_row(row: Mapping[str, Any]) -> Plan:
 
 def pages_of(preview: Any) -> Sequence[str] | None:
     """The IDs of the pages in what a dry run printed; None if a post has none."""
-    rows = preview.get("rows") if isinstance(preview, Mapping) else preview
-    if not isinstance(rows, list) or not rows:
-        return None
-    pages = {row.get("page_id") if isinstance(row, Mapping) else None for row in rows}
+    pages = {row.get("page_id") for row in preview_rows(preview)} or {None}
     return None if None in pages else sorted(map(str, pages))
+
+
+def preview_rows(preview: Any) -> list[dict[str, Any]]:
+    """The objects that a dry run printed: a list, the rows of a report, or a single one."""
+    if isinstance(preview, Mapping):
+        preview = preview.get("rows", [preview])
+    return preview if isinstance(preview, list) else []

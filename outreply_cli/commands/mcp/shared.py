@@ -58,12 +58,14 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
 
 def describe(plan: "Plan", zone: "ZoneInfo") -> "Iterator[str]":
     """Yield the lines that show what a plan sends."""
+    from outreply_cli.commands.mcp.plan_store import preview_rows
+
     yield f"Account: {sanitize(plan.user)}"
     yield f"Command: outreply {plan.call.command}"
     yield from (f"  {sanitize(word)}" for word in plan.call.arguments)
     yield from (f"  | {sanitize(line)}" for line in plan.call.stdin.splitlines())
-    rows = plan.preview.get("rows") if isinstance(plan.preview, dict) else plan.preview
-    if isinstance(rows, list):
+    rows = preview_rows(plan.preview)
+    if rows:
         yield "It would do:"
         for row in rows:
             yield from (f"  {line}" for line in _describe_row(row, zone))
