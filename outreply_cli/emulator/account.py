@@ -2,11 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from outreply_cli.emulator.auth import get_rate, get_tier, is_sandbox
+from outreply_cli.emulator.auth import get_rate, get_tier, get_token, is_sandbox
 from outreply_cli.emulator.growth import get_followers
 from outreply_cli.emulator.guardrails import GUARDRAILS
 from outreply_cli.emulator.media import storage_view
@@ -38,9 +38,9 @@ def get_me(context: RequestContext) -> dict[str, Any]:
 
 def get_account(context: RequestContext) -> dict[str, Any]:
     """`GET /account`: the user, the API key and the remaining quotas."""
-    user = context.caller.user
+    user, token = context.caller.user, get_token(context.state, context.caller)
     tier, (per_minute, per_day) = get_tier(user), get_rate(context.caller)
-    usage = get_usage(context.db, user["id"], context.now)
+    usage = get_usage(context.state, user["id"], context.now)
     monthly: dict[str, Any] = {
         "year_month": f"{context.now:%Y-%m}",
         "resets_at": _next_month(context.now),
@@ -54,7 +54,7 @@ def get_account(context: RequestContext) -> dict[str, Any]:
         "user": {name: user[name] for name in ("id", "email", "firstname", "lastname")},
         "credits": {"remaining": user["credits"], "plan": user["tier"]},
         "tier": user["tier"],
-        "api_key": _key_view(context.caller),
+        "api_key": _key_view(replace(context.caller, token=token)),
         "quota": {
             "storage": {**storage_view(context), "max_file_bytes": tier.max_file_bytes},
             "rate_limit": {"per_minute": per_minute, "per_day": per_day},
@@ -130,14 +130,15 @@ def require_brand(caller: Principal, brand_id: str) -> None:
         raise ErrorResponse(403, "BRAND_NOT_AUTHORIZED", brand_id=brand_id)
 
 
-def get_usage(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, int]:
+def get_usage(state: State, user_id: str, now: datetime) -> dict[str, int]:
     """The user's usage of each bucket in the UTC month of `now`."""
+    state.write_deferred()
     sql = "SELECT bucket, used FROM usage WHERE user_id = ? AND month = ?"
-    return dict(db.execute(sql, (user_id, f"{now:%Y-%m}")).fetchall())
+    return dict(state.connection.execute(sql, (user_id, f"{now:%Y-%m}")).fetchall())
 
 
-def count_usage(context: RequestContext, *buckets: str, limit: int | None = None) -> None:
-    """Count one use of each of the monthly `buckets`; `limit` is that of the last.
+def count_in_month(context: RequestContext, bucket: str | None = None) -> None:
+    """Count a request in its month, and in a bucket: `reads`, which has a limit, or `writes`.
 
     Sandbox requests do not count (reference: Sandbox tokens).
 
@@ -146,41 +147,69 @@ def count_usage(context: RequestContext, *buckets: str, limit: int | None = None
     """
     if is_sandbox(context.caller):
         return
-    user_id = context.caller.user["id"]
-    if limit is None:
-        context.state.count_use(user_id, f"{context.now:%Y-%m}", *buckets)
-    elif not spend(context.state, user_id, buckets, limit, context.now):
-        raise ErrorResponse(
-            429,
-            "MONTHLY_QUOTA_EXCEEDED",
-            f"Monthly {buckets[-1]} quota exceeded",
-            quota=buckets[-1],
-            tier=context.caller.user["tier"],
-            limit=limit,
-            used=get_usage(context.db, user_id, context.now).get(buckets[-1], 0),
-            resets_at=_next_month(context.now),
-            upgrade_url="https://outreply.com/pricing",
+    user, month = context.caller.user, f"{context.now:%Y-%m}"
+    context.state.count_later(user["id"], month, "requests")
+    if bucket == "writes":
+        context.state.count_later(user["id"], month, bucket)
+    elif bucket is not None:
+        limit = get_tier(user).reads
+        used = context.state.count_later(user["id"], month, bucket, limit=limit)
+        if used > limit:
+            raise _quota_exceeded(context, bucket, used - 1, limit)
+        _warn_of_quota(
+            context.state, user["id"], context.now, bucket=bucket, used=used, limit=limit
         )
 
 
-def spend(state: State, user_id: str, buckets: Sequence[str], limit: int, now: datetime) -> bool:
-    """Count one use of each of the monthly buckets; False if the last would exceed its `limit`.
+def count_usage(context: RequestContext, bucket: str, limit: int) -> None:
+    """Count one use of a monthly bucket, with the changes of the request.
 
-    At 80% of the last bucket a quota warning is emitted, once per bucket and month.
+    Raises:
+        ErrorResponse: 429 MONTHLY_QUOTA_EXCEEDED.
     """
-    name, month = buckets[-1], f"{now:%Y-%m}"
-    used = state.count_use(user_id, month, *buckets)
+    if is_sandbox(context.caller):
+        return
+    user_id, now = context.caller.user["id"], context.now
+    if not spend(context.state, user_id, bucket, limit, now):
+        used = context.state.get_use(user_id, f"{now:%Y-%m}", bucket)
+        raise _quota_exceeded(context, bucket, used, limit)
+
+
+def spend(state: State, user_id: str, bucket: str, limit: int, now: datetime) -> bool:
+    """Count one use of a monthly bucket; False if it would exceed the `limit`."""
+    month = f"{now:%Y-%m}"
+    used = state.count_use(user_id, month, bucket)
     if used > limit:
         state.connection.execute(
             "UPDATE usage SET used = used - 1 WHERE user_id = ? AND month = ? AND bucket = ?",
-            (user_id, month, name),
+            (user_id, month, bucket),
         )
         return False
-    # True for exactly one use: the one that crosses the threshold.
-    if used >= _WARN_AT * limit > used - 1:
-        data = {"bucket": name, "used": used, "limit": limit, "percent": 80}
-        emit(state, user_id, "account.quota.warning", data, now)
+    _warn_of_quota(state, user_id, now, bucket=bucket, used=used, limit=limit)
     return True
+
+
+def _warn_of_quota(
+    state: State, user_id: str, now: datetime, *, bucket: str, used: int, limit: int
+) -> None:
+    """Emit a quota warning for the use that reaches 80%: once per bucket and month."""
+    if used >= _WARN_AT * limit > used - 1:
+        data = {"bucket": bucket, "used": used, "limit": limit, "percent": 80}
+        emit(state, user_id, "account.quota.warning", data, now)
+
+
+def _quota_exceeded(context: RequestContext, bucket: str, used: int, limit: int) -> ErrorResponse:
+    return ErrorResponse(
+        429,
+        "MONTHLY_QUOTA_EXCEEDED",
+        f"Monthly {bucket} quota exceeded",
+        quota=bucket,
+        tier=context.caller.user["tier"],
+        limit=limit,
+        used=used,
+        resets_at=_next_month(context.now),
+        upgrade_url="https://outreply.com/pricing",
+    )
 
 
 def _next_month(now: datetime) -> str | None:

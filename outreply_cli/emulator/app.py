@@ -52,7 +52,7 @@ class Emulator:
         host: str = "127.0.0.1",
     ) -> None:
         self._state, self._admin_key, self._host = state, admin_key, host
-        self._faults, rate = Faults(), RateWindows()
+        self._faults, rate = Faults(), RateWindows(state.clock)
         self._dashboard = Dashboard(state, self._faults)
         network = NetworkAccess(resolver, state.config.allow_external)
         self._endpoints = Endpoints(state, rate, network)

@@ -66,7 +66,7 @@ def list_audit(
         event: Include only this event, such as `request` or `token.revoked`.
         denied: Include only requests that were refused with 401 or 403.
     """
-    save_audit(state)
+    delete_expired_entries(state)
     statuses = "AND status IN (401, 403) " if denied else ""
     rows = state.connection.execute(
         f"SELECT * FROM audit WHERE event = coalesce(?, event) {statuses}"  # noqa: S608
@@ -76,9 +76,8 @@ def list_audit(
     return [{**row, "at": format_unix_time(row["at"])} for row in rows]
 
 
-def save_audit(state: State) -> None:
-    """Write recent entries to the state, and delete expired ones; the caller commits."""
-    state.insert_deferred()
+def delete_expired_entries(state: State) -> None:
+    """Delete the entries that are older than 30 days; the caller commits."""
     state.connection.execute(
         "DELETE FROM audit WHERE number < coalesce((SELECT min(number) FROM audit WHERE at >= ?), "
         "(SELECT max(number) + 1 FROM audit))",
@@ -91,4 +90,4 @@ def _insert(
 ) -> None:
     at = state.clock.now().timestamp()
     issuer, brand = token["issued_by_collaborator_id"], token["on_behalf_of_brand_id"]
-    state.insert_later(_INSERT, (at, event, token["id"], token["name"], issuer, brand, *request))
+    state.write_later(_INSERT, (at, event, token["id"], token["name"], issuer, brand, *request))

@@ -9,13 +9,12 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 
 from werkzeug.wrappers import Request
 
-from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.request import ErrorResponse, Principal, too_many
+from outreply_cli.emulator.request import ErrorResponse, Principal, parse_list, too_many
 from outreply_cli.emulator.state import State
 from outreply_cli.spec.limits import (
     EVERY_SCOPE,
@@ -32,14 +31,14 @@ _MINUTES_OF_FULL_RATE_PER_DAY = 1500
 _UPGRADE_URL = "https://outreply.com/dashboard/api"
 
 
-def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Principal:
+def authenticate(state: State, request: Request, now: datetime) -> Principal:
     """The caller of `request`.
 
     Raises:
         ErrorResponse: 401 for a missing, unknown, revoked or expired token; 403 for one that is
             not allowed from this address, or whose issuer has lost full access.
     """
-    caller = identify_caller(db, request)
+    caller = identify_caller(state, request)
     if caller is None:
         raise ErrorResponse(401, "INVALID_TOKEN" if _get_secret(request) else "MISSING_TOKEN")
     token = caller.token
@@ -56,20 +55,35 @@ def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Pri
 
 def is_allowed_address(address: str, token: sqlite3.Row) -> bool:
     """Whether the allowlist of a token contains an IP address, or is empty."""
-    networks = [parse_network(entry) for entry in _parse_list(token["ip_allowlist"])]
+    networks = [parse_network(entry) for entry in parse_list(token["ip_allowlist"])]
     return not networks or _is_in(address, networks)
 
 
-def identify_caller(db: sqlite3.Connection, request: Request) -> Principal | None:
-    """The owner of the request's token, active or not; None for an unknown token."""
+def identify_caller(state: State, request: Request) -> Principal | None:
+    """The owner of the request's token, active or not; None for an unknown token.
+
+    Its time and number of uses may be older: see `get_token`.
+    """
     secret = _get_secret(request)
     if not secret.startswith(TOKEN_PREFIXES):
         return None
+    return state.cached(("caller", secret), lambda: _find_caller(state.connection, secret))
+
+
+def get_token(state: State, caller: Principal) -> sqlite3.Row:
+    """The caller's token with all its uses."""
+    state.write_deferred()
+    sql = "SELECT * FROM tokens WHERE id = ?"
+    token: sqlite3.Row = state.connection.execute(sql, (caller.token["id"],)).fetchone()
+    return token
+
+
+def _find_caller(db: sqlite3.Connection, secret: str) -> Principal | None:
     token = db.execute("SELECT * FROM tokens WHERE secret = ?", (secret,)).fetchone()
     if token is None:
         return None
     user = db.execute("SELECT * FROM users WHERE id = ?", (token["user_id"],)).fetchone()
-    scopes, brand_ids = _parse_list(token["scopes"]), _parse_list(token["brand_ids"])
+    scopes, brand_ids = parse_list(token["scopes"]), parse_list(token["brand_ids"])
     if secret.startswith(SANDBOX_PREFIX):
         # Read-only, regardless of its scopes.
         scopes = tuple(
@@ -130,7 +144,7 @@ def set_rate_headers(
     rate: RateWindows,
     caller: Principal,
     headers: dict[str, str],
-    clock: EmulatorClock,
+    now: datetime,
     *,
     spend: bool = False,
 ) -> None:
@@ -140,10 +154,10 @@ def set_rate_headers(
         ErrorResponse: 429 RATE_LIMITED, for a counted request.
     """
     limit, _ = get_rate(caller)
-    window = rate.get(caller.token["id"], limit, clock.monotonic(), spend=spend)
+    window = rate.get(caller.token["id"], limit, spend=spend)
     headers["X-RateLimit-Limit"] = str(limit)
     headers["X-RateLimit-Remaining"] = str(window.remaining)
-    headers["X-RateLimit-Reset"] = str(int(clock.now().timestamp() + window.seconds_left) + 1)
+    headers["X-RateLimit-Reset"] = str(int(now.timestamp() + window.seconds_left) + 1)
     if spend and window.exceeded:
         raise too_many("RATE_LIMITED", int(window.seconds_left) + 1)
 
@@ -154,23 +168,20 @@ def count_request(state: State, caller: Principal, now: datetime) -> None:
     Raises:
         ErrorResponse: 402 SANDBOX_EXHAUSTED, or 429 DAILY_LIMIT_EXCEEDED until the next UTC day.
     """
-    if is_sandbox(caller) and caller.token["request_count"] >= SANDBOX_CAPS.lifetime_requests:
-        raise ErrorResponse(402, "SANDBOX_EXHAUSTED", upgrade_url=_UPGRADE_URL)
+    if is_sandbox(caller):
+        uses = get_token(state, caller)["request_count"]
+        if uses >= SANDBOX_CAPS.lifetime_requests:
+            raise ErrorResponse(402, "SANDBOX_EXHAUSTED", upgrade_url=_UPGRADE_URL)
     _, per_day = get_rate(caller)
     bucket = f"day of {caller.token['id']}"
-    if state.count_use(caller.user["id"], f"{now:%Y-%m-%d}", bucket) > per_day:
-        # Rolls back the caller's transaction and with it this count.
+    day = f"{now:%Y-%m-%d}"
+    if state.count_later(caller.user["id"], day, bucket, limit=per_day) > per_day:
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         raise too_many("DAILY_LIMIT_EXCEEDED", int((midnight - now).total_seconds()) + 1)
-    state.connection.execute(
+    state.write_later(
         "UPDATE tokens SET last_used_at = ?, request_count = request_count + 1 WHERE id = ?",
         (now.timestamp(), caller.token["id"]),
     )
-
-
-@lru_cache(maxsize=1_000)
-def _parse_list(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
 
 
 def _get_secret(request: Request) -> str:

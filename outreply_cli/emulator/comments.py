@@ -33,7 +33,7 @@ def reply_to_comment(context: RequestContext) -> dict[str, Any]:
     sql = "SELECT post_id FROM comments WHERE id = ?"
     parent = find_row(context.db, "Comment not found", sql, (comment_id,))
     post = get_published_post(context, parent["post_id"])
-    count_usage(context, "replies", limit=get_tier(context.caller.user).replies)
+    count_usage(context, "replies", get_tier(context.caller.user).replies)
     row = context.state.insert(
         "comments", id=f"c_{context.state.new_id()}", post_id=post["id"], parent_id=comment_id,
         author_name=post["page_name"], author_username=post["username"], message=message,

@@ -89,7 +89,7 @@ def _list_accounts(state: State, now: datetime) -> list[dict[str, Any]]:
     accounts = []
     users = state.connection.execute("SELECT * FROM users ORDER BY id LIMIT ?", (MAX_ROWS,))
     for user in users.fetchall():
-        usage, tier = get_usage(state.connection, user["id"], now), get_tier(user)
+        usage, tier = get_usage(state, user["id"], now), get_tier(user)
         quotas = [(name, usage.get(name, 0), limit) for name, limit in tier.monthly.items()]
         quotas.append(("storage", used_bytes(state.connection, user["id"]), tier.storage_bytes))
         accounts.append({**user, "per_minute": tier.per_minute, "quotas": quotas})

@@ -13,7 +13,7 @@ from typing import Any
 
 from outreply_cli import __version__
 from outreply_cli.emulator.account import spend
-from outreply_cli.emulator.audit import save_audit
+from outreply_cli.emulator.audit import delete_expired_entries
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.log import log_exception
 from outreply_cli.emulator.request import format_unix_time
@@ -107,7 +107,7 @@ class DeliveryWorker:
         attempts = 0
         with self.lock:
             with self._state.transaction():
-                save_audit(self._state)
+                delete_expired_entries(self._state)
                 delete_expired(self._state)
             while not self._stopped.is_set() and (row := self._next_delivery()) is not None:
                 self._attempt(row)
@@ -128,7 +128,7 @@ class DeliveryWorker:
             process_due(self._state, now)
             while (row := db.execute(_DUE, (now.timestamp(),)).fetchone()) is not None:
                 user = db.execute("SELECT * FROM users WHERE id = ?", (row["user_id"],)).fetchone()
-                if spend(self._state, user["id"], ("webhooks",), get_tier(user).webhooks, now):
+                if spend(self._state, user["id"], "webhooks", get_tier(user).webhooks, now):
                     due: sqlite3.Row = row
                     return due
                 db.execute(

@@ -11,12 +11,11 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.wrappers import Request
 
-from outreply_cli.emulator.account import count_usage
+from outreply_cli.emulator.account import count_in_month
 from outreply_cli.emulator.audit import log_request
 from outreply_cli.emulator.auth import (
     authenticate,
     count_request,
-    get_tier,
     identify_caller,
     require_scope,
     set_rate_headers,
@@ -91,57 +90,47 @@ class Endpoints:
     def handle(self, request: Request, headers: dict[str, str]) -> Response:
         """Handle a request and fill `headers`; raises ErrorResponse."""
         started_at = self._state.clock.monotonic()
-        try:
-            return self._handle(request, headers, started_at)
-        except ErrorResponse as error:
-            # In a separate transaction: that of a rejected request is rolled back.
-            with self._state.transaction() as db:
-                caller = identify_caller(db, request)
-                if caller is not None:
-                    log_request(
-                        self._state, caller, request, error.status,
-                        started_at=started_at, error=error.body,
-                    )  # fmt: skip
-            raise
-
-    def _handle(self, request: Request, headers: dict[str, str], started_at: float) -> Response:
         # Done before the state is locked, so that slow clients and lookups block no other request.
         body, match = _read_body(request), self._match(request)
         invalid_urls = self._check_urls(match, body)
-        clock = self._state.clock
-        with self._state.transaction() as db:
-            now = clock.now()
-            caller = authenticate(db, request, now)
-            set_tier_header(caller, headers)
-            set_rate_headers(self._rate, caller, headers, clock, spend=True)
-            count_request(self._state, caller, now)
-            process_due(self._state, now)
-            path = {} if isinstance(match, ErrorResponse) else match[1]
-            context = RequestContext(
-                self._state, now, caller, path, request.args.to_dict(), body, invalid_urls
-            )
+        with self._state.request():
+            now, refusal = self._state.clock.now(), None
             try:
+                caller = authenticate(self._state, request, now)
+                set_tier_header(caller, headers)
+                set_rate_headers(self._rate, caller, headers, now, spend=True)
+                count_request(self._state, caller, now)
+                process_due(self._state, now)
+                path = {} if isinstance(match, ErrorResponse) else match[1]
+                context = RequestContext(
+                    self._state, now, caller, path, request.args.to_dict(), body, invalid_urls
+                )
                 status, result = self._authorize_and_run(context, match, request, headers)
             except ErrorResponse as error:
                 # Raised after the block, so that usage and due posts are committed.
-                response_error = error
-            else:
-                log_request(self._state, caller, request, status, started_at=started_at)
-                return json_response(status, result, headers)
-        raise response_error
+                refusal, status, result = error, error.status, error.body
+            known = identify_caller(self._state, request)
+            if known is not None:
+                log_request(
+                    self._state, known, request, status,
+                    started_at=started_at, error=None if refusal is None else refusal.body,
+                )  # fmt: skip
+        if refusal is not None:
+            raise refusal
+        return json_response(status, result, headers)
 
     def set_headers(self, request: Request, headers: dict[str, str], *, rate: bool) -> None:
         """Set the headers about the caller of a request that is not dispatched.
 
         `rate` says whether to include the rate limit headers.
         """
-        with self._state.transaction() as db:
-            caller = identify_caller(db, request)
+        with self._state.request():
+            caller = identify_caller(self._state, request)
             if caller is None:
                 return
             set_tier_header(caller, headers)
             if rate:
-                set_rate_headers(self._rate, caller, headers, self._state.clock)
+                set_rate_headers(self._rate, caller, headers, self._state.clock.now())
 
     def _check_urls(self, match: Match | ErrorResponse, body: RequestBody) -> Mapping[str, str]:
         if isinstance(match, ErrorResponse) or match[0].check_urls is None:
@@ -169,12 +158,9 @@ class Endpoints:
             try:
                 require_scope(context.caller, match[0].scope, reads=reads)
             except ErrorResponse:
-                count_usage(context, "requests")
+                count_in_month(context)
                 raise
-        if reads:
-            count_usage(context, "requests", "reads", limit=get_tier(context.caller.user).reads)
-        else:
-            count_usage(context, "requests", "writes")
+        count_in_month(context, "reads" if reads else "writes")
         if isinstance(match, ErrorResponse):
             raise match
         route = match[0]

@@ -23,6 +23,7 @@ from outreply_cli.emulator.request import (
     format_unix_time,
     invalid_field,
     missing_field,
+    parse_list,
     parse_time_parameter,
 )
 from outreply_cli.emulator.state import State
@@ -233,7 +234,7 @@ def _add_post(
     """Add the post in the body, due at `scheduled_at` or published now, after all checks."""
     content, at = _content(context), scheduled_at or context.now
     check_guardrails(context.db, page, at.timestamp(), keep_gap=scheduled_at is not None)
-    count_usage(context, "publishes", limit=get_tier(context.caller.user).publishes)
+    count_usage(context, "publishes", get_tier(context.caller.user).publishes)
     post = context.state.insert(
         "posts", id=context.state.new_id(), page_id=page["id"], status="scheduled",
         scheduled_at=None if scheduled_at is None else scheduled_at.timestamp(),
@@ -289,7 +290,7 @@ def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:
         "scheduled_at": format_unix_time(row["scheduled_at"]),
         "status": row["status"],
         "message": row["message"],
-        "media": json.loads(row["media"]),
+        "media": parse_list(row["media"]),
         "first_comment": row["first_comment"],
         "created_at": format_unix_time(row["created_at"]),
     }

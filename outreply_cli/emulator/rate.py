@@ -6,6 +6,8 @@ Windows end in real time, since clients wait in real time, and when the emulator
 import threading
 from dataclasses import dataclass
 
+from outreply_cli.emulator.clock import EmulatorClock
+
 _WINDOW_SECONDS = 60.0
 
 
@@ -27,12 +29,13 @@ class Window:
 class RateWindows:
     """One-minute windows, one per token, each opened by a request."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, clock: EmulatorClock) -> None:
+        self._lock, self._clock = threading.Lock(), clock
         self._open: dict[str, tuple[float, int]] = {}
 
-    def get(self, token_id: str, limit: int, now: float, *, spend: bool) -> Window:
-        """The window of a token at the monotonic time `now`, after one more request if `spend`."""
+    def get(self, token_id: str, limit: int, *, spend: bool) -> Window:
+        """The current window of a token, after one more request if `spend`."""
+        now = self._clock.monotonic()
         with self._lock:
             started_at, used = self._open.get(token_id, (now, 0))
             if now - started_at >= _WINDOW_SECONDS:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from werkzeug.datastructures import FileStorage
@@ -159,6 +159,12 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     return parsed
 
 
+@lru_cache(maxsize=1_000)
+def parse_list(text: str) -> tuple[Any, ...]:
+    """The items of a stored JSON array, not to be changed."""
+    return tuple(json.loads(text))
+
+
 def find_row(
     db: sqlite3.Connection, text: str, sql: str, values: Sequence[object], **extra: Any
 ) -> sqlite3.Row:
@@ -197,6 +203,7 @@ def parse_time_parameter(name: str, value: object) -> datetime:
     raise ErrorResponse(400, "INVALID_DATE", f"{name} must be an ISO 8601 timestamp", field=name)
 
 
+@lru_cache(maxsize=10_000)
 def format_unix_time(timestamp: float | None) -> str | None:
     """Format a Unix time as the API does: `2026-05-01T09:00:00.000Z`."""
     if timestamp is None:

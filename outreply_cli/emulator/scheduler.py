@@ -19,6 +19,11 @@ def process_due(state: State, now: datetime) -> Counter[str]:
     by the failure rate. Events have the due time as their time. The caller holds the transaction.
     """
     posts: Counter[str] = Counter()
+    # Requests add posts, but keep what is cached.
+    key = ("next_due_at", state.connection.total_changes)
+    due_at = state.cached(key, lambda: next_due_at(state.connection))
+    if due_at is None or due_at > now.timestamp():
+        return posts
     # Queried again after each: a published post may add comments that are due.
     while (row := _get_earliest(state.connection, now.timestamp())) is not None:
         if row["kind"] == "post":

@@ -35,7 +35,7 @@ def _account(state: State, user: sqlite3.Row) -> dict[str, Any]:
         **{name: user[name] for name in
            ("id", "email", "firstname", "lastname", "tier", "credits")},
         "limits": json.loads(user["limits"]) or None,
-        "usage": get_usage(db, user["id"], now) or None,
+        "usage": get_usage(state, user["id"], now) or None,
         "brands": [_brand(db, row) for row in db.execute(
             "SELECT * FROM brands WHERE user_id = ? ORDER BY created_at, id", owner).fetchall()],
         "media": [
@@ -51,16 +51,13 @@ def _account(state: State, user: sqlite3.Row) -> dict[str, Any]:
             "SELECT * FROM hooks WHERE user_id = ? ORDER BY number", owner)],
     }) | {
         # Kept when empty: an account without this field gets a token.
-        "tokens": [_token(db, row, f"{now:%Y-%m-%d}") for row in db.execute(
+        "tokens": [_token(state, row, f"{now:%Y-%m-%d}") for row in db.execute(
             "SELECT * FROM tokens WHERE user_id = ? ORDER BY rowid", owner).fetchall()],
     }  # fmt: skip
 
 
-def _token(db: sqlite3.Connection, row: sqlite3.Row, day: str) -> dict[str, Any]:
-    today = db.execute(
-        "SELECT used FROM usage WHERE user_id = ? AND month = ? AND bucket = ?",
-        (row["user_id"], day, f"day of {row['id']}"),
-    ).fetchone()
+def _token(state: State, row: sqlite3.Row, day: str) -> dict[str, Any]:
+    today = state.get_use(row["user_id"], day, f"day of {row['id']}")
     return _drop_empty({
         "id": row["id"], "name": row["name"], "token": row["secret"],
         "scopes": json.loads(row["scopes"]),
@@ -70,7 +67,7 @@ def _token(db: sqlite3.Connection, row: sqlite3.Row, day: str) -> dict[str, Any]
         "collaborator": row["issued_by_collaborator_id"],
         "on_behalf_of": row["on_behalf_of_brand_id"],
         "last_used_at": _format(row["last_used_at"]), "request_count": row["request_count"] or None,
-        "requests_today": today["used"] if today is not None else None,
+        "requests_today": today or None,
     }) | ({} if row["has_full_access"] else {"full_access": False})  # fmt: skip
 
 

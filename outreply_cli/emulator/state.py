@@ -1,20 +1,23 @@
 """The emulator's state in one SQLite file."""
 
 import hashlib
+import math
 import secrets
 import sqlite3
 import threading
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.storage.sqlite import FileSchema, open_database, transaction, wrap_storage_errors
 
+T = TypeVar("T")
 SCHEMA_VERSION = 5
 # The tables of version 4.
 _LOGS = """
@@ -124,6 +127,11 @@ _FILE = FileSchema(
 # The key in a copy's `meta` table that holds its creation time.
 _COPIED_AT = "copied_at"
 _DEFERRED_ROWS = 100
+_CACHED_VALUES = 1_000
+_COUNT_USE = (
+    "INSERT INTO usage VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + excluded.used"
+)
 # In the order of deletion: tables before those that they reference.
 _TABLES = (
     "audit", "attempts", "deliveries", "hooks", "arrivals", "comments", "post_media", "media",
@@ -147,8 +155,12 @@ class State:
 
     def __init__(self, path: Path, system: Clock, config: EmulatorConfig | None = None) -> None:
         self._lock = threading.RLock()
-        # The rows to insert, by statement.
+        # The rows to write, by statement, and the uses to count, by user, period and bucket.
         self._deferred: defaultdict[str, list[Sequence[object]]] = defaultdict(list)
+        self._uses: Counter[tuple[str, str, str]] = Counter()
+        # What was read of accounts, and the database's changes since which it is the same.
+        self._cache: dict[object, Any] = {}
+        self._changes = 0
         self.connection = open_state(path)
         self.config = config or EmulatorConfig()
         try:
@@ -163,31 +175,73 @@ class State:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A transaction, rolled back if the block raises."""
         with self._lock:
-            try:
-                with transaction(self.connection) as db:
-                    yield db
-            except BaseException:
-                self.clock.reload()
-                raise
+            self._commit_deferred()
+            with self._transaction() as db:
+                yield db
 
-    def insert_later(self, sql: str, values: Sequence[object]) -> None:
-        """Insert a row together with others, within a second: a commit for each is slow."""
-        rows = self._deferred[sql]
-        rows.append(values)
-        if len(rows) >= _DEFERRED_ROWS:
-            self.insert_deferred()
+    @contextmanager
+    def request(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of an API request, which changes neither accounts nor tokens.
 
-    def insert_deferred(self) -> None:
-        """Insert the rows of `insert_later`; the caller commits."""
+        What is deferred and cached is kept, so that the request costs little.
+        """
         with self._lock:
-            deferred, self._deferred = self._deferred, defaultdict(list)
+            rows = sum(map(len, self._deferred.values()))
+            if rows >= _DEFERRED_ROWS or self._changes != self.connection.total_changes:
+                self._commit_deferred()
+                self._cache.clear()
+            with self._transaction() as db:
+                yield db
+            self._changes = self.connection.total_changes
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with transaction(self.connection) as db:
+                yield db
+        except BaseException:
+            self._cache.clear()
+            self.clock.reload()
+            raise
+
+    def write_later(self, sql: str, values: Sequence[object]) -> None:
+        """Write a row within a second, together with others: a commit for each is slow."""
+        self._deferred[sql].append(values)
+
+    def write_deferred(self) -> None:
+        """Write what was deferred; the caller commits."""
+        with self._lock:
+            deferred, uses = self._deferred, self._uses
+            self._drop_deferred()
+            if uses:
+                deferred[_COUNT_USE] = [(*key, number) for key, number in uses.items()]
             for sql, rows in deferred.items():
                 self.connection.executemany(sql, rows)
+
+    def _commit_deferred(self) -> None:
+        # In its own transaction: another may be rolled back.
+        if self._deferred or self._uses:
+            with transaction(self.connection):
+                self.write_deferred()
+
+    def _drop_deferred(self) -> None:
+        self._deferred, self._uses = defaultdict(list), Counter()
+        # Cached usage is that without the deferred one.
+        self._cache.clear()
+
+    def cached(self, key: object, load: Callable[[], T]) -> T:
+        """The result of `load`, which reads accounts, tokens or usage, while they are unchanged."""
+        if len(self._cache) >= _CACHED_VALUES:
+            self._cache.clear()
+        if key not in self._cache:
+            self._cache[key] = load()
+        value: T = self._cache[key]
+        return value
 
     def copy_to(self, target: sqlite3.Connection) -> None:
         """Replace the database `target` with a consistent copy."""
         with self._lock:
-            self.insert_deferred()
+            self.write_deferred()
             self.connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
             copied_at = self.clock.now().timestamp()
@@ -202,7 +256,7 @@ class State:
         with self._lock:
             self.connection.execute("ATTACH ? AS copied", (str(path),))
             try:
-                self._deferred.clear()
+                self._drop_deferred()
                 with self.transaction() as db:
                     last_id = self._last_id()
                     for table in reversed(_TABLES):
@@ -232,7 +286,7 @@ class State:
 
     def clear(self) -> None:
         """Delete everything and reset the clock; the caller commits."""
-        self._deferred.clear()
+        self._drop_deferred()
         last_id = self._last_id()
         for table in _TABLES:
             self.connection.execute(f"DELETE FROM {table}")  # noqa: S608
@@ -255,15 +309,29 @@ class State:
         ).fetchone()
         return row
 
-    def count_use(self, user_id: str, period: str, *buckets: str) -> int:
-        """Count one use of each bucket in a month or day; returns the usage of the last."""
-        rows = self.connection.execute(
-            f"INSERT INTO usage VALUES {', '.join(['(?, ?, ?, 1)'] * len(buckets))} "  # noqa: S608
-            "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used",
-            [value for bucket in buckets for value in (user_id, period, bucket)],
-        ).fetchall()
-        used: int = rows[-1]["used"]
+    def count_use(self, user_id: str, period: str, bucket: str) -> int:
+        """Count one use of a bucket in a month or day; returns its usage."""
+        sql = f"{_COUNT_USE} RETURNING used"
+        used: int = self.connection.execute(sql, (user_id, period, bucket, 1)).fetchone()["used"]
         return used
+
+    def count_later(
+        self, user_id: str, period: str, bucket: str, *, limit: float = math.inf
+    ) -> int:
+        """Count one use as `write_later` does, unless it exceeds `limit`; returns the usage."""
+        key = (user_id, period, bucket)
+        used = self.cached(key, lambda: self.get_use(*key)) + self._uses[key] + 1
+        if used <= limit:
+            self._uses[key] += 1
+        return used
+
+    def get_use(self, user_id: str, period: str, bucket: str) -> int:
+        """The usage of a bucket in a month or day, without what is deferred."""
+        row = self.connection.execute(
+            "SELECT used FROM usage WHERE user_id = ? AND month = ? AND bucket = ?",
+            (user_id, period, bucket),
+        ).fetchone()
+        return 0 if row is None else int(row["used"])
 
     def _last_id(self) -> int:
         row = self.connection.execute("SELECT value FROM meta WHERE key = 'ids'").fetchone()
@@ -302,6 +370,6 @@ class State:
         """Close the file after the current transaction."""
         with self._lock:
             try:
-                self.insert_deferred()
+                self.write_deferred()
             finally:
                 self.connection.close()

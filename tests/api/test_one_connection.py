@@ -8,6 +8,7 @@ import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine
+from tests.request_count import count_requests
 
 PROGRAM = """
 import json, sys
@@ -40,8 +41,3 @@ def test_many_requests_look_up_and_connect_as_often_as_one(
     before = count_requests(emulator)
     assert count_events(cli, *words) == [lookups, connections]
     assert count_requests(emulator) - before > 1
-
-
-def count_requests(emulator: EmulatorServer) -> int:
-    sql = "SELECT sum(request_count) FROM tokens"
-    return int(emulator.state.connection.execute(sql).fetchone()[0])

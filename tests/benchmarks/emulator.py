@@ -134,7 +134,7 @@ def figures(quick: bool) -> Iterator[Figure]:
         # Requests to the bare server must not consume publish times in the emulators.
         bare = Sender(few.server)
         cases: list[tuple[str, float, Send, Send, Send]] = [
-            (f"`GET {path}`", 0.3, few.get(path), many.get(path), bare.get(path)) for path in PATHS
+            (f"`GET {path}`", 0.55, few.get(path), many.get(path), bare.get(path)) for path in PATHS
         ]
         cases.append(("`POST /posts/schedule`", 0.4, few.post, many.post, bare.post))
         for name, goal, send_few, send_many, send_bare in cases:

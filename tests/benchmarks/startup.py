@@ -27,6 +27,7 @@ from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import EmulatorServer
 from tests.benchmarks.figures import Figure, main
 from tests.benchmarks.processes import peak_mb
+from tests.request_count import count_requests
 
 _ROOT = Path(__file__).parents[2]
 _COMMANDS = (
@@ -224,15 +225,14 @@ def measure_hanging_keyring(installation: Installation) -> float:
     return elapsed
 
 
-def count_requests(installation: Installation) -> int:
+def count_schedule_requests(installation: Installation) -> int:
     """Count the requests that schedule a post on a page that was listed just now."""
     installation.outreply("pages", "list")()
-    database = installation.emulator.state.connection
-    database.execute("UPDATE tokens SET request_count = 0")
+    before = count_requests(installation.emulator)
     at = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d %H:%M}"
     words = ("posts", "schedule", "--page", "x:bluebird", "--at", at, "-m", "Hi")
     installation.outreply(*words)()
-    return int(database.execute("SELECT sum(request_count) FROM tokens").fetchone()[0])
+    return count_requests(installation.emulator) - before
 
 
 def medians(cases: Sequence[Case], rounds: int) -> list[float]:
@@ -286,7 +286,7 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield Figure(command, by_name[command] / by_name[_BARE_NAME], _BARE_NAME, goal)
         yield Figure(
             "requests of `posts schedule` on a page of the completion cache",
-            count_requests(installation), "one request", 1.0,
+            count_schedule_requests(installation), "one request", 1.0,
         )  # fmt: skip
         yield Figure(
             "a command whose keyring never responds",

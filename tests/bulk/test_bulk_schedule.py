@@ -40,9 +40,8 @@ def get_summary(ran: Result) -> dict[str, int]:
 
 
 def count_writes(emulator: EmulatorServer) -> int:
-    row = emulator.state.connection.execute(
-        "SELECT sum(used) FROM usage WHERE bucket = 'writes'"
-    ).fetchone()
+    with emulator.state.transaction() as db:
+        row = db.execute("SELECT sum(used) FROM usage WHERE bucket = 'writes'").fetchone()
     return int(row[0] or 0)
 
 

@@ -8,6 +8,7 @@ import pytest
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine, Result
 from tests.commands.receiver_process import run_receiver
+from tests.request_count import count_requests
 from tests.scripted_server import ScriptedServer, response
 
 CALENDAR = "page,scheduled_at,message\nx:bluebird,2026-12-01 09:00,Hi\n"
@@ -24,11 +25,6 @@ def calendar(tmp_path: Path) -> str:
     path = tmp_path / "launch.csv"
     path.write_text(CALENDAR)
     return str(path)
-
-
-def count_requests(emulator: EmulatorServer) -> int:
-    sql = "SELECT sum(request_count) FROM tokens"
-    return int(emulator.state.connection.execute(sql).fetchone()[0] or 0)
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,8 @@ def test_short_quota_stops_the_run(cli: CommandLine, emulator: EmulatorServer) -
     later = collect(cli, "--keep-reads", "10", code=6)
     assert statuses(later) == ["collected"] * 4 + ["skipped"] * 2
     assert {item["id"] for item in later if item["status"] == "skipped"} == first
-    used = emulator.state.connection.execute(
-        "SELECT used FROM usage WHERE bucket = 'reads'"
-    ).fetchone()["used"]
+    with emulator.state.transaction() as database:
+        (used,) = database.execute("SELECT used FROM usage WHERE bucket = 'reads'").fetchone()
     assert used == 1_000_000 - 10
 
 

@@ -12,6 +12,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.pages import page_alias
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
+from tests.request_count import count_requests
 
 AT = "2026-12-24 18:00"
 PAGE = "facebook:acme"
@@ -20,11 +21,6 @@ PAGE = "facebook:acme"
 def schedule(cli: CommandLine, *options: str, page: str = PAGE, at: str = AT) -> Result:
     words = ("--page", page, "--at", at, "-m", "Hello", "--json", *options)
     return cli.run("posts", "schedule", *words)
-
-
-def count_requests(emulator: EmulatorServer) -> int:
-    sql = "SELECT sum(request_count) FROM tokens"
-    return int(emulator.state.connection.execute(sql).fetchone()[0] or 0)
 
 
 def change(emulator: EmulatorServer, sql: str, *values: str) -> None:

@@ -349,19 +349,18 @@ def no_brand_matches(patch: Patch) -> None:
 @rule
 def one_bucket(patch: Patch) -> None:
     original = account.count_usage
-    patch.setattr(
-        posts, "count_usage", lambda context, *_, **__: original(context, "reads", limit=100_000)
-    )
+    patch.setattr(posts, "count_usage", lambda context, *_: original(context, "reads", 100_000))
 
 
 @rule
 def no_month(patch: Patch) -> None:
-    original = State.count_use
+    def wrap(original: Callable[..., int]) -> Callable[..., int]:
+        return lambda state, user_id, period, *args, **options: original(
+            state, user_id, "2026-11" if len(period) == 7 else period, *args, **options
+        )
 
-    def count_use(self: State, user_id: str, period: str, *buckets: str) -> Any:
-        return original(self, user_id, "2026-11" if len(period) == 7 else period, *buckets)
-
-    patch.setattr(State, "count_use", count_use)
+    for name in ("count_use", "count_later"):
+        patch.setattr(State, name, wrap(getattr(State, name)))
 
 
 @rule

@@ -48,10 +48,7 @@ def test_sandbox_token_limits(emulator: EmulatorServer, emulator_clock: ManualCl
         emulator_clock.advance(2 * 86_400)
         exhausted = list_pages_error(sdk)
         assert (exhausted.status, exhausted.code) == (402, "SANDBOX_EXHAUSTED")
-    used = emulator.state.connection.execute(
-        "SELECT count(*) FROM usage WHERE bucket IN ('reads', 'writes', 'requests')"
-    ).fetchone()[0]
-    assert used == 0
+    assert get_usage(emulator) == {}
 
 
 @pytest.mark.parametrize(
@@ -158,28 +155,31 @@ def get_secret(emulator: EmulatorServer) -> str:
     return str(emulator.state.connection.execute("SELECT secret FROM tokens").fetchone()[0])
 
 
-def test_usage_counts_failed_requests(emulator: EmulatorServer) -> None:
-    def usage() -> dict[str, int]:
-        rows = emulator.state.connection.execute("SELECT bucket, used FROM usage")
-        return {bucket: count for bucket, count in rows if not bucket.startswith("day")}
+def get_usage(emulator: EmulatorServer) -> dict[str, int]:
+    """Return the monthly usage by bucket."""
+    with emulator.state.transaction() as db:
+        rows = db.execute("SELECT bucket, used FROM usage").fetchall()
+    return {bucket: count for bucket, count in rows if not bucket.startswith("day")}
 
+
+def test_usage_counts_failed_requests(emulator: EmulatorServer) -> None:
     auth = {"X_API_Key": emulator.token}
     for _ in range(5):
         assert get(emulator, "/pages/nope", **auth).status_code == 404
-    assert usage() == {"requests": 5, "reads": 5}
+    assert get_usage(emulator) == {"requests": 5, "reads": 5}
     assert get(emulator, "/nowhere", **auth).status_code == 404
-    assert usage() == {"requests": 6, "reads": 6}
+    assert get_usage(emulator) == {"requests": 6, "reads": 6}
     httpx.post(
         emulator.base_url + "/posts/publish",
         headers={"X-API-Key": emulator.token},
         json={},
         timeout=60,
     )
-    assert usage() == {"requests": 7, "reads": 6, "writes": 1}
+    assert get_usage(emulator) == {"requests": 7, "reads": 6, "writes": 1}
     emulator.state.connection.execute("UPDATE tokens SET scopes = '[\"read:media\"]'")
     assert get(emulator, "/pages", X_API_Key=get_secret(emulator)).status_code == 403
-    assert usage() == {"requests": 8, "reads": 6, "writes": 1}
+    assert get_usage(emulator) == {"requests": 8, "reads": 6, "writes": 1}
     emulator.state.connection.execute("UPDATE usage SET used = 100000 WHERE bucket = 'reads'")
     error = get(emulator, "/media", X_API_Key=get_secret(emulator))
     assert (error.json()["code"], error.json()["used"]) == ("MONTHLY_QUOTA_EXCEEDED", 100_000)
-    assert usage()["reads"] == 100_000
+    assert get_usage(emulator)["reads"] == 100_000

@@ -223,7 +223,8 @@ def test_audit_is_bounded(emulator: EmulatorServer, handle: EmulatorHandle) -> N
         )
     create(handle, name="x")
     handle.request("advance", seconds=1)
-    rows = emulator.state.connection.execute("SELECT event FROM audit").fetchall()
+    with emulator.state.transaction() as db:
+        rows = db.execute("SELECT event FROM audit").fetchall()
     assert [row["event"] for row in rows] == ["token.created"]
 
 
