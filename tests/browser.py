@@ -37,7 +37,7 @@ class Browser:
     """A Chromium that is driven by its DevTools protocol over a pipe; a context manager.
 
     Attributes:
-        requests: The URLs that pages requested.
+        requests: The URLs that pages requested, each while it was the latest.
         navigations: The URLs that main frames loaded.
         messages: Errors and warnings in the consoles of pages.
     """
@@ -61,6 +61,7 @@ class Browser:
             os.close(number)
         self._buffer, self._last_id = b"", 0
         self._target: str | None = None
+        self._session: str | None = None
         self.requests: list[str] = []
         self.navigations: list[str] = []
         self.messages: list[str] = []
@@ -86,11 +87,14 @@ class Browser:
         self, url: str, *, scripts: bool = True, width: int = 1400, dark: bool = False
     ) -> "Tab":
         """Load a page in a new tab, which replaces the previous one."""
+        # The previous page may still run: its server may be gone, and its script report that.
+        self._session = None
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         if self._target is not None:
             self.send("Target.closeTarget", targetId=self._target)
         self._target = target
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = session
         tab = Tab(self, session)
         for domain in ("Page", "Network", "Runtime", "Log"):
             tab.send(f"{domain}.enable")
@@ -129,6 +133,8 @@ class Browser:
         return message
 
     def _note(self, event: dict[str, Any]) -> None:
+        if self._session is None or event.get("sessionId") != self._session:
+            return
         params = event.get("params", {})
         match event.get("method"):
             case "Network.requestWillBeSent":

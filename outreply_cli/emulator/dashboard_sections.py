@@ -18,23 +18,18 @@ from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import token_view
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.formats.text import shorten
-from outreply_cli.spec.platforms import Platform, find_platform, platform_label
+from outreply_cli.spec.feeds import FEEDS, UNKNOWN_FEED, cut_text
+from outreply_cli.spec.platforms import find_platform, platform_label
 
 MAX_ROWS = 25
 _POSTS_PER_DAY = 3
 _COUNT_MAX = 99
 _DAY_SECONDS = 86_400
 _TEXT_CHARACTERS = 5_000
-_TEXT_LINES = 6
 # The column with the time of a post, by its status.
 _TIMES = {
     "scheduled": "scheduled_at", "published": "published_at", "failed": "scheduled_at",
     "cancelled": "scheduled_at",
-}  # fmt: skip
-# About where each platform's feed cuts off a text.
-_CUTS = {
-    "facebook": 480, "instagram": 125, "linkedin": 210, "tiktok": 100, "twitter": 280,
-    "youtube": 100,
 }  # fmt: skip
 
 
@@ -154,6 +149,7 @@ def _list_posts(state: State, status: str) -> list[dict[str, Any]]:
 def _get_card(state: State, row: sqlite3.Row) -> dict[str, Any]:
     """A post as a card that resembles its platform's feed."""
     platform, text = find_platform(row["platform"]), row["message"] or ""
+    start, rest = cut_text(text, FEEDS.get(row["platform"], UNKNOWN_FEED))
     sql = "SELECT count(*) FROM comments WHERE post_id = ?"
     at = row[_TIMES[row["status"]]]
     return {
@@ -162,7 +158,7 @@ def _get_card(state: State, row: sqlite3.Row) -> dict[str, Any]:
         # Rounded up: moving the clock to it must make the post due.
         "due": round_up_time(at).isoformat() if row["status"] == "scheduled" else None,
         "text": text[:_TEXT_CHARACTERS],
-        "start": _cut(text, platform),
+        "start": start.rstrip() if rest else None,
         "media": [
             (item["type"], item["src"].rpartition("/")[2] or item["src"])
             for item in json.loads(row["media"])
@@ -171,13 +167,6 @@ def _get_card(state: State, row: sqlite3.Row) -> dict[str, Any]:
         "ignores_first_comment": platform is None or not platform.first_comment,
         "refusal": None if row["status"] == "published" else find_refusal(state, row),
     }
-
-
-def _cut(text: str, platform: Platform | None) -> str | None:
-    """The start of a text that its platform cuts off; None for a short one."""
-    start = text[: _CUTS.get(platform.name if platform else "", 280)]
-    start = "\n".join(start.split("\n")[:_TEXT_LINES])
-    return start.rstrip() if len(start) < len(text) else None
 
 
 def _list_comments(db: sqlite3.Connection) -> list[sqlite3.Row]:

@@ -1,7 +1,6 @@
 """Posts as the feeds of their platforms show them."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import page_alias
 from outreply_cli.posts.content import PostContent, judge_content, validate_content
-from outreply_cli.spec.feeds import FEEDS, UNKNOWN_FEED, Feed
+from outreply_cli.spec.feeds import FEEDS, UNKNOWN_FEED, Feed, cut_text
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 from outreply_cli.spec.platform_rules import RuleSet
 from outreply_cli.spec.platforms import find_platform, long_name, platform_label
@@ -20,8 +19,6 @@ from outreply_cli.spec.rule_kinds import KINDS, format_seconds
 
 # Hashtags, mentions and addresses, which platforms show in another color.
 _MARKED = re.compile(r"(https?://\S+|(?<![\w&])[#@]\w+)")
-_CUT_CHARACTERS = 20
-_JOINERS = {"\u200d", "\ufe0f"}
 
 
 class Medium(NamedTuple):
@@ -127,28 +124,6 @@ def preview_post(
         tuple(counts) if content.message else (),
         tuple(dict.fromkeys(warnings)),
     )
-
-
-def cut_text(text: str, feed: Feed) -> tuple[str, str]:
-    """Return the parts of a text before and after "more"."""
-    end = min(len(text), feed.max_characters)
-    for number, match in enumerate(re.finditer("\n", text[:end]), start=1):
-        if number == feed.max_lines:
-            end = match.start()
-    # Nobody cuts off a word to show it after a click.
-    if len(text) - end < _CUT_CHARACTERS and "\n" not in text[end:]:
-        return text, ""
-    space = max(text.rfind(" ", end - _CUT_CHARACTERS, end + 1), text.rfind("\n", 0, end + 1))
-    if space > end - _CUT_CHARACTERS:
-        end = space
-    # A character may have several code points.
-    while 0 < end < len(text) and (
-        text[end - 1] == "\u200d"
-        or text[end] in _JOINERS
-        or unicodedata.category(text[end]) in {"Mn", "Me", "Sk"}
-    ):
-        end -= 1
-    return text[:end], text[end:]
 
 
 def _list_media(content: PostContent, files: Sequence[MediaFile]) -> Iterator[Medium]:

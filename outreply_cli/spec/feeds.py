@@ -3,7 +3,12 @@
 The platforms do not document it, and it differs by device: these are usual values.
 """
 
+import re
+import unicodedata
 from typing import NamedTuple
+
+_CUT_CHARACTERS = 20
+_JOINERS = {"\u200d", "\ufe0f"}
 
 
 class Feed(NamedTuple):
@@ -36,3 +41,25 @@ FEEDS = {
 }
 # For a page whose platform is not known.
 UNKNOWN_FEED = Feed(280, 10, 4 / 5, 1.91)
+
+
+def cut_text(text: str, feed: Feed) -> tuple[str, str]:
+    """Return the parts of a text before and after "more"."""
+    end = min(len(text), feed.max_characters)
+    for number, match in enumerate(re.finditer("\n", text[:end]), start=1):
+        if number == feed.max_lines:
+            end = match.start()
+    # Nobody cuts off a word to show it after a click.
+    if len(text) - end < _CUT_CHARACTERS and "\n" not in text[end:]:
+        return text, ""
+    space = max(text.rfind(" ", end - _CUT_CHARACTERS, end + 1), text.rfind("\n", 0, end + 1))
+    if space > end - _CUT_CHARACTERS:
+        end = space
+    # A character may have several code points.
+    while 0 < end < len(text) and (
+        text[end - 1] == "\u200d"
+        or text[end] in _JOINERS
+        or unicodedata.category(text[end]) in {"Mn", "Me", "Sk"}
+    ):
+        end -= 1
+    return text[:end], text[end:]

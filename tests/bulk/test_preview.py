@@ -15,8 +15,7 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.posts.preview import cut_text
-from outreply_cli.spec.feeds import FEEDS
+from outreply_cli.spec.feeds import FEEDS, cut_text
 from tests.browser import Browser, Tab, needs_browser
 from tests.bulk.preview_calendar import COUNT, draw_picture, write_preview_calendar
 from tests.clocks import ManualClock
