@@ -212,7 +212,9 @@ class State:
         """Write what was deferred; the caller commits."""
         with self._lock:
             deferred, uses = self._deferred, self._uses
-            self._drop_deferred()
+            self._deferred, self._uses = defaultdict(list), Counter()
+            # Cached usage is that without the deferred one.
+            self._cache.clear()
             if uses:
                 deferred[_COUNT_USE] = [(*key, number) for key, number in uses.items()]
             for sql, rows in deferred.items():
@@ -223,11 +225,6 @@ class State:
         if self._deferred or self._uses:
             with transaction(self.connection):
                 self.write_deferred()
-
-    def _drop_deferred(self) -> None:
-        self._deferred, self._uses = defaultdict(list), Counter()
-        # Cached usage is that without the deferred one.
-        self._cache.clear()
 
     def cached(self, key: object, load: Callable[[], T]) -> T:
         """The result of `load`, which reads accounts, tokens or usage, while they are unchanged."""
@@ -241,7 +238,7 @@ class State:
     def copy_to(self, target: sqlite3.Connection) -> None:
         """Replace the database `target` with a consistent copy."""
         with self._lock:
-            self.write_deferred()
+            self._commit_deferred()
             self.connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
             copied_at = self.clock.now().timestamp()
@@ -256,7 +253,6 @@ class State:
         with self._lock:
             self.connection.execute("ATTACH ? AS copied", (str(path),))
             try:
-                self._drop_deferred()
                 with self.transaction() as db:
                     last_id = self._last_id()
                     for table in reversed(_TABLES):
@@ -286,7 +282,6 @@ class State:
 
     def clear(self) -> None:
         """Delete everything and reset the clock; the caller commits."""
-        self._drop_deferred()
         last_id = self._last_id()
         for table in _TABLES:
             self.connection.execute(f"DELETE FROM {table}")  # noqa: S608
@@ -370,6 +365,6 @@ class State:
         """Close the file after the current transaction."""
         with self._lock:
             try:
-                self.write_deferred()
+                self._commit_deferred()
             finally:
                 self.connection.close()
