@@ -278,7 +278,7 @@ class Client:
         self.transport.send(requests.delete_webhook(webhook_id))
         self._notify_deleted("webhooks", webhook_id)
 
-    def post_media(self, post_id: str) -> list[Media]:
+    def post_media(self, post: Mapping[str, Any]) -> list[Media]:
         """Uploads attached to a scheduled post (`read:media`).
 
         Empty without the scope, or if the server lacks the endpoint.
@@ -287,7 +287,18 @@ class Client:
             media = self.media().items
         except (PermissionDeniedError, NotFoundError):
             return []
-        return [item for item in media if item.get("scheduled_post_id") == post_id]
+        sources = [
+            str(item.get("src")) for item in post.get("media") or [] if isinstance(item, dict)
+        ]
+
+        def is_attached(item: Media) -> bool:
+            # The API names one post of an upload; others have its address.
+            end = f"/uploads/{item.get('filename')}"
+            return item.get("scheduled_post_id") == post.get("id") or any(
+                source.endswith(end) for source in sources
+            )
+
+        return [item for item in media if is_attached(item)]
 
     def post(self, post_id: str) -> Post:
         """Return a scheduled or published post.

@@ -21,6 +21,8 @@ from outreply_cli.errors import ExitCode, OutReplyError
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 # Keys whose value is the text of an error, or holds it.
 _TEXT_KEYS = ("error", "message", "errors", "detail", "msg", "title")
+# Of the 403s, those that do not depend on the brand.
+_TOKEN_CODES = frozenset({"MISSING_SCOPE", "IP_NOT_ALLOWED", "COLLABORATOR_INSUFFICIENT"})
 _STANDARD_KEYS = {"error", "message", "code", "request_id", "retry_after_seconds"}
 
 
@@ -176,6 +178,19 @@ def _find_text(value: Any) -> str | None:
     if isinstance(value, list):
         return "; ".join(filter(None, map(_find_text, value))) or None
     return None
+
+
+def stops_batch(error: OutReplyError) -> bool:
+    """Whether the other requests of a batch would fail with `error` too.
+
+    The token, the connection and most limits are those of all; a guardrail is that of one page or
+    brand, and a full storage depends on the file.
+    """
+    if isinstance(error, LimitExceededError):
+        return error.status != 413 and not error.code.endswith("_GUARDRAIL")
+    return error.code in _TOKEN_CODES or isinstance(
+        error, (AuthenticationError, NetworkError, InvalidResponseError)
+    )
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

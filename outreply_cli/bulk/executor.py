@@ -6,24 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from outreply_cli.api.errors import (
-    AuthenticationError,
-    InvalidResponseError,
-    LimitExceededError,
-    NetworkError,
-)
+from outreply_cli.api.errors import stops_batch
 from outreply_cli.bulk.plan import Action, ActionType
 from outreply_cli.cancellation import CancellationToken
 from outreply_cli.errors import InterruptedRunError, OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import JournalEntry
 from outreply_cli.posts.sender import Sender, SendResult
-
-# Errors that every other row would get too.
-_FATAL_CODES = frozenset(
-    {"MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "SANDBOX_EXHAUSTED", "MISSING_SCOPE",
-     "IP_NOT_ALLOWED", "COLLABORATOR_INSUFFICIENT", "RATE_LIMITED"}
-)  # fmt: skip
 
 
 class RowStatus(StrEnum):
@@ -170,7 +159,7 @@ class PlanExecutor:
 
     def _fail(self, action: Action, outcome: SendResult, error: OutReplyError) -> RowResult:
         interrupted = isinstance(error, InterruptedRunError)
-        fatal = interrupted or is_fatal(error)
+        fatal = interrupted or stops_batch(error)
         if fatal:
             self._stop.set(error)
         if error.maybe_applied:
@@ -180,12 +169,3 @@ class PlanExecutor:
         if interrupted:
             return RowResult(action, status)
         return RowResult(action, status, outcome.entry.post_id, error)
-
-
-def is_fatal(error: OutReplyError) -> bool:
-    """Return whether every other row would get `error` too."""
-    if isinstance(error, (AuthenticationError, NetworkError, InvalidResponseError)):
-        return True
-    return error.code in _FATAL_CODES or (
-        isinstance(error, LimitExceededError) and error.status == 402
-    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource, get_page_id, post_time
-from outreply_cli.api.errors import NotFoundError
+from outreply_cli.api.errors import NotFoundError, stops_batch
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.adopt import adopt_exported, draft_from_post
 from outreply_cli.bulk.calendar import Calendar, sort_diagnostics
@@ -26,7 +26,7 @@ from outreply_cli.bulk.doubts import (
     find_missed,
     find_uncancelled,
 )
-from outreply_cli.bulk.executor import PlanExecutor, RowResult, RowStatus, RunReport, is_fatal
+from outreply_cli.bulk.executor import PlanExecutor, RowResult, RowStatus, RunReport
 from outreply_cli.bulk.identity import CalendarIdentity, find_calendar, identify_calendar
 from outreply_cli.bulk.matching import MatchedRow, match_rows
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt, find_pairs
@@ -683,9 +683,9 @@ class BulkService:
             try:
                 actions[index] = _with_media(action, uploader)
             except OutReplyError as error:
-                if is_fatal(error):
+                if stops_batch(error):
                     stop.set(error)
-                status = RowStatus.PENDING if is_fatal(error) else RowStatus.FAILED
+                status = RowStatus.PENDING if stops_batch(error) else RowStatus.FAILED
                 unsent[index] = RowResult(action, status, None, error)
         report = self.apply_actions(actions, stop, on_result, unsent)
         if (approval := self._options.approval) is not None:
@@ -826,7 +826,7 @@ class BulkService:
         for entry in self._journal.list_unsettled(self.account.fingerprint, calendar_id):
             outcome = self._sender.reconcile(entry)
             # A row with an unknown outcome is held back, and a rejected one is planned again.
-            if outcome.error is not None and is_fatal(outcome.error):
+            if outcome.error is not None and stops_batch(outcome.error):
                 raise outcome.error
 
     def _check_cancels(self, plan: Plan, posts: int) -> None:

@@ -6,13 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
 
-from outreply_cli.api.errors import (
-    AuthenticationError,
-    InvalidResponseError,
-    LimitExceededError,
-    NetworkError,
-    PermissionDeniedError,
-)
+from outreply_cli.api.errors import PermissionDeniedError, stops_batch
 from outreply_cli.cancellation import CancellationToken
 from outreply_cli.errors import InterruptedRunError, OutReplyError
 from outreply_cli.formats.sizes import format_size
@@ -28,9 +22,6 @@ from outreply_cli.media.uploader import Uploader
 from outreply_cli.ui.progress import UploadProgress
 
 _POLL_SECONDS = 0.2
-# Limits that apply to all other files too.
-_FATAL_CODES = frozenset({"MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "RATE_LIMITED"})
-_FATAL_ERRORS = (AuthenticationError, PermissionDeniedError, NetworkError, InvalidResponseError)
 
 
 class UploadStatus(StrEnum):
@@ -171,7 +162,7 @@ class UploadBatch:
             progress.start(index, file.path.name if name != STDIN else name, file.size)
             media = self._uploader.upload(file, reuse=self._skip_existing, on_sent=on_sent)
         except OutReplyError as error:
-            if _is_fatal(error):
+            if stops_batch(error) or isinstance(error, PermissionDeniedError):
                 self._stopped_by = self._stopped_by or error
             return FileResult(name, UploadStatus.FAILED, file, error=error)
         finally:
@@ -194,11 +185,3 @@ def _reserve_storage(file: InspectedFile, storage_left: int | None) -> int | Non
             "storage left; free space with: outreply media prune"
         )
     return storage_left - file.size
-
-
-def _is_fatal(error: OutReplyError) -> bool:
-    return (
-        isinstance(error, _FATAL_ERRORS)
-        or error.code in _FATAL_CODES
-        or (isinstance(error, LimitExceededError) and error.status == 402)
-    )

@@ -196,16 +196,24 @@ def validate_time(scheduled_at: datetime, now: datetime) -> Diagnostic | None:
 
 
 def content_from_api(
-    post: Mapping[str, Any], get_uploads: Callable[[str], Sequence[Mapping[str, Any]]]
+    post: Mapping[str, Any],
+    get_uploads: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]],
 ) -> tuple[PostContent, str | None]:
     """Return the content of a scheduled `post`, and a warning if a part of it is unknown.
 
-    `get_uploads` returns the uploaded media attached to a post ID.
+    `get_uploads` returns the uploaded media attached to a post.
     """
     media = [item for item in post.get("media") or [] if isinstance(item, dict)]
-    uploads = get_uploads(str(post["id"])) if media else []
-    names = [str(item.get("filename") or item.get("media_id")) for item in uploads]
+    uploads = get_uploads(post) if media else []
     sources = [str(item["src"]) for item in media if item.get("src")]
+    names = {
+        str(item["media_id"]): str(item.get("filename") or item["media_id"]) for item in uploads
+    }
+
+    def find_position(media_id: str) -> int:
+        named = (index for index, src in enumerate(sources) if names[media_id] in src)
+        return next(named, len(sources))
+
     warning = None
     if post.get("platform") == "tiktok" and "tiktok_settings" not in post:
         warning = (
@@ -213,8 +221,8 @@ def content_from_api(
         )
     content = PostContent(
         message=post.get("message") or None,
-        media_ids=tuple(str(item["media_id"]) for item in uploads if item.get("media_id")),
-        media_urls=tuple(src for src in sources if not any(name in src for name in names)),
+        media_ids=tuple(sorted(names, key=find_position)),
+        media_urls=tuple(src for src in sources if not any(name in src for name in names.values())),
         first_comment=post.get("first_comment") or None,
         link=post.get("link") or None,
         tiktok_settings=post.get("tiktok_settings") or None,
