@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.bulk.plan import Action, ActionType, Plan
-from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import decode_text
+from outreply_cli.storage.files import write_file
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 
 _VERSION = 1
@@ -90,10 +91,7 @@ def save_plan(
     text = _HEAD.format(name=path.name) + yaml.safe_dump(
         document, sort_keys=False, allow_unicode=True, width=100
     )
-    try:
-        path.write_text(text, encoding="utf-8", newline="")
-    except OSError as failure:
-        raise StorageError(f"cannot write the plan {path}: {failure.strerror}") from None
+    write_file(path, text)
 
 
 def load_plan(path: Path) -> SavedPlan:

@@ -3,7 +3,6 @@
 import codecs
 import csv
 import io
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.headers import REPORT_COLUMNS
 from outreply_cli.bulk.plan import ActionType, Plan
 from outreply_cli.bulk.workbook_writer import CELL_MAX_CHARACTERS, check_can_write, write_table
-from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.csv import escape_formula
 from outreply_cli.pages import page_alias
-from outreply_cli.storage.files import replace_file
+from outreply_cli.storage.files import check_output_file, write_file
 from outreply_cli.timestamps import format_timestamp
 
 # Pairs of a calendar file and the result of a row.
@@ -83,20 +82,7 @@ class ReportFile:
                 f"--report: {path} is neither a .csv nor a .xlsx file",
                 hint="Use a name such as done.csv or done.xlsx.",
             )
-        if any(_is_same_file(path, calendar.path) for calendar in calendars):
-            raise InvalidInputError(
-                f"--report: {path} is the calendar itself", hint="Use another name."
-            )
-        directory = path.resolve().parent
-        reason = None
-        if path.is_dir():
-            reason = "it is a directory"
-        elif not directory.is_dir():
-            reason = "its directory does not exist"
-        elif not os.access(directory, os.W_OK):
-            reason = "its directory is not writable"
-        if reason is not None:
-            raise InvalidInputError(f"--report: cannot write {path}: {reason}")
+        check_output_file("--report", path, [calendar.path for calendar in calendars])
         own = [item for item in calendars if item.header and item.file_name != STDIN]
         report = cls(path, own[0] if len(own) == len(calendars) == 1 else None)
         if report._is_workbook:
@@ -119,11 +105,7 @@ class ReportFile:
         else:
             header, rows = COLUMNS, ([*_cells(_row(file, result))] for file, result in results)
         table = [header, *rows]
-        content = write_table(table) if self._is_workbook else _csv_bytes(table)
-        try:
-            replace_file(self.path, content)
-        except OSError as failure:
-            raise StorageError(f"cannot write the report {self.path}: {failure.strerror}") from None
+        write_file(self.path, write_table(table) if self._is_workbook else _csv_bytes(table))
 
     def _check_cells(self) -> None:
         for line, cells in (self.calendar.records if self.calendar is not None else {}).items():
@@ -133,13 +115,6 @@ class ReportFile:
                     "characters, which a workbook cannot hold",
                     hint="Write the report as .csv.",
                 )
-
-
-def _is_same_file(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except OSError:
-        return path.resolve() == other
 
 
 def _own_columns(

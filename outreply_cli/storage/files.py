@@ -1,8 +1,57 @@
-"""Files of the user, replaced atomically."""
+"""Files of the user: checked before anything else is done, and replaced atomically."""
 
+import errno
 import os
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+from outreply_cli.errors import InvalidInputError, StorageError
+
+
+def check_output_file(option: str, path: Path, calendars: Iterable[Path] = ()) -> None:
+    """Raise InvalidInputError if a file cannot be written, or is one of the calendars."""
+    if (reason := _find_problem(path)) is not None:
+        raise InvalidInputError(f"{option}: cannot write {path}: {reason}")
+    for calendar in calendars:
+        with suppress(FileNotFoundError):
+            if path.samefile(calendar):
+                raise InvalidInputError(
+                    f"{option}: {path} is the calendar itself", hint="Use another name."
+                )
+
+
+def _find_problem(path: Path) -> str | None:
+    """Return why a file cannot be written, as far as that is known before."""
+    try:
+        # A link to itself is an error here, and in `resolve` in some versions of Python only.
+        with suppress(FileNotFoundError):
+            path.stat()
+        if path.is_dir():
+            return "it is a directory"
+        if path.exists() and not path.is_file():
+            return None if os.access(path, os.W_OK) else "it is not writable"
+        directory = path.resolve().parent
+        if not directory.is_dir():
+            return "its directory does not exist"
+        return None if os.access(directory, os.W_OK) else "its directory is not writable"
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "it is a symbolic link to itself"
+        return error.strerror or str(error)
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Replace a file, text as UTF-8, or write into a pipe or device; raises StorageError."""
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            replace_file(path, data)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from None
 
 
 def replace_file(path: Path, content: bytes, *, expected: bytes | None = None) -> bool:

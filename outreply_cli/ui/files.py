@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import BinaryIO
 
-from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import TextEncodingError, decode_text
 
 
@@ -28,11 +28,3 @@ def read_file(name: str, stdin: BinaryIO) -> bytes:
         return stdin.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise InvalidInputError(f"cannot read {name}: {error.strerror or error}") from None
-
-
-def write_text_file(path: Path, text: str) -> None:
-    """Write a UTF-8 text file; raises StorageError."""
-    try:
-        path.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from None

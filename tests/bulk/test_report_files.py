@@ -188,6 +188,7 @@ def test_other_sources_have_standard_columns(cli: CommandLine, tmp_path: Path, s
         ("done.pdf", "neither a .csv nor a .xlsx file"),
         ("done", "neither a .csv nor a .xlsx file"),
         ("gone/done.csv", "its directory does not exist"),
+        ("loop.csv", "it is a symbolic link to itself"),
         ("directory.csv", "it is a directory"),
         ("long.xlsx", "line 2 has a cell of more than 32,767 characters"),
     ],
@@ -199,6 +200,7 @@ def test_unusable_report_is_refused_before_sending(
     row = ["x" * 32_768 if name == "long.xlsx" else "", *ROWS[0][1:]]
     write_table(calendar, [HEADER, row])
     (tmp_path / "link.csv").symlink_to(calendar)
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
     (tmp_path / "directory.csv").mkdir()
     content = calendar.read_bytes()
     words = ("bulk", "schedule", str(calendar), *IGNORED, "--report", str(tmp_path / name))

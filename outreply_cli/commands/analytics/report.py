@@ -9,7 +9,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.analytics.shared import FigureOptions, analytics_store
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.ui.files import write_text_file
+from outreply_cli.storage.files import write_file
 
 _STDOUT = Path("-")
 
@@ -62,6 +62,6 @@ def write_report(context: Context, path: Path, text: str) -> dict[str, Any]:
         if context.options.output == "table":
             context.output.write_document(text)
         return {"file": "-", "content": text}
-    write_text_file(path, text)
+    write_file(path, text)
     context.info(f"Wrote the report to {path}.")
     return {"file": str(path), "content": None}

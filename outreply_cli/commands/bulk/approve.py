@@ -9,10 +9,10 @@ from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.bulk.options import File, ReadOptions
 from outreply_cli.commands.bulk.preview import preview_file
 from outreply_cli.commands.bulk.shared import load_calendars
-from outreply_cli.commands.html_file import find_write_problem, write_text_file
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.text import is_unicode
+from outreply_cli.storage.files import check_output_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,10 +74,7 @@ def run(
         )
     (calendar,) = load_calendars(context, [file], reading)
     path = approval or Path(approval_file_name(calendar))
-    if (reason := find_write_problem(path)) is not None:
-        raise InvalidInputError(f"--file: cannot write {path}: {reason}")
-    if path.resolve() == calendar.path:
-        raise InvalidInputError(f"--file: {path} is the calendar itself", hint="Use another name.")
+    check_output_file("--file", path, [calendar.path])
     rows = preview_file(context, calendar, reading).rows
     if by is None and context.is_interactive and not yes:
         by = context.prompt("Your name: ")
@@ -95,7 +92,7 @@ def run(
         raise InvalidInputError("nothing was approved or rejected; no file was written")
     by_row = {decision.version.row: decision for decision in decisions}
     document = Approval(calendar_title(calendar), name, context.clock.now(), by_row)
-    write_text_file(path, document.to_json())
+    write_file(path, document.to_json())
     approved = sum(decision.is_approved for decision in decisions)
     counts = {
         "approved": approved,

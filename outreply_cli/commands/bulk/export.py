@@ -9,7 +9,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
 from outreply_cli.pages import resolve_page_id
-from outreply_cli.ui.files import write_text_file
+from outreply_cli.storage.files import write_file
 
 
 @command()
@@ -37,7 +37,7 @@ def run(
     if file is None or str(file) == "-":
         context.output.write_document(export.text)
     else:
-        write_text_file(file, export.text)
+        write_file(file, export.text)
         note = f"Exported {export.count} post{'s' * (export.count != 1)} to {file}."
         context.report({"file": str(file), "posts": export.count}, note)
     report_export_gaps(context, export.warnings, export.missing)

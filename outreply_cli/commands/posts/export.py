@@ -18,7 +18,7 @@ from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import resolve_page_id
-from outreply_cli.ui.files import write_text_file
+from outreply_cli.storage.files import write_file
 
 _STDOUT = Path("-")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,7 +91,7 @@ def run(
 def _write(context: Context, path: Path, text: str, count: int) -> dict[str, Any]:
     """Write an export to its file or, in the table format, to stdout; returns its JSON object."""
     if path != _STDOUT:
-        write_text_file(path, text)
+        write_file(path, text)
         context.info(f"Exported {count} {'post' if count == 1 else 'posts'} to {path}.")
         return {"file": str(path), "posts": count}
     if context.options.output == "table":
