@@ -364,7 +364,8 @@ class Client:
                 return ListResult(items[:limit], truncated=False)
             # A repeated cursor would loop forever.
             if not has_more or cursor in seen_cursors:
-                is_unknown = has_limit and "has_more" not in response.body and len(page) >= size
+                # A server that sends more has no such limit.
+                is_unknown = has_limit and "has_more" not in response.body and len(page) == size
                 is_shifted = bool(seen_cursors) and self._may_have_shifted(items, started_at)
                 return ListResult(items, truncated=is_unknown or is_shifted)
             seen_cursors.add(cursor)

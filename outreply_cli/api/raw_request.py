@@ -1,9 +1,11 @@
 """Builds the request of `outreply api` and merges paginated responses."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from outreply_cli.api.requests import ApiRequest
 from outreply_cli.api.responses import Response
@@ -33,6 +35,7 @@ def parse_request(
 ) -> ApiRequest:
     """Parse the arguments of `outreply api`; raises InvalidInputError.
 
+    A GET or DELETE has the fields, and any request the query of its path, as query parameters.
     `raw_fields` are `key=text`; `typed_fields` are `key=json`, or `key=@FILE` with a file that
     `read_file` reads.
     """
@@ -51,13 +54,23 @@ def parse_request(
         raise InvalidInputError(
             "--input cannot be combined with -f or -F", hint="Put the fields into the body."
         )
+    path, _, query_text = path.partition("?")
+    query = parse_qsl(query_text, keep_blank_values=True)
     has_query = verb in {"GET", "DELETE"}
+    if has_query:
+        query += [(key, str(value)) for key, value in fields.items()]
+    repeated = [name for name, count in Counter(name for name, _ in query).items() if count > 1]
+    if repeated:
+        raise InvalidInputError(
+            f"the query parameter {repeated[0]!r} is given twice",
+            hint="Give it once, in PATH or with -f.",
+        )
     # Lowercase, so that no header is sent twice in different spellings.
     given = {name.lower(): value for name, value in _parse_headers(headers)}
     return ApiRequest(
         method=verb,
         path="/" + path.lstrip("/"),
-        query={key: str(value) for key, value in fields.items()} if has_query else {},
+        query=dict(query),
         body=_parse_body(body_text) if body_text is not None else (None if has_query else fields),
         idempotency_key=given.pop("idempotency-key", None),
         headers=given,

@@ -97,8 +97,6 @@ def delete_webhook(webhook_id: str) -> ApiRequest:
 
 def path_segment(identifier: str) -> str:
     """Return an ID as one segment of a path, whatever it contains."""
-    return (
-        quote(identifier, safe="", errors="surrogateescape")
-        if identifier not in {".", ".."}
-        else "%2E"
-    )
+    if identifier in {".", ".."}:
+        return identifier.replace(".", "%2E")
+    return quote(identifier, safe="", errors="surrogateescape")

@@ -14,11 +14,19 @@ from outreply_cli.emulator.auth import get_tier, parse_network
 from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.spec.limits import EVERY_SCOPE, SANDBOX_PREFIX, SCOPES, TOKEN_LIFETIME_MAX
+from outreply_cli.spec.limits import (
+    EVERY_SCOPE,
+    SANDBOX_PREFIX,
+    SCOPES,
+    TOKEN_LIFETIME_MAX,
+    TOKEN_PREFIXES,
+)
 
 _SEE_TOKENS = "See: outreply emulator tokens"
 _SETTINGS = ("scopes", "brands", "ip_allowlist", "expires_in")
 _NAME_CHARACTERS = 200
+# Of a token, after its documented prefix.
+_PREFIX_CHARACTERS = 5
 # An ID may be cut to a unique prefix of this length.
 SHORT_ID_CHARACTERS = 6
 _LIVE_PREFIX = "outreply_live_"
@@ -198,8 +206,9 @@ def token_view(state: State, row: sqlite3.Row) -> dict[str, Any]:
 
 def get_prefix(row: sqlite3.Row) -> str:
     """The start of a token's secret, as the API shows it."""
-    head, _, secret = row["secret"].rpartition("_")
-    return f"{head}_{secret[:5]}"
+    secret: str = row["secret"]
+    known = next((prefix for prefix in TOKEN_PREFIXES if secret.startswith(prefix)), "")
+    return secret[: len(known) + _PREFIX_CHARACTERS]
 
 
 def check_key_limit(

@@ -55,7 +55,7 @@ def find_sdk_method(request: ApiRequest, *, is_python: bool) -> SdkMethod | None
     has_content = isinstance(request.body, dict) if fields else bool(request.file or segment)
     # The methods that delete take no key.
     has_extras = request.query or request.headers or (segment and request.idempotency_key)
-    if not name or not has_content or has_extras or "?" in segment:
+    if not name or not has_content or has_extras:
         return None
     body, known = request.body or {}, set(fields.split())
     # The Python SDK leaves out fields that are None.
@@ -67,7 +67,7 @@ def url(base_url: str, request: ApiRequest) -> str:
     """Return the URL of `request`, percent-encoded."""
     path = request.path
     if request.query:
-        path = f"{path.partition('?')[0]}?{urlencode(request.query)}"
+        path = f"{path}?{urlencode(request.query)}"
     return base_url + quote(path, safe="!$%&'()*+,-./:;=?@_~")
 
 

@@ -61,6 +61,16 @@ def test_full_list_without_cursor_is_truncated() -> None:
         assert not make_client(server).scheduled_posts(limit=100).truncated
 
 
+@pytest.mark.parametrize(
+    ("count", "truncated"), [(99, False), (100, True), (101, False), (250, False)]
+)
+def test_list_of_media_is_truncated_at_a_limit_only(count: int, truncated: bool) -> None:
+    media = [{"media_id": f"m{number}"} for number in range(count)]
+    with ScriptedServer([response(200, {"media": media})]) as server:
+        listing = make_client(server).media()
+    assert (len(listing.items), listing.truncated) == (count, truncated)
+
+
 def test_repeated_cursor_ends_list() -> None:
     page = {"data": [{"id": "1"}], "cursor": "same", "has_more": True}
     with ScriptedServer([response(200, page)]) as server:

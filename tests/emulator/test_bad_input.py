@@ -116,3 +116,11 @@ def test_malformed_http_returns_json_error(emulator: EmulatorServer) -> None:
         assert {"error", "code"} <= set(body)
         assert str(response.getheader("X-Request-Id")).startswith("req_")
         connection.close()
+
+
+@pytest.mark.parametrize(
+    "events", [[{}], [[1]], [None], ["post.published", 1], "post.published", {}, []]
+)
+def test_invalid_events_of_a_webhook(http: httpx.Client, events: object) -> None:
+    refused = http.post("/webhooks", json={"url": "http://127.0.0.1:9/", "events": events})
+    assert (refused.status_code, refused.json()["field"]) == (400, "events")

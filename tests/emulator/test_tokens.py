@@ -384,3 +384,23 @@ def get_published_id(handle: EmulatorHandle) -> str:
     seed = handle.request("export")["seed"]
     (account,) = yaml.safe_load(seed)["accounts"]
     return next(str(post["id"]) for post in account["posts"] if "published_at" in post)
+
+
+@pytest.mark.parametrize(
+    ("secret", "prefix"),
+    [
+        ("outreply_live_my_token_abc", "outreply_live_my_to"),
+        ("outreply_live_0123456789", "outreply_live_01234"),
+        ("outreply_test_a_b_c_d_e_f", "outreply_test_a_b_c"),
+        ("outreply_live_", "outreply_live_"),
+    ],
+)
+def test_prefix_hides_the_secret(emulator: EmulatorServer, secret: str, prefix: str) -> None:
+    with emulator.state.transaction() as db:
+        db.execute("UPDATE tokens SET secret = ? WHERE rowid = 1", (secret,))
+    me = httpx.get(
+        f"{emulator.base_url}/me", headers={"X-API-Key": secret}, trust_env=False, timeout=60
+    )
+    assert me.json()["api_key"]["prefix"] == prefix
+    tokens = emulator.handle.request("tokens")["tokens"]
+    assert prefix in [token["prefix"] for token in tokens]
