@@ -1,9 +1,10 @@
 """Validation of media URLs that the server fetches (reference: SSRF protection)."""
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from outreply_cli.net.address import parse_address
+from outreply_cli.net.dns import Address
+from outreply_cli.net.ssrf import extract_ipv4
 
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
@@ -45,12 +46,6 @@ def find_media_url_warning(url: str) -> str | None:
     return None
 
 
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        embedded = address.ipv4_mapped or address.sixtofour
-        if embedded is not None:
-            return _is_public(embedded)
-        # NAT64's well-known prefix carries an IPv4 address in its last four bytes.
-        if address in ipaddress.IPv6Network("64:ff9b::/96"):
-            return _is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return address.is_global and not (address.is_multicast or address.is_reserved)
+def _is_public(address: Address) -> bool:
+    actual = extract_ipv4(address)
+    return actual.is_global and not (actual.is_multicast or actual.is_reserved)

@@ -55,13 +55,13 @@ def parse_event(body: bytes | str) -> Event:
         raise EventError("body is not valid JSON") from None
     if not isinstance(payload, dict):
         raise EventError("body is not a JSON object")
-    name = payload.get("event", payload.get("type"))
+    names = (payload.get("event"), payload.get("type"))
     event_id = payload.get("id")
     data = payload.get("data")
     created = payload.get("created_at")
     return Event(
         key=event_id if _is_key(event_id) else body_digest(raw),
-        name=name if isinstance(name, str) else "",
+        name=next((name for name in names if isinstance(name, str)), ""),
         created_at=created if isinstance(created, str) else None,
         data=data if isinstance(data, dict) else {},
         payload=payload,

@@ -87,9 +87,9 @@ def local_time(timestamp: float, zone: tzinfo) -> dict[str, str]:
     }
 
 
-def curl_command(delivery: Delivery, url: str = "http://localhost:3000/") -> str:
+def curl_command(delivery: Delivery) -> str:
     """A shell command that sends a delivery again, byte for byte."""
-    words = ["curl", "-i", "-X", "POST", url]
+    words = ["curl", "-i", "-X", "POST", "http://localhost:3000/"]
     for name, value in _sent_headers(delivery):
         words += ["-H", f"{name}: {value}"]
     text = delivery.body.decode("utf-8", "replace")

@@ -15,7 +15,7 @@ from outreply_cli.spec.webhooks import (
 )
 
 _SLOW_SECONDS = 8.0
-_STEP = re.compile(r"([1-5]\d\d)(?:x([1-9]\d{0,5}))?")
+_STEP = re.compile(r"([2-5]\d\d)(?:x([1-9]\d{0,5}))?")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def parse_script(text: str) -> list[tuple[int, int]]:
     steps = []
     for part in text.split(","):
         step = _STEP.fullmatch(part.strip())
-        if step is None or int(step[1]) < 200:
+        if step is None:
             raise InvalidInputError(
                 f"--respond: invalid status {part!r}", hint="Use for example 500, or 500x3,200."
             )

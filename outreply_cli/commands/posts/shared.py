@@ -183,11 +183,9 @@ def report_problems(
         raise InvalidInputError("; ".join(errors), hint=hint)
 
 
-def resolve_posts(
-    client: Client, words: Sequence[str], *, scheduled: bool = True, published: bool = True
-) -> list[str]:
+def resolve_posts(client: Client, words: Sequence[str], *, published: bool = True) -> list[str]:
     """Expand prefixes of the IDs of posts, each once; raises AmbiguousIdError."""
-    listing = partial(list_posts, client, scheduled=scheduled, published=published)
+    listing = partial(list_posts, client, published=published)
     return expand_ids(words, "post", listing)
 
 

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 Respond = Callable[[Response | None], None]
 Handler = Callable[["WSGIEnvironment", Respond], bool]
 
-_READ_BYTES = 256 * 1024
 _SPOOL_BYTES = 512 * 1024
 _SWEEP_SECONDS = 0.25
 # A client that does not read its events is disconnected.

@@ -1,0 +1,22 @@
+"""The name of an event: `event`, else `type`, as the reference and the SDKs write it."""
+
+import json
+
+import pytest
+
+from outreply_cli.webhooks.event import parse_event
+
+
+@pytest.mark.parametrize(
+    ("payload", "name"),
+    [
+        ({"event": "post.published", "type": "other"}, "post.published"),
+        ({"type": "post.published"}, "post.published"),
+        ({"event": None, "type": "post.published"}, "post.published"),
+        ({"event": 1, "type": "post.published"}, "post.published"),
+        ({"event": None}, ""),
+        ({}, ""),
+    ],
+)
+def test_name(payload: dict[str, object], name: str) -> None:
+    assert parse_event(json.dumps(payload).encode()).name == name
