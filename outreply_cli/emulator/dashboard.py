@@ -104,9 +104,7 @@ class Dashboard:
 def _is_local(request: Request) -> bool:
     if not (request.remote_addr or "").startswith(_LOOPBACK):
         return False
-    environ = request.environ
-    ports = int(environ.get("REMOTE_PORT", 0)), int(environ["SERVER_PORT"])
-    return not is_other_user(*ports)
+    return not is_other_user(request.environ)
 
 
 def _require_own_site(request: Request) -> None:

@@ -20,6 +20,7 @@ from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
 from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.html import render_fragment, render_page
 from outreply_cli.net.server.host_check import is_allowed_host, is_forwarded
+from outreply_cli.net.server.peer import is_other_user
 from outreply_cli.net.server.response import Response, SseResponse, SseStream
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks.conditions import parse_conditions
@@ -96,12 +97,17 @@ class Inspector:
         self._feed.wake()
 
     def allows(self, environ: "WSGIEnvironment") -> bool:
-        """Whether a request comes from a browser on this machine."""
+        """Whether a request comes from this user's browser on this machine."""
         address = str(environ.get("REMOTE_ADDR", ""))
         # Requests through a tunnel come from loopback too, but with the tunnel's host name or with
         # the headers of a proxy.
         is_local = is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
-        return address.startswith(_LOOPBACK) and is_local and not is_forwarded(environ)
+        return (
+            address.startswith(_LOOPBACK)
+            and is_local
+            and not is_forwarded(environ)
+            and not is_other_user(environ)
+        )
 
     def open_stream(self) -> Response:
         """A stream with an event for each change; must not block, as the event loop calls it."""
@@ -111,11 +117,11 @@ class Inspector:
         return SseResponse(headers, self._feed.add)
 
     def __call__(self, environ: "WSGIEnvironment") -> Response | None:
-        """The response; None for remote clients, who must not know that the page exists."""
-        if not self.allows(environ):
-            return None
+        """The response; None for other clients, who must not know that the page exists."""
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path != ROOT and not path.startswith(f"{ROOT}/"):
+            return None
+        if not self.allows(environ):
             return None
         if method not in {"GET", "HEAD", "POST"}:
             return _message("Refused", "Use GET or POST.", 405)

@@ -2,10 +2,7 @@
 
 import http.client
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -20,6 +17,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.net.server.host_check import is_allowed_host
 from tests.clocks import ManualClock
 from tests.emulator.hostile import insert_hostile_text
+from tests.other_user import OTHER_USER, fetch_as, needs_other_user
 
 REQUEST = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
 SECRET = re.compile("outreply_(live|test)_[0-9a-f]{48}|whsec_[0-9a-f]{48}")
@@ -185,7 +183,11 @@ def test_actions_are_posted(emulator: EmulatorServer, method: str) -> None:
     assert emulator.handle.request("status")["frozen"] is False
 
 
-def test_other_machines_get_no_actions(emulator: EmulatorServer) -> None:
+def test_other_machines_get_no_actions(
+    emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # These requests have no connection.
+    monkeypatch.setattr("outreply_cli.emulator.dashboard.is_other_user", lambda _: False)
     dashboard = Dashboard(emulator.state, Faults())
 
     def request(address: str, **headers: str) -> Request:
@@ -209,30 +211,23 @@ def test_other_machines_get_no_actions(emulator: EmulatorServer) -> None:
         dashboard.parse_action(request("192.0.2.7", **headers))
 
 
-@pytest.mark.skipif(
-    not sys.platform.startswith("linux") or os.getuid() != 0, reason="needs root on Linux"
-)
+@needs_other_user
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_other_user_gets_no_actions(tmp_path: Path, address: str) -> None:
-    host = f"[{address}]" if ":" in address else address
     with EmulatorServer(tmp_path / "e.db", ManualClock(), host=address) as emulator:
-        url = f"http://{host}:{emulator.port}/"
-        # Imported first: the interpreter may be out of the other user's reach.
-        script = (
-            "import encodings.idna, http.client, os, sys, urllib.request; "
-            "os.setuid(int(sys.argv[2])); "
-            "print(urllib.request.urlopen(sys.argv[1]).read().decode())"
-        )
-        pages = [
-            subprocess.run(
-                [sys.executable, "-c", script, url, user],
-                capture_output=True, text=True, check=True, env={},
-            ).stdout
-            for user in ("0", "65534")
-        ]  # fmt: skip
-        assert parse_proof(pages[0])
-        assert 'data-proof=""' in pages[1]
-        assert "<button type" not in pages[1]
+        pages = [fetch_as(user, address, emulator.port, "/") for user in (0, OTHER_USER)]
+    assert parse_proof(pages[0])
+    assert 'data-proof=""' in pages[1]
+    assert "<button type" not in pages[1]
+
+
+@needs_other_user
+def test_closed_connections_of_other_users_hide_nobody(tmp_path: Path) -> None:
+    with EmulatorServer(tmp_path / "e.db", ManualClock()) as emulator:
+        page = fetch_as(OTHER_USER, "127.0.0.1", emulator.port, "/", closed=6)
+        own = fetch_as(0, "127.0.0.1", emulator.port, "/", closed=6)
+    assert 'data-proof=""' in page
+    assert parse_proof(own)
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

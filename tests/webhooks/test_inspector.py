@@ -20,6 +20,7 @@ from outreply_cli.webhooks.forward import UrlTarget
 from outreply_cli.webhooks.inspector import InspectorSettings
 from outreply_cli.webhooks.server import LIMITS
 from tests.browser import Browser, needs_browser
+from tests.other_user import OTHER_USER, fetch_as, needs_other_user
 from tests.webhooks.handler_server import HandlerServer, run_handler, wait_for
 from tests.webhooks.receiver_fixture import SECRET, RunningReceiver, event_body, run_receiver
 
@@ -456,3 +457,18 @@ def test_page_fits_the_window(tmp_path: Path, width: int, dark: bool) -> None:
             assert tab.evaluate(overflowing) == 0
             background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (background == "rgb(18, 22, 27)") is dark
+
+
+@needs_other_user
+@pytest.mark.parametrize("closed", [0, 6])
+def test_other_user_gets_no_page(tmp_path: Path, closed: int) -> None:
+    with run_receiver(tmp_path) as receiver:
+        receiver.send(event_body("post.published"))
+        for path in ("/_inspect", "/_inspect/1"):
+            pages = [
+                fetch_as(user, "127.0.0.1", receiver.server.port, path, closed=closed)
+                for user in (0, OTHER_USER)
+            ]
+            assert "post.published" in pages[0]
+            assert "post.published" not in pages[1]
+            assert "csrf_token" not in pages[1]
