@@ -4,11 +4,15 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from outreply_cli.api.client import Client
+from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.responses import Response
+from outreply_cli.api.transport import Transport
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal
@@ -388,10 +392,19 @@ def test_exhausted_quota_leaves_rows_pending(
     assert (again.code, get_summary(again)) == (0, {"created": 5, "unchanged": 3})
 
 
-def test_revoked_token_exits_4(cli: CommandLine, calendar: Path, emulator: EmulatorServer) -> None:
-    emulator.state.connection.execute(
-        "CREATE TRIGGER revoke AFTER INSERT ON posts BEGIN UPDATE tokens SET revoked_at = 1; END"
-    )
+def test_revoked_token_exits_4(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Transport.send
+
+    def send_and_revoke(self: Transport, request: ApiRequest, **options: Any) -> Response:
+        response = send(self, request, **options)
+        if request.path == "/posts/schedule":
+            with emulator.state.transaction() as db:
+                db.execute("UPDATE tokens SET revoked_at = 1")
+        return response
+
+    monkeypatch.setattr(Transport, "send", send_and_revoke)
     ran = cli.run("bulk", "schedule", str(calendar), "--json", "--concurrency", "1")
     assert ran.code == 4
     assert get_summary(ran) == {"created": 1, "pending": 1}
