@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pexpect
 import pytest
@@ -31,12 +32,14 @@ from outreply_cli.commands.mcp.plan_store import (
 )
 from outreply_cli.commands.mcp.rehearsal import Rehearsal, make_seed
 from outreply_cli.commands.mcp.serve import _pin_account
+from outreply_cli.commands.mcp.shared import describe
 from outreply_cli.commands.mcp.tool_specs import READS, WRITES, CommandCall, ToolSpec, tool_specs
 from outreply_cli.context import Context
 from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.pages import page_alias
 from outreply_cli.subprocesses import TIMEOUT_CODE
 from outreply_cli.ui.options import GlobalOptions
 from outreply_cli.ui.yaml import yaml_text
@@ -113,13 +116,13 @@ class Agent:
         result = self._cli.run(*call.words, stdin=call.stdin)
         return self.process.to_output(result.code, result.out, result.err)
 
-    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+    def call(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Make a tool call that must succeed."""
         result, is_error = self.gateway.call(name, arguments)
         assert not is_error, result
         return result
 
-    def fail(self, name: str, **arguments: Any) -> dict[str, Any]:
+    def fail(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Make a tool call that must fail."""
         result, is_error = self.gateway.call(name, arguments)
         assert is_error, result
@@ -711,3 +714,114 @@ def test_boolean_is_not_a_number(tree: Command) -> None:
     (spec,) = [spec for spec in tool_specs(tree) if spec.name == "slots preview"]
     with pytest.raises(InvalidInputError, match="limit: not a string or a number"):
         spec.call({"page": "x", "limit": True})
+
+
+def tomorrow(hours: int = 0) -> str:
+    return (datetime.now(UTC) + timedelta(days=2, hours=hours)).strftime("%Y-%m-%d %H:%M")
+
+
+def table(*rows: str) -> str:
+    return "\n".join(["key,page,scheduled_at,message", *rows]) + "\n"
+
+
+def test_calendar_that_replaces_a_post_of_another_page_requires_approval(
+    make_agent: MakeAgent, cli: CommandLine, client: Client, emulator: EmulatorServer
+) -> None:
+    own = cli.home / "own.csv"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text(table(f"k1,facebook:acme,{tomorrow()},Important launch"))
+    assert cli.run("bulk", "schedule", str(own), "--name", "launch", "--tz", "UTC").code == 0
+    ids = {page_alias(page): str(page["id"]) for page in client.pages().items}
+    limits = WriteLimits(["write:posts"], [ids["twitter:bluebird"]], per_day=9)
+    agent = make_agent(limits=limits)
+    for name in ({"name": "launch"}, {}):
+        calendar = table(f"k1,{PAGE},{tomorrow(1)},spam")
+        plan = agent.call("bulk_schedule", calendar=calendar, tz="UTC", **name)
+        assert "page is not allowed" in plan["next"]
+        (row,) = plan["result"]["preview"]["rows"]
+        assert (row["message"], row["old_post"]["page"]) == ("spam", "facebook:acme")
+        assert row["old_post"]["message"] == "Important launch"
+        refused = agent.fail("plan_apply", plan_id=plan["result"]["id"])
+        assert "page is not allowed" in refused["error"]
+    assert "Important launch" in messages(emulator)
+
+
+def test_approval_shows_what_each_page_gets(
+    agent: Agent, cli: CommandLine, plans: PlanStore, emulator: EmulatorServer
+) -> None:
+    calendar = (
+        f"posts:\n- page: [facebook:acme, instagram:acme]\n  scheduled_at: {tomorrow()}\n"
+        '  message: {facebook: "\\x45vil", instagram: Benign}\n  first_comment: "\\x46irst"\n'
+        '  media_urls: ["https://example.com/\\x61.jpg"]\n'
+    )
+    plan_id = agent.call("bulk_schedule", calendar=calendar, tz="UTC")["result"]["id"]
+    rows = plans.get(plan_id).preview["rows"]
+    assert {row["page"]: row["message"] for row in rows} == {
+        "facebook:acme": "Evil", "instagram:acme": "Benign"
+    }  # fmt: skip
+    shown = "\n".join(describe(plans.get(plan_id), ZoneInfo("UTC")))
+    for text in ("message: Evil", "message: Benign", "first_comment: First", "a.jpg"):
+        assert text in shown
+
+
+def interrupt(cli: CommandLine) -> None:
+    """Store that the server died before it stored the result."""
+    with closing(sqlite3.connect(cli.home / "state" / PLANS_FILE)) as db, db:
+        db.execute("UPDATE plans SET state = 'running', result = NULL")
+
+
+def test_interrupted_calendar_sends_what_was_approved_only(
+    cli: CommandLine, make_agent: MakeAgent, emulator: EmulatorServer
+) -> None:
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=9))
+    rows = [f"a,{PAGE},in 30h,Relative", f"b,{PAGE},{tomorrow(5)},Fixed"]
+    plan_id = agent.call("bulk_schedule", calendar=table(rows[1]), tz="UTC")["result"]["id"]
+    agent.call("plan_apply", plan_id=plan_id)
+    interrupt(cli)
+    assert agent.call("plan_apply", plan_id=plan_id)["result"]["summary"]["unchanged"] == 1
+    assert messages(emulator).count("Fixed") == 1
+    # Nothing was sent before the server died, and the row would now have another time.
+    plan_id = agent.call("bulk_schedule", calendar=table(rows[0]), tz="UTC")["result"]["id"]
+    interrupt(cli)
+    cli.clock.advance(7_200)
+    assert "out of date" in agent.fail("plan_apply", plan_id=plan_id)["error"]
+    assert "Relative" not in messages(emulator)
+
+
+@pytest.mark.parametrize("kind", ["posts_schedule", "bulk_schedule"])
+def test_interrupted_plan_is_not_repeated_after_a_day(
+    cli: CommandLine, make_agent: MakeAgent, emulator: EmulatorServer, kind: str
+) -> None:
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=9))
+    if kind == "posts_schedule":
+        plan_id = agent.propose("Old")
+    else:
+        calendar = table(f"a,{PAGE},{tomorrow()},Old")
+        plan_id = agent.call(kind, calendar=calendar, tz="UTC")["result"]["id"]
+    interrupt(cli)
+    cli.clock.advance(86_401)
+    result = agent.fail("plan_apply", plan_id=plan_id)
+    assert "interrupted" in result["error"]
+    assert "store status" in result["hint"]
+    assert "Old" not in messages(emulator)
+
+
+@pytest.mark.parametrize("state", [PlanState.APPROVED, PlanState.RUNNING])
+def test_approval_can_be_withdrawn(
+    agent: Agent, cli: CommandLine, plans: PlanStore, emulator: EmulatorServer, state: PlanState
+) -> None:
+    plan_id, now = agent.propose("Withdrawn"), cli.clock.now().timestamp()
+    plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", now)
+    if state is PlanState.RUNNING:
+        interrupt(cli)
+    plans.decide(plans.get(plan_id), PlanState.REJECTED, "jane", now)
+    assert "was rejected" in agent.fail("plan_apply", plan_id=plan_id)["error"]
+    with pytest.raises(PlanStateError, match="rejected"):
+        plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", now)
+    assert "Withdrawn" not in messages(emulator)
+
+
+@pytest.mark.parametrize("tool", ["bulk_preview", "bulk_schedule"])
+def test_half_a_character_is_refused(agent: Agent, tool: str) -> None:
+    result = agent.fail(tool, calendar="a\ud800")
+    assert "half a character" in result["error"]

@@ -8,7 +8,8 @@ at other times or pages than the plan shows is refused.
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,10 @@ _ERROR_CHARACTERS = 2_000
 _REPEATABLE = KEYED | {"bulk schedule"}
 # Options of `bulk schedule` that `bulk preview` does not have.
 _PLANNING = frozenset({"--no-adopt", "--spread", "--spread-window", "--strict"})
+# What a row of a calendar sends, and which post it replaces.
+_CONTENT = ("message", "first_comment", "link", "media")
+_OLD_POST = ("id", "page", "page_id", "scheduled_at", "message")
+_OLD_POSTS = 50
 _PLAN_SCHEMA = {
     "type": "object",
     "properties": {"plan_id": {"type": "string", "description": "ID of the plan."}},
@@ -212,16 +217,22 @@ class AgentGateway:
         """Show what a write would do: its dry run, or the posts that it changes."""
         if call.command in DRY_RUNS:
             output = self._run(dry_run(call), False)
-            if call.command == "comments reply" and not output.code:
+            if output.code:
+                return output
+            if call.command == "comments reply":
                 _check_seen(output.value)
-            self._name_pages(output.value)
-            if call.command == "bulk schedule":
-                self._add_texts(call, output.value)
-            return output
+            if call.command != "bulk schedule":
+                self._name_pages(preview_rows(output.value))
+                return output
+            return self._add_content(call, output)
         if call.command not in {"posts cancel", "posts reschedule"}:
             return None
+        return self._show_posts(call.positional)
+
+    def _show_posts(self, ids: Sequence[str]) -> CommandOutput:
+        """Show posts; the output of the command that fails, if one does."""
         posts = []
-        for post_id in call.positional:
+        for post_id in ids:
             output = self._run(
                 CommandCall("posts show", ["posts", "show", "--json", "--", post_id]), False
             )
@@ -231,23 +242,41 @@ class AgentGateway:
         self._name_pages(posts)
         return CommandOutput(0, posts, None)
 
-    def _add_texts(self, call: CommandCall, preview: Any) -> None:
-        """Add the texts of rows as they are sent, which the calendar may have in another form."""
+    def _add_content(self, call: CommandCall, plan: CommandOutput) -> CommandOutput:
+        """Add to the rows of a calendar what is sent, and the posts that they replace or cancel.
+
+        The calendar may have the texts in another form, such as YAML escapes.
+        """
         words = [word for word in call.words[2:] if word.split("=")[0] not in _PLANNING]
-        output = self._run(
+        shown = self._run(
             CommandCall("bulk preview", ["bulk", "preview", *words], call.stdin), False
         )
-        shown = {row["line"]: row["message"] for row in preview_rows(output.value)}
-        for row in preview_rows(preview):
-            row["message"] = shown.get(row.get("line"))
+        rows = [row for row in preview_rows(plan.value) if row.get("status") == "planned"]
+        changed = [row for row in rows if row["action"] in {"change", "cancel"}]
+        if len(changed) > _OLD_POSTS:
+            raise InvalidInputError(
+                f"calendar: more than {_OLD_POSTS} posts would be changed or cancelled",
+                hint="Split the calendar.",
+            )
+        old = self._show_posts([row["id"] for row in changed])
+        if shown.code or old.code:
+            return shown if shown.code else old
+        for row, post in zip(changed, preview_rows(old.value), strict=True):
+            row["old_post"] = {name: post.get(name) for name in _OLD_POST}
+        self._name_pages(preview_rows(plan.value))
+        find = _index_contents(preview_rows(shown.value))
+        for row in rows:
+            if row["action"] in {"create", "change"}:
+                row.update(find(row))
+        return plan
 
-    def _name_pages(self, preview: Any) -> None:
+    def _name_pages(self, rows: Iterable[dict[str, Any]]) -> None:
         """Add the names of pages to what a dry run printed, for the person who approves it."""
         listed = self._run(CommandCall("pages list", ["pages", "list", "--json"]), False).value
         names = {
             page["id"]: page_alias(page) for page in (listed if isinstance(listed, list) else ())
         }
-        for row in preview_rows(preview):
+        for row in rows:
             if row.get("page_id") in names:
                 row["page"] = names[row["page_id"]]
 
@@ -285,8 +314,9 @@ class AgentGateway:
             raise PlanStateError(f"plan {plan.id} was rejected", hint="Do not make it again.")
         if state is PlanState.EXPIRED:
             raise PlanStateError(f"plan {plan.id} has expired", hint="Make a new one.")
-        if state is PlanState.RUNNING and plan.call.command not in _REPEATABLE:
-            raise _doubt(plan)
+        is_repeated = state is PlanState.RUNNING
+        if is_repeated and (plan.call.command not in _REPEATABLE or plan.is_old(now)):
+            raise _doubt(plan, now)
         per_day = None
         if state is PlanState.PROPOSED:
             reason = self._limits.refusal(plan)
@@ -294,28 +324,33 @@ class AgentGateway:
                 raise PlanStateError(f"approval required: {reason}", hint=_ask(plan))
             per_day = self._limits.per_day
         self._check_account()
-        if plan.preview is not None and state is not PlanState.RUNNING:
-            self._check_drift(plan)
+        # A repeated write has its key; a calendar is compared.
+        if plan.preview is not None and (not is_repeated or plan.call.command not in KEYED):
+            self._check_drift(plan, is_repeated=is_repeated)
         if not self._plans.start(plan, now, per_day=per_day):
             raise PlanStateError(
                 f"approval required: {per_day} plans were applied in 24 hours", hint=_ask(plan)
             )
         output = self._run(apply(plan.call, f"mcp-{plan.id}"), False)
         if output.is_killed:
-            raise _doubt(plan)
+            raise _doubt(plan, now)
         result, is_error = _to_result(output)
         self._plans.finish(plan, PlanState.FAILED if is_error else PlanState.DONE, result)
         return {**result, "plan_id": plan.id}, is_error
 
-    def _check_drift(self, plan: Plan) -> None:
+    def _check_drift(self, plan: Plan, *, is_repeated: bool) -> None:
         """Raise PlanStateError if the plan would do something else than it shows.
 
         Posts and pages may have changed, and rows without a date of their own take times that
-        depend on the run.
+        depend on the run. A repeated plan may do what is left of it.
         """
         output = self._preview(plan.call)
         assert output is not None
-        if output.code or _steps(output.value) != _steps(plan.preview):
+        steps, approved = _steps(output.value), _steps(plan.preview)
+        if is_repeated:
+            steps = [step for step in steps if step["action"] != "keep" and step not in approved]
+            approved = []
+        if output.code or steps != approved:
             raise PlanStateError(
                 f"plan {plan.id} is out of date: it would do something else now",
                 hint="Make a new plan. In a calendar, give each row a date and a time.",
@@ -336,6 +371,32 @@ def _check_seen(reply: Mapping[str, Any]) -> None:
         )
 
 
+def _index_contents(
+    items: Iterable[Mapping[str, Any]],
+) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Return a function that finds what a row sends in the items of `bulk preview`."""
+    contents: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for item in items:
+        content = {name: item.get(name) for name in _CONTENT}
+        place = (item["line"], item["page"])
+        for key in (place, (*place, item["scheduled_at"])):
+            if content not in contents[key]:
+                contents[key].append(content)
+
+    def find(row: Mapping[str, Any]) -> Mapping[str, Any]:
+        place = (row["line"], row.get("page"))
+        # The time of a row that was moved, or has none of its own, is not that of the preview.
+        found = contents.get((*place, row["scheduled_at"])) or contents.get(place) or []
+        if len(found) != 1:
+            raise InvalidInputError(
+                f"calendar: the post of line {row['line']} cannot be shown",
+                hint="Give each row one page and a time.",
+            )
+        return found[0]
+
+    return find
+
+
 def _steps(preview: Any) -> Any:
     """What a preview says that is sent."""
     if isinstance(preview, Mapping) and "rows" in preview:
@@ -343,9 +404,9 @@ def _steps(preview: Any) -> Any:
     return preview
 
 
-def _doubt(plan: Plan) -> PlanStateError:
+def _doubt(plan: Plan, now: float) -> PlanStateError:
     hint = "Ask the person to run: outreply store status"
-    if plan.call.command in _REPEATABLE:
+    if plan.call.command in _REPEATABLE and not plan.is_old(now):
         hint = "Call plan_apply again; it sends nothing twice."
     return PlanStateError(f"plan {plan.id} was interrupted, and may have been applied", hint=hint)
 

@@ -81,7 +81,11 @@ class Plan:
     def state_at(self, now: float) -> PlanState:
         """The state; a plan that was not applied within a day has expired."""
         is_open = self.state in {PlanState.PROPOSED, PlanState.APPROVED}
-        return PlanState.EXPIRED if is_open and now - self.created_at > _EXPIRY else self.state
+        return PlanState.EXPIRED if is_open and self.is_old(now) else self.state
+
+    def is_old(self, now: float) -> bool:
+        """Whether the plan is more than a day old."""
+        return now - self.created_at > _EXPIRY
 
     def as_dict(self, now: float) -> dict[str, Any]:
         """The JSON object of a plan."""
@@ -154,15 +158,15 @@ class PlanStore:
             return [_from_row(row) for row in rows]
 
     def decide(self, plan: Plan, state: PlanState, user: str, now: float) -> None:
-        """Approve or reject a plan; raises what `check_proposed` raises."""
-        check_proposed(plan, now)
+        """Approve or reject a plan; raises what `check_open` raises."""
+        check_open(plan, state, now)
         with self._tables.change() as db:
             changed = db.execute(
                 "UPDATE plans SET state = ?, decided_by = ? WHERE id = ? AND state = ?",
-                (state, user, plan.id, PlanState.PROPOSED),
+                (state, user, plan.id, plan.state),
             ).rowcount
         if not changed:
-            check_proposed(self.get(plan.id), now)
+            check_open(self.get(plan.id), state, now)
 
     def start(self, plan: Plan, now: float, *, per_day: int | None) -> bool:
         """Note that a plan is being applied; False if the limit of a day is reached.
@@ -202,9 +206,14 @@ class PlanStore:
         )
 
 
-def check_proposed(plan: Plan, now: float) -> None:
-    """Raise PlanStateError unless a plan can be approved or rejected."""
+def check_open(plan: Plan, decision: PlanState, now: float) -> None:
+    """Raise PlanStateError unless a plan can be approved or rejected.
+
+    An approval can be withdrawn, and an interrupted plan be kept from being applied again.
+    """
     state = plan.state_at(now)
+    if decision is PlanState.REJECTED and state in {PlanState.APPROVED, PlanState.RUNNING}:
+        return
     if state is PlanState.EXPIRED:
         raise PlanStateError(
             f"plan {plan.id} has expired: it is more than a day old",
@@ -225,7 +234,10 @@ def _from_row(row: Mapping[str, Any]) -> Plan:
 
 def pages_of(preview: Any) -> Sequence[str] | None:
     """The IDs of the pages in what a dry run printed; None if a post has none."""
-    pages = {row.get("page_id") for row in preview_rows(preview)} or {None}
+    rows = preview_rows(preview)
+    # The posts that a calendar replaces or cancels.
+    old = [row["old_post"] for row in rows if "old_post" in row]
+    pages = {row.get("page_id") for row in [*rows, *old]} or {None}
     return None if None in pages else sorted(map(str, pages))
 
 

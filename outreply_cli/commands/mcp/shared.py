@@ -39,7 +39,7 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
     import getpass
     from contextlib import closing
 
-    from outreply_cli.commands.mcp.plan_store import check_proposed
+    from outreply_cli.commands.mcp.plan_store import check_open
 
     if not context.is_interactive:
         raise InvalidInputError(
@@ -48,7 +48,7 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
         )
     with closing(open_plans(context)) as plans:
         plan = plans.get(word)
-        check_proposed(plan, context.clock.now().timestamp())
+        check_open(plan, state, context.clock.now().timestamp())
         for line in describe(plan, context.zone()):
             context.info(line)
         context.confirm(f"{verb.capitalize()} this plan?", yes=False)

@@ -11,6 +11,7 @@ from typing import Any
 
 from outreply_cli.cli.tree import Command, Parameter
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.spec.text import is_unicode
 
 # Commands that read the account, or need none.
 READS = (
@@ -276,4 +277,6 @@ def _text(value: Any, name: str) -> str:
         )
     if "\x00" in value:
         raise InvalidInputError(f"{name}: contains a null character", hint="Remove it.")
+    if not is_unicode(value):
+        raise InvalidInputError(f"{name}: contains half a character", hint="Use valid Unicode.")
     return value
