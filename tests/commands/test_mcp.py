@@ -729,16 +729,17 @@ def test_calendar_that_replaces_a_post_of_another_page_requires_approval(
 ) -> None:
     own = cli.home / "own.csv"
     own.parent.mkdir(parents=True, exist_ok=True)
-    own.write_text(table(f"k1,facebook:acme,{tomorrow()},Important launch"))
+    shared = f"k2,{PAGE},{tomorrow(5)},Shared row"
+    own.write_text(table(f"k1,facebook:acme,{tomorrow()},Important launch", shared))
     assert cli.run("bulk", "schedule", str(own), "--name", "launch", "--tz", "UTC").code == 0
     ids = {page_alias(page): str(page["id"]) for page in client.pages().items}
     limits = WriteLimits(["write:posts"], [ids["twitter:bluebird"]], per_day=9)
     agent = make_agent(limits=limits)
     for name in ({"name": "launch"}, {}):
-        calendar = table(f"k1,{PAGE},{tomorrow(1)},spam")
+        calendar = table(f"k1,{PAGE},{tomorrow(1)},spam", shared)
         plan = agent.call("bulk_schedule", calendar=calendar, tz="UTC", **name)
         assert "page is not allowed" in plan["next"]
-        (row,) = plan["result"]["preview"]["rows"]
+        row, _ = plan["result"]["preview"]["rows"]
         assert (row["message"], row["old_post"]["page"]) == ("spam", "facebook:acme")
         assert row["old_post"]["message"] == "Important launch"
         refused = agent.fail("plan_apply", plan_id=plan["result"]["id"])
