@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 # Emoji and several scripts need joiners.
 _ALLOWED_FORMATS = {"\u200c", "\u200d"}
+# Invisible, though of a category with visible characters: a joiner, and selectors of variants, of
+# which emoji have the last two of the first range.
+_HIDDEN = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 # The flag of a region, such as Scotland: a black flag, the region's code in tag characters, and a
 # cancel tag. Other tag characters are invisible text.
 _REGION_FLAG = re.compile("(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)")
@@ -19,7 +22,7 @@ def sanitize(text: str, *, keep_lines: bool = False) -> str:
         keep_lines: Whether to keep line breaks; otherwise they become spaces, as tabs always do.
     """
     # Printable text has no control, format, surrogate or separator characters.
-    if text.isprintable():
+    if text.isprintable() and (text.isascii() or _HIDDEN.search(text) is None):
         return text
     return _map_characters(text, lambda character: _escape(character, keep_lines=keep_lines))
 
@@ -35,7 +38,8 @@ def _is_unsafe(character: str) -> bool:
     """Whether a character can control a terminal or is invisible."""
     if character in _ALLOWED_FORMATS:
         return False
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    is_control = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return is_control or _HIDDEN.match(character) is not None
 
 
 def _map_characters(text: str, escape: Callable[[str], str]) -> str:
