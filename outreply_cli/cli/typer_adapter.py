@@ -42,17 +42,19 @@ _NUMBER_ERRORS = {"int": "is not a whole number", "float": "is not a number"}
 _COMMANDS_OF_OTHER_TOOLS = {
     "outreply": {
         "login": "auth login", "logout": "auth logout", "whoami": "auth status",
-        "schedule": "posts schedule", "publish": "posts publish", "post": "posts publish",
+        "schedule": "posts schedule", "publish": "posts publish", "post": "posts",
         "import": "bulk schedule", "sync": "bulk schedule", "plan": "bulk plan",
         "validate": "bulk schedule --dry-run", "cancel": "posts cancel",
         "inbox": "comments inbox", "export": "bulk export", "listen": "serve-webhook",
-        "version": "--version",
+        "version": "--version", "logs": "webhooks history", "up": "emulator start",
     },
     "outreply bulk": {
         "upload": "bulk schedule", "import": "bulk schedule", "sync": "bulk schedule",
         "create": "bulk schedule",
     },
     "outreply posts": {"create": "posts schedule", "delete": "posts cancel"},
+    "outreply media": {"rm": "media delete", "ls": "media list"},
+    "outreply emulator": {"up": "emulator start", "down": "emulator stop"},
     "outreply webhooks": {"listen": "serve-webhook"},
     "outreply auth": {"whoami": "auth status"},
 }  # fmt: skip
@@ -269,6 +271,8 @@ def _option_hint(ctx: Any, option: str, path: str) -> str | None:
     if isinstance(ctx.command, LazyGroup) and option in _COMMON_FLAGS:
         return f"Put {option} after the command: {path} COMMAND {option}"
     if option in {"--yes", "-y"}:
+        if path.startswith("outreply mcp "):
+            return f"Plans of agents are decided at a terminal; remove {option}"
         return f"This command does not ask for confirmation; remove {option}"
     if not option.startswith("--"):
         return None

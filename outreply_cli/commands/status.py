@@ -71,7 +71,9 @@ def _print(context: Context, overview: "Overview", zone: ZoneInfo) -> None:
     from outreply_cli.ui.tables import print_groups
 
     for name, items in overview.sections.items():
-        heading = f"{_HEADINGS[name]}: {len(items) or 'none'}"
+        # A row of comments is a post with any number of them.
+        count = sum(int(item.get("unanswered", 1)) for item in items)
+        heading = f"{_HEADINGS[name]}: {count or 'none'}"
         if items and name in _HINTS:
             heading += f"  ({_HINTS[name]})"
         print_groups(output, [(heading, items)], columns[name])

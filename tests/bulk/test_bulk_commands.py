@@ -1,6 +1,7 @@
 """`bulk plan|apply|status|cancel|export`, `--spread`, `--max-cancel` and annotations."""
 
 import json
+import shlex
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -149,9 +150,14 @@ def test_cancel_and_undo(cli: CommandLine, calendar: Path, client: Client) -> No
     ran = cli.run("bulk", "cancel", str(calendar), "--yes", "--json")
     assert (ran.code, get_summary(ran)) == (0, {"cancelled": 2})
     assert [message for _, message in get_posts(client)] == ["Other"]
-    undo = ran.err.split("bulk schedule '")[1].split("'")[0]
-    assert get_summary(cli.run("bulk", "schedule", undo, "--json")) == {"created": 2}
+    (line,) = [line for line in ran.err.splitlines() if "cancelled posts again" in line]
+    words = shlex.split(line.partition(": outreply ")[2])
+    assert get_summary(cli.run(*words, "--json")) == {"created": 2}
     assert [m for _, m in get_posts(client)] == ["One", "Two", "Other"]
+    unchanged = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert get_summary(unchanged) == {"unchanged": 2}
+    (copy,) = [line for line in ran.err.splitlines() if line.startswith("They are also in ")]
+    assert "One" in Path(copy.removeprefix("They are also in ")).read_text()
     again = cli.run("bulk", "cancel", str(calendar), "--yes", "--json")
     assert (again.code, get_summary(again)) == (0, {"cancelled": 2})
     empty = cli.run("bulk", "cancel", str(calendar), "--yes", "--json")

@@ -78,6 +78,8 @@ def run(
     rows = preview_file(context, calendar, reading).rows
     if by is None and context.is_interactive and not yes:
         by = context.prompt("Your name: ")
+        if by is None:
+            raise InvalidInputError("cancelled; nothing was approved")
     name = (by or context.origin.user).strip()
     if not name or len(name) > NAME_MAX_CHARACTERS or not is_unicode(name):
         limit = f"of at most {NAME_MAX_CHARACTERS} characters"

@@ -65,7 +65,9 @@ def run(
             progress(context.notes, "Cancelling", len(actions), bulk.requests_left) as bar,
         ):
             report = bulk.service.apply_actions(actions, bulk.stop, bar.step)
-    finish_run(context, [(file, result) for result in report.results], bulk.stop, reading)
+    results = [(file, result) for result in report.results]
+    restored = file if calendars and file != STDIN else None
+    finish_run(context, results, bulk.stop, reading, cancelled_file=restored)
     _check_unknown(file, len(unknown))
 
 

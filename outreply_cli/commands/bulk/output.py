@@ -5,6 +5,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -88,8 +89,12 @@ def finish_run(
     reading: ReadOptions,
     report: ReportFile | None = None,
     plans: Sequence[PlannedCalendar] = (),
+    *,
+    cancelled_file: str | None = None,
 ) -> None:
     """Show results and summary, and write them to `report`.
+
+    `cancelled_file` is the calendar whose posts were all to be cancelled.
 
     Raises:
         PartialFailureError: Some rows did not complete.
@@ -100,7 +105,14 @@ def finish_run(
     summary = summarize(results)
     counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
     context.info(f"Done: {counts or 'nothing to do'}.")
-    _save_undo_file(context, results)
+    undo_file = _save_undo_file(context, results)
+    if undo_file is not None and cancelled_file is not None:
+        words = f"{shlex.quote(cancelled_file)}{reading.to_flags()}"
+        context.info(f"To schedule the cancelled posts again: outreply bulk schedule {words}")
+        context.info(f"They are also in {undo_file}")
+    elif undo_file is not None:
+        words = shlex.quote(str(undo_file))
+        context.info(f"To schedule the cancelled posts again: outreply bulk schedule {words}")
     if report is not None:
         write_report(report, results, plans)
     unfinished = {name: summary[name] for name in ("failed", "pending", "unknown")}
@@ -160,7 +172,7 @@ def plan_summary(plan: Plan) -> str:
     return ", ".join(shown) or "nothing"
 
 
-def _save_undo_file(context: Context, results: Results) -> None:
+def _save_undo_file(context: Context, results: Results) -> Path | None:
     cancelled = [
         result.action.entry
         for _, result in results
@@ -169,13 +181,13 @@ def _save_undo_file(context: Context, results: Results) -> None:
         and result.action.entry is not None
     ]
     if not cancelled:
-        return
+        return None
     from outreply_cli.bulk.export import undo_calendar
 
     stamp = f"{context.clock.now():%Y%m%d-%H%M%S}-{os.getpid()}"
     path = context.state_dir / "undo" / f"cancelled-{stamp}.csv"
     write_private(path, undo_calendar(cancelled))
-    context.info(f"To schedule the cancelled posts again: outreply bulk schedule '{path}'")
+    return path
 
 
 def _plan_lines(planned: PlannedCalendar, zone: ZoneInfo) -> Iterator[_Line]:

@@ -52,5 +52,7 @@ def run(
         shown = [replace(group, threads=threads)] if threads else []
         CommentView(context.output, zone, client.now()).show(shown)
         mark_seen(context, store, [group])
+    if not threads:
+        context.info("No comments." if not group.threads else "No matching comments.")
     if group.truncated:
         context.warn("the post may have more comments than the API lists; narrow with --since")

@@ -36,3 +36,4 @@ def run(context: Context, target: TargetArgument) -> None:
             )
         journal.clear_slots(account, resolved.kind, resolved.id)
     context.output.print_one(resolved.to_dict(slots), COLUMNS)
+    context.info(f"Cleared the slots of {resolved.name}.")
