@@ -198,8 +198,12 @@ def find_conflicts(
         is_fixed = row.entry is None and not row.post.takes_slot
         other = others.get((row.post.page_id, row.post.scheduled_at)) if is_fixed else None
         if other is not None:
+            from outreply_cli.posts.service import KEY_CALENDAR
+
+            is_single = other.calendar.startswith(KEY_CALENDAR)
+            owner = "the account" if is_single else describe_calendar(known, other.calendar)
             message = (
-                f"{describe_calendar(known, other.calendar)} has a post on this page at this time "
+                f"{owner} has a post on this page at this time "
                 f"({other.post_id or 'outcome unknown'}); move or remove the row"
             )
             problems.append(row.post.row.diagnostic("", message))

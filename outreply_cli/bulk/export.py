@@ -1,5 +1,6 @@
 """Export of scheduled posts as a calendar file."""
 
+import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,12 @@ def export_calendar(client: Client, page_id: str | None) -> CalendarExport:
         alias = page_alias(page)
         rows.append(_row(f"{EXPORTED_KEY}{post['id']}", alias, format_timestamp(at), content))
     return CalendarExport("".join(csv_lines([COLUMNS, *rows])), len(rows), warnings, missing)
+
+
+def is_export(content: bytes) -> bool:
+    """Return whether a file has only rows that `export_calendar` writes."""
+    header, *rows = csv.reader(content.decode("utf-8-sig", "replace").splitlines(keepends=True))
+    return tuple(header) == COLUMNS and all(row[0].startswith(EXPORTED_KEY) for row in rows if row)
 
 
 def undo_calendar(entries: Iterable[JournalEntry]) -> str:

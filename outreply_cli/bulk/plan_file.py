@@ -94,6 +94,11 @@ def save_plan(
     write_file(path, text)
 
 
+def is_plan(content: bytes) -> bool:
+    """Return whether a file starts as `save_plan` writes it."""
+    return content.startswith(_HEAD.partition("\n")[0].partition(" Apply")[0].encode())
+
+
 def load_plan(path: Path) -> SavedPlan:
     """Load a saved plan; raises InvalidInputError."""
     import yaml

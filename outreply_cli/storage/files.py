@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +20,19 @@ def check_output_file(option: str, path: Path, calendars: Iterable[Path] = ()) -
                 raise InvalidInputError(
                     f"{option}: {path} is the calendar itself", hint="Use another name."
                 )
+
+
+def check_replaceable(option: str, path: Path, what: str, is_own: Callable[[bytes], bool]) -> None:
+    """Raise InvalidInputError if a file has content that `is_own` does not recognize.
+
+    `what` names the content that may be replaced, such as "a plan".
+    """
+    with suppress(OSError):
+        if path.is_file() and (content := path.read_bytes()).strip() and not is_own(content):
+            raise InvalidInputError(
+                f"{option}: {path} exists and is not {what}",
+                hint="Use another name, or delete the file.",
+            )
 
 
 def _find_problem(path: Path) -> str | None:

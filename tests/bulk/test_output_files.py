@@ -14,6 +14,11 @@ COMMANDS = {
     "approve": ("bulk", "approve", "FILE", "--all", "--yes", "--by", "Kim", "--file", "OUTPUT"),
     "report": ("bulk", "schedule", "FILE", "--report", "OUTPUT"),
 }
+EXPORTS = {
+    "export": ("bulk", "export", "--file", "OUTPUT"),
+    "posts csv": ("posts", "export", "--csv", "OUTPUT"),
+    "posts ics": ("posts", "export", "--ics", "OUTPUT"),
+}
 
 
 @pytest.fixture
@@ -29,7 +34,7 @@ def calendar(tmp_path: Path) -> Path:
 
 def words(command: str, calendar: Path, output: Path) -> list[str]:
     places = {"FILE": str(calendar), "OUTPUT": str(output)}
-    return [places.get(word, word) for word in COMMANDS[command]]
+    return [places.get(word, word) for word in (COMMANDS | EXPORTS)[command]]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -59,12 +64,12 @@ def test_file_is_replaced_and_keeps_its_mode(
     cli: CommandLine, calendar: Path, command: str
 ) -> None:
     output = calendar.parent / "output.csv"
-    output.write_text("old")
+    write = words(command, calendar, output)
+    assert cli.run(*write).code == 0
+    with output.open("a") as stream:
+        stream.write("\n" if command == "export" else "\nold\n")
     output.chmod(0o640)
-    if command == "export":
-        ran = cli.run("bulk", "export", "--file", str(output))
-    else:
-        ran = cli.run(*words(command, calendar, output))
+    ran = cli.run(*write)
     assert ran.code == 0, ran.err
     assert "old" not in output.read_text().splitlines()
     assert output.stat().st_mode & 0o777 == 0o640
@@ -77,3 +82,34 @@ def test_device_is_written_in_place(cli: CommandLine, calendar: Path, command: s
     ran = cli.run(*words(command, calendar, Path("/dev/null")))
     assert ran.code == 0, ran.err
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("command", ["plan", *EXPORTS])
+@pytest.mark.parametrize("content", [CALENDAR.encode(), b"\x89PNG\r\n", b"BEGIN:VCARD\n"])
+def test_file_of_another_kind_is_kept(
+    cli: CommandLine, calendar: Path, command: str, content: bytes
+) -> None:
+    output = calendar.parent / "hero.png"
+    output.write_bytes(content)
+    ran = cli.run(*words(command, calendar, output))
+    assert (ran.code, "exists and is not" in ran.err) == (2, True), ran.err
+    assert output.read_bytes() == content
+
+
+def test_export_with_own_rows_is_kept(cli: CommandLine, calendar: Path) -> None:
+    cli.run("bulk", "schedule", str(calendar))
+    output = calendar.parent / "now.csv"
+    assert cli.run("bulk", "export", "--file", str(output)).code == 0
+    assert cli.run("bulk", "export", "--file", str(output)).code == 0
+    edited = output.read_text() + "mine,facebook:acme,2026-12-25 18:00,Mine,,,,,\n"
+    output.write_text(edited)
+    assert cli.run("bulk", "export", "--file", str(output)).code == 2
+    assert output.read_text() == edited
+
+
+@pytest.mark.parametrize("name", ["json", "csv", "table", "-"])
+def test_format_is_not_the_name_of_a_plan(cli: CommandLine, calendar: Path, name: str) -> None:
+    ran = cli.run("bulk", "plan", str(calendar), "-o", name)
+    assert ran.code == 2
+    assert "a plan requires a file" in ran.err
+    assert not Path(name).exists()

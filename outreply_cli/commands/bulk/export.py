@@ -9,7 +9,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
 from outreply_cli.pages import resolve_page_id
-from outreply_cli.storage.files import write_file
+from outreply_cli.storage.files import check_replaceable, write_file
 
 
 @command()
@@ -29,8 +29,10 @@ def run(
 
     Example: outreply bulk export --page instagram:acme > acme.csv
     """
-    from outreply_cli.bulk.export import export_calendar
+    from outreply_cli.bulk.export import export_calendar, is_export
 
+    if file is not None:
+        check_replaceable("--file", file, "an export", is_export)
     client = context.client(max_wait=None)
     page_id = resolve_page_id(client.pages().items, page) if page else None
     export = export_calendar(client, page_id)

@@ -21,7 +21,8 @@ from outreply_cli.commands.bulk.output import show_plans
 from outreply_cli.commands.bulk.shared import load_calendars, plan_calendars, recall
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.storage.files import check_output_file
+from outreply_cli.storage.files import check_output_file, check_replaceable
+from outreply_cli.ui.output import FORMATS
 
 
 @command()
@@ -44,8 +45,13 @@ def run(
 
     Example: outreply bulk plan launch.csv --prune -o launch.plan
     """
-    from outreply_cli.bulk.plan_file import save_plan
+    from outreply_cli.bulk.plan_file import is_plan, save_plan
 
+    if str(output) in {*FORMATS, "-"}:
+        raise InvalidInputError(
+            f"-o: a plan requires a file, not {output}",
+            hint="Use a name such as launch.plan; for JSON, add --json.",
+        )
     if file == STDIN or is_address(file):
         raise InvalidInputError("FILE: a plan requires a file", hint="Save the calendar to a file.")
     tz = reading.tz
@@ -55,6 +61,7 @@ def run(
     options = parse_options(context, reading, planning, composes=composes)
     calendars = load_calendars(context, [file], reading)
     check_output_file("-o", output, [calendar.path for calendar in calendars])
+    check_replaceable("-o", output, "a plan", is_plan)
     with bulk_context(context, options, calendars) as bulk:
         compose_rows(context, bulk, calendars, composing)
         now = bulk.client.now()

@@ -18,9 +18,10 @@ from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import resolve_page_id
-from outreply_cli.storage.files import write_file
+from outreply_cli.storage.files import check_replaceable, write_file
 
 _STDOUT = Path("-")
+_ICAL_START = b"BEGIN:VCALENDAR"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -59,6 +60,12 @@ def run(
             "--csv exports scheduled posts only: published ones cannot be scheduled again",
             hint="Use --ics for published posts, or: outreply posts list --published -o csv",
         )
+    if csv is not None:
+        from outreply_cli.bulk.export import export_calendar, is_export
+
+        check_replaceable("--csv", csv, "an export", is_export)
+    if ics is not None:
+        check_replaceable("--ics", ics, "a calendar", lambda old: old.startswith(_ICAL_START))
     client = context.client(max_wait=None)
     pages = client.pages().items
     page_id = resolve_page_id(pages, page)
@@ -66,8 +73,6 @@ def run(
     missing: list[str] = []
     results = []
     if csv is not None:
-        from outreply_cli.bulk.export import export_calendar
-
         export = export_calendar(client, page_id)
         warnings += export.warnings
         missing += export.missing

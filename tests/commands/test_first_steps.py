@@ -1,0 +1,86 @@
+"""What commands say where a new user would be puzzled."""
+
+import json
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from outreply_cli.api.client import Client
+from outreply_cli.emulator.server import EmulatorServer
+from tests.command_line import CommandLine
+
+
+def test_status_counts_comments(cli: CommandLine, emulator: EmulatorServer, client: Client) -> None:
+    posts = client.published_posts().items[:2]
+    for post, count in zip(posts, (3, 1), strict=True):
+        for number in range(count):
+            emulator.handle.request(
+                "comment", post_id=post["id"], message=f"Question {number}?", name="Kim"
+            )
+    summary = json.loads(cli.spawn("status", "--json").out)["unanswered_comments"]
+    unanswered = sum(item["unanswered"] for item in summary)
+    assert unanswered > len(summary)
+    child = cli.at_terminal("status")
+    child.expect(pexpect.EOF)
+    assert f"Unanswered comments: {unanswered}" in str(child.before)
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+def test_plans_have_no_yes(cli: CommandLine, verb: str) -> None:
+    ran = cli.run("mcp", verb, "abc", "--yes")
+    assert ran.code == 2
+    assert "decided at a terminal; remove --yes" in ran.err
+
+
+def test_clear_says_that_slots_are_gone(cli: CommandLine) -> None:
+    assert cli.run("slots", "set", "facebook:acme", "daily 09:00").code == 0
+    assert "Cleared the slots of " in cli.run("slots", "clear", "facebook:acme").err
+
+
+def test_post_without_comments(cli: CommandLine, emulator: EmulatorServer, client: Client) -> None:
+    with emulator.state.transaction() as db:
+        db.execute("DELETE FROM comments")
+    post = str(client.published_posts().items[0]["id"])
+    ran = cli.run("comments", "list", post)
+    assert (ran.code, ran.out) == (0, "")
+    assert "No comments." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("post", "list"), "outreply posts"),
+        (("logs",), "outreply webhooks history"),
+        (("media", "rm", "x"), "outreply media delete"),
+        (("emulator", "up"), "outreply emulator start"),
+    ],
+)
+def test_words_of_other_tools(cli: CommandLine, words: tuple[str, ...], hint: str) -> None:
+    ran = cli.run(*words)
+    assert ran.code == 2
+    assert f"Did you mean: {hint}" in ran.err
+
+
+def test_row_at_the_time_of_another_post(cli: CommandLine, tmp_path: Path) -> None:
+    words = ("posts", "schedule", "--page", "facebook:acme", "--at", "2026-12-24 18:00")
+    assert cli.run(*words, "-m", "Other", "--key", "launch").code == 0
+    calendar = tmp_path / "launch.csv"
+    calendar.write_text("page,scheduled_at,message\nfacebook:acme,2026-12-24 18:00,Row\n")
+    ran = cli.run("bulk", "schedule", str(calendar))
+    assert ran.code == 2
+    assert "the account has a post on this page at this time" in ran.err
+    assert "posts --key" not in ran.err
+
+
+def test_end_of_input_cancels_an_approval(cli: CommandLine, tmp_path: Path) -> None:
+    calendar = tmp_path / "launch.csv"
+    calendar.write_text("page,scheduled_at,message\nfacebook:acme,2026-12-24 18:00,Row\n")
+    child = cli.at_terminal("bulk", "approve", str(calendar))
+    child.expect("Your name: ")
+    child.sendeof()
+    child.expect("nothing was approved")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 2
+    assert [path.name for path in tmp_path.iterdir() if "approv" in path.name] == []
