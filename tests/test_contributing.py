@@ -120,6 +120,11 @@ def test_recipe_for_an_output_format(copy: Path, emulator: EmulatorServer) -> No
     words = ["pages", "list", "-o", "markdown", "--fields", "platform,username"]
     lines = outreply(copy, words, **get_environ(emulator)).splitlines()
     assert lines[:3] == ["| Platform | Username |", "| --- | --- |", "| facebook | acme |"]
+    # An object without columns has all its fields.
+    header, *_ = outreply(
+        copy, ["quota", "show", "-o", "markdown"], **get_environ(emulator)
+    ).splitlines()
+    assert len(header.split(" | ")) > 2
 
 
 @pytest.mark.slow

@@ -38,6 +38,12 @@ def test_clear_says_that_slots_are_gone(cli: CommandLine) -> None:
     assert "Cleared the slots of " in cli.run("slots", "clear", "facebook:acme").err
 
 
+def test_slots_of_a_brand_by_its_name_alone(cli: CommandLine) -> None:
+    ran = cli.run("slots", "set", "acme co.", "daily 12:00")
+    assert ran.code == 5
+    assert "Did you mean: 'brand:Acme Co.'" in ran.err
+
+
 def test_post_without_comments(cli: CommandLine, emulator: EmulatorServer, client: Client) -> None:
     with emulator.state.transaction() as db:
         db.execute("DELETE FROM comments")

@@ -313,8 +313,9 @@ def test_stop_finishes_requests_in_progress() -> None:
 
 
 def test_port_in_use() -> None:
-    with serving(Echo()) as port, pytest.raises(StorageError, match="cannot listen on"):
+    with serving(Echo()) as port, pytest.raises(StorageError, match="cannot listen on") as caught:
         LocalServer(Echo(), host="127.0.0.1", port=port, limits=LIMITS)
+    assert "attempting" not in caught.value.message
 
 
 def test_localhost_listens_on_all_addresses() -> None:

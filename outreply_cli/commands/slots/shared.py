@@ -12,7 +12,7 @@ from outreply_cli.context import Context
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import SlotText
-from outreply_cli.pages import page_alias, resolve_brand_id, resolve_page
+from outreply_cli.pages import UnknownPageError, page_alias, resolve_brand_id, resolve_page
 from outreply_cli.posts.slot_finder import BRAND, PAGE
 from outreply_cli.ui.columns import Column
 
@@ -61,7 +61,14 @@ def resolve_target(client: Client, text: str) -> Target:
         brand = client.brand(resolve_brand_id(client, text[len(_BRAND_PREFIX) :].strip()))
         brand_id = str(brand["id"])
         return Target(BRAND, brand_id, str(brand.get("name") or brand_id), brand_id)
-    page = resolve_page(client.pages().items, text)
+    pages = client.pages().items
+    try:
+        page = resolve_page(pages, text)
+    except UnknownPageError as error:
+        for name in {str(page.get("brand_name")) for page in pages}:
+            if name.casefold() == text.strip().casefold():
+                raise error.replace(hint=f"Did you mean: '{_BRAND_PREFIX}{name}'") from None
+        raise
     return Target(PAGE, str(page["id"]), page_alias(page), str(page.get("brand_id") or ""))
 
 

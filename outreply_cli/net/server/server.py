@@ -9,6 +9,7 @@ import asyncio
 import errno
 import gc
 import io
+import os
 import socket
 import sys
 import tempfile
@@ -539,9 +540,12 @@ def _listen(host: str, port: int) -> list[socket.socket]:
 
 
 def _listen_error(host: str, port: int, error: Exception) -> StorageError:
-    is_port = getattr(error, "errno", None) in {errno.EADDRINUSE, errno.EACCES}
+    number = getattr(error, "errno", None) or 0
+    is_port = number in {errno.EADDRINUSE, errno.EACCES}
+    # Python adds the address to the reason. Errors of host names have numbers of their own.
+    reason = os.strerror(number) if is_port else getattr(error, "strerror", None) or error
     return StorageError(
-        f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}",
+        f"cannot listen on {host}:{port}: {reason}",
         hint="The port is in use or reserved; choose another with --port."
         if is_port
         else "Choose an address of this machine with --host, such as 127.0.0.1.",
