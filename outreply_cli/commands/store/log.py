@@ -29,7 +29,8 @@ def run(
 ) -> None:
     """List what was done to posts: what, when, by whom, from which host and command.
 
-    The newest event comes first. The log has only posts that outreply has sent or adopted.
+    The newest event comes first. The log has posts of calendars, of --key and of --at next-slot,
+    and posts that were edited or rescheduled; not those that were sent once without a key.
     `approved` is by the name and at the time that an approval file says, which is no proof.
 
     Example: outreply store log --since 7d
