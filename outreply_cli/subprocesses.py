@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,14 +142,11 @@ class CommandRunner:
         readers = [_OutputReader() for _ in range(self._captures + self._splits_errors)]
         pipes: list[int | None] = [reader.writable for reader in readers] or [None]
         try:
-            with self._lock:
-                if self._is_closed:
-                    return CommandResult("not run: outreply is stopping", was_started=False)
-                process = subprocess.Popen(  # noqa: S603 - a command of the user
-                    list(words), stdin=subprocess.PIPE, stdout=pipes[0], stderr=pipes[-1],
-                    env=dict(environ), start_new_session=True,
-                )  # fmt: skip
-                self._processes.add(process)
+            # Started in a thread that Ctrl-C does not interrupt: `kill_all` knows each process.
+            with ThreadPoolExecutor(1) as pool:
+                process = pool.submit(self._start, words, environ, pipes).result()
+            if process is None:
+                return CommandResult("not run: outreply is stopping", was_started=False)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             return CommandResult(f"cannot run the command: {reason}", was_started=False)
@@ -179,6 +177,19 @@ class CommandRunner:
             is_truncated=readers[0].is_truncated,
             errors=bytes(readers[-1].output) if self._splits_errors else b"",
         )
+
+    def _start(
+        self, words: Sequence[str], environ: Mapping[str, str], pipes: Sequence[int | None]
+    ) -> "subprocess.Popen[bytes] | None":
+        with self._lock:
+            if self._is_closed:
+                return None
+            process = subprocess.Popen(  # noqa: S603 - a command of the user
+                list(words), stdin=subprocess.PIPE, stdout=pipes[0], stderr=pipes[-1],
+                env=dict(environ), start_new_session=True,
+            )  # fmt: skip
+            self._processes.add(process)
+            return process
 
     def kill_all(self) -> None:
         """Kill running commands and their children, and start no others."""
@@ -298,4 +309,9 @@ def capture_output(
         signal_group(process, KILL_SIGNAL)
         process.communicate()
         return TIMEOUT_CODE, "", f"timed out after {timeout:g} s"
+    except BaseException:
+        # Ctrl-C does not reach it, as it has its own session.
+        signal_group(process, KILL_SIGNAL)
+        process.wait()
+        raise
     return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")

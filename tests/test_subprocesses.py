@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -64,3 +67,54 @@ def test_identify_process_with_ps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert identity is not None
     assert identity == identify_process(os.getpid())
     assert identify_process(2**22 + 1) is None
+
+
+class InterruptedPopen(subprocess.Popen[bytes]):
+    """A process that has started when Ctrl-C is pressed, before anybody knows of it."""
+
+    started: ClassVar[list[subprocess.Popen[bytes]]] = []
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.started.append(self)
+        signal.raise_signal(signal.SIGINT)
+        # The main thread handles the signal.
+        time.sleep(0.01)
+
+
+@needs_process_ids
+@pytest.mark.parametrize("captures", [False, True])
+def test_command_that_ctrl_c_finds_starting_is_killed(
+    monkeypatch: pytest.MonkeyPatch, captures: bool
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", InterruptedPopen)
+    runner = CommandRunner(captures=captures)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run([sys.executable, "-c", "import time; time.sleep(3600)"], dict(os.environ), b"", timeout=60)
+    runner.kill_all()
+    process = InterruptedPopen.started.pop()
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(60) < 0
+
+
+@needs_process_ids
+def test_command_whose_output_is_captured_does_not_outlive_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def interrupt(process: subprocess.Popen[bytes], *_: object, **__: object) -> None:
+        processes.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        subprocesses.capture_output(
+            [sys.executable, "-c", "import time; time.sleep(3600)"], {}, timeout=60
+        )
+    (process,) = processes
+    assert process.returncode < 0
+    for stream in (process.stdin, process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
