@@ -90,7 +90,12 @@ def test_command_that_ctrl_c_finds_starting_is_killed(
     monkeypatch.setattr(subprocess, "Popen", InterruptedPopen)
     runner = CommandRunner(captures=captures)
     with pytest.raises(KeyboardInterrupt):
-        runner.run([sys.executable, "-c", "import time; time.sleep(3600)"], dict(os.environ), b"", timeout=60)
+        runner.run(
+            [sys.executable, "-c", "import time; time.sleep(3600)"],
+            dict(os.environ),
+            b"",
+            timeout=60,
+        )
     runner.kill_all()
     process = InterruptedPopen.started.pop()
     assert process.stdin is not None

@@ -823,6 +823,6 @@ def test_approval_can_be_withdrawn(
 
 
 @pytest.mark.parametrize("tool", ["bulk_preview", "bulk_schedule"])
-def test_half_a_character_is_refused(agent: Agent, tool: str) -> None:
+def test_lone_surrogate_is_refused(agent: Agent, tool: str) -> None:
     result = agent.fail(tool, calendar="a\ud800")
-    assert "half a character" in result["error"]
+    assert "lone surrogate" in result["error"]

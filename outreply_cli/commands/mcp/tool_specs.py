@@ -278,5 +278,5 @@ def _text(value: Any, name: str) -> str:
     if "\x00" in value:
         raise InvalidInputError(f"{name}: contains a null character", hint="Remove it.")
     if not is_unicode(value):
-        raise InvalidInputError(f"{name}: contains half a character", hint="Use valid Unicode.")
+        raise InvalidInputError(f"{name}: contains a lone surrogate", hint="Use valid Unicode.")
     return value
