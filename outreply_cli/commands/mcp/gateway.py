@@ -258,7 +258,7 @@ class AgentGateway:
                 f"calendar: more than {_OLD_POSTS} posts would be changed or cancelled",
                 hint="Split the calendar.",
             )
-        old = self._show_posts([row["id"] for row in changed])
+        old = self._show_posts([str(row["id"]) for row in changed])
         if shown.code or old.code:
             return shown if shown.code else old
         for row, post in zip(changed, preview_rows(old.value), strict=True):
