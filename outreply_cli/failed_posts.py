@@ -19,7 +19,7 @@ from outreply_cli.journal.models import EntryState
 from outreply_cli.journal.store import Store
 from outreply_cli.pages import Page
 from outreply_cli.posts.listing import list_all_published
-from outreply_cli.posts.service import KEY_CALENDAR
+from outreply_cli.posts.sender import KEY_CALENDAR
 from outreply_cli.webhooks.event import EventError, parse_event
 from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore, HistoryEntry
 

@@ -287,18 +287,17 @@ class Client:
             media = self.media().items
         except (PermissionDeniedError, NotFoundError):
             return []
-        sources = [
-            str(item.get("src")) for item in post.get("media") or [] if isinstance(item, dict)
+        # The API names one post of an upload; others have its address.
+        names = {
+            str(item.get("src")).rpartition("/uploads/")[2]
+            for item in post.get("media") or []
+            if isinstance(item, dict)
+        }
+        return [
+            item
+            for item in media
+            if item.get("scheduled_post_id") == post.get("id") or item.get("filename") in names
         ]
-
-        def is_attached(item: Media) -> bool:
-            # The API names one post of an upload; others have its address.
-            end = f"/uploads/{item.get('filename')}"
-            return item.get("scheduled_post_id") == post.get("id") or any(
-                source.endswith(end) for source in sources
-            )
-
-        return [item for item in media if is_attached(item)]
 
     def post(self, post_id: str) -> Post:
         """Return a scheduled or published post.

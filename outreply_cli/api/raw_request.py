@@ -1,7 +1,6 @@
 """Builds the request of `outreply api` and merges paginated responses."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -59,12 +58,13 @@ def parse_request(
     has_query = verb in {"GET", "DELETE"}
     if has_query:
         query += [(key, str(value)) for key, value in fields.items()]
-    repeated = [name for name, count in Counter(name for name, _ in query).items() if count > 1]
-    if repeated:
-        raise InvalidInputError(
-            f"the query parameter {repeated[0]!r} is given twice",
-            hint="Give it once, in PATH or with -f.",
-        )
+    names = [name for name, _ in query]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInputError(
+                f"the query parameter {name!r} is given twice",
+                hint="Give it once, in PATH or with -f.",
+            )
     # Lowercase, so that no header is sent twice in different spellings.
     given = {name.lower(): value for name, value in _parse_headers(headers)}
     return ApiRequest(

@@ -12,7 +12,7 @@ from outreply_cli.bulk.matching import MatchedRow, Texts
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
 from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
 from outreply_cli.posts.content import Diagnostic
-from outreply_cli.posts.sender import is_same_time, matches_entry
+from outreply_cli.posts.sender import KEY_CALENDAR, is_same_time, matches_entry
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
@@ -198,8 +198,6 @@ def find_conflicts(
         is_fixed = row.entry is None and not row.post.takes_slot
         other = others.get((row.post.page_id, row.post.scheduled_at)) if is_fixed else None
         if other is not None:
-            from outreply_cli.posts.service import KEY_CALENDAR
-
             is_single = other.calendar.startswith(KEY_CALENDAR)
             owner = "the account" if is_single else describe_calendar(known, other.calendar)
             message = (

@@ -68,7 +68,11 @@ def export_calendar(client: Client, page_id: str | None) -> CalendarExport:
 
 def is_export(content: bytes) -> bool:
     """Return whether a file has only rows that `export_calendar` writes."""
-    header, *rows = csv.reader(content.decode("utf-8-sig", "replace").splitlines(keepends=True))
+    text = content.decode("utf-8-sig", "replace")
+    try:
+        header, *rows = csv.reader(text.splitlines(keepends=True))
+    except csv.Error:
+        return False
     return tuple(header) == COLUMNS and all(row[0].startswith(EXPORTED_KEY) for row in rows if row)
 
 

@@ -14,8 +14,9 @@ from outreply_cli.storage.files import write_file
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 
 _VERSION = 1
-_HEAD = """\
-# An outreply plan for review. Apply it with: outreply bulk apply {name}
+_TITLE = "# An outreply plan for review."
+_HEAD = f"""\
+{_TITLE} Apply it with: outreply bulk apply {{name}}
 # `bulk apply` refuses it if the calendar file, the account or the time require another plan.
 """
 _SHOWN_MAX = 5
@@ -96,7 +97,7 @@ def save_plan(
 
 def is_plan(content: bytes) -> bool:
     """Return whether a file starts as `save_plan` writes it."""
-    return content.startswith(_HEAD.partition("\n")[0].partition(" Apply")[0].encode())
+    return content.startswith(_TITLE.encode())
 
 
 def load_plan(path: Path) -> SavedPlan:

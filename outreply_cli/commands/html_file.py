@@ -1,5 +1,6 @@
 """Writing of HTML files that commands make with `--html FILE`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from outreply_cli.context import Context
@@ -9,8 +10,8 @@ from outreply_cli.storage.files import check_output_file, write_file
 STDOUT = Path("-")
 
 
-def check_html_file(context: Context, path: Path) -> None:
-    """Raise InvalidInputError if the file cannot be written, before anything else is done."""
+def check_html_file(context: Context, path: Path, calendars: Iterable[Path] = ()) -> None:
+    """Raise InvalidInputError if the file cannot be written, or is one of the calendars."""
     if path == STDOUT:
         if context.options.output != "table":
             raise InvalidInputError(
@@ -18,7 +19,7 @@ def check_html_file(context: Context, path: Path) -> None:
                 hint="Write to a file.",
             )
         return
-    check_output_file("--html", path)
+    check_output_file("--html", path, calendars)
 
 
 def write_html_file(context: Context, path: Path, document: str, what: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +27,7 @@ _WARN_AT = 0.8
 
 def get_me(context: RequestContext) -> dict[str, Any]:
     """`GET /me`: the token and its user; needs no scope."""
-    user, key = context.caller.user, _key_view(context.caller)
+    user, key = context.caller.user, _key_view(context.caller, context.caller.token)
     names = {name: user[name] for name in ("email", "firstname", "lastname")}
     return {
         "authenticated_as": {"user_id": user["id"], **names},
@@ -54,7 +53,7 @@ def get_account(context: RequestContext) -> dict[str, Any]:
         "user": {name: user[name] for name in ("id", "email", "firstname", "lastname")},
         "credits": {"remaining": user["credits"], "plan": user["tier"]},
         "tier": user["tier"],
-        "api_key": _key_view(replace(context.caller, token=token)),
+        "api_key": _key_view(context.caller, token),
         "quota": {
             "storage": {**storage_view(context), "max_file_bytes": tier.max_file_bytes},
             "rate_limit": {"per_minute": per_minute, "per_day": per_day},
@@ -253,8 +252,7 @@ def _page_view(context: RequestContext, row: sqlite3.Row) -> dict[str, Any]:
     return {**view, "followers": followers, "expired": bool(row["expired"])}
 
 
-def _key_view(caller: Principal) -> dict[str, Any]:
-    row = caller.token
+def _key_view(caller: Principal, row: sqlite3.Row) -> dict[str, Any]:
     return {
         "id": row["id"],
         "name": row["name"],

@@ -17,7 +17,7 @@ from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.storage.sqlite import FileSchema, open_database, transaction, wrap_storage_errors
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 SCHEMA_VERSION = 5
 # The tables of version 4.
 _LOGS = """
@@ -226,13 +226,13 @@ class State:
             with transaction(self.connection):
                 self.write_deferred()
 
-    def cached(self, key: object, load: Callable[[], T]) -> T:
+    def cached(self, key: object, load: Callable[[], _T]) -> _T:
         """The result of `load`, which reads accounts, tokens or usage, while they are unchanged."""
         if len(self._cache) >= _CACHED_VALUES:
             self._cache.clear()
         if key not in self._cache:
             self._cache[key] = load()
-        value: T = self._cache[key]
+        value: _T = self._cache[key]
         return value
 
     def copy_to(self, target: sqlite3.Connection) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 # Emoji and several scripts need joiners.
 _ALLOWED_FORMATS = {"\u200c", "\u200d"}
-# Invisible, though of a category with visible characters: a joiner, and selectors of variants, of
-# which emoji have the last two of the first range.
+# Invisible characters of categories that also have visible ones. Emoji need the variation selectors
+# U+FE0E and U+FE0F.
 _HIDDEN = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 # The flag of a region, such as Scotland: a black flag, the region's code in tag characters, and a
 # cancel tag. Other tag characters are invisible text.

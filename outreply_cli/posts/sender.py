@@ -469,8 +469,9 @@ def idempotency_key(
     return f"outreply-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:48]}"
 
 
-# The ID of a calendar with a name starts with this.
+# The IDs of calendars with a name, and of posts with a key, start with these.
 NAMED_CALENDAR = "name:"
+KEY_CALENDAR = "posts --key "
 
 
 def matches_entry(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:

@@ -29,6 +29,7 @@ from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import PostContent, content_from_api, fingerprint, validate_time
 from outreply_cli.posts.edits import EditablePost, without_empty
 from outreply_cli.posts.sender import (
+    KEY_CALENDAR,
     OutcomeUnknownError,
     PostLostError,
     Sender,
@@ -53,9 +54,8 @@ _CANCEL_LOCK_SECONDS = 5.0
 _REPLACING = (EntryState.PLANNED, EntryState.SENT, EntryState.DONE)
 # Slots that are chosen before a command gives up because others take them.
 _CLAIMS_MAX = 20
-# Calendars under which the journal keeps the posts of these commands.
-KEY_CALENDAR = "posts --key "
 _CANCELLED_FIELDS = ("page_id", "scheduled_at", "message")
+# The calendar under which the journal keeps the posts of these commands.
 _CHANGES_CALENDAR = "posts edit or reschedule"
 # Longest time between the cancellation of a post and the creation of its edited version: both
 # requests may wait for the rate limit.

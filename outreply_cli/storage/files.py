@@ -22,11 +22,18 @@ def check_output_file(option: str, path: Path, calendars: Iterable[Path] = ()) -
                 )
 
 
-def check_replaceable(option: str, path: Path, what: str, is_own: Callable[[bytes], bool]) -> None:
-    """Raise InvalidInputError if a file has content that `is_own` does not recognize.
+def check_replaceable(
+    option: str,
+    path: Path,
+    what: str,
+    is_own: Callable[[bytes], bool],
+    calendars: Iterable[Path] = (),
+) -> None:
+    """Raise what `check_output_file` raises, and for content that `is_own` does not recognize.
 
     `what` names the content that may be replaced, such as "a plan".
     """
+    check_output_file(option, path, calendars)
     with suppress(OSError):
         if path.is_file() and (content := path.read_bytes()).strip() and not is_own(content):
             raise InvalidInputError(

@@ -85,7 +85,11 @@ def test_device_is_written_in_place(cli: CommandLine, calendar: Path, command: s
 
 
 @pytest.mark.parametrize("command", ["plan", *EXPORTS])
-@pytest.mark.parametrize("content", [CALENDAR.encode(), b"\x89PNG\r\n", b"BEGIN:VCARD\n"])
+@pytest.mark.parametrize(
+    "content",
+    [CALENDAR.encode(), b"\x89PNG\r\n", b"BEGIN:VCARD\n", b"x" * 200_000, b'\x00"\r'],
+    ids=["calendar", "picture", "contact", "long line", "null"],
+)
 def test_file_of_another_kind_is_kept(
     cli: CommandLine, calendar: Path, command: str, content: bytes
 ) -> None:
@@ -113,3 +117,19 @@ def test_format_is_not_the_name_of_a_plan(cli: CommandLine, calendar: Path, name
     assert ran.code == 2
     assert "a plan requires a file" in ran.err
     assert not Path(name).exists()
+
+
+@pytest.mark.parametrize("command", EXPORTS)
+@pytest.mark.parametrize("name", ["gone/new.csv", "directory.csv", "loop.csv"])
+def test_export_to_an_unusable_file_is_refused(
+    cli: CommandLine, calendar: Path, command: str, name: str
+) -> None:
+    ran = cli.run(*words(command, calendar, calendar.parent / name))
+    assert (ran.code, "cannot write" in ran.err) == (2, True), ran.err
+
+
+@pytest.mark.parametrize("command", EXPORTS)
+def test_export_to_stdout(cli: CommandLine, calendar: Path, command: str) -> None:
+    ran = cli.run(*words(command, calendar, Path("-")))
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith(("key,", "BEGIN:VCALENDAR"))

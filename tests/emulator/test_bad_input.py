@@ -119,7 +119,7 @@ def test_malformed_http_returns_json_error(emulator: EmulatorServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "events", [[{}], [[1]], [None], ["post.published", 1], "post.published", {}, []]
+    "events", [[{}], [[1]], [None], ["post.published", 1], "post.published", {}, [], 5, True]
 )
 def test_invalid_events_of_a_webhook(http: httpx.Client, events: object) -> None:
     refused = http.post("/webhooks", json={"url": "http://127.0.0.1:9/", "events": events})

@@ -222,7 +222,7 @@ def test_other_user_gets_no_actions(tmp_path: Path, address: str) -> None:
 
 
 @needs_other_user
-def test_closed_connections_of_other_users_hide_nobody(tmp_path: Path) -> None:
+def test_other_user_is_known_despite_closed_connections(tmp_path: Path) -> None:
     with EmulatorServer(tmp_path / "e.db", ManualClock()) as emulator:
         page = fetch_as(OTHER_USER, "127.0.0.1", emulator.port, "/", closed=6)
         own = fetch_as(0, "127.0.0.1", emulator.port, "/", closed=6)

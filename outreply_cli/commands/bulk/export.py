@@ -31,12 +31,14 @@ def run(
     """
     from outreply_cli.bulk.export import export_calendar, is_export
 
+    if str(file) == "-":
+        file = None
     if file is not None:
         check_replaceable("--file", file, "an export", is_export)
     client = context.client(max_wait=None)
     page_id = resolve_page_id(client.pages().items, page) if page else None
     export = export_calendar(client, page_id)
-    if file is None or str(file) == "-":
+    if file is None:
         context.output.write_document(export.text)
     else:
         write_file(file, export.text)

@@ -106,13 +106,13 @@ def finish_run(
     counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
     context.info(f"Done: {counts or 'nothing to do'}.")
     undo_file = _save_undo_file(context, results)
-    if undo_file is not None and cancelled_file is not None:
-        words = f"{shlex.quote(cancelled_file)}{reading.to_flags()}"
-        context.info(f"To schedule the cancelled posts again: outreply bulk schedule {words}")
-        context.info(f"They are also in {undo_file}")
-    elif undo_file is not None:
+    if undo_file is not None:
         words = shlex.quote(str(undo_file))
+        if cancelled_file is not None:
+            words = f"{shlex.quote(cancelled_file)}{reading.to_flags()}"
         context.info(f"To schedule the cancelled posts again: outreply bulk schedule {words}")
+        if cancelled_file is not None:
+            context.info(f"They are also in {undo_file}")
     if report is not None:
         write_report(report, results, plans)
     unfinished = {name: summary[name] for name in ("failed", "pending", "unknown")}

@@ -21,7 +21,7 @@ from outreply_cli.commands.bulk.output import show_plans
 from outreply_cli.commands.bulk.shared import load_calendars, plan_calendars, recall
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.storage.files import check_output_file, check_replaceable
+from outreply_cli.storage.files import check_replaceable
 from outreply_cli.ui.output import FORMATS
 
 
@@ -60,8 +60,8 @@ def run(
     composes = composing.compose_with is not None
     options = parse_options(context, reading, planning, composes=composes)
     calendars = load_calendars(context, [file], reading)
-    check_output_file("-o", output, [calendar.path for calendar in calendars])
-    check_replaceable("-o", output, "a plan", is_plan)
+    paths = [calendar.path for calendar in calendars]
+    check_replaceable("-o", output, "a plan", is_plan, paths)
     with bulk_context(context, options, calendars) as bulk:
         compose_rows(context, bulk, calendars, composing)
         now = bulk.client.now()

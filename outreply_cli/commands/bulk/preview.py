@@ -8,10 +8,9 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import File, ReadOptions, parse_options
 from outreply_cli.commands.bulk.shared import load_calendars
-from outreply_cli.commands.html_file import STDOUT, check_html_file, write_html_file
+from outreply_cli.commands.html_file import check_html_file, write_html_file
 from outreply_cli.context import Context
 from outreply_cli.errors import NotLoggedInError
-from outreply_cli.storage.files import check_output_file
 from outreply_cli.times import BRAND_ZONE
 from outreply_cli.timestamps import format_timestamp
 
@@ -52,11 +51,9 @@ def run(
     from outreply_cli.bulk.approval import approval_file_name, calendar_title
     from outreply_cli.commands.posts.preview_output import preview_to_dict, print_preview
 
-    if html is not None:
-        check_html_file(context, html)
     (calendar,) = load_calendars(context, [file], reading)
-    if html is not None and html != STDOUT:
-        check_output_file("--html", html, [calendar.path])
+    if html is not None:
+        check_html_file(context, html, [calendar.path])
     preview = preview_file(context, calendar, reading)
     if html is not None:
         from outreply_cli.bulk.preview import group_by_month

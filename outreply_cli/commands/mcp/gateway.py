@@ -57,9 +57,9 @@ _REPEATABLE = KEYED | {"bulk schedule"}
 # Options of `bulk schedule` that `bulk preview` does not have.
 _PLANNING = frozenset({"--no-adopt", "--spread", "--spread-window", "--strict"})
 # What a row of a calendar sends, and which post it replaces.
-_CONTENT = ("message", "first_comment", "link", "media")
-_OLD_POST = ("id", "page", "page_id", "scheduled_at", "message")
-_OLD_POSTS = 50
+_CONTENT_FIELDS = ("message", "first_comment", "link", "media")
+_OLD_POST_FIELDS = ("id", "page", "page_id", "scheduled_at", "message")
+_OLD_POSTS_MAX = 50
 _PLAN_SCHEMA = {
     "type": "object",
     "properties": {"plan_id": {"type": "string", "description": "ID of the plan."}},
@@ -253,16 +253,16 @@ class AgentGateway:
         )
         rows = [row for row in preview_rows(plan.value) if row.get("status") == "planned"]
         changed = [row for row in rows if row["action"] in {"change", "cancel"}]
-        if len(changed) > _OLD_POSTS:
+        if len(changed) > _OLD_POSTS_MAX:
             raise InvalidInputError(
-                f"calendar: more than {_OLD_POSTS} posts would be changed or cancelled",
+                f"calendar: more than {_OLD_POSTS_MAX} posts would be changed or cancelled",
                 hint="Split the calendar.",
             )
         old = self._show_posts([str(row["id"]) for row in changed])
         if shown.code or old.code:
             return shown if shown.code else old
         for row, post in zip(changed, preview_rows(old.value), strict=True):
-            row["old_post"] = {name: post.get(name) for name in _OLD_POST}
+            row["old_post"] = {name: post.get(name) for name in _OLD_POST_FIELDS}
         self._name_pages(preview_rows(plan.value))
         find = _index_contents(preview_rows(shown.value))
         for row in rows:
@@ -377,7 +377,7 @@ def _index_contents(
     """Return a function that finds what a row sends in the items of `bulk preview`."""
     contents: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for item in items:
-        content = {name: item.get(name) for name in _CONTENT}
+        content = {name: item.get(name) for name in _CONTENT_FIELDS}
         place = (item["line"], item["page"])
         for key in (place, (*place, item["scheduled_at"])):
             if content not in contents[key]:

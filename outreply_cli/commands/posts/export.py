@@ -63,8 +63,9 @@ def run(
     if csv is not None:
         from outreply_cli.bulk.export import export_calendar, is_export
 
-        check_replaceable("--csv", csv, "an export", is_export)
-    if ics is not None:
+        if csv != _STDOUT:
+            check_replaceable("--csv", csv, "an export", is_export)
+    if ics not in {None, _STDOUT}:
         check_replaceable("--ics", ics, "a calendar", lambda old: old.startswith(_ICAL_START))
     client = context.client(max_wait=None)
     pages = client.pages().items

@@ -11,7 +11,7 @@ from outreply_cli.commands.posts.shared import resolve_zones
 from outreply_cli.context import Context
 from outreply_cli.journal.journal import Journal
 from outreply_cli.pages import Page, page_alias
-from outreply_cli.posts.service import KEY_CALENDAR
+from outreply_cli.posts.sender import KEY_CALENDAR
 from outreply_cli.posts.slot_finder import SlotFinder, SlotStatus, fetch_slot_finder
 from outreply_cli.posts.slots import no_free_slot_error, no_slots_error
 from outreply_cli.times import format_time

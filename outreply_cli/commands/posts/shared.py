@@ -28,7 +28,8 @@ from outreply_cli.posts.content import (
 )
 from outreply_cli.posts.listing import list_posts
 from outreply_cli.posts.rules import load_rules
-from outreply_cli.posts.service import KEY_CALENDAR, PostService
+from outreply_cli.posts.sender import KEY_CALENDAR
+from outreply_cli.posts.service import PostService
 from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.time_parser import parse_time
 from outreply_cli.times import BRAND_ZONE

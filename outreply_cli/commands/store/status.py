@@ -13,7 +13,7 @@ from outreply_cli.failed_posts import RETRY_KEY
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import EntryState, JournalEntry, Lease
 from outreply_cli.posts.content import PostContent
-from outreply_cli.posts.service import KEY_CALENDAR
+from outreply_cli.posts.sender import KEY_CALENDAR
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 from outreply_cli.ui.columns import Column, Item
