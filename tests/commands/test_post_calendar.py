@@ -92,7 +92,7 @@ def test_exported_csv_is_unchanged_for_bulk_schedule(
 
 def test_export_unwritable_file(cli: CommandLine, tmp_path: Path) -> None:
     ran = cli.run("posts", "export", "--ics", str(tmp_path / "no" / "such.ics"))
-    assert ran.code == 1
+    assert ran.code == 2
     assert "annot write" in ran.err
 
 
