@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,12 +47,13 @@ PATHS = ("/pages", "/posts/scheduled?limit=10", "/posts/published?page_id=page1"
 
 
 @contextmanager
-def bare_server(body: bytes) -> Iterator[int]:
-    """A server that responds with `body` and does nothing else."""
+def bare_server(bodies: Mapping[str, bytes]) -> Iterator[int]:
+    """A server that responds with the body of each path and does nothing else."""
 
     def respond(environ: "WSGIEnvironment", start: "StartResponse") -> "list[bytes]":
-        Request(environ).get_data()
-        response = Response(body, content_type="application/json")
+        request = Request(environ)
+        request.get_data()
+        response = Response(bodies[request.path], content_type="application/json")
         return list(response(environ, start))
 
     server = LocalServer(respond, host="127.0.0.1", port=0, limits=LIMITS)
@@ -82,6 +83,8 @@ class Sender:
 
     def __init__(self, server: EmulatorServer) -> None:
         self.server, self.number = server, 0
+        # The last body of a response, by path.
+        self.bodies: dict[str, bytes] = {}
         self._headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 
     def get(self, path: str) -> Send:
@@ -102,7 +105,7 @@ class Sender:
     ) -> int:  # fmt: skip
         connection.request(method, f"/api/v1{path}", body, self._headers)
         response = connection.getresponse()
-        response.read()
+        self.bodies[f"/api/v1{path}".partition("?")[0]] = response.read()
         return response.status
 
 
@@ -122,8 +125,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     """
     yield from _start_figures(1 if quick else 15)
     seconds, rounds, posts = (0.1, 1, 100) if quick else (SECONDS, ROUNDS, 10_000)
-    body = json.dumps({"pages": ["x" * 400]}).encode()
-    with emulator() as few, emulator() as many, bare_server(body) as port:
+    with emulator() as few, emulator() as many, bare_server(few.bodies) as port:
         _fill(few.server, 10)
         _fill(many.server, posts)
 
