@@ -276,7 +276,8 @@ class PostService:
         if recovered is not None and recovered.state == EntryState.CANCELLED:
             return _select(recovered.body)
         try:
-            post: Resource = self._client.scheduled_post(post_id)
+            with self.explain_missing(post_id):
+                post: Resource = self._client.scheduled_post(post_id)
         except NotFoundError:
             raise
         except OutReplyError:
@@ -346,7 +347,8 @@ class PostService:
                 new = journal.get_replacement(entry)
                 if new and (new.state, new.scheduled_at) == (EntryState.DONE, new_time):
                     return PostResult({"id": new.page_id}, self._fetch_post(new))
-            return self._move(journal, post_id, new_time)
+            with self.explain_missing(post_id):
+                return self._move(journal, post_id, new_time)
 
     @contextmanager
     def _lock_post(
@@ -394,6 +396,30 @@ class PostService:
         body = without_empty(old.body)
         post = EditablePost(post_id, old.page_id, "", old.scheduled_at, body, old)
         return post, new.post_id, without_empty(new.body)
+
+    @contextmanager
+    def explain_missing(self, post_id: str) -> Iterator[None]:
+        """Name in a NotFoundError of the block the post that has replaced the post `post_id`."""
+        try:
+            yield
+        except NotFoundError as error:
+            new_id = None
+            with suppress(OutReplyError):
+                new_id = self._find_successor(post_id)
+            if new_id is None:
+                raise
+            hint = f"It was replaced by post {new_id}; see: outreply posts show {new_id}"
+            raise error.replace(hint=hint) from None
+
+    def _find_successor(self, post_id: str) -> str | None:
+        """Return the ID of the post that has replaced a post and is not cancelled itself."""
+        if not self._store.exists:
+            return None
+        with closing(self._store.open(allow_readonly=True)) as journal:
+            entry = journal.by_post_id(self._account, post_id)
+            while entry is not None and entry.state == EntryState.CANCELLED:
+                entry = journal.get_replacement(entry)
+        return entry.post_id if entry is not None and entry.post_id != post_id else None
 
     def find_earlier_content(self, entry: JournalEntry | None) -> dict[str, Any] | None:
         """Return the body of a post before its last edit; None if the journal does not know it."""

@@ -30,6 +30,9 @@ class _Output(Protocol):
 
 def print_table(output: _Output, items: Sequence[Item], columns: Sequence[Column]) -> None:
     """Print one line per item, or several if one would leave too little of each column."""
+    if not items:
+        output.print_text("No results.")
+        return
     headers = [column.header for column in columns]
     rows = _texts(items, columns, output.width)
     flexible = [column.shrinkable for column in columns]

@@ -318,6 +318,19 @@ def test_series_at_a_terminal(cli: CommandLine, tmp_path: Path, has_plots: bool)
     assert "\x1b[31m beans" not in screen
 
 
+@pytest.mark.parametrize(("columns", "has_bars"), [(80, False), (120, True)])
+def test_figures_are_one_line_each(cli: CommandLine, columns: int, has_bars: bool) -> None:
+    fill(cli, 3)
+    child = cli.at_terminal("analytics", "show", "--since", "2d", columns=columns)
+    child.expect(pexpect.EOF)
+    screen = str(child.before)
+    child.close()
+    assert child.exitstatus == 0, screen
+    # The header, a line below it, and the pages.
+    assert len(screen.splitlines()) == 2 + PAGES
+    assert ("█" in screen) == has_bars
+
+
 def test_best_times_needs_enough_posts(cli: CommandLine) -> None:
     fill(cli, 24)
     result = cli.run("analytics", "best-times")

@@ -370,7 +370,35 @@ class TestFailures:
         # The same command finds the post that it made.
         assert edit_json(cli, post_id, "-m", "New") == [item]
         ran = edit(cli, post_id, "-m", "Other", "--yes", code=5)
-        assert f"It was replaced by post {item['id']}." in ran.err
+        assert f"It was replaced by post {item['id']}; see: outreply posts show" in ran.err
+
+    @pytest.mark.parametrize(
+        "words",
+        [("show",), ("cancel",), ("wait",), ("reschedule", "--at", "in 9h"), ("edit", "-m", "x")],
+    )
+    def test_commands_name_the_post_that_replaced_another(
+        self, cli: CommandLine, words: tuple[str, ...]
+    ) -> None:
+        first = schedule(cli)
+        (second,) = edit_json(cli, first, "-m", "New")
+        moved = cli.run("posts", "reschedule", second["id"], "--at", "in 5h", "-q")
+        last = moved.out.strip()
+        for post_id in (first, second["id"]):
+            ran = cli.run("posts", *words, post_id)
+            assert ran.code == 5
+            assert f"It was replaced by post {last}; see: outreply posts show {last}" in ran.err
+        assert cli.run("posts", "show", last).code == 0
+        ran = cli.run("posts", *words, "b" * 24)
+        assert ran.code == 5
+        assert "replaced" not in ran.err
+
+    def test_cancelled_replacement(self, cli: CommandLine) -> None:
+        first = schedule(cli)
+        (second,) = edit_json(cli, first, "-m", "New")
+        assert cli.run("posts", "cancel", second["id"]).code == 0
+        ran = cli.run("posts", "show", first)
+        assert ran.code == 5
+        assert "replaced" not in ran.err
 
     @pytest.mark.parametrize(("at", "code"), [("in 11m", 2), ("in 13m", 0)])
     def test_due_soon(self, cli: CommandLine, client: Client, at: str, code: int) -> None:

@@ -64,6 +64,19 @@ def test_table_in_pipe() -> None:
     assert render(quiet=True) == "1\n2\n"
 
 
+def test_empty_list() -> None:
+    def render_empty(format_: str, *, is_terminal: bool) -> str:
+        stream = io.StringIO()
+        Output(stream, format=format_, is_terminal=is_terminal).print_list([], COLUMNS)
+        return stream.getvalue()
+
+    assert render_empty("table", is_terminal=True) == "No results.\n"
+    assert render_empty("table", is_terminal=False) == ""
+    for is_terminal in (True, False):
+        assert render_empty("json", is_terminal=is_terminal) == "[]\n"
+        assert render_empty("csv", is_terminal=is_terminal) == "id,name,nested.list.0.deep\n"
+
+
 def test_table_fits_terminal() -> None:
     table = render(is_terminal=True, width=22)
     assert all(len(line) <= 22 for line in table.splitlines())

@@ -8,6 +8,8 @@ from outreply_cli.ui.fields import get_field
 from outreply_cli.ui.output import Output
 
 _BAR_WIDTH = 16
+# On a narrower terminal, bars would break each row into several lines.
+_WIDTH_WITH_BARS = 100
 _PLOT_HEIGHT = 10
 # A longer series is shown by parts of several days.
 _LINES_MAX = 31
@@ -48,7 +50,7 @@ def figure_columns(output: Output, items: Sequence[Item]) -> list[Column]:
         number_column("Growth", "growth", "+,"),
         Column("Posts", "posts"),
         number_column("Engagement", "engagement", ","),
-        *bar_column(output, "engagement", items),
+        *(bar_column(output, "engagement", items) if output.width >= _WIDTH_WITH_BARS else []),
         number_column("Rate", "engagement_rate", ".2%"),
         Column("Days", "days_measured", lambda item: f"{item['days_measured']} of {item['days']}"),
         *(before if any(item["previous"] for item in items) else []),

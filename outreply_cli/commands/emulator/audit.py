@@ -7,8 +7,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
-from outreply_cli.times import format_api_time
-from outreply_cli.ui.columns import Column
+from outreply_cli.ui.columns import Column, time_column
 
 
 @command(api=False)
@@ -39,7 +38,7 @@ def run(
         response["entries"],
         [
             Column("Number", "number"),
-            Column("Time", "at", lambda item: format_api_time(item["at"], context.zone())),
+            time_column("Time", "at", context.zone()),
             Column("Event", "event"),
             Column("Token", "token_name"),
             Column("Method", "method"),

@@ -240,7 +240,7 @@ def run(
     else:
         ids = resolve_posts(client, post_ids or [], published=False)
     # Lists leave out first comments and media.
-    found, missing = _fetch_posts(client, ids)
+    found, missing = _fetch_posts(client, service, ids)
     if filters.is_given:
         # Lists may be late: a post that is not scheduled any more was not selected.
         missing.clear()
@@ -352,13 +352,16 @@ def _parse_bound(
     return datetime.combine(day, day_time, zone).astimezone(UTC)
 
 
-def _fetch_posts(client: Client, ids: Iterable[str]) -> tuple[list[Resource], _Failures]:
+def _fetch_posts(
+    client: Client, service: PostService, ids: Iterable[str]
+) -> tuple[list[Resource], _Failures]:
     """Return the scheduled posts, and the errors of those that are not scheduled."""
     found: list[Resource] = []
     missing: _Failures = []
     for post_id in ids:
         try:
-            found.append(client.scheduled_post(post_id))
+            with service.explain_missing(post_id):
+                found.append(client.scheduled_post(post_id))
         except NotFoundError as error:
             missing.append((post_id, error))
     return found, missing
@@ -408,15 +411,13 @@ def _find_replaced(
     failures: _Failures = []
     for post_id, error in missing:
         found = service.find_replaced(post_id)
-        if found is None:
-            failures.append((post_id, error))
-            continue
-        old, new_id, body = found
-        item = None if make_edit is None else make_edit(old)
-        if item is not None and item.body == body:
-            replaced.append(item.to_dict(new_id))
-        else:
-            failures.append((post_id, error.replace(hint=f"It was replaced by post {new_id}.")))
+        if found is not None and make_edit is not None:
+            old, new_id, body = found
+            item = make_edit(old)
+            if item.body == body:
+                replaced.append(item.to_dict(new_id))
+                continue
+        failures.append((post_id, error))
     return replaced, failures
 
 

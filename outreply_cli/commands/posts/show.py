@@ -5,6 +5,7 @@ from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import print_post
 from outreply_cli.commands.posts.shared import resolve_posts
 from outreply_cli.context import Context
+from outreply_cli.posts.service import PostService
 
 
 @command()
@@ -17,4 +18,6 @@ def run(context: Context, post_id: PostIdArgument, tz: DisplayZone = None) -> No
     """
     client = context.client()
     (post_id,) = resolve_posts(client, [post_id])
-    print_post(context, client, client.post(post_id), tz)
+    with PostService(client, context.store, context.info).explain_missing(post_id):
+        post = client.post(post_id)
+    print_post(context, client, post, tz)

@@ -9,6 +9,7 @@ from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import print_post
 from outreply_cli.commands.posts.shared import resolve_posts
 from outreply_cli.context import Context
+from outreply_cli.posts.service import PostService
 from outreply_cli.posts.wait import wait_until_published
 from outreply_cli.times import parse_duration
 
@@ -33,5 +34,6 @@ def run(
     client = context.client()
     seconds = parse_duration(timeout).total_seconds()
     (post_id,) = resolve_posts(client, [post_id])
-    post = wait_until_published(client, context.clock, post_id, timeout=seconds)
+    with PostService(client, context.store, context.info).explain_missing(post_id):
+        post = wait_until_published(client, context.clock, post_id, timeout=seconds)
     print_post(context, client, post, tz)
