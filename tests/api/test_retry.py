@@ -251,6 +251,12 @@ def test_timestamp_after_the_year_2096_is_ignored() -> None:
     assert requested(resets_at="4000000000", reset=str(NOW.timestamp() + 9)) == 9.0
 
 
+def test_reset_of_the_rate_limit_is_no_wait_of_another_error() -> None:
+    headers = {"x-ratelimit-reset": str(NOW.timestamp() + 50)}
+    assert retry_after(headers, {}, now=NOW, is_rate_limit=True) == 50.0
+    assert retry_after(headers, {}, now=NOW, is_rate_limit=False) is None
+
+
 @pytest.mark.parametrize("value", [True, None, {}, [], "soon", "", "nan", "-1", -1, 10**400])
 def test_value_that_is_no_number_of_seconds_is_ignored(value: object) -> None:
     assert requested(in_body=value) is None
