@@ -22,9 +22,9 @@ from outreply_cli.emulator.seed_file import (
     parse_allowlist,
     parse_limits,
     parse_platform,
-    parse_seed,
     parse_timezone,
     parse_token,
+    seed_from_json,
 )
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import add_token, check_key_limit, check_lifetime
@@ -52,9 +52,10 @@ def load_default_seed(state: State) -> None:
 
 @cache
 def _parse_default_seed() -> Field:
-    """The built-in account; parsing takes longer than the rest of an emulator's start."""
-    text = resources.files("outreply_cli.emulator").joinpath("default_seed.yaml").read_text("utf-8")
-    return parse_seed(text, "default_seed.yaml")
+    """The built-in account: two brands, a page on each platform, four posts."""
+    name = "default_seed.json"
+    text = resources.files("outreply_cli.emulator").joinpath(name).read_text("utf-8")
+    return seed_from_json(json.loads(text), name)
 
 
 def load_seed(state: State, seed: Field) -> None:

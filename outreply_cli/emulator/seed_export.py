@@ -5,8 +5,6 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
 from outreply_cli.emulator.account import get_usage
 from outreply_cli.emulator.media import ASSETS
 from outreply_cli.emulator.posts import OWNED_POSTS
@@ -19,6 +17,8 @@ def export_seed(state: State) -> str:
     Unlike a snapshot, without cancelled posts, deliveries, deleted media, idempotency keys and the
     usage of earlier months.
     """
+    import yaml
+
     db = state.connection
     users = db.execute("SELECT * FROM users ORDER BY id")
     document = {
