@@ -286,7 +286,9 @@ def _strings(context: RequestContext, name: str) -> list[str]:
 
 def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:
     view = {
-        **{name: row[name] for name in ("id", "page_id", "platform")},
+        "id": row["id"],
+        "page_id": row["page_id"],
+        "platform": row["platform"],
         "scheduled_at": format_unix_time(row["scheduled_at"]),
         "status": row["status"],
         "message": row["message"],
