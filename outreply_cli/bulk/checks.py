@@ -16,6 +16,7 @@ from outreply_cli.formats.text import join_names
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import Diagnostic, validate_time
+from outreply_cli.posts.edits import validate_edit_time
 from outreply_cli.posts.guardrails import (
     GuardrailLimits,
     Violation,
@@ -51,6 +52,17 @@ def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
             problem = validate_time(action.scheduled_at, now)
             if problem is not None:
                 problems.append(row.diagnostic(problem.field, problem.message))
+    return problems
+
+
+def check_replacing_times(plan: Plan, now: datetime) -> list[Diagnostic]:
+    """Return errors of posts that are due too soon to be cancelled before their new version."""
+    problems = []
+    for action in plan.filter_actions(ActionType.CHANGE):
+        if action.post is not None and (action.is_in_place or action.cancel_first):
+            problem = validate_edit_time(action.scheduled_at, now)
+            if problem is not None:
+                problems.append(action.post.row.diagnostic("scheduled_at", problem))
     return problems
 
 

@@ -79,7 +79,7 @@ class PlanExecutor:
                 work.append(i)
         entries = self._record_intent(actions, work)
         early = [i for i in work if actions[i].cancel_first or actions[i].kind == ActionType.CANCEL]
-        self._run_all(early, lambda i: self._cancel_old(actions[i]), results)
+        self._run_all(early, lambda i: self._cancel_old(actions[i], entries.get(i)), results)
         rest = [i for i in work if i not in results]
         # Nearest first, so that no post comes closer than the 10-minute minimum while it waits.
         rest.sort(key=lambda i: actions[i].scheduled_at)
@@ -142,17 +142,24 @@ class PlanExecutor:
             results[index] = result
             self._on_result(result)
 
-    def _cancel_old(self, action: Action) -> RowResult | None:
+    def _cancel_old(self, action: Action, new: JournalEntry | None) -> RowResult | None:
+        """Cancel the post of `action`; a `new` one that replaces it is to be sent later."""
         assert action.entry is not None
-        outcome = self._sender.cancel(action.entry)
+        if new is None:
+            outcome = self._sender.cancel(action.entry)
+        else:
+            outcome = self._sender.start_replacing(new)
         if outcome.error is not None:
             return self._fail(action, outcome, outcome.error)
-        if action.kind == ActionType.CANCEL:
-            return RowResult(action, RowStatus.DONE, action.post_id)
-        return None
+        return RowResult(action, RowStatus.DONE, action.post_id) if new is None else None
 
     def _send(self, action: Action, entry: JournalEntry) -> RowResult:
-        outcome = self._sender.send(entry)
+        if action.is_in_place:
+            outcome = self._sender.replace(entry)
+        elif action.cancel_first:
+            outcome = self._sender.finish_replacing(entry)
+        else:
+            outcome = self._sender.send(entry)
         if outcome.error is not None:
             return self._fail(action, outcome, outcome.error)
         return RowResult(action, RowStatus.DONE, outcome.entry.post_id)

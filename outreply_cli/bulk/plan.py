@@ -37,7 +37,8 @@ class Action(NamedTuple):
         post: Post in the file; None for a post whose row was removed.
         make_draft: Makes the journal entry to write for a new post.
         entry: Journal entry of the current post, if there is one.
-        cancel_first: Whether the old post must be cancelled before the new one is created.
+        cancel_first: Whether the old post must be cancelled before any new one is created: the
+            new posts of a page would violate a guardrail with its old ones.
         unresolved: Whether nothing is sent for the row because its outcome is unknown.
     """
 
@@ -79,6 +80,15 @@ class Action(NamedTuple):
         """Return the cancellation of a post without a row."""
         return cls(
             ActionType.CANCEL, entry.scheduled_at, entry.page_id, None, entry=entry, reason=reason
+        )
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the new post has the page and time of the old one, so that it cannot be first."""
+        return (
+            self.kind == ActionType.CHANGE
+            and self.entry is not None
+            and (self.entry.page_id, self.entry.scheduled_at) == (self.page_id, self.scheduled_at)
         )
 
     @property
@@ -181,16 +191,17 @@ def schedule_cancels_first(
 ) -> list[Action]:
     """Return the actions; changes whose old and new post violate a guardrail cancel first.
 
-    Otherwise the new post is created first, so that the page is never without it.
+    Otherwise the new post is created first, so that the page is never without it. Changes in place
+    are independent of others: each is carried out on its own.
     """
     removed: dict[str, set[int]] = defaultdict(set)
     for action in plan.filter_actions(ActionType.CHANGE):
-        if action.entry is not None:
+        if action.entry is not None and not action.is_in_place:
             removed[action.entry.page_id].add(action.entry.id)
     new: dict[str, list[PlannedPost]] = defaultdict(list)
-    for post in plan.new_posts:
-        if post.page_id in removed:
-            new[post.page_id].append(post)
+    for action in plan.filter_actions(ActionType.CREATE, ActionType.CHANGE):
+        if action.post is not None and action.page_id in removed and not action.is_in_place:
+            new[action.page_id].append(action.post)
     early: set[int] = set()
     for page_id, added in new.items():
         times = [at for post in posts if post.get("page_id") == page_id and (at := post_time(post))]

@@ -15,6 +15,7 @@ from outreply_cli.bulk.checks import (
     check_guardrails,
     check_lead_time,
     check_monthly_quota,
+    check_replacing_times,
     check_storage,
     check_times,
 )
@@ -476,6 +477,8 @@ class BulkService:
             self._journal.check_lease(self.account.fingerprint, opened.identity.id)
             raise calendar_error(errors)
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
+        if late := check_replacing_times(plan, self._client.now()):
+            raise calendar_error(late)
         self._check_cancels(plan, len(diff.statuses))
         self._planned += plan.new_posts
         links = {

@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from outreply_cli.journal.models import FILES_FIELD, JournalEntry
-from outreply_cli.posts.content import PostContent
+from outreply_cli.posts.content import PostContent, validate_time
+from outreply_cli.spec.limits import SCHEDULE_EARLIEST
+from outreply_cli.times import format_duration
 
 _TEXTS = ("message", "first_comment")
 _MEDIA = ("media_ids", "media_urls")
+# Longest time between the cancellation of a post and the creation of its edited version: both
+# requests may wait for the rate limit.
+_EDIT_SECONDS = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -113,3 +118,18 @@ def _describe_content(body: Mapping[str, Any]) -> dict[str, Any]:
 def without_empty(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request body without empty fields, which mean the same as missing ones."""
     return {name: value for name, value in body.items() if value not in (None, "", [], {})}
+
+
+def validate_edit_time(scheduled_at: datetime, now: datetime) -> str | None:
+    """Return why a post at `scheduled_at` cannot be edited, if it is due too soon.
+
+    It is created again, at least 10 minutes ahead, after it was cancelled.
+    """
+    problem = validate_time(scheduled_at, now + _EDIT_SECONDS)
+    if problem is None:
+        return None
+    duration = format_duration(scheduled_at - now)
+    return (
+        f"it is due in {duration}; an edited post is created again, which needs at least "
+        f"{format_duration(SCHEDULE_EARLIEST + _EDIT_SECONDS)}"
+    )

@@ -97,8 +97,22 @@ class Sender:
         Raises:
             StorageError: The journal cannot be written.
         """
+        result = self.start_replacing(entry)
+        return result if result.error is not None else self.finish_replacing(entry)
+
+    def start_replacing(self, entry: JournalEntry) -> SendResult:
+        """Cancel the post that a planned `entry` replaces; `finish_replacing` has to follow.
+
+        Raises:
+            StorageError: The journal cannot be written.
+        """
         self._journal.mark_replacing(entry)
-        return self._finish_replacing(entry, is_first=True)
+        old = self._replaced_by(entry)
+        error = self._delete(old)
+        if error is not None and not error.maybe_applied:
+            self._journal.mark_kept(old)
+            self._journal.mark_unsent(entry)
+        return SendResult(self._journal.entry(entry.id), error)
 
     def cancel(self, entry: JournalEntry) -> SendResult:
         """Cancel the post of `entry`; a published post is an error and leaves the entry `done`."""
@@ -114,7 +128,7 @@ class Sender:
         if entry.state == EntryState.SENT and entry.replaces is not None:
             old = self._journal.entry(entry.replaces)
             if old.state == EntryState.CANCELLING or entry.attempts is None:
-                return self._finish_replacing(entry)
+                return self.finish_replacing(entry)
         return self._settle(entry)
 
     def _settle(self, entry: JournalEntry) -> SendResult:
@@ -152,14 +166,19 @@ class Sender:
             entry = result.entry
         return result
 
-    def _finish_replacing(self, entry: JournalEntry, *, is_first: bool = False) -> SendResult:
-        """Finish `replace`; unless `is_first`, the old post may have been cancelled already."""
-        entry = self._journal.entry(entry.id)
+    def _replaced_by(self, entry: JournalEntry) -> JournalEntry:
         assert entry.replaces is not None
-        old = self._journal.entry(entry.replaces)
+        return self._journal.entry(entry.replaces)
+
+    def finish_replacing(self, entry: JournalEntry) -> SendResult:
+        """Schedule the post of an entry that replaces a post which is being cancelled.
+
+        Raises:
+            StorageError: The journal cannot be written.
+        """
+        entry = self._journal.entry(entry.id)
+        old = self._replaced_by(entry)
         error = self._delete(old) if old.state == EntryState.CANCELLING else None
-        if error is not None and is_first and not error.maybe_applied:
-            self._journal.mark_kept(old)
         old = self._journal.entry(old.id)
         if old.state == EntryState.DONE:
             # It was published, or the server did not cancel it.
@@ -190,7 +209,7 @@ class Sender:
                 hint=f"Schedule it again, at another time if necessary: {shlex.join(words)}",
             )
             return SendResult(entry, lost)
-        result = self._finish_replacing(restored)
+        result = self.finish_replacing(restored)
         if result.error is not None:
             return result
         return SendResult(

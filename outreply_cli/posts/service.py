@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
@@ -26,8 +26,8 @@ from outreply_cli.journal.models import (
 from outreply_cli.journal.store import Store
 from outreply_cli.media.files import MediaFile
 from outreply_cli.media.uploader import Uploader
-from outreply_cli.posts.content import PostContent, content_from_api, fingerprint, validate_time
-from outreply_cli.posts.edits import EditablePost, without_empty
+from outreply_cli.posts.content import PostContent, content_from_api, fingerprint
+from outreply_cli.posts.edits import EditablePost, validate_edit_time, without_empty
 from outreply_cli.posts.sender import (
     KEY_CALENDAR,
     OutcomeUnknownError,
@@ -41,10 +41,9 @@ from outreply_cli.posts.sender import (
 )
 from outreply_cli.posts.slot_finder import SLOT_KEY, SlotFinder
 from outreply_cli.posts.slots import no_free_slot_error, no_slots_error
-from outreply_cli.spec.limits import PAGE_MIN_GAP, SCHEDULE_EARLIEST
+from outreply_cli.spec.limits import PAGE_MIN_GAP
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.spec.text import normalize_text
-from outreply_cli.times import format_duration
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.ui.progress import UploadProgress
 
@@ -57,9 +56,6 @@ _CLAIMS_MAX = 20
 _CANCELLED_FIELDS = ("page_id", "scheduled_at", "message")
 # The calendar under which the journal keeps the posts of these commands.
 _CHANGES_CALENDAR = "posts edit or reschedule"
-# Longest time between the cancellation of a post and the creation of its edited version: both
-# requests may wait for the rate limit.
-_EDIT_SECONDS = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -814,21 +810,6 @@ def _check_gap(old_time: datetime, new_time: datetime) -> None:
             hint="The new post is created before the old one is cancelled. "
             "Move the post by at least 60 seconds.",
         )
-
-
-def validate_edit_time(scheduled_at: datetime, now: datetime) -> str | None:
-    """Return why a post at `scheduled_at` cannot be edited, if it is due too soon.
-
-    It is created again, at least 10 minutes ahead, after it was cancelled.
-    """
-    problem = validate_time(scheduled_at, now + _EDIT_SECONDS)
-    if problem is None:
-        return None
-    duration = format_duration(scheduled_at - now)
-    return (
-        f"it is due in {duration}; an edited post is created again, which needs at least "
-        f"{format_duration(SCHEDULE_EARLIEST + _EDIT_SECONDS)}"
-    )
 
 
 def _normalize(post: Resource, page: Resource) -> Resource:

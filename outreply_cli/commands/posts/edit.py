@@ -41,10 +41,10 @@ from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias, resolve_page_id
 from outreply_cli.posts.content import PostContent, validate_content
-from outreply_cli.posts.edits import ContentEdit, EditablePost, PostEdit
+from outreply_cli.posts.edits import ContentEdit, EditablePost, PostEdit, validate_edit_time
 from outreply_cli.posts.listing import explain_missing, list_all_scheduled
 from outreply_cli.posts.rules import load_rules
-from outreply_cli.posts.service import PostChangedError, PostService, validate_edit_time
+from outreply_cli.posts.service import PostChangedError, PostService
 from outreply_cli.time_parser import parse_day, parse_time
 from outreply_cli.times import format_time
 from outreply_cli.ui.columns import Column

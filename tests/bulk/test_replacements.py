@@ -1,0 +1,146 @@
+"""Edited rows of a calendar: each post is replaced on its own, restored if refused, and finished."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outreply_cli.api.client import Client
+from outreply_cli.emulator.server import EmulatorServer
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine, Result
+
+HEADER = "key,page,scheduled_at,message\n"
+
+
+@pytest.fixture
+def calendar(tmp_path: Path) -> Path:
+    return tmp_path / "calendar.csv"
+
+
+def write(calendar: Path, *rows: str) -> None:
+    calendar.write_text(HEADER + "".join(f"{row}\n" for row in rows))
+
+
+def schedule(cli: CommandLine, calendar: Path, *words: str, code: int = 0) -> Result:
+    ran = cli.run("bulk", "schedule", str(calendar), *words)
+    assert ran.code == code, ran.err
+    return ran
+
+
+def summary(ran: Result) -> dict[str, Any]:
+    return {name: count for name, count in json.loads(ran.out)["summary"].items() if count}
+
+
+def texts(client: Client) -> list[str]:
+    posts = client.scheduled_posts().items
+    return [post["message"] for post in sorted(posts, key=lambda post: str(post["scheduled_at"]))]
+
+
+def fault(emulator: EmulatorServer, name: str, method: str, *, times: int) -> None:
+    options = {"method": method, "path": "/posts/scheduled*", "times": times}
+    if method == "POST":
+        options["path"] = "/posts/schedule"
+    emulator.handle.request("fault", add=name, options=options)
+
+
+def rows(text: str, *, month: str = "2026-12") -> list[str]:
+    return [f"k{day},facebook:acme,{month}-{day:02}T10:00Z,{text} {day}" for day in (1, 2, 3)]
+
+
+def test_refused_edit_keeps_its_post(
+    cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
+) -> None:
+    write(calendar, *rows("Old"))
+    schedule(cli, calendar)
+    write(calendar, *rows("New"))
+    fault(emulator, "status:400", "POST", times=1)
+    ran = schedule(cli, calendar, "--json", "--concurrency", "1", code=3)
+    assert summary(ran) == {"changed": 2, "failed": 1}
+    assert "scheduled again unchanged" in ran.out
+    assert texts(client) == ["Old 1", "New 2", "New 3"]
+    assert summary(schedule(cli, calendar, "--json")) == {"changed": 1, "unchanged": 2}
+    assert texts(client) == ["New 1", "New 2", "New 3"]
+
+
+def test_exhausted_limit_costs_one_post_that_the_next_run_creates(
+    cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
+) -> None:
+    write(calendar, *rows("Old"))
+    schedule(cli, calendar)
+    write(calendar, *rows("New"))
+    fault(emulator, "status:402", "POST", times=9)
+    schedule(cli, calendar, "--concurrency", "1", code=6)
+    assert texts(client) == ["Old 2", "Old 3"]
+    assert "k1" in cli.run("store", "status", "--json").out
+    emulator.handle.request("fault", clear=None)
+    schedule(cli, calendar)
+    assert texts(client) == ["New 1", "New 2", "New 3"]
+
+
+def test_another_command_finishes_an_interrupted_edit(
+    cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
+) -> None:
+    write(calendar, *rows("Old"))
+    schedule(cli, calendar)
+    write(calendar, *rows("New"))
+    fault(emulator, "status:402", "POST", times=9)
+    schedule(cli, calendar, "--concurrency", "1", code=6)
+    emulator.handle.request("fault", clear=None)
+    new = ("--page", "linkedin:acme-co", "--at", "2026-12-05 10:00", "-m", "Else")
+    assert cli.run("posts", "schedule", *new).code == 0
+    assert texts(client) == ["New 1", "Old 2", "Old 3", "Else"]
+
+
+def test_swapped_times_are_finished_after_an_interruption(
+    cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
+) -> None:
+    """Both old posts must be cancelled before either new one is created."""
+    write(calendar, "a,facebook:acme,2026-12-01T10:00Z,A", "b,facebook:acme,2026-12-02T10:00Z,B")
+    schedule(cli, calendar)
+    write(calendar, "a,facebook:acme,2026-12-02T10:00Z,A", "b,facebook:acme,2026-12-01T10:00Z,B")
+    fault(emulator, "status:402", "POST", times=9)
+    schedule(cli, calendar, "--concurrency", "1", code=6)
+    assert texts(client) == []
+    emulator.handle.request("fault", clear=None)
+    new = ("--page", "linkedin:acme-co", "--at", "2026-12-05 10:00", "-m", "Else")
+    assert cli.run("posts", "schedule", *new).code == 0
+    assert texts(client) == ["B", "A", "Else"]
+    assert summary(schedule(cli, calendar, "--json")) == {"unchanged": 2}
+
+
+def test_swapped_times(cli: CommandLine, client: Client, calendar: Path) -> None:
+    write(calendar, "a,facebook:acme,2026-12-01T10:00Z,A", "b,facebook:acme,2026-12-02T10:00Z,B")
+    schedule(cli, calendar)
+    write(calendar, "a,facebook:acme,2026-12-02T10:00Z,A", "b,facebook:acme,2026-12-01T10:00Z,B")
+    assert summary(schedule(cli, calendar, "--json")) == {"changed": 2}
+    assert texts(client) == ["B", "A"]
+
+
+def test_refused_cancellation_changes_nothing(
+    cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
+) -> None:
+    write(calendar, *rows("Old"))
+    schedule(cli, calendar)
+    write(calendar, *rows("New"))
+    fault(emulator, "status:400", "DELETE", times=1)
+    schedule(cli, calendar, "--concurrency", "1", code=3)
+    assert texts(client) == ["Old 1", "New 2", "New 3"]
+    assert summary(schedule(cli, calendar, "--json")) == {"changed": 1, "unchanged": 2}
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(11, 2), (13, 0)])
+def test_post_that_is_due_soon_is_not_cancelled(
+    cli: CommandLine, client: Client, calendar: Path, emulator_clock: ManualClock, minutes: int,
+    code: int,
+) -> None:  # fmt: skip
+    at = datetime.fromisoformat("2026-12-01T10:00Z")
+    write(calendar, *rows("Old"))
+    schedule(cli, calendar)
+    emulator_clock.advance((at - emulator_clock.now()).total_seconds() - minutes * 60)
+    write(calendar, *rows("New"))
+    ran = schedule(cli, calendar, code=code)
+    assert ("needs at least 12m" in ran.err) == (code == 2)
+    assert texts(client) == [f"{'Old' if code else 'New'} {day}" for day in (1, 2, 3)]
