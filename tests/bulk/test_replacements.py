@@ -1,4 +1,4 @@
-"""Edited rows of a calendar: each post is replaced on its own, restored if refused, and finished."""
+"""Edited rows of a calendar: each post is replaced on its own, and restored if refused."""
 
 import json
 from datetime import datetime
@@ -9,7 +9,6 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
-from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
 
 HEADER = "key,page,scheduled_at,message\n"
@@ -34,7 +33,7 @@ def summary(ran: Result) -> dict[str, Any]:
     return {name: count for name, count in json.loads(ran.out)["summary"].items() if count}
 
 
-def texts(client: Client) -> list[str]:
+def texts(client: Client) -> list[str | None]:
     posts = client.scheduled_posts().items
     return [post["message"] for post in sorted(posts, key=lambda post: str(post["scheduled_at"]))]
 
@@ -133,13 +132,12 @@ def test_refused_cancellation_changes_nothing(
 
 @pytest.mark.parametrize(("minutes", "code"), [(11, 2), (13, 0)])
 def test_post_that_is_due_soon_is_not_cancelled(
-    cli: CommandLine, client: Client, calendar: Path, emulator_clock: ManualClock, minutes: int,
-    code: int,
-) -> None:  # fmt: skip
+    cli: CommandLine, client: Client, calendar: Path, minutes: int, code: int
+) -> None:
     at = datetime.fromisoformat("2026-12-01T10:00Z")
     write(calendar, *rows("Old"))
     schedule(cli, calendar)
-    emulator_clock.advance((at - emulator_clock.now()).total_seconds() - minutes * 60)
+    cli.clock.advance((at - cli.clock.now()).total_seconds() - minutes * 60)
     write(calendar, *rows("New"))
     ran = schedule(cli, calendar, code=code)
     assert ("needs at least 12m" in ran.err) == (code == 2)
