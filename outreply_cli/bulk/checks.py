@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from outreply_cli.api.client import Resource, get_page_id, post_time
-from outreply_cli.bulk.plan import ALREADY_PUBLISHED, ActionType, Plan
+from outreply_cli.bulk.plan import ALREADY_FAILED, ALREADY_PUBLISHED, ActionType, Plan
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.formats.text import join_names
@@ -46,6 +46,12 @@ def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
             message = (
                 "the post is already published and stays unchanged; for another post, use a "
                 "different key or row"
+            )
+            problems.append(row.diagnostic("", message, is_warning=True))
+        elif action.kind == ActionType.KEEP and action.reason == ALREADY_FAILED:
+            message = (
+                "the post has failed on the platform and is not sent again by itself; run: "
+                f"outreply posts retry {action.post_id}"
             )
             problems.append(row.diagnostic("", message, is_warning=True))
         elif action.kind in {ActionType.CREATE, ActionType.CHANGE}:

@@ -61,6 +61,13 @@ class MatchedRow(NamedTuple):
         """Whether the row's current post was created from the same content and time."""
         return self.entry is not None and _entry_digest(self.entry) == self.draft.fingerprint
 
+    @property
+    def has_same_content(self) -> bool:
+        """Whether the row's current post was created from the same content, at whatever time."""
+        return self.entry is not None and (
+            content_digest(self.entry.body) == content_digest(self.draft.body)
+        )
+
     def with_entry(self, entry: JournalEntry) -> "MatchedRow":
         """Return the row with `entry`, which took the draft's generation, as its post."""
         draft = self.draft
@@ -84,9 +91,11 @@ def match_rows(
     A row with a key is the row with that key. One without is, on its page, the row that is equal;
     else the pending one with the same content; else the pending one at the same time: so a row
     keeps its identity when its text or its time is edited, and when others are added or removed.
-    The same text at a later time is a new row once the earlier post is published. An occurrence of
-    a series without a key is the row of its first time, else the pending one with the same content
-    on the same day: others of the series have the same content.
+    The same text at a later time is a new row once the earlier post is published. But a post that
+    was published at another time than that of its row, or whose text was edited after its time, is
+    still the post of its row. An occurrence of a series without a key is the row of its first time,
+    else the one with the same content on the same day: others of the series have the same content.
+    A row that gets a key keeps its post.
 
     Returns:
         The rows in the order of `posts`, and the pending entries without a row.
@@ -137,8 +146,13 @@ def _pair_posts(
     series = [i for i in unkeyed if posts[i].series_zone is not None]
     single = [i for i in unkeyed if posts[i].series_zone is None]
 
+    past = [i for i in single if not posts[i].takes_slot and posts[i].time_in_file <= now]
+
+    def has_no_key(entry: JournalEntry) -> bool:
+        return not _has_key(entry)
+
     def is_pending(entry: JournalEntry) -> bool:
-        return not _has_key(entry) and _is_pending(entry, now)
+        return has_no_key(entry) and _is_pending(entry, now)
 
     pairing.pair(keyed, lambda i: name_from_key(posts[i]), lambda e: e.row, _has_key)
     # A row of an exported calendar is the row of the post that its key names.
@@ -159,21 +173,20 @@ def _pair_posts(
     )
     slots = [i for i in unkeyed if posts[i].takes_slot]
     timed = [i for i in unkeyed if not posts[i].takes_slot]
-    pairing.pair(timed, digest, _entry_digest, lambda e: not _has_key(e))
+    pairing.pair(timed, digest, _entry_digest, has_no_key)
     # A row without a time has the same name in every run, whatever its post's time is; but a row
     # whose text was edited keeps the name of its first text, which another may have now.
-    pairing.pair(slots, digest, _entry_digest, lambda e: not _has_key(e))
-    pairing.pair(slots, lambda i: slot_names[i], lambda e: e.row, lambda e: not _has_key(e))
-    pairing.pair(
-        series, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, lambda e: not _has_key(e)
-    )
+    pairing.pair(slots, digest, _entry_digest, has_no_key)
+    pairing.pair(slots, lambda i: slot_names[i], lambda e: e.row, has_no_key)
+    pairing.pair(series, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, has_no_key)
     for zone in dict.fromkeys(posts[i].series_zone for i in series):
-        pairing.pair(
-            [i for i in series if posts[i].series_zone == zone],
-            lambda i: (content_digest(body(i)), posts[i].series_day),
-            partial(_content_on_day, zone=zone),
-            is_pending,
-        )
+        for is_eligible in (is_pending, has_no_key):
+            pairing.pair(
+                [i for i in series if posts[i].series_zone == zone],
+                lambda i: (content_digest(body(i)), posts[i].series_day),
+                partial(_content_on_day, zone=zone),
+                is_eligible,
+            )
     pairing.pair(
         single, lambda i: content_digest(body(i)), lambda e: content_digest(e.body), is_pending
     )
@@ -185,6 +198,36 @@ def _pair_posts(
     )
     # A row that was paired with an edited version of itself has neither its time nor its text.
     pairing.pair(single, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, is_pending)
+    # A post that was moved, and published at another time than that of its row.
+    pairing.pair(
+        single,
+        lambda i: (f"{_stem(posts[i])}#0", content_digest(body(i))),
+        lambda e: (e.row, content_digest(e.body)),
+        has_no_key,
+    )
+    # A row that was edited after its post was published.
+    pairing.pair(past, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, has_no_key)
+    pairing.pair(
+        past,
+        lambda i: (posts[i].page_id, posts[i].time_in_file),
+        lambda e: (e.page_id, e.scheduled_at),
+        has_no_key,
+    )
+    # A row that has got a key.
+    timed_keys = [i for i in keyed if not posts[i].takes_slot]
+    pairing.pair(timed_keys, digest, _entry_digest, has_no_key)
+    pairing.pair(
+        timed_keys,
+        lambda i: (posts[i].page_id, posts[i].scheduled_at),
+        lambda e: (e.page_id, e.scheduled_at),
+        has_no_key,
+    )
+    pairing.pair(
+        [i for i in keyed if posts[i].takes_slot],
+        lambda i: content_digest(body(i)),
+        lambda e: content_digest(e.body),
+        lambda e: is_slot_row(e.row),
+    )
 
 
 class _Pairing:
@@ -239,9 +282,8 @@ class _Pairing:
 def _stem(post: PlannedPost) -> str:
     if post.takes_slot:
         return f"{_SLOT}{content_digest(post.body())}@{post.page_id}"
-    # An occurrence keeps its name where `--spread` moves it.
-    at = post.scheduled_at if post.series_zone is None else post.moved_from or post.scheduled_at
-    return f"{post.page_id}@{format_timestamp(at)}"
+    # A row keeps its name where `--spread` moves it.
+    return f"{post.page_id}@{format_timestamp(post.time_in_file)}"
 
 
 def _series_key(key: str | None) -> str:

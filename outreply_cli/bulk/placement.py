@@ -15,6 +15,7 @@ from outreply_cli.bulk.matching import (
     Texts,
     content_digest,
     exported_post_id,
+    is_slot_row,
     key_from_name,
     name_from_key,
     name_slot_rows,
@@ -199,7 +200,10 @@ class _Known:
 
     def _may_take(self, post: PlannedPost, name: str) -> bool:
         entry = self._left.get(name)
-        return entry is not None and (post.key is None or entry.scheduled_at > self._now)
+        if entry is None:
+            return False
+        # A row with a key may have got it after its post was published.
+        return post.key is None or entry.scheduled_at > self._now or is_slot_row(entry.row)
 
     def _is_version(
         self, post: PlannedPost, entry: JournalEntry, compare: Callable[[str, str], bool]

@@ -57,11 +57,16 @@ class PlannedPost(NamedTuple):
     takes_slot: bool = False
 
     @property
+    def time_in_file(self) -> datetime:
+        """The time that the file says."""
+        return self.moved_from or self.scheduled_at
+
+    @property
     def series_day(self) -> date | None:
         """The local day of an occurrence of a series."""
         if self.series_zone is None:
             return None
-        return (self.moved_from or self.scheduled_at).astimezone(self.series_zone).date()
+        return self.time_in_file.astimezone(self.series_zone).date()
 
     @property
     def key(self) -> str | None:

@@ -430,12 +430,14 @@ class PostService:
                     return without_empty({**earlier.body, **at})
         return None
 
-    def find_calendar_path(self, entry: JournalEntry | None) -> str | None:
-        """Return the path of the calendar file that the post of an entry comes from, if any."""
-        if entry is None:
+    def find_calendar_path(self, post_id: str) -> str | None:
+        """Return the path of the calendar file that a post comes from, if any."""
+        if not self._store.exists:
             return None
         with self._open_journal() as journal:
-            return journal.calendars(entry.account).get(entry.calendar) or None
+            entry = journal.by_post_id(self._account, post_id)
+            paths = journal.calendars(self._account) if entry is not None else {}
+            return paths.get(entry.calendar) or None if entry is not None else None
 
     def edit(self, post: EditablePost, body: Mapping[str, Any]) -> str:
         """Replace a scheduled post with one at the same time: cancel it, then create the new one.

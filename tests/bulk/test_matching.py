@@ -104,8 +104,8 @@ def test_new_row_gets_no_name_that_is_used() -> None:
     others = record([make_post("gone", key="other"), make_post("a")])
     renamed = [replace_active(others[0], row=f"{stem}#1"), others[1]]
     late = NOW + timedelta(days=90)
-    rows, _ = match([make_post("a"), make_post("new")], renamed, now=late)
-    assert [row.name for row in rows] == [f"{stem}#0", f"{stem}#2"]
+    rows, _ = match([make_post("a"), make_post("b"), make_post("new")], renamed, now=late)
+    assert [row.name for row in rows] == [f"{stem}#{number}" for number in range(3)]
 
 
 def replace_active(history: RowHistory, **changes: Any) -> RowHistory:
@@ -139,8 +139,22 @@ def test_row_with_a_key_keeps_its_post_whatever_changes() -> None:
     assert names(edited, histories) == ["key:y@p1", "key:x@p1"]
 
 
-def test_row_with_a_key_is_not_one_without() -> None:
-    assert paired([make_post(key="x")], record([make_post()])) == [None]
+@pytest.mark.parametrize("now", [NOW, AFTERWARDS])
+def test_row_that_gets_a_key_keeps_its_post(now: datetime) -> None:
+    histories = record([make_post("a")])
+    assert paired([make_post("a", key="x")], histories, now=now) == [1]
+    assert paired([make_post("edited", key="x")], histories, now=now) == [1]
+    assert paired([make_post("a", key="x", page_id="p2")], histories, now=now) == [None]
+    assert paired([make_post("a", key="x", at=LATER)], histories, now=now) == [None]
+    # A row without a key comes first.
+    rows = [make_post("edited", key="x"), make_post("edited")]
+    assert paired(rows, histories, now=now) == [None, 1]
+    (row,), _ = match([make_post("a", key="x")], histories, now=now)
+    assert row.is_unchanged
+    assert row.name == "key:x@p1"
+
+
+def test_row_that_loses_its_key_is_new() -> None:
     assert paired([make_post()], record([make_post(key="x")])) == [None]
 
 
@@ -189,8 +203,6 @@ def test_occurrence_that_becomes_a_row_keeps_its_post() -> None:
     histories = record([make_post(key="x/2026-12-24", series_zone=PARIS)])
     assert paired([make_post(key="x")], histories) == [1]
     assert paired([make_post(key="x", at=LATER)], histories) == [None]
-    # A row without a key at the same time is none of the series.
-    assert paired([make_post(key="")], record([make_post()])) == [None]
 
 
 # Rows without a key.
@@ -232,7 +244,6 @@ def test_moved_row_has_no_post_of_a_row_with_a_key() -> None:
 def test_edited_row_keeps_its_pending_post_at_the_same_time_and_page() -> None:
     histories = record([make_post("a")])
     assert paired([make_post("edited")], histories) == [1]
-    assert paired([make_post("edited")], histories, now=AT) == [None]
     assert paired([make_post("edited", page_id="p2")], histories) == [None]
     assert paired([make_post("edited", at=LATER)], histories) == [None]
     assert paired([make_post("edited")], record([make_post("a", key="x")])) == [None]
@@ -271,7 +282,31 @@ def test_row_that_was_moved_and_edited_and_is_undone_keeps_its_post() -> None:
     ]
     assert paired([make_post("a")], histories) == [1]
     assert paired([make_post("a", at=AT + DAY)], histories) == [None]
-    assert paired([make_post("a")], histories, now=AFTERWARDS) == [None]
+    # Also once its time is over: it is not due again.
+    assert paired([make_post("a")], histories, now=AFTERWARDS) == [1]
+
+
+def test_post_that_was_moved_and_published_is_that_of_its_row() -> None:
+    """As by `posts reschedule`, or by `--spread`."""
+    (history,) = record([make_post("a", at=LATER)])
+    body = make_post("a").body()
+    moved = replace_active(history, body=body, fingerprint=fingerprint(body), scheduled_at=AT)
+    assert moved.active is not None
+    now = AT + timedelta(hours=1)
+    assert paired([make_post("a", at=LATER)], [moved], now=now) == [1]
+    spread = make_post("a", at=LATER + DAY, moved_from=LATER)
+    assert paired([spread], [moved], now=now) == [1]
+    # Another text at that time is another post, and so is the same text at another time.
+    assert paired([make_post("b", at=LATER)], [moved], now=now) == [None]
+    assert paired([make_post("a", at=LATER + DAY)], [moved], now=now) == [None]
+
+
+def test_row_that_is_edited_after_its_post_was_published_keeps_it() -> None:
+    histories = record([make_post("a")])
+    assert paired([make_post("edited")], histories, now=AT) == [1]
+    assert paired([make_post("edited")], histories, now=AFTERWARDS) == [1]
+    assert paired([make_post("edited", page_id="p2")], histories, now=AFTERWARDS) == [None]
+    assert paired([make_post("edited", at=LATER)], histories, now=AFTERWARDS) == [None]
 
 
 # Series without a key.
@@ -281,20 +316,18 @@ def occurrence(text: str = "Hello", **fields: Any) -> PlannedPost:
     return make_post(text, series_zone=PARIS, **fields)
 
 
-def test_occurrence_that_was_spread_keeps_its_name() -> None:
+def test_row_that_was_spread_keeps_its_name() -> None:
     moved = occurrence(at=LATER, moved_from=AT)
     assert names([moved, occurrence(at=AT + DAY)]) == [
         "p1@2026-12-24T17:00:00Z#0", "p1@2026-12-25T17:00:00Z#0"
     ]  # fmt: skip
-    assert names([make_post(at=LATER, moved_from=AT)]) == ["p1@2026-12-24T20:00:00Z#0"]
+    assert names([make_post(at=LATER, moved_from=AT)]) == ["p1@2026-12-24T17:00:00Z#0"]
 
 
 def test_occurrence_is_the_row_of_its_first_time() -> None:
     histories = record([occurrence("a"), occurrence("a", at=AT + DAY)])
     moved = [occurrence("new", at=AT + DAY), occurrence("new", at=LATER, moved_from=AT)]
     assert paired(moved, histories, now=AFTERWARDS) == [2, 1]
-    # A single row is not.
-    assert paired([make_post("new", at=AT + DAY)], histories, now=AFTERWARDS) == [None]
 
 
 def test_series_that_moves_by_hours_keeps_its_posts_by_their_days() -> None:
@@ -302,7 +335,11 @@ def test_series_that_moves_by_hours_keeps_its_posts_by_their_days() -> None:
     histories = record([first, second])
     moved = [occurrence(at=LATER), occurrence(at=LATER + DAY), occurrence(at=LATER + 2 * DAY)]
     assert paired(moved, histories) == [2, 1, None]
-    assert paired(moved, histories, now=AT) == [None, 1, None]
+    # That of today is published.
+    assert paired(moved, histories, now=AT) == [2, 1, None]
+    # The pending one comes first.
+    twice = record([occurrence(at=AT), occurrence(at=AT + timedelta(hours=1))])
+    assert paired([occurrence(at=LATER)], twice, now=AT) == [2]
 
 
 def test_occurrence_has_the_local_day_of_its_series() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from outreply_cli.bulk.matching import MatchedRow
 from outreply_cli.bulk.plan import (
+    ALREADY_FAILED,
     ALREADY_PUBLISHED,
     Action,
     ActionType,
@@ -89,7 +90,7 @@ def test_unchanged_row_by_the_status_of_its_post(
         (PostStatus.UNLISTED, ActionType.CHANGE, "message"),
         (PostStatus.EDITED, ActionType.CHANGE, "message"),
         (PostStatus.PUBLISHED, ActionType.KEEP, ALREADY_PUBLISHED),
-        (PostStatus.FAILED, ActionType.KEEP, ALREADY_PUBLISHED),
+        (PostStatus.FAILED, ActionType.KEEP, ALREADY_FAILED),
         (PostStatus.MISSING, ActionType.CREATE, "cancelled elsewhere"),
     ],
 )

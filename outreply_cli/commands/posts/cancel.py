@@ -5,10 +5,11 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.batch import act_on_each
 from outreply_cli.commands.posts.options import PostIdsArgument
 from outreply_cli.commands.posts.output import post_describer
-from outreply_cli.commands.posts.shared import resolve_posts
+from outreply_cli.commands.posts.shared import note_calendars, resolve_posts
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.posts.service import PostService
+from outreply_cli.ui.columns import Item
 
 
 @command(prints=True)
@@ -30,6 +31,16 @@ def run(
     if context.options.print_as:
         print_requests(context, client, [cancel_post(post_id) for post_id in ids])
         return
-    act_on_each(
-        context, ids, service.cancel, done="Cancelled", describe=post_describer(context, client)
-    )
+    cancelled: list[str] = []
+
+    def cancel(post_id: str) -> Item:
+        facts = service.cancel(post_id)
+        cancelled.append(post_id)
+        return facts
+
+    try:
+        act_on_each(
+            context, ids, cancel, done="Cancelled", describe=post_describer(context, client)
+        )
+    finally:
+        note_calendars(context, service, cancelled, "schedules {} again")

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
@@ -24,7 +23,12 @@ from outreply_cli.commands.posts.options import (
     option_for,
 )
 from outreply_cli.commands.posts.output import post_columns, print_changes
-from outreply_cli.commands.posts.shared import check_connected, report_problems, resolve_posts
+from outreply_cli.commands.posts.shared import (
+    check_connected,
+    note_calendars,
+    report_problems,
+    resolve_posts,
+)
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import (
@@ -255,7 +259,7 @@ def run(
         context, client, pages, edits, files, account.publishes_left, is_strict=options.strict
     )
     _show_edits(context, edits, pages, zone, is_asked=is_sent and not yes)
-    _note_calendars(context, service, edits)
+    note_calendars(context, service, [item.post.post_id for item in edits], "changes {} back")
     if not edits and not missing:
         context.info(f"{_describe_unchanged(edit)}; nothing was sent.")
     # Two IDs would not leave room for the text; the differences name the old ones.
@@ -488,17 +492,6 @@ def _show_edits(
 def _describe_unchanged(edit: ContentEdit) -> str:
     texts = " or ".join(repr(old) for old, _ in edit.replacements)
     return f"No post contains {texts}" if texts else "Nothing differs"
-
-
-def _note_calendars(context: Context, service: PostService, edits: Sequence[PostEdit]) -> None:
-    paths = Counter(service.find_calendar_path(item.post.entry) for item in edits)
-    del paths[None]
-    for path, count in paths.items():
-        posts, them = ("1 post comes", "it") if count == 1 else (f"{count} posts come", "them")
-        context.info(
-            f"{posts} from the calendar {path}. Edit the file, too; otherwise the next "
-            f"`outreply bulk schedule` changes {them} back."
-        )
 
 
 def _replace_posts(

@@ -8,7 +8,12 @@ from outreply_cli.api.client import get_page_id
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import post_columns, report_existing
-from outreply_cli.commands.posts.shared import parse_post_time, resolve_posts, resolve_zones
+from outreply_cli.commands.posts.shared import (
+    note_calendars,
+    parse_post_time,
+    resolve_posts,
+    resolve_zones,
+)
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.pages import Page, resolve_page
@@ -44,5 +49,6 @@ def run(
         print_requests(context, client, service.build_move(post_id, new_time))
         return
     result = service.reschedule(post_id, new_time)
+    note_calendars(context, service, [post_id], "moves {} back")
     context.output.print_one(result.post or {}, post_columns(zone, pages))
     report_existing(context, result)

@@ -1,5 +1,6 @@
 """Code that the commands of `outreply posts` share."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -188,6 +189,23 @@ def resolve_posts(client: Client, words: Sequence[str], *, published: bool = Tru
     """Expand prefixes of the IDs of posts, each once; raises AmbiguousIdError."""
     listing = partial(list_posts, client, published=published)
     return expand_ids(words, "post", listing)
+
+
+def note_calendars(
+    context: Context, service: PostService, post_ids: Iterable[str], effect: str
+) -> None:
+    """Note which posts come from calendar files, and what the next run of such a file does.
+
+    The `effect` has braces for the posts, such as `changes {} back`.
+    """
+    paths = Counter(service.find_calendar_path(post_id) for post_id in post_ids)
+    del paths[None]
+    for path, count in paths.items():
+        posts, them = ("1 post comes", "it") if count == 1 else (f"{count} posts come", "them")
+        context.info(
+            f"{posts} from the calendar {path}. Edit the file, too; otherwise the next "
+            f"`outreply bulk schedule` {effect.format(them)}."
+        )
 
 
 def resolve_failed_posts(context: Context, client: Client, words: Sequence[str]) -> list[str]:

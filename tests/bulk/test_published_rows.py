@@ -1,0 +1,139 @@
+"""A row whose post is published is done, whatever happens to its time, text or key."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from outreply_cli.api.client import Client
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine, Result
+
+HEADER = "page,scheduled_at,message\n"
+DAY = 86_400
+
+
+@pytest.fixture
+def calendar(tmp_path: Path) -> Path:
+    return tmp_path / "calendar.csv"
+
+
+def schedule(cli: CommandLine, calendar: Path, *words: str, code: int = 0) -> Result:
+    ran = cli.run("bulk", "schedule", str(calendar), "--json", *words)
+    assert ran.code == code, ran.err
+    return ran
+
+
+def summary(ran: Result) -> dict[str, int]:
+    return {name: count for name, count in json.loads(ran.out)["summary"].items() if count}
+
+
+def texts(client: Client) -> list[str]:
+    posts = [*client.published_posts().items, *client.scheduled_posts().items]
+    return sorted(text for post in posts if (text := str(post["message"])).startswith("Row"))
+
+
+def test_row_that_was_spread(cli: CommandLine, client: Client, calendar: Path) -> None:
+    """The same run again after its post was published at an earlier time than the file's."""
+    for minute in ("00", "10", "20"):
+        new = ("--at", f"2026-12-01T10:{minute}Z", "-m", f"By hand {minute}")
+        assert cli.run("posts", "schedule", "--page", "linkedin:acme-co", *new).code == 0
+    calendar.write_text(HEADER + "linkedin:acme-co,2026-12-01T10:05Z,Row 1\n")
+    assert summary(schedule(cli, calendar, "--spread")) == {"created": 1}
+    at = client.scheduled_posts().items[0]["scheduled_at"]
+    assert at == "2026-12-01T09:20:00.000Z"
+    cli.clock.advance(7 * DAY + 21 * 3600 + 28 * 60)
+    assert texts(client) == ["Row 1"]
+    assert client.published_posts().items[0]["message"] == "Row 1"
+    assert summary(schedule(cli, calendar, "--spread")) == {"unchanged": 1}
+    assert texts(client) == ["Row 1"]
+
+
+class TestRescheduled:
+    """`posts reschedule` moved the post of a row, and the file is the same."""
+
+    @pytest.fixture(autouse=True)
+    def scheduled(self, cli: CommandLine, calendar: Path) -> str:
+        calendar.write_text(HEADER + "facebook:acme,2026-12-03T12:00Z,Row 1\n")
+        return str(json.loads(schedule(cli, calendar).out)["rows"][0]["id"])
+
+    def test_published_earlier(
+        self, cli: CommandLine, client: Client, calendar: Path, scheduled: str
+    ) -> None:
+        ran = cli.run("posts", "reschedule", scheduled, "--at", "2026-11-26T12:00Z")
+        assert ran.code == 0
+        cli.clock.advance(4 * DAY)
+        ran = schedule(cli, calendar)
+        assert summary(ran) == {"unchanged": 1}
+        assert ran.err == "Done: 1 unchanged.\n"
+        assert texts(client) == ["Row 1"]
+
+    def test_other_rows_are_scheduled_although_it_is_due_later(
+        self, cli: CommandLine, client: Client, calendar: Path, scheduled: str
+    ) -> None:
+        ran = cli.run("posts", "reschedule", scheduled, "--at", "2026-12-20T12:00Z")
+        assert ran.code == 0
+        cli.clock.advance(14 * DAY)
+        with calendar.open("a") as file:
+            file.write("facebook:acme,2026-12-12T12:00Z,Row 2\n")
+        ran = schedule(cli, calendar)
+        assert summary(ran) == {"created": 1, "unchanged": 1}
+        assert "its post stays at 2026-12-20 12:00 UTC" in ran.err
+        assert texts(client) == ["Row 1", "Row 2"]
+
+    def test_command_names_the_file(self, cli: CommandLine, calendar: Path, scheduled: str) -> None:
+        ran = cli.run("posts", "reschedule", scheduled, "--at", "2026-12-20T12:00Z", "--json")
+        assert f"from the calendar {calendar}. Edit the file, too" in ran.err
+        ran = cli.run("posts", "cancel", json.loads(ran.out)["id"])
+        assert f"from the calendar {calendar}. Edit the file, too" in ran.err
+
+
+def test_edited_after_publication(cli: CommandLine, client: Client, calendar: Path) -> None:
+    calendar.write_text(HEADER + "facebook:acme,2026-11-24T12:00Z,Row 1\n")
+    schedule(cli, calendar)
+    cli.clock.advance(3 * DAY)
+    calendar.write_text(
+        HEADER + "facebook:acme,2026-11-24T12:00Z,Row one\nfacebook:acme,2026-12-01T12:00Z,Row 2\n"
+    )
+    ran = schedule(cli, calendar)
+    assert summary(ran) == {"created": 1, "unchanged": 1}
+    assert "already published and stays unchanged" in ran.err
+    assert texts(client) == ["Row 1", "Row 2"]
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_row_that_gets_a_key(cli: CommandLine, client: Client, calendar: Path, days: int) -> None:
+    calendar.write_text(HEADER + "facebook:acme,2026-11-24T12:00Z,Row 1\n")
+    schedule(cli, calendar)
+    cli.clock.advance(days * DAY)
+    calendar.write_text(f"key,{HEADER}a,facebook:acme,2026-11-24T12:00Z,Row 1\n")
+    for _ in range(2):
+        assert summary(schedule(cli, calendar)) == {"unchanged": 1}
+    assert texts(client) == ["Row 1"]
+
+
+@pytest.mark.parametrize("days", [0, 7])
+def test_row_without_a_time_that_gets_a_key(
+    cli: CommandLine, client: Client, calendar: Path, days: int
+) -> None:
+    assert cli.run("slots", "set", "facebook:acme", "daily 12:00").code == 0
+    calendar.write_text("page,message\nfacebook:acme,Row 1\nfacebook:acme,Row 2\n")
+    assert summary(schedule(cli, calendar)) == {"created": 2}
+    cli.clock.advance(days * DAY)
+    calendar.write_text("key,page,message\na,facebook:acme,Row 1\nb,facebook:acme,Row 2\n")
+    for _ in range(2):
+        assert summary(schedule(cli, calendar)) == {"unchanged": 2}
+    assert texts(client) == ["Row 1", "Row 2"]
+
+
+def test_series_whose_time_of_day_changes(
+    cli: CommandLine, client: Client, calendar: Path, emulator_clock: ManualClock
+) -> None:
+    """Today's post is published already."""
+    header = "page,scheduled_at,timezone,repeat,message\n"
+    calendar.write_text(f"{header}facebook:acme,2026-11-24 12:00,UTC,daily for 3 times,Row 1\n")
+    schedule(cli, calendar)
+    emulator_clock.advance(DAY + 3600)
+    calendar.write_text(f"{header}facebook:acme,2026-11-24 18:00,UTC,daily for 3 times,Row 1\n")
+    assert summary(schedule(cli, calendar)) == {"changed": 2, "unchanged": 1}
+    assert texts(client) == ["Row 1"] * 3
