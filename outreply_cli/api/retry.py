@@ -112,9 +112,12 @@ def is_definitive(error: OutReplyError) -> bool:
     """Whether `error` proves that no request with the same key was carried out.
 
     An idempotent server replays the stored response before it validates the request again; only
-    limits and permissions are checked earlier.
+    limits and permissions are checked earlier. An error without a code may be that of a gateway,
+    which knows nothing about an earlier request.
     """
-    return isinstance(error, ApiError) and error.status in {400, 404, 409, 422}
+    if not isinstance(error, ApiError) or error.code == f"HTTP_{error.status}":
+        return False
+    return error.status in {400, 404, 409, 422}
 
 
 def retry_delay(

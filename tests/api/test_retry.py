@@ -196,10 +196,17 @@ def test_ambiguous_errors_leave_open_whether_a_request_was_carried_out() -> None
 
 
 def test_definitive_errors_come_after_the_check_for_a_repeated_request() -> None:
-    definitive = [ApiError(status, {}) for status in (400, 409, 422)]
-    assert all(is_definitive(error) for error in (*definitive, NotFoundError(404, {})))
-    for error in (PermissionDeniedError(403, {}), rate_limit(), server_error(), LOST, HTML):
+    body = {"code": "INVALID_FIELD"}
+    definitive = [ApiError(status, body) for status in (400, 409, 422)]
+    assert all(is_definitive(error) for error in (*definitive, NotFoundError(404, body)))
+    for error in (PermissionDeniedError(403, body), rate_limit(), server_error(), LOST, HTML):
         assert not is_definitive(error)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+def test_error_without_a_code_may_be_that_of_a_gateway(status: int) -> None:
+    for body in ({}, {"error": "Not Found"}, {"code": None}, {"code": ""}, {"code": 7}):
+        assert not is_definitive(ApiError(status, body))
 
 
 def test_state_is_maybe_applied_once_an_attempt_was_sent() -> None:

@@ -290,6 +290,15 @@ def test_rejected_write_is_not_applied(clock: ManualClock) -> None:
     assert not caught.value.maybe_applied
 
 
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+def test_error_of_a_gateway_leaves_a_failed_write_open(clock: ManualClock, status: int) -> None:
+    html = response(status, None, b"<html>nginx</html>")
+    with ScriptedServer([DROP, html]) as server:
+        with pytest.raises(ApiError) as caught:
+            make_transport(server, clock).send(ApiRequest("POST", "/x", {}, idempotency_key="k"))
+    assert caught.value.maybe_applied
+
+
 def test_rate_limit_after_failed_write(clock: ManualClock, tmp_path: Path) -> None:
     with ScriptedServer(
         [
