@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Resource, post_time
-from outreply_cli.bulk.matching import MatchedRow, content_digest, with_line_feeds
+from outreply_cli.bulk.matching import MatchedRow, with_line_feeds
 from outreply_cli.bulk.remote_state import PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import FILES_FIELD, JournalEntry, JournalEntryDraft
@@ -82,19 +82,6 @@ class Action(NamedTuple):
         return cls(
             ActionType.CANCEL, entry.scheduled_at, entry.page_id, None, entry=entry, reason=reason
         )
-
-    @property
-    def is_of_series(self) -> bool:
-        """Whether it sends a post of a series."""
-        is_sent = self.kind in {ActionType.CREATE, ActionType.CHANGE}
-        return is_sent and self.post is not None and self.post.series_zone is not None
-
-    @property
-    def moves_only(self) -> bool:
-        """Whether it changes nothing of a post but its time."""
-        if self.kind != ActionType.CHANGE or self.entry is None or self.draft is None:
-            return False
-        return content_digest(self.entry.body) == content_digest(self.draft.body)
 
     @property
     def is_in_place(self) -> bool:
@@ -175,33 +162,26 @@ def make_plan(
 
 
 def leave_out_late(plan: Plan, now: datetime) -> tuple[Plan, list[Diagnostic]]:
-    """Return the plan without posts that are too close, and a warning for each.
+    """Return the plan without the posts of series that are too close, and a warning for each.
 
-    A series goes on: such a post is not created any more, or stays as it is. So does the post of
-    another row that was moved to a later time by a command, once the time in the file is over.
+    A series goes on: such a post is not created any more, or stays as it is.
     """
     actions: list[Action] = []
     warnings: list[Diagnostic] = []
     for action in plan.actions:
         post = action.post
-        problem = None
-        if post is not None and (action.is_of_series or action.moves_only):
-            problem = validate_time(action.scheduled_at, now)
-        if post is None or problem is None:
+        is_sent = action.kind in {ActionType.CREATE, ActionType.CHANGE}
+        if post is None or post.series_zone is None or not is_sent:
             actions.append(action)
             continue
-        entry, is_new = action.entry, action.kind == ActionType.CREATE
-        if action.is_of_series:
-            state = "is left out" if is_new else "stays"
-            field, text = "repeat", f"the post of {post.row.scheduled_at} {state}: "
-            text += problem.message
-        elif entry is not None and entry.scheduled_at > now:
-            at = f"{entry.scheduled_at:%Y-%m-%d %H:%M} UTC"
-            field, text = "scheduled_at", f"{problem.message}; its post stays at {at}"
-        else:
+        problem = validate_time(action.scheduled_at, now)
+        if problem is None:
             actions.append(action)
             continue
-        warnings.append(post.row.diagnostic(field, text, is_warning=True))
+        is_new = action.kind == ActionType.CREATE
+        message = f"the post of {post.row.scheduled_at} {'is left out' if is_new else 'stays'}"
+        text = f"{message}: {problem.message}"
+        warnings.append(post.row.diagnostic("repeat", text, is_warning=True))
         if not is_new:
             actions.append(action._replace(kind=ActionType.KEEP, make_draft=None, reason=""))
     return replace(plan, actions=actions), warnings

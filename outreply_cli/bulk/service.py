@@ -583,6 +583,10 @@ class BulkService:
         if doubt.is_live:
             return
         if entry is not None and entry.state == EntryState.SENT:
+            if entry.replaces is not None:
+                replaced = self._journal.entry(entry.replaces)
+                if replaced.state == EntryState.CANCELLING:
+                    self._drop_old(replaced)
             self._journal.mark_unsent(entry)
             return
         if entry is not None:
@@ -826,8 +830,13 @@ class BulkService:
         self._journal.record_calendar(account, identity.id, opened.calendar.source)
 
     def _reconcile(self, calendar_id: str) -> None:
-        for entry in self._journal.list_unsettled(self.account.fingerprint, calendar_id):
-            outcome = self._sender.reconcile(entry)
+        for unsettled in self._journal.list_unsettled(self.account.fingerprint, calendar_id):
+            entry = self._journal.entry(unsettled.id)
+            if entry.state == EntryState.SENT and entry.is_unsent and entry.replaces is not None:
+                # Planned again: another machine may have scheduled the row in the meantime.
+                outcome = self._sender.abandon_replacing(entry)
+            else:
+                outcome = self._sender.reconcile(entry)
             # A row with an unknown outcome is held back, and a rejected one is planned again.
             if outcome.error is not None and stops_batch(outcome.error):
                 raise outcome.error

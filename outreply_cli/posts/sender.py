@@ -114,6 +114,20 @@ class Sender:
             self._journal.mark_unsent(entry)
         return SendResult(self._journal.entry(entry.id), error)
 
+    def abandon_replacing(self, entry: JournalEntry) -> SendResult:
+        """Finish `start_replacing` so that an unsent `entry` is only planned again.
+
+        Raises:
+            StorageError: The journal cannot be written.
+        """
+        old = self._replaced_by(entry)
+        if old.state == EntryState.CANCELLING:
+            error = self._finish_cancelling(old).error
+            if error is not None and self._journal.entry(old.id).state == EntryState.CANCELLING:
+                return SendResult(entry, error)
+        self._journal.mark_unsent(entry)
+        return SendResult(self._journal.entry(entry.id))
+
     def cancel(self, entry: JournalEntry) -> SendResult:
         """Cancel the post of `entry`; a published post is an error and leaves the entry `done`."""
         self._journal.mark_cancelling(entry)

@@ -68,19 +68,6 @@ class TestRescheduled:
         assert ran.err == "Done: 1 unchanged.\n"
         assert texts(client) == ["Row 1"]
 
-    def test_other_rows_are_scheduled_although_it_is_due_later(
-        self, cli: CommandLine, client: Client, calendar: Path, scheduled: str
-    ) -> None:
-        ran = cli.run("posts", "reschedule", scheduled, "--at", "2026-12-20T12:00Z")
-        assert ran.code == 0
-        cli.clock.advance(14 * DAY)
-        with calendar.open("a") as file:
-            file.write("facebook:acme,2026-12-12T12:00Z,Row 2\n")
-        ran = schedule(cli, calendar)
-        assert summary(ran) == {"created": 1, "unchanged": 1}
-        assert "its post stays at 2026-12-20 12:00 UTC" in ran.err
-        assert texts(client) == ["Row 1", "Row 2"]
-
     def test_command_names_the_file(self, cli: CommandLine, calendar: Path, scheduled: str) -> None:
         ran = cli.run("posts", "reschedule", scheduled, "--at", "2026-12-20T12:00Z", "--json")
         assert f"from the calendar {calendar}. Edit the file, too" in ran.err

@@ -112,7 +112,7 @@ def _report_plan(settings: Settings) -> None:
     apply_actions = BulkService.apply_actions
 
     def report(service: BulkService, actions: Sequence[Action], *args: Any) -> Any:
-        lines = [action.line for action in actions if action.cancel_first]
+        lines = [action.line for action in actions if action.cancel_first or action.is_in_place]
         Path(settings.plan).write_text(json.dumps(lines))
         return apply_actions(service, actions, *args)
 

@@ -96,7 +96,9 @@ def replace_parts(current: Callable[[], Process], list_limit: int) -> Iterator[N
     def apply_planned(service: BulkService, actions: Sequence[Action], *args: Any) -> Any:
         current().plan(
             frozenset(
-                action.line for action in actions if action.cancel_first and action.line is not None
+                action.line
+                for action in actions
+                if (action.cancel_first or action.is_in_place) and action.line is not None
             )
         )
         return apply_actions(service, actions, *args)
