@@ -16,11 +16,17 @@ from outreply_cli.timestamps import format_timestamp
 
 
 def adopt_exported(
-    journal: Journal, rows: Sequence[MatchedRow], remote: RemoteState, *, dry_run: bool
+    journal: Journal,
+    rows: Sequence[MatchedRow],
+    remote: RemoteState,
+    calendar: str,
+    *,
+    dry_run: bool,
 ) -> list[MatchedRow]:
-    """Pair rows that have no post yet with the posts that their keys name.
+    """Pair rows of a `calendar` that have no post yet with the posts that their keys name.
 
-    The key is `post:ID`, as `bulk export` writes it. A dry run leaves the journal unchanged.
+    The key is `post:ID`, as `bulk export` writes it. A post of another calendar stays its own. A
+    dry run leaves the journal unchanged.
 
     Returns:
         All rows, with the entries of adopted posts.
@@ -32,9 +38,15 @@ def adopt_exported(
     adopted = list(rows)
     for index, row in enumerate(rows):
         post = _find_exported_post(row, posts) if row.entry is None else None
-        if post is not None:
+        if post is not None and not _is_foreign(journal, row, str(post["id"]), calendar):
             adopted[index] = row.with_entry(record(draft_from_post(row, post), str(post["id"])))
     return adopted
+
+
+def _is_foreign(journal: Journal, row: MatchedRow, post_id: str, calendar: str) -> bool:
+    account = row.draft.account
+    entry = journal.by_post_id(account, post_id)
+    return entry is not None and entry.calendar in journal.calendars(account).keys() - {calendar}
 
 
 def draft_from_post(row: MatchedRow, post: Post) -> JournalEntryDraft:

@@ -132,8 +132,42 @@ def _identify_by_name(
         for known_id, path in known.items()
         if not known_id.startswith(NAMED_CALENDAR)
     }
+    renamed = _find_slot_rows(journal, account, posts, known.keys() - unnamed.keys(), now)
+    if renamed:
+        names = [calendar_label(known_id) for known_id in sorted(renamed)]
+        raise AmbiguousCalendarError(
+            f"the calendar {name!r} is new, but rows without a time are already scheduled by "
+            f"{_describe(known, renamed)}",
+            hint=f"If the calendar was renamed, keep its name: --name '{names[0]}'. Otherwise, "
+            "change the texts of these rows.",
+            details={"calendars": names},
+        )
     shared = _find_shared(journal, account, posts, unnamed, now=now)
     return CalendarIdentity(named, shared.pop() if len(shared) == 1 else None)
+
+
+def _find_slot_rows(
+    journal: Journal,
+    account: str,
+    posts: Sequence[PlannedPost],
+    calendars: Collection[str],
+    now: datetime,
+) -> set[str]:
+    """Return the calendars that have pending posts of the rows without a time in `posts`."""
+    digests = {
+        name: content_digest(post.body())
+        for post, name in zip(posts, name_slot_rows(posts), strict=True)
+        if name
+    }
+    live = {EntryState.SENT, EntryState.DONE, EntryState.CANCELLING}
+    return {
+        entry.calendar
+        for entry in (journal.entries_of_rows(account, digests) if digests else ())
+        if entry.calendar in calendars
+        and entry.state in live
+        and entry.scheduled_at > now
+        and content_digest(entry.body) == digests[entry.row]
+    }
 
 
 def _find_shared(

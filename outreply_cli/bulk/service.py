@@ -28,8 +28,14 @@ from outreply_cli.bulk.doubts import (
     find_uncancelled,
 )
 from outreply_cli.bulk.executor import PlanExecutor, RowResult, RowStatus, RunReport
-from outreply_cli.bulk.identity import CalendarIdentity, find_calendar, identify_calendar
-from outreply_cli.bulk.matching import MatchedRow, match_rows
+from outreply_cli.bulk.identity import (
+    CalendarIdentity,
+    calendar_label,
+    describe_calendar,
+    find_calendar,
+    identify_calendar,
+)
+from outreply_cli.bulk.matching import MatchedRow, exported_post_id, match_rows
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt, find_pairs
 from outreply_cli.bulk.placement import Placement, place_posts
 from outreply_cli.bulk.plan import (
@@ -249,6 +255,20 @@ class BulkService:
                     hint="Nothing was sent. Use the approval that was saved for this calendar.",
                 )
 
+    def check_prune(self, opened: Sequence[OpenCalendar]) -> None:
+        """Raise InvalidInputError if files would prune each other's posts."""
+        files: dict[str, str] = {}
+        for item in opened if self._options.prune else ():
+            name = item.calendar.file_name
+            other = files.setdefault(item.identity.known_id, name)
+            if other != name:
+                raise InvalidInputError(
+                    f"--prune: {other} and {name} belong to the same calendar, "
+                    f"{calendar_label(item.identity.known_id)}; each would cancel the posts of the "
+                    "other",
+                    hint="Put all rows of a calendar into one file, or leave out --prune.",
+                )
+
     def identify_again(self, opened: OpenCalendar) -> OpenCalendar:
         """Return the calendar as the journal identifies it now, once its lock is held.
 
@@ -293,7 +313,7 @@ class BulkService:
         matched, orphaned = match(placement.posts)
         rows, lapsed = _split_lapsed(matched, now, opened.latest)
         # Before rows are spread: a row must not move away from its own post.
-        adopted = adopt_exported(self._journal, rows, remote, dry_run=not reconcile)
+        adopted = adopt_exported(self._journal, rows, remote, known_id, dry_run=not reconcile)
         entries = [row.entry for row in adopted if row.entry is not None] + orphaned
         statuses = fetch_statuses(self._client, remote, entries, now)
         for row in adopted:
@@ -376,6 +396,23 @@ class BulkService:
         return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts, later)
 
     def _find_conflicts(self, rows: Sequence[MatchedRow], calendar_id: str) -> list[Diagnostic]:
+        return [*self._find_taken(rows, calendar_id), *self._find_foreign(rows, calendar_id)]
+
+    def _find_foreign(self, rows: Sequence[MatchedRow], calendar_id: str) -> Iterator[Diagnostic]:
+        """Yield an error for each row whose key names the post of another calendar."""
+        account = self.account.fingerprint
+        known = self._journal.calendars(account)
+        for row in rows:
+            post_id = exported_post_id(row.post) if row.entry is None else None
+            entry = self._journal.by_post_id(account, post_id) if post_id else None
+            if entry is not None and entry.calendar in known and entry.calendar != calendar_id:
+                owner = describe_calendar(known, entry.calendar)
+                yield row.post.row.diagnostic(
+                    "key", f"post {post_id} belongs to the calendar {owner}; edit it there, or "
+                    f"remove the row"
+                )  # fmt: skip
+
+    def _find_taken(self, rows: Sequence[MatchedRow], calendar_id: str) -> list[Diagnostic]:
         account = self.account.fingerprint
         slots = [(row.post.page_id, row.post.scheduled_at) for row in rows if row.entry is None]
         others = self._journal.entries_at(account, slots)
@@ -639,6 +676,28 @@ class BulkService:
             [entry for entry in pending if statuses[entry.id] in LIVE_STATUSES],
             [entry for entry in unsettled if entry.scheduled_at > now],
         )
+
+    def check_cancels_own(self, opened: OpenCalendar, pending: Sequence[JournalEntry]) -> None:
+        """Raise InvalidInputError if another file has the rows of some `pending` posts.
+
+        A file that has no name and another path may only share rows with the calendar.
+        """
+        known_id, account = opened.identity.known_id, self.account.fingerprint
+        path = self._journal.calendars(account).get(known_id)
+        if opened.calendar.name is not None or path == opened.calendar.source:
+            return
+        histories = self._journal.rows(account, known_id)
+        _, orphaned = match_rows(
+            opened.posts, histories, account=account, calendar=known_id, now=self._client.now()
+        )
+        missing = {entry.id for entry in orphaned} & {entry.id for entry in pending}
+        if missing:
+            owner = describe_calendar({known_id: path or ""}, known_id)
+            raise InvalidInputError(
+                f"{opened.calendar.file_name} has no rows for {len(missing)} of the {len(pending)} "
+                f"pending posts of the calendar {owner}",
+                hint=f"To cancel all of its posts, name it: --name '{calendar_label(known_id)}'",
+            )
 
     def claim_slots(self, plans: Iterable[PlannedCalendar]) -> None:
         """Record the times that new posts of `plans` take, so that no other command takes them.

@@ -40,8 +40,9 @@ def run(
     is_calendar = path.exists() or file == STDIN or is_address(file)
     calendars = load_calendars(context, [file], reading) if is_calendar else []
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
-        if calendars:
-            calendar_id = bulk.open_calendars(calendars)[0].identity.known_id
+        opened = bulk.open_calendars(calendars)
+        if opened:
+            calendar_id = opened[0].identity.known_id
         else:
             known = bulk.service.find_calendar(reading.name or file, str(path))
             if known is None:
@@ -58,6 +59,8 @@ def run(
             _check_unknown(file, len(unknown))
             context.info(f"Nothing to cancel: {file} has no pending posts.")
             return
+        if opened:
+            bulk.service.check_cancels_own(opened[0], pending)
         context.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
         actions = [Action.cancel(entry) for entry in pending]
         with (

@@ -84,6 +84,7 @@ def plan_calendars(
     try:
         with interruptible(context, bulk.stop, INTERRUPTED):
             opened = bulk.open_calendars(calendars)
+            bulk.service.check_prune(opened)
             bulk.service.check_approval(opened)
             for attempt in range(_CLAIMS_MAX):
                 bulk.service.forget_plans()

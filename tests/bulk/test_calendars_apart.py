@@ -1,0 +1,125 @@
+"""Calendars that share rows, files or names: none replaces, prunes or cancels another's posts."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from outreply_cli.api.client import Client
+from tests.command_line import CommandLine, Result
+
+HEADER = "page,scheduled_at,message\n"
+
+
+def write(path: Path, *days: int, text: str = "Day") -> Path:
+    rows = (f"facebook:acme,2026-12-{day:02}T10:00Z,{text} {day}\n" for day in days)
+    path.write_text(HEADER + "".join(rows))
+    return path
+
+
+def bulk(cli: CommandLine, command: str, *words: object, code: int = 0) -> Result:
+    ran = cli.run("bulk", command, *map(str, words))
+    assert ran.code == code, ran.err
+    return ran
+
+
+def texts(client: Client) -> list[str]:
+    return sorted(str(post["message"]) for post in client.scheduled_posts().items)
+
+
+def days(*numbers: int) -> list[str]:
+    return sorted(f"Day {number}" for number in numbers)
+
+
+class TestPruneOfSeveralFiles:
+    def test_files_of_one_calendar_are_refused(
+        self, cli: CommandLine, client: Client, tmp_path: Path
+    ) -> None:
+        first = write(tmp_path / "dec.csv", *range(1, 13))
+        copy = write(tmp_path / "dec2.csv", *range(3, 15))
+        for path in (first, copy):
+            bulk(cli, "schedule", path)
+        assert texts(client) == days(*range(1, 15))
+        ran = bulk(cli, "schedule", first, copy, "--prune", "--max-cancel", "20", code=2)
+        assert "belong to the same calendar" in ran.err
+        assert texts(client) == days(*range(1, 15))
+        # Without --prune, they add up.
+        bulk(cli, "schedule", first, copy)
+
+    def test_files_of_several_calendars_are_pruned(
+        self, cli: CommandLine, client: Client, tmp_path: Path
+    ) -> None:
+        files = write(tmp_path / "a.csv", 1, 2), write(tmp_path / "b.csv", 11, 12)
+        bulk(cli, "schedule", *files)
+        write(files[0], 1)
+        bulk(cli, "schedule", *files, "--prune", "--max-cancel", "1")
+        assert texts(client) == days(1, 11, 12)
+
+
+class TestCancel:
+    @pytest.fixture(autouse=True)
+    def winter(self, cli: CommandLine, tmp_path: Path) -> Path:
+        path = write(tmp_path / "winter.csv", 1, 2, 3, 4)
+        bulk(cli, "schedule", path)
+        return path
+
+    def test_file_that_shares_a_row(self, cli: CommandLine, client: Client, tmp_path: Path) -> None:
+        spring = write(tmp_path / "spring.csv", 4, 11, 12)
+        ran = bulk(cli, "cancel", spring, "--yes", code=2)
+        assert "has no rows for 3 of the 4 pending posts of the calendar" in ran.err
+        assert texts(client) == days(1, 2, 3, 4)
+        (name,) = (word for word in ran.err.split("'") if word.startswith("rows:"))
+        bulk(cli, "cancel", spring, "--yes", "--name", name)
+        assert texts(client) == []
+
+    def test_moved_file(
+        self, cli: CommandLine, client: Client, tmp_path: Path, winter: Path
+    ) -> None:
+        bulk(cli, "cancel", winter.rename(tmp_path / "moved.csv"), "--yes")
+        assert texts(client) == []
+
+    def test_shortened_file(self, cli: CommandLine, client: Client, winter: Path) -> None:
+        bulk(cli, "cancel", write(winter, 1), "--yes")
+        assert texts(client) == []
+
+
+def test_exported_row_of_another_calendar(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+    ours, theirs = write(tmp_path / "a.csv", 1), write(tmp_path / "b.csv", 11)
+    bulk(cli, "schedule", ours, "--name", "ours")
+    bulk(cli, "schedule", theirs, "--name", "theirs")
+    exported = tmp_path / "all.csv"
+    bulk(cli, "export", "--file", exported)
+    exported.write_text(exported.read_text().replace("2026-12-11", "2026-12-12"))
+    ran = bulk(cli, "schedule", exported, code=2)
+    assert "belongs to the calendar theirs; edit it there" in ran.err
+    assert texts(client) == days(1, 11)
+    assert json.loads(bulk(cli, "schedule", theirs, "--name", "theirs", "--json").out)["summary"][
+        "unchanged"
+    ]
+
+
+class TestRenamedCalendar:
+    @pytest.fixture(autouse=True)
+    def scheduled(self, cli: CommandLine, tmp_path: Path) -> Path:
+        assert cli.run("slots", "set", "facebook:acme", "daily 12:00").code == 0
+        path = tmp_path / "evergreen.csv"
+        path.write_text("page,message\nfacebook:acme,One\nfacebook:acme,Two\n")
+        bulk(cli, "schedule", path, "--name", "winter")
+        return path
+
+    def test_pending_rows_without_a_time_are_not_scheduled_again(
+        self, cli: CommandLine, client: Client, scheduled: Path
+    ) -> None:
+        ran = bulk(cli, "schedule", scheduled, "--name", "winter-2026", code=2)
+        assert "already scheduled by winter" in ran.err
+        assert "--name 'winter'" in ran.err
+        assert texts(client) == ["One", "Two"]
+        bulk(cli, "schedule", scheduled, "--name", "winter")
+        assert texts(client) == ["One", "Two"]
+
+    def test_published_texts_may_be_those_of_another_calendar(
+        self, cli: CommandLine, client: Client, scheduled: Path
+    ) -> None:
+        cli.clock.advance(4 * 86_400)
+        bulk(cli, "schedule", scheduled, "--name", "spring")
+        assert texts(client) == ["One", "Two"]
