@@ -505,6 +505,8 @@ def idempotency_key(
 # The IDs of calendars with a name, and of posts with a key, start with these.
 NAMED_CALENDAR = "name:"
 KEY_CALENDAR = "posts --key "
+# So do the keys of plans of agents.
+AGENT_KEY = "mcp-"
 
 
 def matches_entry(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:

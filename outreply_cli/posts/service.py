@@ -29,6 +29,7 @@ from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import PostContent, content_from_api, fingerprint
 from outreply_cli.posts.edits import EditablePost, validate_edit_time, without_empty
 from outreply_cli.posts.sender import (
+    AGENT_KEY,
     KEY_CALENDAR,
     OutcomeUnknownError,
     PostLostError,
@@ -505,6 +506,9 @@ class PostService:
             if not journal.has_unsettled:
                 return
             for entry in journal.list_unsettled(self._account):
+                if entry.calendar.startswith(f"{KEY_CALENDAR}{AGENT_KEY}"):
+                    # Only the plan may send it again: a person may have rejected that.
+                    continue
                 try:
                     with journal.lock(self._account, entry.calendar, wait=0):
                         result = Sender(self._client, journal).reconcile(journal.entry(entry.id))

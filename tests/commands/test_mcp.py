@@ -536,6 +536,34 @@ def test_interrupted_plan_makes_one_post(
     assert messages(emulator).count("Interrupted post") == 1
 
 
+@pytest.mark.parametrize("is_rejected", [True, False])
+def test_another_command_does_not_finish_an_interrupted_plan(
+    cli: CommandLine, make_agent: MakeAgent, plans: PlanStore, emulator: EmulatorServer,
+    is_rejected: bool,
+) -> None:  # fmt: skip
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=9))
+    plan_id = agent.propose("Interrupted post")
+    emulator.handle.request("fault", add="drop-before", options={"path": "/posts/schedule"})
+    agent.fail("plan_apply", plan_id=plan_id)
+    emulator.handle.request("fault", clear=None)
+    with closing(sqlite3.connect(cli.home / "state" / PLANS_FILE)) as db, db:
+        db.execute("UPDATE plans SET state = 'running', result = NULL")
+    if is_rejected:
+        plans.decide(plans.get(plan_id), PlanState.REJECTED, "jane", cli.clock.now().timestamp())
+    new = ("posts", "schedule", "--page", "linkedin:acme-co", "--at", "in 2h", "-m", "By a person")
+    assert cli.run(*new).code == 0
+    assert "Interrupted post" not in messages(emulator)
+    if is_rejected:
+        agent.fail("plan_apply", plan_id=plan_id)
+    else:
+        agent.call("plan_apply", plan_id=plan_id)
+    assert messages(emulator).count("Interrupted post") == (not is_rejected)
+
+
+def test_tools_show_nothing_of_other_accounts() -> None:
+    assert not {"store status", "store log", "auth list", "mcp plans"} & {*READS, *WRITES}
+
+
 def test_calendar_is_a_text_without_files(
     cli: CommandLine, make_agent: MakeAgent, plans: PlanStore, emulator: EmulatorServer
 ) -> None:

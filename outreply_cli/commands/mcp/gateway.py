@@ -39,6 +39,7 @@ from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.formats.sanitize import escape_control_json
 from outreply_cli.journal.account import fingerprint
 from outreply_cli.pages import page_alias
+from outreply_cli.posts.sender import AGENT_KEY
 from outreply_cli.subprocesses import TIMEOUT_CODE, capture_output, own_command
 from outreply_cli.ui.redact import redact
 
@@ -331,7 +332,7 @@ class AgentGateway:
             raise PlanStateError(
                 f"approval required: {per_day} plans were applied in 24 hours", hint=_ask(plan)
             )
-        output = self._run(apply(plan.call, f"mcp-{plan.id}"), False)
+        output = self._run(apply(plan.call, f"{AGENT_KEY}{plan.id}"), False)
         if output.is_killed:
             raise _doubt(plan, now)
         result, is_error = _to_result(output)

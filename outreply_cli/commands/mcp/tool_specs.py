@@ -13,13 +13,13 @@ from outreply_cli.cli.tree import Command, Parameter
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.text import is_unicode
 
-# Commands that read the account, or need none.
+# Commands that read the account, or need none. The journal is that of all accounts.
 READS = (
     "auth status", "status", "brands list", "brands show", "pages list", "pages show",
     "pages check", "posts list", "posts show", "posts calendar", "posts check", "posts preview",
     "slots list", "slots preview", "bulk check", "bulk preview", "bulk schema", "comments list",
     "comments inbox", "media list", "media show", "quota show", "quota check", "quota forecast",
-    "store status", "store log", "errors",
+    "errors",
 )  # fmt: skip
 # Commands that change the account, with the scope that allows each without an approval.
 WRITES = {
