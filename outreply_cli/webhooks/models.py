@@ -1,7 +1,7 @@
 """Stored webhook deliveries, with their forwards and attempts."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,7 +23,7 @@ DUE_SECONDS_MAX = 60.0
 
 @dataclass
 class IncomingDelivery:
-    """A delivery that is about to be stored; the store sets `number` and `times_seen`.
+    """A delivery that is about to be stored; the store sets the last three attributes.
 
     Attributes:
         id: Key of the event, the same for each redelivery; a digest of the body if invalid.
@@ -32,6 +32,7 @@ class IncomingDelivery:
         status: HTTP status of the response.
         targets: Names of the forward targets.
         times_seen: Number of earlier deliveries of the event.
+        served_targets: The targets that have got the event, or will get it.
     """
 
     id: str
@@ -46,6 +47,7 @@ class IncomingDelivery:
     forward_if_duplicate: bool = False
     number: int = 0
     times_seen: int = 0
+    served_targets: Collection[str] = ()
 
     @property
     def is_duplicate(self) -> bool:
@@ -53,9 +55,11 @@ class IncomingDelivery:
         return self.times_seen > 0
 
     @property
-    def is_forwarded(self) -> bool:
-        """Whether it is queued for its targets."""
-        return bool(self.targets) and (self.forward_if_duplicate or not self.is_duplicate)
+    def queued_targets(self) -> Sequence[str]:
+        """The targets that it is queued for."""
+        if self.forward_if_duplicate:
+            return self.targets
+        return [target for target in self.targets if target not in self.served_targets]
 
 
 @dataclass(frozen=True)

@@ -279,7 +279,7 @@ class Receiver:
             (time.perf_counter() - pending.started_at) * 1000, pending.matches_filter, forward,
         )  # fmt: skip
         self._on_received(received)
-        if delivery.is_forwarded:
+        if delivery.queued_targets:
             for forwarder in self._forwarders:
                 forwarder.wake()
         pending.respond(None if is_dropped else _response_to(delivery))

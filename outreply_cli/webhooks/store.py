@@ -8,7 +8,7 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -549,10 +549,13 @@ class DeliveryStore:
     def _insert(self, db: Any, batch: Sequence[IncomingDelivery]) -> None:
         # One statement for all: between statements other threads compete for the interpreter.
         seen = self._times_seen(db, {delivery.id for delivery in batch if delivery.is_verified})
+        served = self._served_targets(db, [name for name, count in seen.items() if count])
         for delivery in batch:
             if delivery.is_verified:
                 delivery.times_seen = seen[delivery.id]
                 seen[delivery.id] += 1
+                delivery.served_targets = frozenset(served[delivery.id])
+                served[delivery.id].update(delivery.targets)
         numbers = self._insert_rows(
             db, "deliveries", _DELIVERY_COLUMNS,
             [
@@ -569,8 +572,7 @@ class DeliveryStore:
         self._enqueue(db, [
             (delivery.number, target, delivery.received_at)
             for delivery in batch
-            if delivery.is_forwarded
-            for target in delivery.targets
+            for target in delivery.queued_targets
         ])  # fmt: skip
 
     def _insert_rows(
@@ -595,6 +597,24 @@ class DeliveryStore:
             tuple(ids),
         ).fetchall()
         return Counter({row["id"]: row["count"] for row in rows})
+
+    def _served_targets(self, db: Any, ids: Sequence[str]) -> defaultdict[str, set[str]]:
+        """Return the targets that have got each event, or will get it.
+
+        What a target refused, and so its sender got no 2xx, is not served yet.
+        """
+        served: defaultdict[str, set[str]] = defaultdict(set)
+        if ids:
+            for row in db.execute(
+                "SELECT DISTINCT deliveries.id, forwards.target FROM deliveries "  # noqa: S608 - placeholders only
+                "JOIN forwards ON forwards.delivery = deliveries.number "
+                f"WHERE deliveries.verified = 1 AND deliveries.id IN {_placeholders(1, len(ids))} "
+                "AND (deliveries.status BETWEEN 200 AND 299 "
+                "OR forwards.state IN ('queued', 'running', 'forwarded'))",
+                tuple(ids),
+            ).fetchall():
+                served[row["id"]].add(row["target"])
+        return served
 
     def _enqueue(self, db: Any, entries: Sequence[tuple[int, str, float]]) -> None:
         if entries:

@@ -319,6 +319,42 @@ def test_relayed_status(tmp_path: Path) -> None:
         assert receiver.send(event_body())[0] == 502
 
 
+def test_event_that_a_target_refused_is_forwarded_when_it_is_delivered_again(
+    tmp_path: Path,
+) -> None:
+    """Also by a receiver that does not relay the response of its target."""
+    body = event_body()
+    with run_handler() as app:
+        target = UrlTarget(app.url)
+        app.script = [500]
+        config = ReceiverConfig([SECRET], relays_status=True)
+        with run_receiver(tmp_path, config, targets=[target]) as receiver:
+            assert receiver.send(body)[0] == 500
+        with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+            for number in range(3):
+                status, answer = receiver.send(body)
+                assert (status, json.loads(answer)["duplicate"]) == (200, True)
+                wait_for(lambda: _has_forwarded(receiver, 1))
+                assert len(app.requests) == 2, number
+
+
+def test_event_that_was_received_without_a_target_is_forwarded(tmp_path: Path) -> None:
+    body = event_body()
+    with run_receiver(tmp_path) as receiver:
+        assert receiver.send(body)[0] == 200
+    with run_handler() as app, run_handler() as other:
+        with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+            receiver.send(body)
+            receiver.send(body)
+            wait_for(lambda: _has_forwarded(receiver, 1))
+        # Another target has not got it yet.
+        targets = [UrlTarget(app.url), UrlTarget(other.url)]
+        with run_receiver(tmp_path, targets=targets) as receiver:
+            receiver.send(body)
+            wait_for(lambda: _has_forwarded(receiver, 1))
+        assert (len(app.requests), len(other.requests)) == (1, 1)
+
+
 SCRIPT = (
     "import os, sys, json; body = sys.stdin.buffer.read(); "
     "print(json.dumps([os.environ['OUTREPLY_EVENT'], len(body), "

@@ -362,7 +362,7 @@ class DeliveryReport:
             "data": received.event.payload.get("data") if received.event is not None else None,
         }
         forwards = [_attempt_to_dict(*received.forward, 1)] if received.forward is not None else []
-        awaited = {*delivery.targets} - self._busy_targets if delivery.is_forwarded else set()
+        awaited = {*delivery.queued_targets} - self._busy_targets
         self._pending[delivery.number] = {"item": item, "forwards": forwards, "awaited": awaited}
         if not awaited:
             self._finish(delivery.number)
