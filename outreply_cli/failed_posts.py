@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from outreply_cli.api.client import Client, ListResult
-from outreply_cli.api.errors import NotFoundError
+from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
 from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.types import Post
 from outreply_cli.journal.account import account_fingerprint
@@ -61,11 +61,18 @@ def list_failed_posts(
     ids = [post_id for post_id in candidates if post_id not in published_ids | retried]
     failed: list[Post] = []
     for post_id in ids[:_READS_MAX]:
-        with suppress(NotFoundError):
+        try:
             post = client.scheduled_post(post_id)
-            if post.get("status") == "failed" and page_id in {None, post.get("page_id")}:
-                error: Any = post.get("error") or post.get("failure_reason") or errors.get(post_id)
-                failed.append({**post, "error": error})
+        except NotFoundError:
+            continue
+        except PermissionDeniedError as denied:
+            # The journal and the events may be those of brands that the token may not use.
+            if denied.code != "BRAND_NOT_AUTHORIZED":
+                raise
+            continue
+        if post.get("status") == "failed" and page_id in {None, post.get("page_id")}:
+            error: Any = post.get("error") or post.get("failure_reason") or errors.get(post_id)
+            failed.append({**post, "error": error})
     failed.sort(key=lambda post: str(post.get("scheduled_at")), reverse=True)
     return ListResult(failed, truncated=len(ids) > _READS_MAX)
 

@@ -177,7 +177,7 @@ class Client:
         Raises:
             NotFoundError: The post is cancelled or published, or does not exist.
         """
-        self.transport.send(requests.cancel_post(post_id, idempotency_key), find=find)
+        self._delete(requests.cancel_post(post_id, idempotency_key), find)
         self._notify_deleted("scheduled_posts", post_id)
 
     def published_posts(
@@ -244,7 +244,7 @@ class Client:
             ids = {str(item.get("media_id")) for item in self.media().items}
             return None if media_id in ids else {}
 
-        self.transport.send(requests.delete_media(media_id), find=find)
+        self._delete(requests.delete_media(media_id), find)
         self._notify_deleted("media", media_id)
 
     def webhooks(self) -> ListResult[Webhook]:
@@ -275,8 +275,14 @@ class Client:
 
     def delete_webhook(self, webhook_id: str) -> None:
         """`DELETE /webhooks/:id` (used by the SDKs, not in the reference)."""
-        self.transport.send(requests.delete_webhook(webhook_id))
+        self._delete(requests.delete_webhook(webhook_id))
         self._notify_deleted("webhooks", webhook_id)
+
+    def _delete(self, request: requests.ApiRequest, find: "Find | None" = None) -> None:
+        response = self.transport.send(request, find=find)
+        if isinstance(response.body, Mapping) and response.body.get("success") is False:
+            message = "the server responded that nothing was deleted"
+            raise InvalidResponseError("UNEXPECTED_RESPONSE", message, status=response.status)
 
     def post_media(self, post: Mapping[str, Any]) -> list[Media]:
         """Uploads attached to a scheduled post (`read:media`).

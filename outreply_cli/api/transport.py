@@ -577,8 +577,11 @@ class Transport:
         if self._rate_limiter is not None:
             self._rate_limiter.update(headers, server_now.timestamp() if server_now else None)
         status, host = response.status_code, response.request.url.host
-        if status < 400:
+        if status < 300:
             return parse_response(status, headers, response.content, host)
+        if status < 400:
+            message = f"the server responded with {status} and no address"
+            raise InvalidResponseError("REDIRECT_REFUSED", message, status=status)
         raise parse_error(
             status, headers, response.content, host, path=path, now=now, sign_in=self._sign_in
         )

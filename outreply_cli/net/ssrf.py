@@ -76,6 +76,13 @@ class HttpUrl:
     port: int
     path: str
 
+    def __str__(self) -> str:
+        """The URL in its usual spelling, without a default port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        is_default = self.port == (443 if self.is_secure else 80)
+        port = "" if is_default else f":{self.port}"
+        return f"{'https' if self.is_secure else 'http'}://{host}{port}{self.path}"
+
 
 def parse_http_url(url: str) -> HttpUrl:
     """The parts of an http or https URL; raises ValueError for anything else."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 BODY_BYTES_MAX = 1024 * 1024
+_TOO_LARGE = "Body exceeds 1 MiB"
 _MAX_STORED_REJECTED_BYTES = 64 * 1024
 _MAX_NAME_LENGTH = 100
 _HEALTH_PATH = "/healthz"
@@ -162,6 +163,9 @@ class Receiver:
             return True
         started_at = time.perf_counter()
         body = environ["wsgi.input"].read()
+        if len(body) > BODY_BYTES_MAX:
+            respond(_refusal(413, _TOO_LARGE))
+            return True
         delivery, event = self._verify(body, request_headers(environ), environ)
         # Invalid deliveries get their own response, without a simulated delay.
         scripted = ScriptedResponse(delivery.status) if event is None else self._script.next()
@@ -224,7 +228,7 @@ class Receiver:
         if not self._config.secrets and "HTTP_ORIGIN" in environ:
             return _refusal(403, "Requests from web pages are not accepted")
         if int(environ.get("CONTENT_LENGTH") or 0) > BODY_BYTES_MAX:
-            return _refusal(413, "Body exceeds 1 MiB")
+            return _refusal(413, _TOO_LARGE)
         return None
 
     def _store_batch(self) -> None:

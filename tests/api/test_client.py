@@ -175,3 +175,12 @@ def test_invalid_brand_pages() -> None:
     with ScriptedServer([response(200, {"brand": {"id": "b", "pages": ["p"]}})]) as server:
         with pytest.raises(InvalidResponseError, match="'pages'"):
             make_client(server).brand("b")
+
+
+def test_deletion_that_the_server_denies_is_an_error() -> None:
+    denied = response(200, {"success": False, "id": "1"})
+    with ScriptedServer([denied] * 3) as server:
+        client = make_client(server)
+        for delete in (client.cancel, client.delete_media, client.delete_webhook):
+            with pytest.raises(InvalidResponseError, match="nothing was deleted"):
+                delete("1")

@@ -267,6 +267,16 @@ def test_redirect_write_to_read(clock: ManualClock) -> None:
             make_transport(server, clock).send(ApiRequest("POST", "/x", {}))
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("status", [300, 302, 304])
+def test_redirect_without_an_address_is_no_success(
+    clock: ManualClock, method: str, status: int
+) -> None:
+    with ScriptedServer([response(status)]) as server:
+        with pytest.raises(InvalidResponseError, match="no address"):
+            make_transport(server, clock).send(ApiRequest(method, "/x"))
+
+
 def test_redirect_loop(clock: ManualClock) -> None:
     with ScriptedServer([response(302, location="/api/v1/x")]) as server:
         with pytest.raises(InvalidResponseError, match="too many redirects"):

@@ -66,6 +66,17 @@ def test_failed_post_of_journal_is_listed(cli: CommandLine, failed_id: str) -> N
     assert cli.run("posts", "list", "--failed", "--all").code == 2
 
 
+def test_posts_of_other_brands_are_left_out(
+    cli: CommandLine, emulator: EmulatorServer, failed_id: str, emulator_clock: ManualClock
+) -> None:
+    """The journal is that of all tokens; this one may use another brand only."""
+    schedule_with_key(cli, "Another sale")
+    emulator_clock.advance(timedelta(hours=2).total_seconds())
+    token = emulator.handle.request("token", name="coffee", brands=["Bluebird Coffee"])["token"]
+    cli.environ["OUTREPLY_API_KEY"] = token
+    assert list_failed(cli) == []
+
+
 def test_published_and_cancelled_posts_are_not_failed(
     cli: CommandLine, emulator_clock: ManualClock
 ) -> None:

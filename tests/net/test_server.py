@@ -182,6 +182,11 @@ def _no_data() -> Iterator[None]:
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10001\r\n\r\n", 413),
         (b"GET relative HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        # The length and the chunks contradict each other.
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+            400,
+        ),
     ],
 )
 def test_invalid_request_is_rejected_and_closed(sent: bytes, status: int) -> None:

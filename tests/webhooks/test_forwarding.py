@@ -355,6 +355,20 @@ def test_event_that_was_received_without_a_target_is_forwarded(tmp_path: Path) -
         assert (len(app.requests), len(other.requests)) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://LOCALHOST:80", "http://localhost/"),
+        ("localhost:3000/hooks?a=B", "http://localhost:3000/hooks?a=B"),
+        ("http://[::1]:3000/", "http://[::1]:3000/"),
+        ("HTTPS://127.0.0.1:443/A", "https://127.0.0.1/A"),
+    ],
+)
+def test_spelling_of_a_target_does_not_matter(url: str, name: str) -> None:
+    """Or what it has not accepted yet would stay in the queue of another one."""
+    assert UrlTarget(url).name == name
+
+
 SCRIPT = (
     "import os, sys, json; body = sys.stdin.buffer.read(); "
     "print(json.dumps([os.environ['OUTREPLY_EVENT'], len(body), "

@@ -93,6 +93,19 @@ def test_chunked_body(tmp_path: Path) -> None:
         assert receiver.stored_ids()
 
 
+@pytest.mark.parametrize(("blanks", "status"), [(0, 200), (1, 413), (2 * 1024 * 1024, 413)])
+def test_chunked_body_has_the_same_limit(tmp_path: Path, blanks: int, status: int) -> None:
+    body = MIB + b" " * blanks
+    head = (
+        f"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        f"X-OutReply-Signature: {sign(body, SECRET)}\r\n\r\n"
+    ).encode()
+    with run_receiver(tmp_path) as receiver:
+        answer = receiver.send_raw(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        assert int(answer.split()[1]) == status
+        assert len(receiver.stored_ids()) == (status == 200)
+
+
 @pytest.mark.parametrize(
     "request_text",
     [

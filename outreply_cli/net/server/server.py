@@ -557,6 +557,10 @@ def _reject(request: h11.Request, limits: ServerLimits) -> int | None:
     size = len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
     if size > limits.max_header_bytes:
         return 431
+    names = {name for name, _ in request.headers}
+    if {b"content-length", b"transfer-encoding"} <= names:
+        # A proxy may have read the other one, and take the rest of the body for a request.
+        return 400
     return 413 if _content_length(request) > limits.max_body_bytes else None
 
 
