@@ -384,8 +384,13 @@ class Context:
         Raises:
             TimeError: The name is not a time zone.
         """
-        from outreply_cli.times import machine_zone, parse_zone
+        from outreply_cli.times import BRAND_ZONE, machine_zone, parse_zone
 
+        if tz == BRAND_ZONE:
+            raise TimeError(
+                f"{tz!r} is only for commands that schedule posts or slots",
+                hint="Name a time zone, such as Europe/Paris.",
+            )
         if tz:
             return parse_zone(tz)
         if variable := self.environ.get("OUTREPLY_TIMEZONE"):

@@ -136,6 +136,7 @@ def command(
                 fields = [field.name for field in dataclasses.fields(group)]
                 values[name] = group(**{field: values.pop(field) for field in fields})
             try:
+                _check_max_wait(context)
                 function(context, **values)
             except TimeError as error:
                 raise _with_option_name(ctx, error) from None
@@ -160,6 +161,14 @@ def command(
         return CommandSpec(run, **context_settings)
 
     return declare
+
+
+def _check_max_wait(context: Context) -> None:
+    """Raise TimeError for an invalid `--max-wait`, also if the command sends no request."""
+    if context.options.max_wait is not None:
+        from outreply_cli.times import parse_duration
+
+        parse_duration(context.options.max_wait)
 
 
 def _check_fields(context: Context) -> None:

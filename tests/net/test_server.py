@@ -184,7 +184,7 @@ def _no_data() -> Iterator[None]:
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         # The length and the chunks contradict each other.
         (
-            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost:a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
             400,
         ),
     ],

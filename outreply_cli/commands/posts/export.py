@@ -60,6 +60,10 @@ def run(
             "--csv exports scheduled posts only: published ones cannot be scheduled again",
             hint="Use --ics for published posts, or: outreply posts list --published -o csv",
         )
+    if csv == ics == _STDOUT:
+        raise InvalidInputError(
+            "--csv and --ics cannot both be written to stdout", hint="Name a file for one of them."
+        )
     if csv is not None:
         from outreply_cli.bulk.export import export_calendar, is_export
 

@@ -68,7 +68,7 @@ def run(
         parts.append((page, content, time, f"{RETRY_KEY}{post['id']}"))
         if warning:
             context.warn(warning)
-    if dry_run:
+    if dry_run and not context.options.print_as:
         bodies = [content.body(str(page["id"]), time) for page, content, time, _ in parts]
         print_dry_run(context, bodies, zones[0], pages)
         return

@@ -136,7 +136,7 @@ def send_posts(
         files,
         hint="Nothing was sent. Correct the post and try again.",
     )
-    if dry_run:
+    if dry_run and not context.options.print_as:
         bodies = [content_for(page).body(str(page["id"]), at) for page, at in targets]
         print_dry_run(context, bodies, zone, pages)
         return
