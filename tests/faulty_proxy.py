@@ -44,7 +44,6 @@ FAULTS = (
     Fault("500 before", 0, _always(response(500, {"error": "Failed", "code": "SERVER_ERROR"}))),
     Fault("500 after", 1, _always(response(500, {"error": "Failed", "code": "SERVER_ERROR"}))),
     Fault("502 with HTML after", 1, _always(response(502, None, b"<html>Bad gateway</html>"))),
-    Fault("404 with HTML after", 1, _always(response(404, None, b"<html>Not found</html>"))),
     Fault("503 with a Retry-After date", 0, lambda _: _retry_in_two_seconds()),
     Fault("truncated JSON after", 1, lambda content: content[:-9]),
     Fault("half a response after", 1, lambda content: content[: len(content) // 2]),
