@@ -64,18 +64,19 @@ class _Plugin:
         for worker in self._workers:
             merge_coverage(total, worker)
         terminalreporter.section("branch coverage")
-        for package in PACKAGES:
+        for title, packages in [*((name, (name,)) for name in PACKAGES), ("total", PACKAGES)]:
+            roots = {_ROOT / name for name in packages}
             files = [
                 file["summary"]
                 for name, file in total["files"].items()
-                if (_ROOT / package) in Path(name).resolve().parents
+                if roots & {*Path(name).resolve().parents}
             ]
             covered, missing = (
                 sum(file[f"{kind}_lines"] + file[f"{kind}_branches"] for file in files)
                 for kind in ("covered", "missing")
             )
             percent = 100 * covered / (covered + missing)
-            terminalreporter.line(f"{package:10}{percent:6.1f} %")
+            terminalreporter.line(f"{title:10}{percent:6.1f} %")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -18,18 +18,10 @@ _ADDED = (
 )  # fmt: skip
 # Of no use outside of the emulator.
 _EMULATOR_ONLY = (
-    CatalogEntry("ADMIN_KEY_REQUIRED", 403, "emulator", "The admin key is missing or invalid",
-                 "Use the commands of outreply emulator, which have the key."),
     CatalogEntry("BAD_REQUEST", 400, "emulator", "Malformed HTTP request",
                  "Send a valid HTTP/1.1 request."),
     CatalogEntry("HOST_NOT_ALLOWED", 403, "emulator", "The emulator accepts local requests only",
                  "Send the request to the address that the emulator listens on."),
-    CatalogEntry("ORIGIN_NOT_ALLOWED", 403, "emulator", "The request came from another site",
-                 "Use the emulator's own page."),
-    CatalogEntry("PAGE_EXPIRED", 403, "emulator", "The emulator was restarted",
-                 "Reload the emulator's page."),
-    CatalogEntry("PAGE_REQUIRED", 403, "emulator", "Actions are sent by the emulator's page only",
-                 "Use the emulator's page, or the commands of outreply emulator."),
     CatalogEntry("INVALID_FAULT", 400, "emulator", "The X-Emulator-Fault header is invalid",
                  "Use a fault such as status:503 or delay:2."),
 )  # fmt: skip
