@@ -409,7 +409,7 @@ class BulkService:
                 owner = describe_calendar(known, entry.calendar)
                 yield row.post.row.diagnostic(
                     "key", f"post {post_id} belongs to the calendar {owner}; edit it there, or "
-                    f"remove the row"
+                    "remove the row"
                 )  # fmt: skip
 
     def _find_taken(self, rows: Sequence[MatchedRow], calendar_id: str) -> list[Diagnostic]:

@@ -505,7 +505,7 @@ def idempotency_key(
 # The IDs of calendars with a name, and of posts with a key, start with these.
 NAMED_CALENDAR = "name:"
 KEY_CALENDAR = "posts --key "
-# So do the keys of plans of agents.
+# The keys of posts that plans of agents make start with this.
 AGENT_KEY = "mcp-"
 
 
