@@ -9,7 +9,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from outreply_cli.api.client import Resource, get_page_id, post_time
-from outreply_cli.bulk.plan import ALREADY_FAILED, ALREADY_PUBLISHED, ActionType, Plan
+from outreply_cli.bulk.plan import (
+    ALREADY_FAILED,
+    ALREADY_PUBLISHED,
+    PUBLISHED_WITHOUT_KEY,
+    ActionType,
+    Plan,
+)
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.formats.text import join_names
@@ -46,6 +52,12 @@ def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
             message = (
                 "the post is already published and stays unchanged; for another post, use a "
                 "different key or row"
+            )
+            problems.append(row.diagnostic("", message, is_warning=True))
+        elif action.kind == ActionType.KEEP and action.reason == PUBLISHED_WITHOUT_KEY:
+            message = (
+                "its text was published before the row got its key, and stays as it is; for "
+                "another post, change the text or set a time"
             )
             problems.append(row.diagnostic("", message, is_warning=True))
         elif action.kind == ActionType.KEEP and action.reason == ALREADY_FAILED:

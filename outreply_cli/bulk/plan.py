@@ -9,17 +9,19 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Resource, post_time
-from outreply_cli.bulk.matching import MatchedRow, with_line_feeds
+from outreply_cli.bulk.matching import MatchedRow, is_slot_row, with_line_feeds
 from outreply_cli.bulk.remote_state import PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import FILES_FIELD, JournalEntry, JournalEntryDraft
 from outreply_cli.posts.content import Diagnostic, validate_time
+from outreply_cli.posts.edits import validate_edit_time
 from outreply_cli.posts.guardrails import GuardrailLimits, page_violations
 from outreply_cli.times import format_duration
 from outreply_cli.timestamps import format_timestamp
 
 ALREADY_PUBLISHED = "already published"
 ALREADY_FAILED = "failed on the platform"
+PUBLISHED_WITHOUT_KEY = "published without a key"
 
 
 class ActionType(StrEnum):
@@ -219,6 +221,27 @@ def schedule_cancels_first(
     ]
 
 
+def keep_late_replacements(plan: Plan, now: datetime) -> tuple[Plan, list[Diagnostic]]:
+    """Return the plan without changes of series that come too late, and a warning for each.
+
+    Their posts would be cancelled before the new ones are created, which takes a while.
+    """
+    actions: list[Action] = []
+    warnings: list[Diagnostic] = []
+    for action in plan.actions:
+        post, problem = action.post, None
+        is_cancelled = action.is_in_place or action.cancel_first
+        if post is not None and post.series_zone is not None and is_cancelled:
+            problem = validate_edit_time(action.scheduled_at, now)
+        if post is None or problem is None:
+            actions.append(action)
+            continue
+        message = f"the post of {post.row.scheduled_at} stays: {problem}"
+        warnings.append(post.row.diagnostic("repeat", message, is_warning=True))
+        actions.append(action._replace(kind=ActionType.KEEP, make_draft=None, reason=""))
+    return replace(plan, actions=actions), warnings
+
+
 def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:
     entry = row.entry
     if row.doubt:
@@ -232,7 +255,11 @@ def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:
     if status == PostStatus.FAILED:
         return Action.for_row(ActionType.KEEP, row, "" if row.is_unchanged else ALREADY_FAILED)
     if status == PostStatus.PUBLISHED:
-        is_done = row.is_unchanged or (row.post.key is None and row.has_same_content)
+        if row.post.key is not None and is_slot_row(entry.row):
+            return Action.for_row(ActionType.KEEP, row, PUBLISHED_WITHOUT_KEY)
+        # A row whose time is over needs no other post.
+        is_earlier = row.post.key is None and row.post.time_in_file <= entry.scheduled_at
+        is_done = row.is_unchanged or (is_earlier and row.has_same_content)
         return Action.for_row(ActionType.KEEP, row, "" if is_done else ALREADY_PUBLISHED)
     if status == PostStatus.MISSING:
         return Action.for_row(ActionType.CREATE, row, "cancelled elsewhere")

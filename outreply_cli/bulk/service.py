@@ -42,6 +42,7 @@ from outreply_cli.bulk.plan import (
     Action,
     ActionType,
     Plan,
+    keep_late_replacements,
     leave_out_late,
     make_plan,
     schedule_cancels_first,
@@ -405,7 +406,9 @@ class BulkService:
         for row in rows:
             post_id = exported_post_id(row.post) if row.entry is None else None
             entry = self._journal.by_post_id(account, post_id) if post_id else None
-            if entry is not None and entry.calendar in known and entry.calendar != calendar_id:
+            if entry is None or entry.state == EntryState.CANCELLED:
+                continue
+            if entry.calendar in known and entry.calendar != calendar_id:
                 owner = describe_calendar(known, entry.calendar)
                 yield row.post.row.diagnostic(
                     "key", f"post {post_id} belongs to the calendar {owner}; edit it there, or "
@@ -514,6 +517,8 @@ class BulkService:
             self._journal.check_lease(self.account.fingerprint, opened.identity.id)
             raise calendar_error(errors)
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
+        plan, late = keep_late_replacements(plan, self._client.now())
+        problems += late
         if late := check_replacing_times(plan, self._client.now()):
             raise calendar_error(late)
         self._check_cancels(plan, len(diff.statuses))
@@ -684,7 +689,8 @@ class BulkService:
         """
         known_id, account = opened.identity.known_id, self.account.fingerprint
         path = self._journal.calendars(account).get(known_id)
-        if opened.calendar.name is not None or path == opened.calendar.source:
+        is_named = opened.calendar.name is not None and opened.identity.former_id is None
+        if is_named or path == opened.calendar.source:
             return
         histories = self._journal.rows(account, known_id)
         _, orphaned = match_rows(

@@ -44,7 +44,7 @@ class UnreachableError(OutReplyError):
 
 
 def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
-    """`url` with its scheme, if a delivery may go there.
+    """`url` in its usual spelling, with its scheme, if a delivery may go there.
 
     A host that does not resolve now is allowed: it may resolve later.
 
@@ -74,7 +74,7 @@ def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
         ) from None
     if parsed.is_secure:
         load_context()
-    return text
+    return str(parsed)
 
 
 def deliver(

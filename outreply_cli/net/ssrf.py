@@ -77,11 +77,12 @@ class HttpUrl:
     path: str
 
     def __str__(self) -> str:
-        """The URL in its usual spelling, without a default port."""
+        """The URL in its usual spelling, without a default port or a bare slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         is_default = self.port == (443 if self.is_secure else 80)
         port = "" if is_default else f":{self.port}"
-        return f"{'https' if self.is_secure else 'http'}://{host}{port}{self.path}"
+        path = "" if self.path == "/" else self.path
+        return f"{'https' if self.is_secure else 'http'}://{host}{port}{path}"
 
 
 def parse_http_url(url: str) -> HttpUrl:

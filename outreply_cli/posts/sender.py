@@ -115,18 +115,32 @@ class Sender:
         return SendResult(self._journal.entry(entry.id), error)
 
     def abandon_replacing(self, entry: JournalEntry) -> SendResult:
-        """Finish `start_replacing` so that an unsent `entry` is only planned again.
+        """End `start_replacing` so that an unsent `entry` is only planned again.
+
+        A post that is not cancelled yet is kept. One that is being restored is scheduled.
 
         Raises:
             StorageError: The journal cannot be written.
         """
         old = self._replaced_by(entry)
-        if old.state == EntryState.CANCELLING:
+        if old.fingerprint == entry.fingerprint:
+            return self.finish_replacing(entry)
+        if old.state == EntryState.CANCELLING and self._is_scheduled(old):
+            self._journal.mark_kept(old)
+        elif old.state == EntryState.CANCELLING:
             error = self._finish_cancelling(old).error
             if error is not None and self._journal.entry(old.id).state == EntryState.CANCELLING:
                 return SendResult(entry, error)
         self._journal.mark_unsent(entry)
         return SendResult(self._journal.entry(entry.id))
+
+    def _is_scheduled(self, entry: JournalEntry) -> bool:
+        if entry.post_id is None or entry.id in self._deleted:
+            return False
+        try:
+            return self._client.scheduled_post(entry.post_id).get("status") == "scheduled"
+        except OutReplyError:
+            return False
 
     def cancel(self, entry: JournalEntry) -> SendResult:
         """Cancel the post of `entry`; a published post is an error and leaves the entry `done`."""

@@ -11,7 +11,7 @@ from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
 from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
-from outreply_cli.net.ssrf import Reach, parse_http_url
+from outreply_cli.net.ssrf import Reach
 from outreply_cli.subprocesses import CommandRunner, resolve_command, strip_secrets
 from outreply_cli.webhooks.conditions import Conditions
 from outreply_cli.webhooks.models import Attempt, Delivery, ForwardState, QueuedDelivery
@@ -54,7 +54,7 @@ class UrlTarget:
         conditions: Conditions = (),
     ) -> None:
         # The queue of another spelling is the same one.
-        self.name = str(parse_http_url(validate_url(url, "--forward-to", reach=reach)))
+        self.name = validate_url(url, "--forward-to", reach=reach)
         self.is_ordered, self.conditions = is_ordered, conditions
         self.concurrency = 1 if is_ordered else _UNORDERED_CONCURRENCY
         self._reach = reach

@@ -68,6 +68,8 @@ class TestCancel:
         ran = bulk(cli, "cancel", spring, "--yes", code=2)
         assert "has no rows for 3 of the 4 pending posts of the calendar" in ran.err
         assert texts(client) == days(1, 2, 3, 4)
+        assert bulk(cli, "cancel", spring, "--yes", "--name", "spring", code=2)
+        assert texts(client) == days(1, 2, 3, 4)
         (name,) = (word for word in ran.err.split("'") if word.startswith("rows:"))
         bulk(cli, "cancel", spring, "--yes", "--name", name)
         assert texts(client) == []
@@ -96,6 +98,17 @@ def test_exported_row_of_another_calendar(cli: CommandLine, client: Client, tmp_
     assert json.loads(bulk(cli, "schedule", theirs, "--name", "theirs", "--json").out)["summary"][
         "unchanged"
     ]
+
+
+def test_exported_row_whose_post_was_cancelled(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    ours, exported = write(tmp_path / "a.csv", 1), tmp_path / "all.csv"
+    bulk(cli, "schedule", ours, "--name", "ours")
+    bulk(cli, "export", "--file", exported)
+    bulk(cli, "cancel", ours, "--yes", "--name", "ours")
+    bulk(cli, "schedule", exported, "--name", "new")
+    assert texts(client) == days(1)
 
 
 class TestRenamedCalendar:

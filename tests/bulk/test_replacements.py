@@ -142,3 +142,56 @@ def test_post_that_is_due_soon_is_not_cancelled(
     ran = schedule(cli, calendar, code=code)
     assert ("needs at least 12m" in ran.err) == (code == 2)
     assert texts(client) == [f"{'Old' if code else 'New'} {day}" for day in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("words", [("schedule",), ("reconcile", "--yes")])
+def test_post_that_is_still_scheduled_is_kept(
+    cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer,
+    words: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Its cancellation failed in doubt; then another row has an error, or none is run."""
+    write(calendar, *rows("Old"))
+    schedule(cli, calendar)
+    write(calendar, *rows("New"))
+    fault(emulator, "status:503", "DELETE", times=9)
+    schedule(cli, calendar, "--concurrency", "1", "--max-wait", "1s", code=3)
+    emulator.handle.request("fault", clear=None)
+    write(calendar, *rows("New"), "bad,facebook:acme,2020-01-01T10:00Z,Past")
+    command, *options = words
+    cli.run("bulk", command, str(calendar), *options)
+    assert texts(client) == ["Old 1", "Old 2", "Old 3"]
+    write(calendar, *rows("New"))
+    assert summary(schedule(cli, calendar, "--json")) == {"changed": 3}
+    assert texts(client) == ["New 1", "New 2", "New 3"]
+
+
+def test_interrupted_restoration_is_finished(
+    cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
+) -> None:
+    write(calendar, *rows("Old"))
+    schedule(cli, calendar)
+    write(calendar, *rows("New"))
+    fault(emulator, "status:400", "POST", times=1)
+    # The next request is that which schedules the old post again.
+    emulator.handle.request(
+        "fault", add="status:402", options={"method": "POST", "path": "/posts/schedule"}
+    )
+    schedule(cli, calendar, "--concurrency", "1", code=6)
+    emulator.handle.request("fault", clear=None)
+    schedule(cli, calendar)
+    assert texts(client) == ["New 1", "New 2", "New 3"]
+
+
+def test_series_post_that_is_due_soon_does_not_stop_others(
+    cli: CommandLine, client: Client, calendar: Path
+) -> None:
+    header = "key,page,scheduled_at,timezone,repeat,message\n"
+    series = "s,facebook:acme,2026-11-24 10:00,UTC,daily for 3 times"
+    calendar.write_text(f"{header}{series},Old\n")
+    schedule(cli, calendar)
+    at = datetime.fromisoformat("2026-11-25T10:00Z")
+    cli.clock.advance((at - cli.clock.now()).total_seconds() - 11 * 60)
+    calendar.write_text(f"{header}{series},New\nb,facebook:acme,2026-12-01 10:00,UTC,,Other\n")
+    ran = schedule(cli, calendar)
+    assert "stays: it is due in 11m" in ran.err
+    assert texts(client) == ["Old", "New", "Other"]

@@ -77,3 +77,25 @@ def test_past_times_do_not_matter(cli: CommandLine, calendar: Path) -> None:
     with calendar.open("a") as file:
         file.write("facebook:acme,2026-12-20T10:00Z,,Later\n")
     schedule(cli, calendar, env={"OUTREPLY_TIMEZONE": "Europe/Berlin"})
+
+
+def test_series_that_goes_on_is_refused(cli: CommandLine, client: Client, calendar: Path) -> None:
+    calendar.write_text(
+        "page,scheduled_at,repeat,message\nfacebook:acme,2026-11-24 12:00,daily for 9 times,Hi\n"
+    )
+    schedule(cli, calendar)
+    before = times(client)
+    cli.clock.advance(3 * 86_400)
+    schedule(cli, calendar, env=NEW_YORK, code=2)
+    assert times(client) == before[-len(times(client)) :]
+
+
+def test_zone_of_the_brand_is_not_forgotten(
+    cli: CommandLine, client: Client, calendar: Path
+) -> None:
+    write(calendar, "2026-12-01 10:00")
+    schedule(cli, calendar, "--tz", "brand")
+    ran = schedule(cli, calendar, env={"OUTREPLY_TIMEZONE": "Asia/Tokyo"}, code=2)
+    assert "--tz brand to keep the times" in ran.err
+    assert times(client) == ["2026-12-01T09:00:00.000Z"]
+    schedule(cli, calendar, "--tz", "brand")

@@ -263,7 +263,7 @@ def test_url_in_two_spellings_is_one_target(cli_logged_out: CommandLine) -> None
             assert receiver.stop().code == 0
         history = json.loads(cli_logged_out.run("webhooks", "history", "--json").out)
         assert [forward["target"] for forward in history[0]["forwards"]] == [
-            f"http://127.0.0.1:{app.server_port}/"
+            f"http://127.0.0.1:{app.server_port}"
         ]
 
 

@@ -119,7 +119,7 @@ def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:
         (("retry",), 2, "no deliveries selected"),
         (("skip", "99"), 5, "delivery not found: 99"),
         (("skip", "1"), 5, "it was never queued"),
-        (("retry", "1", "--to", "localhost:9/"), 5, "for http://localhost:9/"),
+        (("retry", "1", "--to", "localhost:9/"), 5, "for http://localhost:9"),
         (("list", "--limit", "0"), 2, "--limit"),
         (("list", "--team"), 2, "OUTREPLY_STORE_URL"),
     ],
@@ -135,6 +135,26 @@ def test_invalid_arguments_of_queue(
     assert text.lower() in ran.err.lower()
 
 
+def test_spelling_of_a_target_does_not_matter(cli_logged_out: CommandLine) -> None:
+    """What is replayed to a queued target, or cleared, is not forwarded once more."""
+    cli = cli_logged_out
+    with run_handler() as app:
+        app.verifies = False
+        app.script = [500] * 9
+        with run_receiver(cli, "--forward-to", f"localhost:{app.server_port}") as receiver:
+            for _ in range(2):
+                assert send(receiver.url, event_body()) == 200
+            wait_for(lambda: bool(app.requests))
+            receiver.stop()
+        assert [item["state"] for item in queue(cli)] == ["queued"] * 2
+        app.script = []
+        url = f"HTTP://LOCALHOST:{app.server_port}/"
+        assert cli.run("webhooks", "replay", "1", "--to", url).code == 0
+        assert [item["number"] for item in queue(cli, "--to", url)] == [2]
+        assert cli.run("webhooks", "queue", "clear", "--to", url, "--yes").code == 0
+        assert queue(cli) == []
+
+
 def test_replay_accepts_number_from_history(cli_logged_out: CommandLine) -> None:
     with run_receiver(cli_logged_out) as receiver:
         send(receiver.url, event_body())
@@ -146,7 +166,9 @@ def test_replay_accepts_number_from_history(cli_logged_out: CommandLine) -> None
         (result,) = json.loads(ran.out)
         assert json.loads(result["response"]["body"])["received"] is True
         verbose = json.loads(cli_logged_out.run("webhooks", "history", "-v").out)
-        assert [attempt["target"] for attempt in verbose[-1]["attempts"]] == [receiver.url]
+        assert [attempt["target"] for attempt in verbose[-1]["attempts"]] == [
+            receiver.url.rstrip("/")
+        ]
         assert verbose[-1]["attempts"][0]["response"]["status"] == 200
 
 

@@ -358,9 +358,9 @@ def test_event_that_was_received_without_a_target_is_forwarded(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("url", "name"),
     [
-        ("http://LOCALHOST:80", "http://localhost/"),
+        ("http://LOCALHOST:80", "http://localhost"),
         ("localhost:3000/hooks?a=B", "http://localhost:3000/hooks?a=B"),
-        ("http://[::1]:3000/", "http://[::1]:3000/"),
+        ("http://[::1]:3000/", "http://[::1]:3000"),
         ("HTTPS://127.0.0.1:443/A", "https://127.0.0.1/A"),
     ],
 )

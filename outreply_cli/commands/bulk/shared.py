@@ -12,7 +12,7 @@ from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.loader import calendar_path, load_calendar
 from outreply_cli.bulk.plan import ActionType
 from outreply_cli.bulk.remembered import recall_options, remember_options
-from outreply_cli.bulk.resolve import PlannedPost, parse_row_time
+from outreply_cli.bulk.resolve import LAST_ZONE, PlannedPost, parse_row_time
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import REMEMBERED, BulkContext, ReadOptions, collect_errors
@@ -50,11 +50,10 @@ def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions)
         calendar.options = {
             option: value for option in REMEMBERED if (value := getattr(effective, option))
         }
-        if reading.tz != BRAND_ZONE:
-            zone = context.zone(reading.tz)
-            if reading.tz is None and not reading.forget:
-                check_zone(context, calendar, zone)
-            calendar.options[_ZONE] = zone.key
+        if reading.tz is None and not reading.forget:
+            check_zone(context, calendar, context.zone())
+        is_brand = reading.tz == BRAND_ZONE
+        calendar.options[_ZONE] = BRAND_ZONE if is_brand else context.zone(reading.tz).key
         calendar.name = reading.name or calendar.name
         for note in calendar.notes:
             context.info(f"{calendar.file_name}: {note}.")
@@ -72,15 +71,17 @@ def check_zone(context: Context, calendar: Calendar, zone: ZoneInfo) -> None:
     if is_same or calendar.source == STDIN:
         return
     now = context.clock.now()
+    # A local time differs in any other zone.
+    other = parse_zone(LAST_ZONE if last == BRAND_ZONE else str(last))
     for row in calendar.rows:
         if row.timezone is not None or row.scheduled_at in {"", NEXT_SLOT}:
             continue
         with suppress(TimeError):
             times = [
-                parse_row_time(calendar, row.scheduled_at, of_run, now)
-                for of_run in (zone, parse_zone(str(last)))
+                parse_row_time(calendar, row.scheduled_at, of_run, now) for of_run in (zone, other)
             ]
-            if times[0] != times[1] and max(times) > now:
+            # A series may go on for long.
+            if times[0] != times[1] and (max(times) > now or row.repeat is not None):
                 raise InvalidInputError(
                     f"{calendar.file_name}:{row.line}: {row.scheduled_at!r} was a time in {last} "
                     f"in the last run, and would be one in {zone.key} now",

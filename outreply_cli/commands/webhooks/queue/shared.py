@@ -51,10 +51,16 @@ def _changed_to_dict(forward: "Forward", delivery: "Delivery") -> dict[str, Any]
 
 
 def normalize_target(target: str | None) -> str | None:
-    """The name of a target in the queue: adds `http://` to a URL without a scheme."""
-    if target is None or "://" in target or target.startswith("exec:"):
+    """The name of a target in the queue: a URL in its usual spelling, with its scheme."""
+    if target is None or target.startswith("exec:"):
         return target
-    return f"http://{target}"
+    from outreply_cli.net.ssrf import parse_http_url
+
+    url = target if "://" in target else f"http://{target}"
+    try:
+        return str(parse_http_url(url))
+    except ValueError:
+        return url
 
 
 def select_forwards(
