@@ -103,7 +103,7 @@ def test_unreachable_url_is_a_network_error(developer: CommandLine) -> None:
         assert ran.code == 7, ran.err
         error = json.loads(ran.err)["error"]
         assert error["code"] == "UNREACHABLE"
-        assert receiver.url in error["message"]
+        assert receiver.url.rstrip("/") in error["message"]
         assert error["message"].endswith(": connection refused")
     assert ran.out == ""
 
