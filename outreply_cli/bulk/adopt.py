@@ -8,7 +8,7 @@ from outreply_cli.api.types import Post
 from outreply_cli.bulk.matching import MatchedRow, exported_post_id
 from outreply_cli.bulk.remote_state import RemoteState
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import JournalEntryDraft
+from outreply_cli.journal.models import EntryState, JournalEntryDraft
 from outreply_cli.posts.content import fingerprint
 from outreply_cli.posts.sender import matches_entry
 from outreply_cli.spec.text import normalize_text
@@ -38,15 +38,18 @@ def adopt_exported(
     adopted = list(rows)
     for index, row in enumerate(rows):
         post = _find_exported_post(row, posts) if row.entry is None else None
-        if post is not None and not _is_foreign(journal, row, str(post["id"]), calendar):
+        if post is not None and find_owner(journal, row, calendar) is None:
             adopted[index] = row.with_entry(record(draft_from_post(row, post), str(post["id"])))
     return adopted
 
 
-def _is_foreign(journal: Journal, row: MatchedRow, post_id: str, calendar: str) -> bool:
-    account = row.draft.account
-    entry = journal.by_post_id(account, post_id)
-    return entry is not None and entry.calendar in journal.calendars(account).keys() - {calendar}
+def find_owner(journal: Journal, row: MatchedRow, calendar: str) -> str | None:
+    """Return the ID of the other calendar that has the post named by a row's key, if any."""
+    post_id, account = exported_post_id(row.post), row.draft.account
+    entry = journal.by_post_id(account, post_id) if post_id is not None else None
+    if entry is None or entry.state == EntryState.CANCELLED or entry.calendar == calendar:
+        return None
+    return entry.calendar if entry.calendar in journal.calendars(account) else None
 
 
 def draft_from_post(row: MatchedRow, post: Post) -> JournalEntryDraft:

@@ -32,6 +32,16 @@ from outreply_cli.posts.guardrails import (
 from outreply_cli.spec.limits import SCHEDULE_EARLIEST
 from outreply_cli.timestamps import format_timestamp
 
+# Why an edited row keeps its post, by the reason of its action.
+_KEPT = {
+    ALREADY_PUBLISHED: "the post is already published and stays unchanged; for another post, use a "
+    "different key or row",
+    PUBLISHED_WITHOUT_KEY: "its text was published before the row got its key, and stays as it is; "
+    "for another post, change the text or set a time",
+    ALREADY_FAILED: "the post has failed on the platform and is not sent again by itself; run: "
+    "outreply posts retry {post_id}",
+}
+
 
 class _Slot(NamedTuple):
     """A post on the timeline of a page: a planned one, or one of the account."""
@@ -48,23 +58,8 @@ def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
         if action.post is None:
             continue
         row = action.post.row
-        if action.kind == ActionType.KEEP and action.reason == ALREADY_PUBLISHED:
-            message = (
-                "the post is already published and stays unchanged; for another post, use a "
-                "different key or row"
-            )
-            problems.append(row.diagnostic("", message, is_warning=True))
-        elif action.kind == ActionType.KEEP and action.reason == PUBLISHED_WITHOUT_KEY:
-            message = (
-                "its text was published before the row got its key, and stays as it is; for "
-                "another post, change the text or set a time"
-            )
-            problems.append(row.diagnostic("", message, is_warning=True))
-        elif action.kind == ActionType.KEEP and action.reason == ALREADY_FAILED:
-            message = (
-                "the post has failed on the platform and is not sent again by itself; run: "
-                f"outreply posts retry {action.post_id}"
-            )
+        if action.kind == ActionType.KEEP and action.reason in _KEPT:
+            message = _KEPT[action.reason].format(post_id=action.post_id)
             problems.append(row.diagnostic("", message, is_warning=True))
         elif action.kind in {ActionType.CREATE, ActionType.CHANGE}:
             problem = validate_time(action.scheduled_at, now)

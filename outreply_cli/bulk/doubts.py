@@ -10,7 +10,7 @@ from outreply_cli.api.types import Post
 from outreply_cli.bulk.identity import describe_calendar
 from outreply_cli.bulk.matching import MatchedRow, Texts
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
-from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
+from outreply_cli.journal.models import ACTIVE_STATES, EntryState, JournalEntry, RowHistory
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.sender import KEY_CALENDAR, is_same_time, matches_entry
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
@@ -186,11 +186,10 @@ def find_conflicts(
 
     `entries` are those of the account at the times of the rows; `known` are its calendars.
     """
-    live = {EntryState.SENT, EntryState.DONE, EntryState.CANCELLING}
     others = {
         (entry.page_id, entry.scheduled_at): entry
         for entry in entries
-        if entry.calendar != calendar and entry.state in live
+        if entry.calendar != calendar and entry.state in ACTIVE_STATES
     }
     problems = []
     for row in rows:

@@ -23,7 +23,7 @@ from outreply_cli.bulk.matching import (
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import EntryState, JournalEntry
+from outreply_cli.journal.models import ACTIVE_STATES, EntryState, JournalEntry
 from outreply_cli.posts.sender import NAMED_CALENDAR
 from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.limits import SCHEDULE_LATEST
@@ -146,6 +146,15 @@ def _identify_by_name(
     return CalendarIdentity(named, shared.pop() if len(shared) == 1 else None)
 
 
+def _slot_digests(posts: Sequence[PlannedPost]) -> dict[str, str]:
+    """Return the digests of the contents of rows without a time, by their names."""
+    return {
+        name: content_digest(post.body())
+        for post, name in zip(posts, name_slot_rows(posts), strict=True)
+        if name
+    }
+
+
 def _find_slot_rows(
     journal: Journal,
     account: str,
@@ -154,17 +163,12 @@ def _find_slot_rows(
     now: datetime,
 ) -> set[str]:
     """Return the calendars that have pending posts of the rows without a time in `posts`."""
-    digests = {
-        name: content_digest(post.body())
-        for post, name in zip(posts, name_slot_rows(posts), strict=True)
-        if name
-    }
-    live = {EntryState.SENT, EntryState.DONE, EntryState.CANCELLING}
+    digests = _slot_digests(posts)
     return {
         entry.calendar
         for entry in (journal.entries_of_rows(account, digests) if digests else ())
         if entry.calendar in calendars
-        and entry.state in live
+        and entry.state in ACTIVE_STATES
         and entry.scheduled_at > now
         and content_digest(entry.body) == digests[entry.row]
     }
@@ -189,11 +193,7 @@ def _find_shared(
     by_slot = {(post.page_id, post.scheduled_at): post for post in posts if not post.takes_slot}
     entries = [entry for entry in journal.entries_at(account, by_slot) if entry.calendar in known]
     # The content of a row without a time is in its name, or is compared.
-    by_name = {
-        name: content_digest(post.body())
-        for post, name in zip(posts, name_slot_rows(posts), strict=True)
-        if name
-    }
+    by_name = _slot_digests(posts)
     named = [
         entry
         for entry in journal.entries_of_rows(account, by_name)

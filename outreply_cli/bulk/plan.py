@@ -176,14 +176,17 @@ def leave_out_late(plan: Plan, now: datetime) -> tuple[Plan, list[Diagnostic]]:
         if post is None or post.series_zone is None or not is_sent:
             actions.append(action)
             continue
+        is_new = action.kind == ActionType.CREATE
         problem = validate_time(action.scheduled_at, now)
-        if problem is None:
+        reason = None if problem is None else problem.message
+        if reason is None and not is_new:
+            # The old post may have to be cancelled before the new one is created.
+            reason = validate_edit_time(action.scheduled_at, now)
+        if reason is None:
             actions.append(action)
             continue
-        is_new = action.kind == ActionType.CREATE
         message = f"the post of {post.row.scheduled_at} {'is left out' if is_new else 'stays'}"
-        text = f"{message}: {problem.message}"
-        warnings.append(post.row.diagnostic("repeat", text, is_warning=True))
+        warnings.append(post.row.diagnostic("repeat", f"{message}: {reason}", is_warning=True))
         if not is_new:
             actions.append(action._replace(kind=ActionType.KEEP, make_draft=None, reason=""))
     return replace(plan, actions=actions), warnings
@@ -219,27 +222,6 @@ def schedule_cancels_first(
         else action
         for action in plan.actions
     ]
-
-
-def keep_late_replacements(plan: Plan, now: datetime) -> tuple[Plan, list[Diagnostic]]:
-    """Return the plan without changes of series that come too late, and a warning for each.
-
-    Their posts would be cancelled before the new ones are created, which takes a while.
-    """
-    actions: list[Action] = []
-    warnings: list[Diagnostic] = []
-    for action in plan.actions:
-        post, problem = action.post, None
-        is_cancelled = action.is_in_place or action.cancel_first
-        if post is not None and post.series_zone is not None and is_cancelled:
-            problem = validate_edit_time(action.scheduled_at, now)
-        if post is None or problem is None:
-            actions.append(action)
-            continue
-        message = f"the post of {post.row.scheduled_at} stays: {problem}"
-        warnings.append(post.row.diagnostic("repeat", message, is_warning=True))
-        actions.append(action._replace(kind=ActionType.KEEP, make_draft=None, reason=""))
-    return replace(plan, actions=actions), warnings
 
 
 def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.api.client import Client, Resource, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError, stops_batch
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.adopt import adopt_exported, draft_from_post
+from outreply_cli.bulk.adopt import adopt_exported, draft_from_post, find_owner
 from outreply_cli.bulk.calendar import Calendar, sort_diagnostics
 from outreply_cli.bulk.checks import (
     check_guardrails,
@@ -42,7 +42,6 @@ from outreply_cli.bulk.plan import (
     Action,
     ActionType,
     Plan,
-    keep_late_replacements,
     leave_out_late,
     make_plan,
     schedule_cancels_first,
@@ -401,18 +400,13 @@ class BulkService:
 
     def _find_foreign(self, rows: Sequence[MatchedRow], calendar_id: str) -> Iterator[Diagnostic]:
         """Yield an error for each row whose key names the post of another calendar."""
-        account = self.account.fingerprint
-        known = self._journal.calendars(account)
         for row in rows:
-            post_id = exported_post_id(row.post) if row.entry is None else None
-            entry = self._journal.by_post_id(account, post_id) if post_id else None
-            if entry is None or entry.state == EntryState.CANCELLED:
-                continue
-            if entry.calendar in known and entry.calendar != calendar_id:
-                owner = describe_calendar(known, entry.calendar)
+            owner = find_owner(self._journal, row, calendar_id) if row.entry is None else None
+            if owner is not None:
+                known = self._journal.calendars(self.account.fingerprint)
                 yield row.post.row.diagnostic(
-                    "key", f"post {post_id} belongs to the calendar {owner}; edit it there, or "
-                    "remove the row"
+                    "key", f"post {exported_post_id(row.post)} belongs to the calendar "
+                    f"{describe_calendar(known, owner)}; edit it there, or remove the row",
                 )  # fmt: skip
 
     def _find_taken(self, rows: Sequence[MatchedRow], calendar_id: str) -> list[Diagnostic]:
@@ -517,8 +511,6 @@ class BulkService:
             self._journal.check_lease(self.account.fingerprint, opened.identity.id)
             raise calendar_error(errors)
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
-        plan, late = keep_late_replacements(plan, self._client.now())
-        problems += late
         if late := check_replacing_times(plan, self._client.now()):
             raise calendar_error(late)
         self._check_cancels(plan, len(diff.statuses))

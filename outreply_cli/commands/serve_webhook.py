@@ -274,12 +274,11 @@ def _url_targets(
     words: Sequence[str], reach: "Reach", *, is_ordered: bool
 ) -> "list[ForwardTarget]":
     """The targets of --forward-to, each with the conditions that follow its URL."""
-    from outreply_cli.net.ssrf import HttpUrl, parse_http_url
     from outreply_cli.webhooks.conditions import parse_conditions
     from outreply_cli.webhooks.forward import UrlTarget
 
     # The same URL in another spelling is not a second target.
-    targets: dict[HttpUrl, ForwardTarget] = {}
+    targets: dict[str, ForwardTarget] = {}
     for word in words:
         url, _, text = word.strip().partition(" ")
         target = UrlTarget(
@@ -288,7 +287,7 @@ def _url_targets(
             is_ordered=is_ordered,
             conditions=parse_conditions(text, "--forward-to") if text else (),
         )
-        if targets.setdefault(parse_http_url(target.name), target).conditions != target.conditions:
+        if targets.setdefault(target.name, target).conditions != target.conditions:
             raise InvalidInputError(
                 f"--forward-to: {target.name} is given twice with different conditions",
                 hint="Use each URL only once.",

@@ -81,6 +81,10 @@ class JournalEntry(JournalEntryDraft):
         return Attempts(self.sent_at, self.attempted_at or self.sent_at, self.token or "")
 
 
+# The states of an entry whose post exists, or may exist.
+ACTIVE_STATES = frozenset({EntryState.DONE, EntryState.SENT, EntryState.CANCELLING})
+
+
 class EventAction(StrEnum):
     """What was done to a post; `REFUSED` by the server, `ADOPTED` into the journal.
 
@@ -200,8 +204,7 @@ class RowHistory:
     def from_entries(cls, entries: Sequence[JournalEntry]) -> "RowHistory":
         """Return the history of the row that has `entries`."""
         newest = max(entries, key=lambda entry: entry.generation)
-        active_states = (EntryState.DONE, EntryState.SENT, EntryState.CANCELLING)
-        active = [entry for entry in entries if entry.state in active_states]
+        active = [entry for entry in entries if entry.state in ACTIVE_STATES]
         # A planned entry was not sent: the next post may use its key.
         is_used = newest.state != EntryState.PLANNED
         return cls(

@@ -437,8 +437,9 @@ class PostService:
             return None
         with self._open_journal() as journal:
             entry = journal.by_post_id(self._account, post_id)
-            paths = journal.calendars(self._account) if entry is not None else {}
-            return paths.get(entry.calendar) or None if entry is not None else None
+            if entry is None:
+                return None
+            return journal.calendars(self._account).get(entry.calendar) or None
 
     def edit(self, post: EditablePost, body: Mapping[str, Any]) -> str:
         """Replace a scheduled post with one at the same time: cancel it, then create the new one.

@@ -45,16 +45,28 @@ def fault(emulator: EmulatorServer, name: str, method: str, *, times: int) -> No
     emulator.handle.request("fault", add=name, options=options)
 
 
-def rows(text: str, *, month: str = "2026-12") -> list[str]:
-    return [f"k{day},facebook:acme,{month}-{day:02}T10:00Z,{text} {day}" for day in (1, 2, 3)]
+def rows(text: str) -> list[str]:
+    return [f"k{day},facebook:acme,2026-12-{day:02}T10:00Z,{text} {day}" for day in (1, 2, 3)]
+
+
+def schedule_and_edit(cli: CommandLine, calendar: Path) -> None:
+    """Schedule three rows, and edit their texts in the file."""
+    write(calendar, *rows("Old"))
+    schedule(cli, calendar)
+    write(calendar, *rows("New"))
+
+
+def schedule_and_swap(cli: CommandLine, calendar: Path) -> None:
+    """Schedule two rows, and swap their times in the file."""
+    write(calendar, "a,facebook:acme,2026-12-01T10:00Z,A", "b,facebook:acme,2026-12-02T10:00Z,B")
+    schedule(cli, calendar)
+    write(calendar, "a,facebook:acme,2026-12-02T10:00Z,A", "b,facebook:acme,2026-12-01T10:00Z,B")
 
 
 def test_refused_edit_keeps_its_post(
     cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
 ) -> None:
-    write(calendar, *rows("Old"))
-    schedule(cli, calendar)
-    write(calendar, *rows("New"))
+    schedule_and_edit(cli, calendar)
     fault(emulator, "status:400", "POST", times=1)
     ran = schedule(cli, calendar, "--json", "--concurrency", "1", code=3)
     assert summary(ran) == {"changed": 2, "failed": 1}
@@ -67,9 +79,7 @@ def test_refused_edit_keeps_its_post(
 def test_exhausted_limit_costs_one_post_that_the_next_run_creates(
     cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
 ) -> None:
-    write(calendar, *rows("Old"))
-    schedule(cli, calendar)
-    write(calendar, *rows("New"))
+    schedule_and_edit(cli, calendar)
     fault(emulator, "status:402", "POST", times=9)
     schedule(cli, calendar, "--concurrency", "1", code=6)
     assert texts(client) == ["Old 2", "Old 3"]
@@ -82,9 +92,7 @@ def test_exhausted_limit_costs_one_post_that_the_next_run_creates(
 def test_another_command_finishes_an_interrupted_edit(
     cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
 ) -> None:
-    write(calendar, *rows("Old"))
-    schedule(cli, calendar)
-    write(calendar, *rows("New"))
+    schedule_and_edit(cli, calendar)
     fault(emulator, "status:402", "POST", times=9)
     schedule(cli, calendar, "--concurrency", "1", code=6)
     emulator.handle.request("fault", clear=None)
@@ -97,9 +105,7 @@ def test_swapped_times_are_finished_after_an_interruption(
     cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
 ) -> None:
     """Both old posts must be cancelled before either new one is created."""
-    write(calendar, "a,facebook:acme,2026-12-01T10:00Z,A", "b,facebook:acme,2026-12-02T10:00Z,B")
-    schedule(cli, calendar)
-    write(calendar, "a,facebook:acme,2026-12-02T10:00Z,A", "b,facebook:acme,2026-12-01T10:00Z,B")
+    schedule_and_swap(cli, calendar)
     fault(emulator, "status:402", "POST", times=9)
     schedule(cli, calendar, "--concurrency", "1", code=6)
     assert texts(client) == []
@@ -111,9 +117,7 @@ def test_swapped_times_are_finished_after_an_interruption(
 
 
 def test_swapped_times(cli: CommandLine, client: Client, calendar: Path) -> None:
-    write(calendar, "a,facebook:acme,2026-12-01T10:00Z,A", "b,facebook:acme,2026-12-02T10:00Z,B")
-    schedule(cli, calendar)
-    write(calendar, "a,facebook:acme,2026-12-02T10:00Z,A", "b,facebook:acme,2026-12-01T10:00Z,B")
+    schedule_and_swap(cli, calendar)
     assert summary(schedule(cli, calendar, "--json")) == {"changed": 2}
     assert texts(client) == ["B", "A"]
 
@@ -121,9 +125,7 @@ def test_swapped_times(cli: CommandLine, client: Client, calendar: Path) -> None
 def test_refused_cancellation_changes_nothing(
     cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
 ) -> None:
-    write(calendar, *rows("Old"))
-    schedule(cli, calendar)
-    write(calendar, *rows("New"))
+    schedule_and_edit(cli, calendar)
     fault(emulator, "status:400", "DELETE", times=1)
     schedule(cli, calendar, "--concurrency", "1", code=3)
     assert texts(client) == ["Old 1", "New 2", "New 3"]
@@ -150,9 +152,7 @@ def test_post_that_is_still_scheduled_is_kept(
     words: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Its cancellation failed in doubt; then another row has an error, or none is run."""
-    write(calendar, *rows("Old"))
-    schedule(cli, calendar)
-    write(calendar, *rows("New"))
+    schedule_and_edit(cli, calendar)
     fault(emulator, "status:503", "DELETE", times=9)
     schedule(cli, calendar, "--concurrency", "1", "--max-wait", "1s", code=3)
     emulator.handle.request("fault", clear=None)
@@ -168,9 +168,7 @@ def test_post_that_is_still_scheduled_is_kept(
 def test_interrupted_restoration_is_finished(
     cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
 ) -> None:
-    write(calendar, *rows("Old"))
-    schedule(cli, calendar)
-    write(calendar, *rows("New"))
+    schedule_and_edit(cli, calendar)
     fault(emulator, "status:400", "POST", times=1)
     # The next request is that which schedules the old post again.
     emulator.handle.request(

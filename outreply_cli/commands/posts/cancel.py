@@ -9,7 +9,6 @@ from outreply_cli.commands.posts.shared import note_calendars, resolve_posts
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.posts.service import PostService
-from outreply_cli.ui.columns import Item
 
 
 @command(prints=True)
@@ -31,16 +30,7 @@ def run(
     if context.options.print_as:
         print_requests(context, client, [cancel_post(post_id) for post_id in ids])
         return
-    cancelled: list[str] = []
-
-    def cancel(post_id: str) -> Item:
-        facts = service.cancel(post_id)
-        cancelled.append(post_id)
-        return facts
-
-    try:
-        act_on_each(
-            context, ids, cancel, done="Cancelled", describe=post_describer(context, client)
-        )
-    finally:
-        note_calendars(context, service, cancelled, "schedules {} again")
+    note_calendars(context, service, ids, "schedules {} again")
+    act_on_each(
+        context, ids, service.cancel, done="Cancelled", describe=post_describer(context, client)
+    )
