@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from outreply_cli.api.client import post_time
+from outreply_cli.api.client import Client, post_time
+from outreply_cli.api.errors import NotFoundError
 from outreply_cli.api.types import Post
+from outreply_cli.bulk.calendar import split_urls
+from outreply_cli.bulk.export import join_urls
 from outreply_cli.bulk.matching import MatchedRow, exported_post_id
 from outreply_cli.bulk.remote_state import RemoteState
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import EntryState, JournalEntryDraft
-from outreply_cli.posts.content import fingerprint
+from outreply_cli.journal.models import FILES_FIELD, EntryState, JournalEntryDraft
+from outreply_cli.posts.content import PostContent, content_from_api, fingerprint
 from outreply_cli.posts.sender import matches_entry
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
 
 
 def adopt_exported(
+    client: Client,
     journal: Journal,
     rows: Sequence[MatchedRow],
     remote: RemoteState,
@@ -26,10 +31,14 @@ def adopt_exported(
     """Pair rows of a `calendar` that have no post yet with the posts that their keys name.
 
     The key is `post:ID`, as `bulk export` writes it. A post of another calendar stays its own. A
-    dry run leaves the journal unchanged.
+    dry run leaves the journal unchanged. Each post is fetched, because lists leave out first
+    comments and media, which may be edited too.
 
     Returns:
         All rows, with the entries of adopted posts.
+
+    Raises:
+        OutReplyError: A post cannot be fetched.
     """
     if not remote.posts:
         return list(rows)
@@ -39,7 +48,8 @@ def adopt_exported(
     for index, row in enumerate(rows):
         post = _find_exported_post(row, posts) if row.entry is None else None
         if post is not None and find_owner(journal, row, calendar) is None:
-            adopted[index] = row.with_entry(record(draft_from_post(row, post), str(post["id"])))
+            draft = _draft_from_details(client, row, post)
+            adopted[index] = row.with_entry(record(draft, str(post["id"])))
     return adopted
 
 
@@ -63,6 +73,40 @@ def draft_from_post(row: MatchedRow, post: Post) -> JournalEntryDraft:
     if normalize_text(post.get("message")) != normalize_text(body.get("message")):
         body["message"] = post.get("message")
     return replace(draft, body=body, scheduled_at=at, fingerprint=fingerprint(body))
+
+
+def _draft_from_details(client: Client, row: MatchedRow, listed: Post) -> JournalEntryDraft:
+    """Return the draft of a row's entry for a post with all of its content."""
+    draft = draft_from_post(row, listed)
+    if "published_at" in listed:
+        return draft
+    try:
+        post = client.scheduled_post(str(listed["id"]))
+    except NotFoundError:
+        return draft
+    content, _ = content_from_api(post, client.post_media)
+    if _has_same_extras(content, row.draft.body):
+        return draft
+    body = content.body(draft.page_id, draft.scheduled_at)
+    return replace(draft, body=body, fingerprint=fingerprint(body))
+
+
+def _has_same_extras(content: PostContent, body: Mapping[str, Any]) -> bool:
+    """Return whether a post has what the body of its row has besides time and text."""
+    if FILES_FIELD in body or any(
+        normalize_text(getattr(content, name)) != normalize_text(body.get(name))
+        for name in ("first_comment", "link")
+    ):
+        return False
+    settings = body.get("tiktok_settings")
+    ids, urls = body.get("media_ids", []), body.get("media_urls", [])
+    if ids and not content.media_ids:
+        # The token may not read uploads, which are then addresses like the others.
+        has_same_media = len(ids) + len(urls) == len(content.media_urls)
+    else:
+        own_urls = split_urls(join_urls(content.media_urls))
+        has_same_media = ids == list(content.media_ids) and urls == own_urls
+    return has_same_media and settings == content.tiktok_settings
 
 
 def _find_exported_post(row: MatchedRow, posts: Mapping[str, Post]) -> Post | None:

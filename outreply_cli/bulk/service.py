@@ -313,7 +313,9 @@ class BulkService:
         matched, orphaned = match(placement.posts)
         rows, lapsed = _split_lapsed(matched, now, opened.latest)
         # Before rows are spread: a row must not move away from its own post.
-        adopted = adopt_exported(self._journal, rows, remote, known_id, dry_run=not reconcile)
+        adopted = adopt_exported(
+            self._client, self._journal, rows, remote, known_id, dry_run=not reconcile
+        )
         entries = [row.entry for row in adopted if row.entry is not None] + orphaned
         statuses = fetch_statuses(self._client, remote, entries, now)
         for row in adopted:
@@ -327,7 +329,10 @@ class BulkService:
             remote,
             statuses,
             histories,
-            claimed=self._claimed_posts(remote, known_id) | _find_own_posts(lapsed, remote),
+            claimed=self._claimed_posts(remote, known_id)
+            | _find_own_posts(lapsed, remote)
+            # A dry run does not record what it adopts.
+            | {row.entry.post_id for row in adopted if row.entry and row.entry.post_id},
             separate=self._journal.separate_posts(account),
             outdated_pages={
                 entry.page_id for entry in entries if statuses[entry.id] == PostStatus.MISSING

@@ -262,7 +262,7 @@ def run(
             )
             _announce(
                 context, server, emulator_port, secret_names if accepted else None,
-                tunnel_note, has_inspector=not no_inspect,
+                tunnel_note,
             )  # fmt: skip
             for item in stream:
                 _show(context, report, item)
@@ -506,14 +506,12 @@ def _announce(
     emulator_port: int | None,
     secret_names: Sequence[str] | None,
     tunnel_note: str | None,
-    *,
-    has_inspector: bool,
 ) -> None:
     from outreply_cli.api.base_url import is_loopback
 
-    root = "/".join(server.url.split("/")[:3])
-    inspect = f"; inspect deliveries at {root}/_inspect" if has_inspector else ""
-    context.info(f"Receiving at {server.url}{inspect}. Press Ctrl-C to stop.")
+    context.info(f"Receiving at {server.url}. Press Ctrl-C to stop.")
+    if server.inspector_url is not None:
+        context.info(f"Inspect deliveries at {server.inspector_url}")
     if len(server.addresses) > 1:
         context.info(f"Listening on {' and '.join(server.addresses)}.")
     if secret_names is None:

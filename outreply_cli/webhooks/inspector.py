@@ -1,7 +1,7 @@
-"""The web page at `/_inspect`: deliveries as they arrive, responses of targets, and the queue.
+"""The web page below `/_inspect`: deliveries as they arrive, responses of targets, and the queue.
 
-It is served only to browsers on this machine, under a local host name. Changes require the CSRF
-token of the page, and are refused from other origins.
+It is served only to browsers on this machine, under a local host name. As requests through a tunnel
+can claim to be that, and other sites can send forms to it, its address ends in a random token.
 """
 
 import hmac
@@ -34,8 +34,7 @@ from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore, Hi
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-ROOT = "/_inspect"
-EVENTS_PATH = f"{ROOT}/events"
+_PREFIX = "/_inspect"
 _PAGE_ROWS = 100
 _MAX_ROWS = 1_000
 _MAX_QUEUE_ROWS = 200
@@ -64,7 +63,7 @@ class InspectorSettings:
 
 
 class Inspector:
-    """The application at `/_inspect`.
+    """The application below `/_inspect`.
 
     Args:
         store: The deliveries.
@@ -72,6 +71,9 @@ class Inspector:
         targets: Names of the forward targets.
         clock: Clock for the times of replays.
         settings: The settings.
+
+    Attributes:
+        root: Path of the page; ends in a token that is new for each receiver.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Inspector:
         self._store, self._secrets, self._targets = store, secrets, targets
         self._clock, self._secret_names = clock, settings.secret_names
         self._zone, self._reach = settings.zone, settings.reach
-        self._csrf_token = randomness.token_urlsafe(24)
+        self.root = f"{_PREFIX}/{randomness.token_urlsafe(16)}"
         self._feed = _ChangeFeed(store)
 
     def close(self) -> None:
@@ -96,17 +98,12 @@ class Inspector:
         """Report a change now; safe to call from any thread."""
         self._feed.wake()
 
-    def allows(self, environ: "WSGIEnvironment") -> bool:
-        """Whether a request comes from this user's browser on this machine."""
-        address = str(environ.get("REMOTE_ADDR", ""))
-        # Requests through a tunnel come from loopback too, but with the tunnel's host name or with
-        # the headers of a proxy.
-        is_local = is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
+    def is_stream(self, environ: "WSGIEnvironment") -> bool:
+        """Whether a request asks for the stream of changes, and may read it."""
         return (
-            address.startswith(_LOOPBACK)
-            and is_local
-            and not is_forwarded(environ)
-            and not is_other_user(environ)
+            self._page_name(environ) == "events"
+            and environ["REQUEST_METHOD"] == "GET"
+            and _is_local(environ)
         )
 
     def open_stream(self) -> Response:
@@ -117,16 +114,16 @@ class Inspector:
         return SseResponse(headers, self._feed.add)
 
     def __call__(self, environ: "WSGIEnvironment") -> Response | None:
-        """The response; None for other clients, who must not know that the page exists."""
+        """The response; None for other paths, and for clients elsewhere."""
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        if path != ROOT and not path.startswith(f"{ROOT}/"):
+        if (path != _PREFIX and not path.startswith(f"{_PREFIX}/")) or not _is_local(environ):
             return None
-        if not self.allows(environ):
-            return None
+        name = self._page_name(environ)
+        if name is None:
+            return _message("Not found", "Open the address that the receiver printed.", 404)
         if method not in {"GET", "HEAD", "POST"}:
             return _message("Refused", "Use GET or POST.", 405)
         query = _parse_form(environ.get("QUERY_STRING", ""))
-        name = path.removeprefix(ROOT).strip("/")
         try:
             if method == "POST":
                 return self._change(name, environ)
@@ -136,6 +133,14 @@ class Inspector:
         except OutReplyError as error:
             status = 500 if isinstance(error, StorageError) else 400
             return _message("Failed", error.message, status)
+
+    def _page_name(self, environ: "WSGIEnvironment") -> str | None:
+        """What follows the root in the path of a request; None without the root."""
+        path = environ["PATH_INFO"]
+        root, rest = path[: len(self.root)], path[len(self.root) :]
+        if not hmac.compare_digest(root.encode(), self.root.encode()):
+            return None
+        return None if rest and not rest.startswith("/") else rest.strip("/")
 
     def _show(self, name: str, query: Mapping[str, str]) -> Response:
         fragment = query.get("fragment")
@@ -154,8 +159,7 @@ class Inspector:
     def _frame(self) -> dict[str, Any]:
         targets = [target for target in self._targets if not target.startswith("exec:")]
         return {
-            "root": ROOT,
-            "csrf_token": self._csrf_token,
+            "root": self.root,
             "targets": self._targets,
             "default_url": targets[0] if targets else "",
             "can_sign": bool(self._secrets),
@@ -212,14 +216,11 @@ class Inspector:
         form = _parse_form(
             environ["wsgi.input"].read(_MAX_FORM_BYTES).decode("utf-8", "replace"), blanks=True
         )
-        token = form.get("csrf_token", "")
-        if not hmac.compare_digest(token.encode(), self._csrf_token.encode()):
-            return _message("Refused", "The form has expired. Reload the page.", 403)
         operation = form.get("operation", "")
         now = self._clock.now().timestamp()
         if name == "queue":
             self._change_queue(operation, form, now)
-            return _redirect(f"{ROOT}?show=queue")
+            return _redirect(f"{self.root}?show=queue")
         delivery = self._store.find(f"#{name}")
         if operation == "forward":
             self._forward(delivery, form.get("to", ""), now)
@@ -227,7 +228,7 @@ class Inspector:
             self._send(delivery, form, now)
         else:
             return _message("Failed", "Unknown operation.", 400)
-        return _redirect(f"{ROOT}/{quote(name)}")
+        return _redirect(f"{self.root}/{quote(name)}")
 
     def _forward(self, delivery: Delivery, target: str, now: float) -> None:
         if not delivery.is_verified:
@@ -330,6 +331,19 @@ class _ChangeFeed:
             version = current
             if not self._is_closed:
                 self._wakeup.wait(_POLL_SECONDS / 5)
+
+
+def _is_local(environ: "WSGIEnvironment") -> bool:
+    """Whether a request seems to come from this user's browser on this machine."""
+    address = str(environ.get("REMOTE_ADDR", ""))
+    # Requests through a tunnel come from loopback too, but most have the tunnel's host name or the
+    # headers of a proxy.
+    return (
+        address.startswith(_LOOPBACK)
+        and is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
+        and not is_forwarded(environ)
+        and not is_other_user(environ)
+    )
 
 
 def _parse_search(text: str) -> Callable[[Delivery], bool] | None:

@@ -21,7 +21,7 @@ from outreply_cli.spec.events import matches
 from outreply_cli.webhooks.conditions import Conditions, matches_all
 from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_event
 from outreply_cli.webhooks.forward import Forwarder, ForwardTarget
-from outreply_cli.webhooks.inspector import EVENTS_PATH, Inspector
+from outreply_cli.webhooks.inspector import Inspector
 from outreply_cli.webhooks.metrics import CONTENT_TYPE
 from outreply_cli.webhooks.mock_responses import ResponseScript, ScriptedResponse
 from outreply_cli.webhooks.models import Attempt, IncomingDelivery
@@ -150,9 +150,7 @@ class Receiver:
         if environ["PATH_INFO"] == _HEALTH_PATH:
             respond(self._health(environ["REQUEST_METHOD"]))
             return True
-        if environ["PATH_INFO"] == EVENTS_PATH and self._inspector is not None:
-            if environ["REQUEST_METHOD"] != "GET" or not self._inspector.allows(environ):
-                return False
+        if self._inspector is not None and self._inspector.is_stream(environ):
             respond(self._inspector.open_stream())
             return True
         if environ["PATH_INFO"] != self._config.path or environ["REQUEST_METHOD"] != "POST":

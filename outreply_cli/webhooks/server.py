@@ -41,7 +41,7 @@ class WebhookServer:
     forward attempts in progress; `on_waiting` is called first with their number. Port 0 picks a
     free one; `port` is the port in use, and `addresses` are all that the server listens on.
 
-    Without settings of the `inspector`, there is no page at `/_inspect`.
+    `inspector_url` is the address of the inspector's page, None without its settings.
 
     Raises:
         StorageError: The port is in use.
@@ -112,6 +112,10 @@ class WebhookServer:
         self.port = self._server.port
         self.addresses = self._server.addresses
         self.url = f"http://{self._server.netloc}{config.path}"
+        self.inspector_url = (
+            None if self._inspector is None
+            else f"http://{self._server.netloc}{self._inspector.root}"
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         for forwarder in self._forwarders:

@@ -30,6 +30,14 @@ class ReceiverProcess:
     url: str
     startup_lines: list[str]
 
+    @property
+    def inspector_path(self) -> str:
+        """The path of the inspector's page."""
+        (path,) = re.findall(
+            r"^Inspect deliveries at http://[^/]+(\S+)$", "".join(self.startup_lines), re.MULTILINE
+        )
+        return str(path)
+
     def stop(self, number: int = signal.SIGTERM, *, seconds: float = 60) -> Result:
         """Send a signal and wait for the process to end."""
         self.process.send_signal(number)

@@ -62,12 +62,12 @@ def test_startup_messages(
     cli_logged_out: CommandLine,
 ) -> None:
     with run_receiver(cli_logged_out, "--path", "/hooks") as receiver:
-        assert len(receiver.startup_lines) == 4
+        assert len(receiver.startup_lines) == 5
         assert receiver.url.endswith("/hooks")
-        assert "/_inspect" in receiver.startup_lines[0]
-        assert receiver.startup_lines[1] == "Accepted secrets: OUTREPLY_WEBHOOK_SECRET.\n"
-        assert f"webhooks create --url {receiver.url}" in receiver.startup_lines[2]
-        assert "tunnel" in receiver.startup_lines[3]
+        assert send(receiver.url, b"", path=f"{receiver.inspector_path}/queue") == 400
+        assert receiver.startup_lines[2] == "Accepted secrets: OUTREPLY_WEBHOOK_SECRET.\n"
+        assert f"webhooks create --url {receiver.url}" in receiver.startup_lines[3]
+        assert "tunnel" in receiver.startup_lines[4]
         assert send(receiver.url, event_body(), path="/") == 404
         assert receiver.stop().code == 0
 

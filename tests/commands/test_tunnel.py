@@ -149,7 +149,8 @@ def test_tunnel_exposes_the_receiver_only(
         # tailscale forwards the Host header of the client, whatever it names.
         spoofed = {"Host": "127.0.0.1", "X-Forwarded-Host": "127.0.0.1"}
         for headers in ({"Host": public}, spoofed):
-            for method, path in (("GET", "/_inspect"), ("POST", "/_inspect/1")):
+            root = receiver.inspector_path
+            for method, path in (("GET", root), ("POST", f"{root}/1")):
                 connection = http.client.HTTPConnection(str(local.hostname), local.port, timeout=20)
                 connection.request(method, path, b"", headers)
                 assert connection.getresponse().status == 404

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.webhooks import sign
@@ -30,6 +31,10 @@ class RunningReceiver:
     forwarded: list[ForwardAttempt] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+
+    def page(self, path: str = "") -> str:
+        """The path of a page of the inspector."""
+        return urlsplit(str(self.server.inspector_url)).path + path
 
     def send(
         self,

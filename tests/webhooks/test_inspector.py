@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -39,14 +39,8 @@ def fetch(
         return response.status, response.read().decode()
 
 
-def get_csrf_token(receiver: RunningReceiver) -> str:
-    page = fetch(receiver, "/_inspect/1")[1]
-    return str(re.findall('name="csrf_token" value="([^"]+)"', page)[0])
-
-
 def post(receiver: RunningReceiver, path: str, **form: str) -> tuple[int, str]:
-    body = urlencode({"csrf_token": get_csrf_token(receiver), **form})
-    return fetch(receiver, path, "POST", body, **FORM)
+    return fetch(receiver, path, "POST", urlencode(form), **FORM)
 
 
 def test_pages_are_escaped_without_secrets(tmp_path: Path) -> None:
@@ -54,20 +48,20 @@ def test_pages_are_escaped_without_secrets(tmp_path: Path) -> None:
         receiver.send(event_body("post.published", f"data.post.message={HOSTILE}"))
         headers = {"X-OutReply-Event": HOSTILE, "X-Other": HOSTILE, "Authorization": "Bearer t0k"}
         receiver.send(HOSTILE.encode(), signature="sha256=" + "0" * 64, headers=headers)
-        for path in ("/_inspect", "/_inspect/1", "/_inspect/2", "/_inspect/2?compare=1"):
-            status, page = fetch(receiver, path)
+        for path in ("", "/1", "/2", "/2?compare=1"):
+            status, page = fetch(receiver, receiver.page(path))
             assert status == 200
             assert page.count("<script") == 1
             assert "<img" not in page
             assert "whsec_" not in page
             assert "t0k" not in page
-        assert "signed with another secret" in fetch(receiver, "/_inspect/2")[1]
-        assert "signed with secret 1" in fetch(receiver, "/_inspect/1")[1]
-        for path in ("/_inspect/99", "/_inspect/x", "/_inspect/1?compare=99"):
-            assert fetch(receiver, path)[0] == 404
+        assert "signed with another secret" in fetch(receiver, receiver.page("/2"))[1]
+        assert "signed with secret 1" in fetch(receiver, receiver.page("/1"))[1]
+        for path in ("/99", "/x", "/1?compare=99"):
+            assert fetch(receiver, receiver.page(path))[0] == 404
 
 
-@pytest.mark.parametrize("path", ["/_inspect", "/_inspect/1", "/_inspect/events"])
+@pytest.mark.parametrize("path", ["", "/1", "/events"])
 @pytest.mark.parametrize(
     "headers",
     [
@@ -83,15 +77,32 @@ def test_pages_are_escaped_without_secrets(tmp_path: Path) -> None:
 def test_remote_client_gets_404(tmp_path: Path, path: str, headers: dict[str, str]) -> None:
     with run_receiver(tmp_path) as receiver:
         receiver.send(event_body())
-        assert fetch(receiver, path, **headers)[0] == 404
-        assert fetch(receiver, "/_inspect", Host="localhost:99")[0] == 200
+        assert fetch(receiver, receiver.page(path), **headers)[0] == 404
+        assert fetch(receiver, receiver.page(), Host="localhost:99")[0] == 200
+
+
+def wrong_roots(receiver: RunningReceiver) -> list[str]:
+    root = receiver.page()
+    return ["/_inspect", "/_inspect/", root[:-1], f"{root}x", quote(f"{root[:-1]}é")]
+
+
+@pytest.mark.parametrize("path", ["", "/1", "/events", "?fragment=list"])
+def test_raw_tunnel_gets_404_without_token(tmp_path: Path, path: str) -> None:
+    """Nothing in a request through a TCP tunnel differs from one of this machine."""
+    with run_receiver(tmp_path) as receiver, run_receiver(tmp_path / "other") as other:
+        receiver.send(event_body())
+        for root in [*wrong_roots(receiver), other.page()]:
+            status, page = fetch(receiver, root + path, Host="localhost")
+            assert status == 404
+            assert "post.published" not in page
+        assert "the address that the receiver printed" in fetch(receiver, "/_inspect")[1]
 
 
 def test_other_methods_and_paths_are_refused(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         for method in ("PUT", "DELETE", "OPTIONS"):
-            assert fetch(receiver, "/_inspect", method)[0] == 405
-        assert fetch(receiver, "/_inspect5")[0] == 404
+            assert fetch(receiver, receiver.page(), method)[0] == 405
+        assert fetch(receiver, receiver.page("5"))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -113,20 +124,21 @@ def test_page_can_be_disabled(tmp_path: Path) -> None:
             assert fetch(receiver, path)[0] == 404
 
 
-def test_changes_require_csrf_token_and_same_origin(tmp_path: Path) -> None:
+def test_changes_require_token_and_same_origin(tmp_path: Path) -> None:
     target = UrlTarget("http://127.0.0.1:9/")
     with run_receiver(tmp_path, targets=[target]) as receiver:
         receiver.send(event_body())
-        words = {"operation": "forward", "to": target.name}
-        form = urlencode({"csrf_token": get_csrf_token(receiver), **words})
-        for path in ("/_inspect/1", "/_inspect/queue"):
-            assert fetch(receiver, path, "POST", "", **FORM)[0] == 403
-            assert fetch(receiver, path, "POST", "csrf_token=x", **FORM)[0] == 403
+        form = urlencode({"operation": "forward", "to": target.name})
+        forwards = receiver.store.forwards(1)
+        for path in ("/1", "/queue"):
+            for root in wrong_roots(receiver):
+                assert fetch(receiver, root + path, "POST", form, **FORM)[0] == 404
             foreign = {"Origin": "http://evil.example", **FORM}
-            assert fetch(receiver, path, "POST", form, **foreign)[0] == 403
+            assert fetch(receiver, receiver.page(path), "POST", form, **foreign)[0] == 403
+        assert receiver.store.forwards(1) == forwards
         own = {"Origin": f"http://127.0.0.1:{receiver.server.port}", **FORM}
         before = len(receiver.store.forwards(1))
-        assert fetch(receiver, "/_inspect/1", "POST", form, **own)[0] == 303
+        assert fetch(receiver, receiver.page("/1"), "POST", form, **own)[0] == 303
         assert len(receiver.store.forwards(1)) == before + 1
 
 
@@ -142,7 +154,7 @@ def test_changes_require_csrf_token_and_same_origin(tmp_path: Path) -> None:
 def test_invalid_change_is_rejected(tmp_path: Path, words: dict[str, str], text: str) -> None:
     with run_receiver(tmp_path) as receiver:
         receiver.send(event_body())
-        status, page = post(receiver, "/_inspect/1", **words)
+        status, page = post(receiver, receiver.page("/1"), **words)
         assert status == 400
         assert text in page
         assert receiver.store.attempts(1) == []
@@ -155,7 +167,7 @@ def test_search_and_filters(tmp_path: Path) -> None:
         receiver.send(b"nonsense", signature="sha256=" + "0" * 64)
 
         def rows(**query: str) -> list[str]:
-            page = fetch(receiver, f"/_inspect?{urlencode(query)}")[1]
+            page = fetch(receiver, receiver.page(f"?{urlencode(query)}"))[1]
             return re.findall(r'data-number="(\d+)"', page)
 
         assert rows() == ["3", "2", "1"]
@@ -166,24 +178,24 @@ def test_search_and_filters(tmp_path: Path) -> None:
         assert rows(show="invalid") == ["3"]
         assert rows(show="failed") == []
         assert rows(limit="2") == ["3", "2"]
-        assert "Show more" in fetch(receiver, "/_inspect?limit=2")[1]
-        assert "unknown event" in fetch(receiver, "/_inspect?q=event=post.nope")[1]
+        assert "Show more" in fetch(receiver, receiver.page("?limit=2"))[1]
+        assert "unknown event" in fetch(receiver, receiver.page("?q=event=post.nope"))[1]
 
 
 def test_times_are_local(tmp_path: Path) -> None:
     settings = InspectorSettings(ZoneInfo("Asia/Kathmandu"))
     with run_receiver(tmp_path, inspector=settings) as receiver:
         receiver.send(event_body())
-        page = fetch(receiver, "/_inspect/1")[1]
+        page = fetch(receiver, receiver.page("/1"))[1]
         assert re.search(r"\d\d:\d\d:\d\d \+0545 \(.* UTC\)", page)
 
 
-@pytest.mark.parametrize("path", ["/_inspect", "/_inspect/events", "/metrics"])
-def test_nginx_without_settings_gets_404(tmp_path: Path, path: str) -> None:
+def test_nginx_without_settings_gets_404(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         netloc = f"127.0.0.1:{receiver.server.port}"
-        head = f"GET {path} HTTP/1.0\r\nHost: {netloc}\r\nConnection: close\r\n\r\n"
-        assert receiver.send_raw(head.encode()).startswith(b"HTTP/1.1 404 ")
+        for path in (receiver.page(), receiver.page("/events"), "/metrics"):
+            head = f"GET {path} HTTP/1.0\r\nHost: {netloc}\r\nConnection: close\r\n\r\n"
+            assert receiver.send_raw(head.encode()).startswith(b"HTTP/1.1 404 ")
 
 
 def test_replay_shows_the_response_of_the_handler(tmp_path: Path) -> None:
@@ -191,9 +203,9 @@ def test_replay_shows_the_response_of_the_handler(tmp_path: Path) -> None:
         app.response_body = b'{"note": "from the handler"}'
         body = event_body()
         receiver.send(body, headers={"X-OutReply-Event": "post.published"})
-        assert post(receiver, "/_inspect/1", operation="send", to=app.url)[0] == 303
+        assert post(receiver, receiver.page("/1"), operation="send", to=app.url)[0] == 303
         assert app.requests[0][1] == body
-        page = fetch(receiver, "/_inspect/1")[1]
+        page = fetch(receiver, receiver.page("/1"))[1]
         assert "from the handler" in page
         assert app.url.replace("&", "&amp;") in page
 
@@ -202,10 +214,9 @@ def test_health_is_reported_while_replays_wait(tmp_path: Path) -> None:
     with run_handler() as app, run_receiver(tmp_path) as receiver:
         app.gate = threading.Event()
         receiver.send(event_body())
-        proof = get_csrf_token(receiver)
-        body = urlencode({"csrf_token": proof, "operation": "send", "to": app.url})
+        body = urlencode({"operation": "send", "to": app.url})
         replays = [
-            threading.Thread(target=fetch, args=(receiver, "/_inspect/1", "POST", body))
+            threading.Thread(target=fetch, args=(receiver, receiver.page("/1"), "POST", body))
             for _ in range(LIMITS.threads)
         ]
         for thread in replays:
@@ -222,7 +233,9 @@ def test_edited_delivery_is_signed_again(tmp_path: Path) -> None:
     with run_handler() as app, run_receiver(tmp_path) as receiver:
         receiver.send(event_body())
         edited = '{"event": "post.published",\r\n"data": {"edited": "ü"}}'
-        assert post(receiver, "/_inspect/1", operation="send", to=app.url, body=edited)[0] == 303
+        assert (
+            post(receiver, receiver.page("/1"), operation="send", to=app.url, body=edited)[0] == 303
+        )
         ((headers, body),) = app.requests
         assert body == edited.replace("\r\n", "\n").encode()
         assert headers["x-outreply-signature"] == sign(body, SECRET)
@@ -237,14 +250,16 @@ def test_queue_is_changed(tmp_path: Path) -> None:
             for _ in range(3):
                 receiver.send(event_body())
             wait_for(lambda: bool(receiver.forwarded))
-            page = fetch(receiver, "/_inspect?show=queue")[1]
+            page = fetch(receiver, receiver.page("?show=queue"))[1]
             numbers = re.findall('name="number" value="([^"]+)"', page)
             assert len(numbers) == 6
             words = {"target": app.url, "number": numbers[0]}
-            assert post(receiver, "/_inspect/queue", operation="skip", **words)[0] == 303
+            assert post(receiver, receiver.page("/queue"), operation="skip", **words)[0] == 303
             assert len(receiver.store.queue()) == 2
-            assert post(receiver, "/_inspect/queue", operation="nope", **words)[0] == 400
-            assert post(receiver, "/_inspect/queue", operation="clear", target=app.url)[0] == 303
+            assert post(receiver, receiver.page("/queue"), operation="nope", **words)[0] == 400
+            assert (
+                post(receiver, receiver.page("/queue"), operation="clear", target=app.url)[0] == 303
+            )
             assert receiver.store.queue() == []
 
 
@@ -257,7 +272,7 @@ def test_curl_command_sends_the_same_delivery(tmp_path: Path) -> None:
     with run_handler() as app, run_receiver(tmp_path) as receiver:
         for number, body in enumerate(bodies, 1):
             receiver.send(body, headers={"Content-Type": "application/json"})
-            page = fetch(receiver, f"/_inspect/{number}")[1]
+            page = fetch(receiver, receiver.page(f"/{number}"))[1]
             (shown,) = re.findall(r'id="curl".*?<pre>(.*?)</pre>', page, re.DOTALL)
             command = unescape(shown).replace("http://localhost:3000/", app.url)
             subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=30)
@@ -271,7 +286,7 @@ def test_fixture_is_the_same_delivery(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         body = event_body("post.published", "data.post.message=  'quoted' \"too\"")
         receiver.send(body)
-        page = fetch(receiver, "/_inspect/1")[1]
+        page = fetch(receiver, receiver.page("/1"))[1]
         (shown,) = re.findall(r'id="fixture".*?<pre>(.*?)</pre>', page, re.DOTALL)
         values: dict[str, Any] = {}
         exec(unescape(shown), values)  # noqa: S102 - the fixture itself
@@ -291,7 +306,7 @@ def test_deeply_nested_body_is_shown_raw(tmp_path: Path) -> None:
             nested = '{"a": ' * depth + "1" + "}" * depth
             body = f'{{"event": "post.published", "data": {nested}}}'.encode()
             assert receiver.send(body)[0] == 200
-        pages = [fetch(receiver, f"/_inspect/{number}") for number in (1, 2, 3)]
+        pages = [fetch(receiver, receiver.page(f"/{number}")) for number in (1, 2, 3)]
         assert [status for status, _ in pages] == [200] * 3
         assert ['class="tree"' in page for _, page in pages] == [True, False, False]
 
@@ -300,7 +315,7 @@ def test_deeply_nested_body_is_shown_raw(tmp_path: Path) -> None:
 def test_any_limit_is_accepted(tmp_path: Path, limit: str) -> None:
     with run_receiver(tmp_path) as receiver:
         receiver.send(event_body())
-        status, page = fetch(receiver, f"/_inspect?{urlencode({'limit': limit})}")
+        status, page = fetch(receiver, receiver.page(f"?{urlencode({'limit': limit})}"))
         assert status == 200
         assert "post.published" in page
 
@@ -309,12 +324,12 @@ def test_difference(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         receiver.send(event_body("post.published", "data.post.message=One"))
         receiver.send(event_body("post.published", "data.post.message=Two"))
-        page = fetch(receiver, "/_inspect/2?compare=1")[1]
+        page = fetch(receiver, receiver.page("/2?compare=1"))[1]
         lines = re.findall(r'<span class="(added|removed)">(.*?)</span>', page)
         texts = {(kind, unescape(line)[1:].strip()) for kind, line in lines}
         assert ("removed", '"message": "One",') in texts
         assert ("added", '"message": "Two",') in texts
-        same = fetch(receiver, "/_inspect/2?compare=2")[1]
+        same = fetch(receiver, receiver.page("/2?compare=2"))[1]
         assert "No differences." in same
 
 
@@ -323,7 +338,7 @@ def test_stream_reports_changes(tmp_path: Path) -> None:
         receiver.send(event_body())
         connection = http.client.HTTPConnection("127.0.0.1", receiver.server.port, timeout=30)
         with closing(connection):
-            connection.request("GET", "/_inspect/events")
+            connection.request("GET", receiver.page("/events"))
             response = connection.getresponse()
             assert response.getheader("Content-Type") == "text/event-stream; charset=utf-8"
             events = read_events(response)
@@ -348,8 +363,8 @@ def read_events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str]]
 
 
 def test_streams_leave_connections_for_deliveries(tmp_path: Path) -> None:
-    request = b"GET /_inspect/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with run_receiver(tmp_path) as receiver, ExitStack() as stack:
+        request = f"GET {receiver.page('/events')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         responses = []
         for _ in range(60):
             address = ("127.0.0.1", receiver.server.port)
@@ -363,7 +378,7 @@ def test_streams_leave_connections_for_deliveries(tmp_path: Path) -> None:
 def test_open_stream_does_not_delay_shutdown(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         connection = http.client.HTTPConnection("127.0.0.1", receiver.server.port, timeout=30)
-        connection.request("GET", "/_inspect/events")
+        connection.request("GET", receiver.page("/events"))
         response = connection.getresponse()
     assert response.read() in {b"", b"event: change\ndata: 0\n\n"}
     connection.close()
@@ -377,7 +392,7 @@ def run_page(tmp_path: Path) -> Iterator[tuple[RunningReceiver, HandlerServer, B
             run_receiver(tmp_path, targets=[target]) as receiver,
             Browser(tmp_path / "profile") as browser,
         ):
-            yield receiver, app, browser, f"http://127.0.0.1:{receiver.server.port}/_inspect"
+            yield receiver, app, browser, str(receiver.server.inspector_url)
 
 
 @needs_browser
@@ -409,7 +424,7 @@ def test_page_updates_and_handles_keys(tmp_path: Path) -> None:
         tab.wait("document.querySelector('#delivery').textContent.includes('first answer')")
         tab.press("j")
         tab.wait("document.querySelector('article')?.dataset.number === '1'")
-        assert tab.evaluate("location.pathname") == "/_inspect/1"
+        assert tab.evaluate("location.pathname") == receiver.page("/1")
         requests = len(app.requests)
         tab.press("r")
         wait_for(lambda: len(app.requests) == requests + 1)
@@ -422,7 +437,7 @@ def test_page_updates_and_handles_keys(tmp_path: Path) -> None:
         tab.wait("document.querySelectorAll('.timeline > li').length === 3")
         tab.press("Escape")
         tab.press("Escape")
-        tab.wait("location.pathname === '/_inspect'")
+        tab.wait(f"location.pathname === '{receiver.page()}'")
         tab.evaluate("document.querySelector('[name=q]').value = 'event=post.failed'")
         tab.click("Search", within="#search")
         tab.wait("document.querySelectorAll('#list a[data-number]').length === 1")
@@ -435,7 +450,7 @@ def test_page_works_without_scripts(tmp_path: Path) -> None:
         receiver.send(event_body())
         wait_for(lambda: len(app.requests) == 1)
         tab = browser.open(f"{root}?q=post", scripts=False)
-        assert "/_inspect/1?q=post" in json.dumps(tab.links())
+        assert receiver.page("/1?q=post") in json.dumps(tab.links())
         tab = browser.open(f"{root}/1", scripts=False)
         tab.submit(".forward")
         wait_for(lambda: len(app.requests) == 2)
@@ -464,11 +479,10 @@ def test_page_fits_the_window(tmp_path: Path, width: int, dark: bool) -> None:
 def test_other_user_gets_no_page(tmp_path: Path, closed: int) -> None:
     with run_receiver(tmp_path) as receiver:
         receiver.send(event_body("post.published"))
-        for path in ("/_inspect", "/_inspect/1"):
+        for path in (receiver.page(), receiver.page("/1")):
             pages = [
                 fetch_as(user, "127.0.0.1", receiver.server.port, path, closed=closed)
                 for user in (0, OTHER_USER)
             ]
             assert "post.published" in pages[0]
             assert "post.published" not in pages[1]
-            assert "csrf_token" not in pages[1]
