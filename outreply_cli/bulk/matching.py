@@ -21,7 +21,7 @@ from outreply_cli.journal.models import (
 )
 from outreply_cli.posts.content import fingerprint
 from outreply_cli.posts.sender import idempotency_key, is_same_time
-from outreply_cli.spec.text import normalize_line_endings, normalize_text
+from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
 
 _KEYED = "key:"
@@ -31,7 +31,6 @@ _SIMILAR_TEXT = 0.6
 # A parameter that `--utm` adds to links.
 _TAG = re.compile(r"[?&]utm_[a-z_]+=[^\s&#]*")
 _DAY_OF_KEY = re.compile(r"/\d{4}-\d\d-\d\d\Z", re.ASCII)
-_TEXTS = ("message", "first_comment")
 # Keys of `bulk export` start with this, followed by the ID of the post.
 EXPORTED_KEY = "post:"
 
@@ -59,7 +58,7 @@ class MatchedRow(NamedTuple):
     @property
     def is_unchanged(self) -> bool:
         """Whether the row's current post was created from the same content and time."""
-        return self.entry is not None and _entry_digest(self.entry) == self.draft.fingerprint
+        return self.entry is not None and self.entry.fingerprint == self.draft.fingerprint
 
     @property
     def has_same_content(self) -> bool:
@@ -173,10 +172,10 @@ def _pair_posts(
     )
     slots = [i for i in unkeyed if posts[i].takes_slot]
     timed = [i for i in unkeyed if not posts[i].takes_slot]
-    pairing.pair(timed, digest, _entry_digest, has_no_key)
+    pairing.pair(timed, digest, lambda e: e.fingerprint, has_no_key)
     # A row without a time has the same name in every run, whatever its post's time is; but a row
     # whose text was edited keeps the name of its first text, which another may have now.
-    pairing.pair(slots, digest, _entry_digest, has_no_key)
+    pairing.pair(slots, digest, lambda e: e.fingerprint, has_no_key)
     pairing.pair(slots, lambda i: slot_names[i], lambda e: e.row, has_no_key)
     pairing.pair(series, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, has_no_key)
     for zone in dict.fromkeys(posts[i].series_zone for i in series):
@@ -215,7 +214,7 @@ def _pair_posts(
     )
     # A row that has got a key.
     timed_keys = [i for i in keyed if not posts[i].takes_slot]
-    pairing.pair(timed_keys, digest, _entry_digest, has_no_key)
+    pairing.pair(timed_keys, digest, lambda e: e.fingerprint, has_no_key)
     pairing.pair(
         timed_keys,
         lambda i: (posts[i].page_id, posts[i].scheduled_at),
@@ -346,19 +345,8 @@ def _is_pending(entry: JournalEntry, now: datetime) -> bool:
     return entry.scheduled_at > now or entry.state != EntryState.DONE
 
 
-def with_line_feeds(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a request body whose texts have LF line endings."""
-    changed = {
-        name: normalize_line_endings(body[name])
-        for name in _TEXTS
-        if "\r" in (body.get(name) or "")
-    }
-    return {**body, **changed} if changed else body
-
-
 def content_digest(body: dict[str, Any]) -> str:
     """Return a digest of a request body that is equal at any time of the post."""
-    body = with_line_feeds(body)
     # Media IDs differ after each upload: compare the digests of the files instead.
     ignored = {"scheduled_at", "media_ids"} if FILES_FIELD in body else {"scheduled_at"}
     return fingerprint({key: value for key, value in body.items() if key not in ignored})
@@ -378,25 +366,6 @@ def _keyed_digest(post: PlannedPost, body: dict[str, Any], digest: str) -> str:
 def without_text(body: dict[str, Any]) -> dict[str, Any]:
     """Return a request body without its message."""
     return {name: value for name, value in body.items() if name != "message"}
-
-
-def _entry_digest(entry: JournalEntry) -> str:
-    """Return the fingerprint of an entry as if its texts had been read with LF line endings.
-
-    Earlier versions kept those of the file.
-    """
-    body = with_line_feeds(entry.body)
-    if body is entry.body:
-        return entry.fingerprint
-    # Uploads are added to a body after its fingerprint is made.
-    media_ids = list(body.get("media_ids") or ())
-    own = media_ids[: len(media_ids) - len(body.get(FILES_FIELD) or ())]
-    original = {name: value for name, value in entry.body.items() if name != "media_ids" or own}
-    if own:
-        original["media_ids"] = own
-    if fingerprint(original) != entry.fingerprint:
-        return entry.fingerprint
-    return fingerprint(with_line_feeds(original))
 
 
 def untagged(text: str) -> str:

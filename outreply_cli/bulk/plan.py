@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Resource, post_time
-from outreply_cli.bulk.matching import MatchedRow, is_slot_row, with_line_feeds
+from outreply_cli.bulk.matching import MatchedRow, is_slot_row
 from outreply_cli.bulk.remote_state import PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import FILES_FIELD, JournalEntry, JournalEntryDraft
@@ -253,7 +253,7 @@ def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:
 
 
 def _describe_change(body: Mapping[str, Any], entry: JournalEntry) -> str:
-    before = with_line_feeds(entry.body)
+    before = entry.body
     names = [
         name
         for name in dict.fromkeys([*body, *before])

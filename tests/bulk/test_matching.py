@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,12 +19,10 @@ from outreply_cli.bulk.matching import (
     name_from_key,
     name_slot_rows,
     untagged,
-    with_line_feeds,
     without_text,
 )
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import EntryState, JournalEntryDraft, RowHistory
-from outreply_cli.media.files import MediaFile
 from outreply_cli.posts.content import PostContent, fingerprint
 from outreply_cli.posts.sender import idempotency_key
 from tests.bulk.planned import AT, NOW, make_entry, make_post, match, record
@@ -439,42 +436,6 @@ def test_content_digest_ignores_the_time_and_the_ids_of_uploaded_files() -> None
     assert content_digest(with_files) == content_digest({**with_files, "scheduled_at": "later"})
     assert content_digest(with_files) != content_digest({**with_files, "media_files": ["other"]})
     assert content_digest(with_files) != content_digest({**with_files, "message": "b"})
-    assert content_digest({"message": "a\r\nb"}) == content_digest({"message": "a\nb"})
-
-
-def test_with_line_feeds_changes_texts_only() -> None:
-    body = {"message": "a\r\nb", "first_comment": "c\rd", "link": "e\r\nf"}
-    expected = {"message": "a\nb", "first_comment": "c\nd", "link": "e\r\nf"}
-    assert with_line_feeds(body) == expected
-    for unchanged in ({"message": "a\nb"}, {"message": None}, {}):
-        assert with_line_feeds(unchanged) is unchanged
-
-
-def test_row_recorded_with_carriage_returns_is_unchanged() -> None:
-    post = make_post(content=PostContent(message="a\nb", first_comment="c\nd"))
-    body = {**post.body(), "message": "a\r\nb", "first_comment": "c\rd"}
-    (history,) = record([post])
-    old = replace_active(history, body=body, fingerprint=fingerprint(body))
-    (row,), _ = match([post], [old])
-    assert row.is_unchanged
-    # A fingerprint that is not that of the body says nothing about line endings.
-    unknown = replace_active(history, body=body, fingerprint="other")
-    assert not match([post], [unknown])[0][0].is_unchanged
-
-
-@pytest.mark.parametrize("own", [(), ("m1",)], ids=["none", "one"])
-def test_row_recorded_with_carriage_returns_before_its_files_were_uploaded_is_unchanged(
-    own: tuple[str, ...],
-) -> None:
-    file = MediaFile(Path("a.png"), "image/png", 1, "", "digest")
-    content = PostContent(message="a\nb", media_ids=own)
-    post = make_post(content=content, media_files=(file,))
-    body = {**post.body(), "message": "a\r\nb"}
-    uploaded = {**body, "media_ids": [*own, "m2"]}
-    (history,) = record([post])
-    old = replace_active(history, body=uploaded, fingerprint=fingerprint(body))
-    (row,), _ = match([post], [old])
-    assert row.is_unchanged
 
 
 def test_names_of_keys() -> None:

@@ -3,9 +3,7 @@
 import codecs
 import json
 import re
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,6 @@ from outreply_cli.bulk.calendar import Calendar, ReadSettings
 from outreply_cli.bulk.loader import load_calendar, parse_columns
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.journal.journal import JOURNAL_FILE
-from outreply_cli.posts.content import fingerprint
 from tests.bulk.test_bulk_schedule import get_report, get_summary
 from tests.command_line import CommandLine
 from tests.media.sample_files import jpeg, png
@@ -641,50 +637,6 @@ def test_yaml_escapes_of_line_ends(cli: CommandLine, client: Client, tmp_path: P
     path.write_text(yaml_post(r'message: "Line one\r\nLine two"'))
     assert cli.run("bulk", "schedule", str(path)).code == 0
     assert [post["message"] for post in client.scheduled_posts().items] == ["Line one\nLine two"]
-
-
-@pytest.mark.parametrize("key", ["", "k1"])
-@pytest.mark.parametrize("media", [(), ("a.png", "b.png")])
-def test_old_journal_with_crlf_still_matches(
-    cli: CommandLine, client: Client, tmp_path: Path, key: str, media: tuple[str, ...]
-) -> None:
-    for name in media:
-        (tmp_path / name).write_bytes(png(name.encode()))
-    path = tmp_path / "c.csv"
-    header = "key,page,scheduled_at,message,first_comment,media_files,media_urls\n"
-    urls = "https://example.com/c.jpg"
-    row = f'{key},facebook:acme,2026-12-24 18:00,"{LINES}","a\nb",{";".join(media)},{urls}\n'
-    path.write_text(header + row)
-    assert cli.run("bulk", "schedule", str(path)).code == 0
-    make_journal_older(tmp_path / "home" / "state" / JOURNAL_FILE)
-    ran = cli.run("bulk", "schedule", str(path), "--json")
-    assert get_summary(ran) == {"unchanged": 1}
-    # A row that is edited is the same row, and only what was edited is a change.
-    path.write_text(header + row.replace("c.jpg", "d.jpg"))
-    ran = cli.run("bulk", "schedule", str(path))
-    assert "[media urls]" in ran.out
-    assert "Done: 1 changed." in ran.err
-    assert len(client.scheduled_posts().items) == 1
-
-
-def make_journal_older(path: Path) -> None:
-    """Write the only entry of a journal as older versions did, with CRLF line endings."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.row_factory = sqlite3.Row
-        row = db.execute("SELECT id, body FROM entries").fetchone()
-        body = json.loads(row["body"])
-        for name in ("message", "first_comment"):
-            body[name] = body[name].replace("\n", "\r\n")
-        digested = dict(body)
-        uploaded = len(body.get("media_files") or ())
-        if uploaded:
-            digested["media_ids"] = body["media_ids"][:-uploaded]
-            if not digested["media_ids"]:
-                del digested["media_ids"]
-        db.execute(
-            "UPDATE entries SET body = ?, fingerprint = ? WHERE id = ?",
-            (json.dumps(body), fingerprint(digested), row["id"]),
-        )
 
 
 def rename_page(emulator: EmulatorServer) -> None:
