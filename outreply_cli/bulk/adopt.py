@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from outreply_cli.api.client import Client, post_time
+from outreply_cli.api.client import Client, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.calendar import split_urls
@@ -40,14 +40,15 @@ def adopt_exported(
     Raises:
         OutReplyError: A post cannot be fetched.
     """
-    if not remote.posts:
-        return list(rows)
     posts = {str(post.get("id")): post for post in remote.posts}
     record = journal.preview if dry_run else journal.adopt
     adopted = list(rows)
     for index, row in enumerate(rows):
-        post = _find_exported_post(row, posts) if row.entry is None else None
-        if post is not None and find_owner(journal, row, calendar) is None:
+        post_id = exported_post_id(row.post) if row.entry is None else None
+        if post_id is None or find_owner(journal, row, calendar) is not None:
+            continue
+        post = _find_post(client, journal, row.draft.account, posts, post_id)
+        if post is not None:
             draft = _draft_from_details(client, row, post)
             adopted[index] = row.with_entry(record(draft, str(post["id"])))
     return adopted
@@ -68,11 +69,13 @@ def draft_from_post(row: MatchedRow, post: Post) -> JournalEntryDraft:
     if matches_entry(post, draft):
         return draft
     # The row was edited since: record the post as it is.
-    at = post_time(post) or draft.scheduled_at
-    body = {**draft.body, "scheduled_at": format_timestamp(at)}
+    at, page_id = post_time(post) or draft.scheduled_at, get_page_id(post)
+    body = {**draft.body, "page_id": page_id, "scheduled_at": format_timestamp(at)}
     if normalize_text(post.get("message")) != normalize_text(body.get("message")):
         body["message"] = post.get("message")
-    return replace(draft, body=body, scheduled_at=at, fingerprint=fingerprint(body))
+    return replace(
+        draft, page_id=page_id, body=body, scheduled_at=at, fingerprint=fingerprint(body)
+    )
 
 
 def _draft_from_details(client: Client, row: MatchedRow, listed: Post) -> JournalEntryDraft:
@@ -85,30 +88,46 @@ def _draft_from_details(client: Client, row: MatchedRow, listed: Post) -> Journa
     except NotFoundError:
         return draft
     content, _ = content_from_api(post, client.post_media)
-    if _has_same_extras(content, row.draft.body):
+    if _has_same_extras(post, content, row.draft.body):
         return draft
     body = content.body(draft.page_id, draft.scheduled_at)
     return replace(draft, body=body, fingerprint=fingerprint(body))
 
 
-def _has_same_extras(content: PostContent, body: Mapping[str, Any]) -> bool:
+def _has_same_extras(post: Post, content: PostContent, body: Mapping[str, Any]) -> bool:
     """Return whether a post has what the body of its row has besides time and text."""
     if FILES_FIELD in body or any(
         normalize_text(getattr(content, name)) != normalize_text(body.get(name))
         for name in ("first_comment", "link")
     ):
         return False
-    settings = body.get("tiktok_settings")
     ids, urls = body.get("media_ids", []), body.get("media_urls", [])
-    if ids and not content.media_ids:
-        # The token may not read uploads, which are then addresses like the others.
-        has_same_media = len(ids) + len(urls) == len(content.media_urls)
-    else:
-        own_urls = split_urls(join_urls(content.media_urls))
-        has_same_media = ids == list(content.media_ids) and urls == own_urls
-    return has_same_media and settings == content.tiktok_settings
+    # To a token that cannot read uploads, they are addresses like the others.
+    sources = [str(item.get("src")) for item in post.get("media", [])]
+    has_same_media = len(ids) + len(urls) == len(sources) and (
+        ids in ([], list(content.media_ids)) or not content.media_ids
+    )
+    addresses = {*split_urls(join_urls(sources)), *sources}
+    return (
+        has_same_media
+        and addresses.issuperset(urls)
+        and body.get("tiktok_settings") == content.tiktok_settings
+    )
 
 
-def _find_exported_post(row: MatchedRow, posts: Mapping[str, Post]) -> Post | None:
-    post = posts.get(exported_post_id(row.post) or "")
-    return post if post is not None and post.get("page_id") == row.post.page_id else None
+def _find_post(
+    client: Client, journal: Journal, account: str, posts: Mapping[str, Post], post_id: str
+) -> Post | None:
+    """Return the post that an export names, or the one that has replaced it since."""
+    entry = journal.by_post_id(account, post_id)
+    while entry is not None and (newer := journal.get_replacement(entry)) is not None:
+        entry = newer
+    if entry is not None and entry.post_id is not None:
+        post_id = entry.post_id
+    if post_id in posts:
+        return posts[post_id]
+    try:
+        # Lists may be truncated, and are those of the pages that the file has now.
+        return client.post(post_id)
+    except NotFoundError:
+        return None

@@ -5,10 +5,13 @@ Each check returns its diagnostics.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Resource, get_page_id, post_time
+from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.bulk.plan import (
     ALREADY_FAILED,
     ALREADY_PUBLISHED,
@@ -16,7 +19,8 @@ from outreply_cli.bulk.plan import (
     ActionType,
     Plan,
 )
-from outreply_cli.bulk.resolve import PlannedPost
+from outreply_cli.bulk.resolve import LAST_ZONE, PlannedPost, parse_row_time
+from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.formats.text import join_names
 from outreply_cli.media.files import StorageLimits
@@ -29,7 +33,9 @@ from outreply_cli.posts.guardrails import (
     brand_violations,
     page_violations,
 )
+from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.limits import SCHEDULE_EARLIEST
+from outreply_cli.times import BRAND_ZONE, parse_zone
 from outreply_cli.timestamps import format_timestamp
 
 # Why an edited row keeps its post, by the reason of its action.
@@ -49,6 +55,31 @@ class _Slot(NamedTuple):
     at: datetime
     post: PlannedPost | None
     post_id: str = ""
+
+
+def check_zone(calendar: Calendar, zone: ZoneInfo, last: str, now: datetime) -> None:
+    """Raise InvalidInputError if local times were in another zone in the last run of a calendar.
+
+    The zone of a machine or a cron job may differ from that of a terminal.
+    """
+    if last == zone.key or calendar.timezone is not None:
+        return
+    # A local time differs in any other zone.
+    other = parse_zone(LAST_ZONE if last == BRAND_ZONE else last)
+    for row in calendar.rows:
+        if row.timezone is not None or row.scheduled_at in {"", NEXT_SLOT}:
+            continue
+        with suppress(TimeError):
+            times = [
+                parse_row_time(calendar, row.scheduled_at, of_run, now) for of_run in (zone, other)
+            ]
+            # A series may go on for long.
+            if times[0] != times[1] and (max(times) > now or row.repeat is not None):
+                raise InvalidInputError(
+                    f"{calendar.file_name}:{row.line}: {row.scheduled_at!r} was a time in {last} "
+                    f"in the last run, and would be one in {zone.key} now",
+                    hint=f"Add --tz {last} to keep the times, or --tz {zone.key} to move them.",
+                )
 
 
 def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:

@@ -62,6 +62,10 @@ def find_texts(
             moved[text.calendar, text.content].append(text)
     for index, row in rows.items():
         candidates = moved[row.calendar, row.content]
-        if index not in found and key_from_name(row.row) is None and candidates:
-            found[index] = candidates.pop(0)
+        if key_from_name(row.row) is not None:
+            # A row that has got a key.
+            candidates = [text for text in candidates if text.scheduled_at == row.scheduled_at]
+        if index not in found and candidates:
+            found[index] = candidates[0]
+            moved[row.calendar, row.content].remove(candidates[0])
     return found

@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache, partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from outreply_cli.journal.models import (
 )
 from outreply_cli.posts.content import fingerprint
 from outreply_cli.posts.sender import idempotency_key, is_same_time
+from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
 
@@ -84,6 +86,7 @@ def match_rows(
     account: str,
     calendar: str,
     now: datetime,
+    earlier_times: Mapping[int, datetime] = MappingProxyType({}),
 ) -> tuple[list[MatchedRow], list[JournalEntry]]:
     """Pair `posts` with the rows of earlier runs.
 
@@ -94,18 +97,21 @@ def match_rows(
     was published at another time than that of its row, or whose text was edited after its time, is
     still the post of its row. An occurrence of a series without a key is the row of its first time,
     else the one with the same content on the same day: others of the series have the same content.
-    A row that gets a key keeps its post.
+    A row that gets a key, another key or none keeps its post. Rows that are too far ahead to be
+    scheduled take no other row's post.
+
+    `earlier_times` are the times of posts in the zone of the last run, by index, where they differ.
 
     Returns:
         The rows in the order of `posts`, and the pending entries without a row.
     """
     body = cache(lambda i: posts[i].body())
     digest = cache(lambda i: fingerprint(body(i)))
-    pairing = _Pairing(histories)
+    pairing = _Pairing(posts, histories)
     if pairing.unpaired:
-        _pair_posts(pairing, posts, body, digest, now)
+        _pair_posts(pairing, body, digest, now, earlier_times)
     next_generations = {history.row: history.next_generation for history in histories}
-    names = pairing.row_names(posts)
+    names = pairing.row_names()
 
     @cache
     def make_draft(i: int) -> JournalEntryDraft:
@@ -133,17 +139,19 @@ def match_rows(
 
 def _pair_posts(
     pairing: "_Pairing",
-    posts: Sequence[PlannedPost],
     body: Callable[[int], dict[str, Any]],
     digest: Callable[[int], str],
     now: datetime,
+    earlier_times: Mapping[int, datetime],
 ) -> None:
     """Pair posts with entries; `body` and `digest` are those of the post at an index."""
+    posts = pairing.posts
     slot_names = name_slot_rows(posts)
     keyed = [i for i, post in enumerate(posts) if post.key is not None]
     unkeyed = [i for i, post in enumerate(posts) if post.key is None]
     series = [i for i in unkeyed if posts[i].series_zone is not None]
     single = [i for i in unkeyed if posts[i].series_zone is None]
+    near = [i for i in single if posts[i].scheduled_at <= now + SCHEDULE_LATEST]
 
     past = [i for i in single if not posts[i].takes_slot and posts[i].time_in_file <= now]
 
@@ -155,7 +163,12 @@ def _pair_posts(
 
     pairing.pair(keyed, lambda i: name_from_key(posts[i]), lambda e: e.row, _has_key)
     # A row of an exported calendar is the row of the post that its key names.
-    pairing.pair(keyed, lambda i: exported_post_id(posts[i]), lambda e: e.post_id, _has_post)
+    pairing.pair(
+        keyed,
+        lambda i: pairing.row_of_post.get(exported_post_id(posts[i]) or ""),
+        lambda e: e.row,
+        _has_post,
+    )
     # A row with a key keeps its post when its page changes, until the new post is created.
     pairing.pair(
         keyed,
@@ -186,8 +199,17 @@ def _pair_posts(
                 partial(_content_on_day, zone=zone),
                 is_eligible,
             )
+    # A row whose post was published when its time was one in another zone.
+    moved, before = [i for i in single if i in earlier_times], set(pairing.entries)
     pairing.pair(
-        single, lambda i: content_digest(body(i)), lambda e: content_digest(e.body), is_pending
+        moved,
+        lambda i: (content_digest(body(i)), earlier_times[i]),
+        lambda e: (content_digest(e.body), e.scheduled_at),
+        lambda e: has_no_key(e) and not is_pending(e),
+    )
+    pairing.renamed.update(i for i in moved if i in pairing.entries and i not in before)
+    pairing.pair(
+        near, lambda i: content_digest(body(i)), lambda e: content_digest(e.body), is_pending
     )
     pairing.pair(
         unkeyed,
@@ -227,13 +249,21 @@ def _pair_posts(
         lambda e: content_digest(e.body),
         lambda e: is_slot_row(e.row),
     )
+    # A row that has got another key, or none.
+    pairing.pair([*timed, *timed_keys], digest, lambda e: e.fingerprint, _has_key)
 
 
 class _Pairing:
     """Paired entries by the index of their post, and unpaired ones by the name of their row."""
 
-    def __init__(self, histories: Sequence[RowHistory]) -> None:
+    def __init__(self, posts: Sequence[PlannedPost], histories: Sequence[RowHistory]) -> None:
+        self.posts = posts
         self.entries: dict[int, JournalEntry] = {}
+        # Indexes of rows that are not known by their former names any more.
+        self.renamed: set[int] = set()
+        self.row_of_post = {
+            post_id: history.row for history in histories for post_id in history.post_ids
+        }
         self.unpaired = {
             history.row: history.active for history in histories if history.active is not None
         }
@@ -245,7 +275,7 @@ class _Pairing:
         entry_value: Callable[[JournalEntry], Hashable],
         is_eligible: Callable[[JournalEntry], bool],
     ) -> None:
-        """Pair posts with eligible entries where both have the same value."""
+        """Pair posts with eligible entries where both have the same value, the nearest in time."""
         if not self.unpaired:
             return
         candidates: dict[Hashable, list[str]] = defaultdict(list)
@@ -255,20 +285,30 @@ class _Pairing:
         for index in indexes:
             names = candidates.get(post_value(index))
             if index not in self.entries and names:
-                self.entries[index] = self.unpaired.pop(names.pop(0))
+                at = self.posts[index].scheduled_at
+                nearest = min(names, key=lambda name: abs(self.unpaired[name].scheduled_at - at))
+                names.remove(nearest)
+                self.entries[index] = self.unpaired.pop(nearest)
 
-    def row_names(self, posts: Sequence[PlannedPost]) -> list[str]:
+    def row_names(self) -> list[str]:
         """Return the name of each post's row in the journal, all different."""
         used = {entry.row for entry in self.entries.values()} | set(self.unpaired)
         # How many names with a stem were tried: none that is used becomes free.
         counts: Counter[str] = Counter()
         names = []
-        for index, post in enumerate(posts):
+        for index, post in enumerate(self.posts):
             entry = self.entries.get(index)
-            if post.key is not None:
-                name = name_from_key(post)
-            elif entry is not None:
+            # A row of an export is still the row that other files of the calendar have.
+            if (
+                entry is not None
+                and index not in self.renamed
+                and (
+                    exported_post_id(post) is not None or (post.key is None and not _has_key(entry))
+                )
+            ):
                 name = entry.row
+            elif post.key is not None:
+                name = name_from_key(post)
             else:
                 stem = _stem(post)
                 while (name := f"{stem}#{counts[stem]}") in used:

@@ -1,8 +1,10 @@
 """Planning and applying of calendars."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +20,7 @@ from outreply_cli.bulk.checks import (
     check_replacing_times,
     check_storage,
     check_times,
+    check_zone,
 )
 from outreply_cli.bulk.composed_texts import describe_rows, find_texts
 from outreply_cli.bulk.doubts import (
@@ -35,7 +38,7 @@ from outreply_cli.bulk.identity import (
     find_calendar,
     identify_calendar,
 )
-from outreply_cli.bulk.matching import MatchedRow, exported_post_id, match_rows
+from outreply_cli.bulk.matching import MatchedRow, exported_post_id, is_slot_row, match_rows
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt, find_pairs
 from outreply_cli.bulk.placement import Placement, place_posts
 from outreply_cli.bulk.plan import (
@@ -55,9 +58,14 @@ from outreply_cli.bulk.remote_state import (
     fetch_remote_state,
     fetch_statuses,
 )
-from outreply_cli.bulk.resolve import PlannedPost, ResolvedRows, resolve_rows
+from outreply_cli.bulk.resolve import (
+    PlannedPost,
+    ResolvedRows,
+    parse_row_time,
+    resolve_rows,
+)
 from outreply_cli.cancellation import CancellationToken
-from outreply_cli.errors import CalendarError, InvalidInputError, OutReplyError
+from outreply_cli.errors import CalendarError, InvalidInputError, OutReplyError, TimeError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import ComposedText, EntryState, JournalEntry, RowHistory
@@ -69,6 +77,7 @@ from outreply_cli.posts.sender import OutcomeUnknownError, Sender, matches_entry
 from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
+from outreply_cli.times import BRAND_ZONE, parse_zone
 
 if TYPE_CHECKING:
     from outreply_cli.bulk.approval import Approval
@@ -94,6 +103,7 @@ class BulkOptions:
 
     Attributes:
         zone: Default zone of local times; None for that of each page's brand.
+        checks_zone: Whether local times must have the zone of the calendar's last run.
         prune: Whether posts whose rows were removed are cancelled.
         adopt: Whether identical posts that the account already has are adopted.
         concurrency: Maximum requests in flight.
@@ -109,6 +119,7 @@ class BulkOptions:
     """
 
     zone: ZoneInfo | None
+    checks_zone: bool = False
     prune: bool = False
     adopt: bool = True
     concurrency: int = 4
@@ -175,8 +186,8 @@ class CalendarDiff:
 class PlannedCalendar:
     """A calendar that is ready to be applied, with its warnings and notes.
 
-    `links` are the addresses of recently published posts, by the post's ID. `approved_posts` are
-    the IDs of posts that exist already as they were approved.
+    `calendar_id` is its ID in the journal. `links` are the addresses of recently published posts,
+    by the post's ID. `approved_posts` are the IDs of posts that exist as they were approved.
     """
 
     calendar: Calendar
@@ -185,6 +196,7 @@ class PlannedCalendar:
     warnings: list[Diagnostic]
     notes: list[str]
     links: Mapping[str, str]
+    calendar_id: str
     approved_posts: Sequence[str] = ()
 
 
@@ -210,6 +222,7 @@ class BulkService:
         Raises:
             CalendarError: The file cannot be read.
             AmbiguousCalendarError: The file could belong to several calendars.
+            InvalidInputError: Its times were in another zone in its last run.
             OutReplyError: The account cannot be read.
         """
         now = self._client.now()
@@ -240,6 +253,9 @@ class BulkService:
         if not posts and not all(problem.is_warning for problem in calendar.problems):
             raise calendar_error(problems)
         identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
+        last = self._journal.zone(self.account.fingerprint, identity.known_id)
+        if last is not None and self._options.checks_zone and self._options.zone is not None:
+            check_zone(calendar, self._options.zone, last, now)
         return OpenCalendar(calendar, identity, posts, problems, resolved.notes, latest, resolve)
 
     def check_approval(self, opened: Sequence[OpenCalendar]) -> None:
@@ -256,7 +272,7 @@ class BulkService:
                 )
 
     def check_prune(self, opened: Sequence[OpenCalendar]) -> None:
-        """Raise InvalidInputError if files would prune each other's posts."""
+        """Raise InvalidInputError if files would prune posts of other files."""
         files: dict[str, str] = {}
         for item in opened if self._options.prune else ():
             name = item.calendar.file_name
@@ -268,6 +284,8 @@ class BulkService:
                     "other",
                     hint="Put all rows of a calendar into one file, or leave out --prune.",
                 )
+        for item in opened if self._options.prune else ():
+            self._check_own_rows(item, "--prune: ")
 
     def identify_again(self, opened: OpenCalendar) -> OpenCalendar:
         """Return the calendar as the journal identifies it now, once its lock is held.
@@ -307,7 +325,10 @@ class BulkService:
         window = self._options.spread_window
 
         def match(posts: Sequence[PlannedPost]) -> tuple[list[MatchedRow], list[JournalEntry]]:
-            return match_rows(posts, histories, account=account, calendar=name, now=now)
+            return match_rows(
+                posts, histories, account=account, calendar=name, now=now,
+                earlier_times=self._earlier_times(opened.calendar, posts, known_id, now),
+            )  # fmt: skip
 
         placement = self._place(posts, histories, known_id, remote, now)
         matched, orphaned = match(placement.posts)
@@ -345,8 +366,8 @@ class BulkService:
             if placement.unrecorded
             else (),
         )
-        if reconcile and not doubts:
-            self._journal.record_all_known(account, name)
+        if reconcile:
+            self._record_rows(adopted, doubts, statuses, name)
         unsettled = self._journal.list_unsettled(account, known_id)
         cancelling = [entry for entry in unsettled if entry.state == EntryState.CANCELLING]
         doubts |= find_uncancelled(adopted, cancelling, statuses, now)
@@ -527,8 +548,9 @@ class BulkService:
         }
         notes += _note_later(diff.later)
         return PlannedCalendar(
-            opened.calendar, self.account, plan, problems, notes, links, approved_posts
-        )
+            opened.calendar, self.account, plan, problems, notes, links, opened.identity.id,
+            approved_posts,
+        )  # fmt: skip
 
     def fetch_unclaimed(self, post_id: str) -> Post | None:
         """Return a scheduled post that no row claims and that lists may leave out, or None."""
@@ -680,26 +702,33 @@ class BulkService:
         )
 
     def check_cancels_own(self, opened: OpenCalendar, pending: Sequence[JournalEntry]) -> None:
-        """Raise InvalidInputError if another file has the rows of some `pending` posts.
+        """Raise InvalidInputError if another file has the rows of some `pending` posts."""
+        self._check_own_rows(opened, "", {entry.id for entry in pending})
 
-        A file that has no name and another path may only share rows with the calendar.
+    def _check_own_rows(
+        self, opened: OpenCalendar, start: str, pending: Collection[int] | None = None
+    ) -> None:
+        """Raise InvalidInputError if another file has rows of the calendar, of `pending` entries.
+
+        A file without a name that is called differently than the calendar's last one may be a part
+        of it, or only share rows with it.
         """
         known_id, account = opened.identity.known_id, self.account.fingerprint
         path = self._journal.calendars(account).get(known_id)
         is_named = opened.calendar.name is not None and opened.identity.former_id is None
-        if is_named or path == opened.calendar.source:
+        # The same file has another path on another machine.
+        if is_named or not path or Path(path).name == Path(opened.calendar.source).name:
             return
         histories = self._journal.rows(account, known_id)
         _, orphaned = match_rows(
             opened.posts, histories, account=account, calendar=known_id, now=self._client.now()
         )
-        missing = {entry.id for entry in orphaned} & {entry.id for entry in pending}
+        missing = [entry for entry in orphaned if pending is None or entry.id in pending]
         if missing:
-            owner = describe_calendar({known_id: path or ""}, known_id)
             raise InvalidInputError(
-                f"{opened.calendar.file_name} has no rows for {len(missing)} of the {len(pending)} "
-                f"pending posts of the calendar {owner}",
-                hint=f"To cancel all of its posts, name it: --name '{calendar_label(known_id)}'",
+                f"{start}{opened.calendar.file_name} has no rows for {len(missing)} of the pending "
+                f"posts of the calendar {describe_calendar({known_id: path}, known_id)}",
+                hint=f"To cancel them, too, name the calendar: --name '{calendar_label(known_id)}'",
             )
 
     def claim_slots(self, plans: Iterable[PlannedCalendar]) -> None:
@@ -740,6 +769,7 @@ class BulkService:
             SlotTakenError: Another command has taken a slot of the plan; nothing was sent.
         """
         self.claim_slots([planned])
+        self._record_zone(planned)
         uploader = Uploader(self._client, self._journal, self.account.fingerprint)
         actions = list(planned.plan.actions)
         unsent: dict[int, RowResult] = {}
@@ -890,6 +920,55 @@ class BulkService:
         if identity.former_id is not None:
             self._journal.rename_calendar(account, identity.former_id, identity.id)
         self._journal.record_calendar(account, identity.id, opened.calendar.source)
+
+    def _record_zone(self, planned: PlannedCalendar) -> None:
+        zone = planned.calendar.timezone
+        if zone is None:
+            zone = BRAND_ZONE if self._options.zone is None else self._options.zone.key
+        self._journal.record_zone(self.account.fingerprint, planned.calendar_id, zone)
+
+    def _earlier_times(
+        self, calendar: Calendar, posts: Sequence[PlannedPost], calendar_id: str, now: datetime
+    ) -> dict[int, datetime]:
+        """Return the times of rows in the zone of the last run, by index, where they differ."""
+        last = self._journal.zone(self.account.fingerprint, calendar_id)
+        if last is None or last == BRAND_ZONE:
+            return {}
+        times: dict[int, datetime] = {}
+        own = self._options.zone.key if self._options.zone is not None else BRAND_ZONE
+        for index, post in enumerate(posts):
+            row = post.row
+            zone = row.timezone or calendar.timezone or own
+            if zone == last or post.takes_slot or post.series_zone is not None:
+                continue
+            with suppress(TimeError):
+                at = parse_row_time(calendar, row.scheduled_at, parse_zone(last), now)
+                if at != post.time_in_file:
+                    times[index] = at
+        return times
+
+    def _record_rows(
+        self,
+        rows: Sequence[MatchedRow],
+        doubts: Collection[int],
+        statuses: Mapping[int, PostStatus],
+        calendar: str,
+    ) -> None:
+        """Record what is known of rows: that there is no doubt, and new names of those with posts.
+
+        A row that has got a key is known by it from now on, also where all else is edited.
+        """
+        if not doubts:
+            self._journal.record_all_known(self.account.fingerprint, calendar)
+        for index, row in enumerate(rows):
+            entry = row.entry
+            if entry is None or entry.row == row.name or index in doubts:
+                continue
+            status = statuses.get(entry.id)
+            if (status == PostStatus.SCHEDULED and row.is_unchanged) or (
+                status == PostStatus.PUBLISHED and not is_slot_row(entry.row)
+            ):
+                self._journal.rename_row(self.account.fingerprint, calendar, entry.row, row.name)
 
     def _reconcile(self, calendar_id: str) -> None:
         for unsettled in self._journal.list_unsettled(self.account.fingerprint, calendar_id):

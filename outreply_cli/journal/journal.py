@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from outreply_cli.storage.team_tables import TeamTables
 
 JOURNAL_FILE = "journal.db"
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY, account TEXT NOT NULL, calendar TEXT NOT NULL, row TEXT NOT NULL,
@@ -121,12 +121,16 @@ CREATE TABLE IF NOT EXISTS composed_texts (
     PRIMARY KEY (account, calendar, row)
 ) WITHOUT ROWID;
 """
+# The zone of local times in a calendar's last run.
+_SCHEMA_7 = """
+ALTER TABLE calendars ADD COLUMN zone TEXT;
+"""
 _UPGRADES = {
-    1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4, 4: _SCHEMA_5, 5: _SCHEMA_6,
+    1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4, 4: _SCHEMA_5, 5: _SCHEMA_6, 6: _SCHEMA_7,
 }  # fmt: skip
 _FILE = FileSchema(
     "the journal",
-    _SCHEMA + _SCHEMA_2 + _SCHEMA_3 + _SCHEMA_4 + _SCHEMA_5 + _SCHEMA_6,
+    _SCHEMA + _SCHEMA_2 + _SCHEMA_3 + _SCHEMA_4 + _SCHEMA_5 + _SCHEMA_6 + _SCHEMA_7,
     version=SCHEMA_VERSION,
     # An intent must be on disk before its request is sent.
     durable=True,
@@ -137,7 +141,9 @@ _FILE = FileSchema(
 )
 # The columns of each table with their types, in the order in which rows of a copy are added.
 TABLES: Mapping[str, Mapping[str, Any]] = {
-    "calendars": {"account": str, "id": str, "path": str, "knows_all": int},
+    "calendars": {
+        "account": str, "id": str, "path": str, "knows_all": int, "zone": str | None,
+    },
     "entries": {
         "id": int, "account": str, "calendar": str, "row": str, "generation": int, "page_id": str,
         "scheduled_at": str, "body": str, "fingerprint": str, "idempotency_key": str, "state": str,
@@ -285,9 +291,46 @@ class Journal:
         """Record a calendar and the path of its file."""
         with self._change() as db:
             db.execute(
-                "INSERT INTO calendars VALUES (?, ?, ?, 0) "
+                "INSERT INTO calendars (account, id, path, knows_all) VALUES (?, ?, ?, 0) "
                 "ON CONFLICT (account, id) DO UPDATE SET path = excluded.path",
                 (account, calendar, path),
+            )
+
+    def zone(self, account: str, calendar: str) -> str | None:
+        """Return the zone of local times in the last run of a calendar, if it is known."""
+        rows = self._select(
+            "SELECT zone FROM calendars WHERE account = ? AND id = ?", (account, calendar),
+            types={"zone": str | None},
+        )  # fmt: skip
+        return rows[0]["zone"] if rows else None
+
+    def record_zone(self, account: str, calendar: str, zone: str) -> None:
+        """Record the zone of local times in a run of a calendar."""
+        with self._change() as db:
+            db.execute(
+                "UPDATE calendars SET zone = ? WHERE account = ? AND id = ?",
+                (zone, account, calendar),
+            )
+
+    def rename_row(self, account: str, calendar: str, old: str, new: str) -> None:
+        """Give a row of a calendar another name, unless another row has had it."""
+        with self._change() as db:
+            self._check_lease(db, account, calendar)
+            if db.execute(
+                "SELECT 1 FROM entries WHERE account = ? AND calendar = ? AND row = ? LIMIT 1",
+                (account, calendar, new),
+            ).fetchone():
+                return
+            for table in ("entries", "slot_claims"):
+                db.execute(
+                    f"UPDATE {table} SET row = ? "  # noqa: S608 - constants
+                    "WHERE account = ? AND calendar = ? AND row = ?",
+                    (new, account, calendar, old),
+                )
+            db.execute(
+                "INSERT INTO separate_posts SELECT account, ?, post_id FROM separate_posts "
+                "WHERE account = ? AND row = ? ON CONFLICT DO NOTHING",
+                (new, account, old),
             )
 
     def knows_all_posts(self, account: str, calendar: str) -> bool:

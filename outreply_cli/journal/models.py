@@ -1,6 +1,6 @@
 """The entries of the journal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -192,6 +192,7 @@ class RowHistory:
         next_generation: The generation of the row's next post.
         unsent: The newest entry, if its post was never created.
         cancelled: The newest entry, if its post was cancelled.
+        post_ids: The IDs of all posts that the row has had.
     """
 
     row: str
@@ -199,6 +200,7 @@ class RowHistory:
     next_generation: int
     unsent: JournalEntry | None = None
     cancelled: JournalEntry | None = None
+    post_ids: Collection[str] = ()
 
     @classmethod
     def from_entries(cls, entries: Sequence[JournalEntry]) -> "RowHistory":
@@ -213,4 +215,5 @@ class RowHistory:
             next_generation=newest.generation + is_used,
             unsent=newest if newest.state in {EntryState.PLANNED, EntryState.FAILED} else None,
             cancelled=newest if newest.state == EntryState.CANCELLED else None,
+            post_ids=[entry.post_id for entry in entries if entry.post_id is not None],
         )

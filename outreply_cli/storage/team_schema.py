@@ -9,7 +9,7 @@ from typing import Any
 from outreply_cli.errors import StorageError
 from outreply_cli.storage.postgres import SCHEMA, PostgresDatabase, wrap_postgres_errors
 
-VERSION = 3
+VERSION = 4
 # The first version whose commands can use a store of this one.
 _OLDEST_CLIENT = 1
 # Any number that other applications do not use.

@@ -151,8 +151,27 @@ def test_row_that_gets_a_key_keeps_its_post(now: datetime) -> None:
     assert row.name == "key:x@p1"
 
 
-def test_row_that_loses_its_key_is_new() -> None:
-    assert paired([make_post()], record([make_post(key="x")])) == [None]
+def test_row_that_loses_its_key_or_gets_another_keeps_its_post() -> None:
+    histories = record([make_post(key="x")])
+    for post in (make_post(), make_post(key="y")):
+        assert paired([post], histories) == [1]
+        assert paired([post._replace(scheduled_at=AT + DAY)], histories) == [None]
+        assert paired([post, make_post(key="x")], histories) == [None, 1]
+    (row,), _ = match([make_post()], histories)
+    assert row.name == "p1@2026-12-24T17:00:00Z#0"
+
+
+def test_equal_texts_take_the_nearest_post() -> None:
+    histories = record([make_post(at=AT + n * DAY) for n in range(3)])
+    moved = make_post(at=AT + 2 * DAY + timedelta(hours=1))
+    assert paired([moved], histories) == [3]
+    assert paired([make_post(at=AT + DAY), moved], histories) == [2, 3]
+
+
+def test_row_that_is_too_far_ahead_takes_no_post() -> None:
+    histories = record([make_post()])
+    assert paired([make_post(at=AT + 10 * DAY)], histories) == [1]
+    assert paired([make_post(at=AT + 200 * DAY)], histories) == [None]
 
 
 def test_row_with_a_key_and_without_have_no_common_name() -> None:
@@ -193,7 +212,8 @@ def test_row_that_becomes_a_series_keeps_its_post() -> None:
     assert paired(occurrences[1:], histories) == [None]
     other_page = make_post(key="x/2026-12-24", page_id="p2", series_zone=PARIS)
     assert paired([other_page], histories) == [None]
-    assert paired([make_post(key="y/2026-12-24", series_zone=PARIS)], histories) == [None]
+    later = make_post(key="y/2026-12-25", at=AT + DAY, series_zone=PARIS)
+    assert paired([later], histories) == [None]
 
 
 def test_occurrence_that_becomes_a_row_keeps_its_post() -> None:

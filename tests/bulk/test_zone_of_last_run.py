@@ -49,7 +49,7 @@ def test_another_zone_is_refused(cli: CommandLine, client: Client, calendar: Pat
     assert times(client) == ["2026-12-01T09:00:00.000Z"]
 
 
-@pytest.mark.parametrize("command", ["status", "cancel", "check", "plan"])
+@pytest.mark.parametrize("command", ["status", "cancel", "plan", "reconcile"])
 def test_other_commands_refuse_it_too(cli: CommandLine, calendar: Path, command: str) -> None:
     write(calendar, "2026-12-01 10:00")
     schedule(cli, calendar)

@@ -135,6 +135,34 @@ def test_settled_entry_is_not_changed(journal: Journal, change: str) -> None:
     assert len(journal.rows("account", "rows:1")) == 1
 
 
+def test_zone_of_a_calendar(journal: Journal) -> None:
+    assert journal.zone("account", "rows:1") is None
+    journal.record_calendar("account", "rows:1", "/a.csv")
+    assert journal.zone("account", "rows:1") is None
+    journal.record_zone("account", "rows:1", "Europe/Paris")
+    journal.record_calendar("account", "rows:1", "/b.csv")
+    journal.rename_calendar("account", "rows:1", "name:launch")
+    assert journal.zone("account", "name:launch") == "Europe/Paris"
+    assert journal.zone("other", "name:launch") is None
+
+
+def test_renamed_row_keeps_its_posts(journal: Journal) -> None:
+    (entry,) = journal.record_planned([replace(DRAFT, row="old")], claim=True)
+    journal.mark_separate("account", "old", ["7"])
+    journal.rename_row("account", DRAFT.calendar, "old", "new")
+    assert journal.entry(entry.id).row == "new"
+    assert [history.row for history in journal.rows("account", DRAFT.calendar)] == ["new"]
+    assert ("new", "7") in journal.separate_posts("account")
+    # The slot is still its own.
+    assert journal.record_planned([replace(DRAFT, row="new")], claim=True)
+    with pytest.raises(SlotTakenError):
+        journal.record_planned([replace(DRAFT, row="old")], claim=True)
+    # Another row has had the name.
+    plan(journal, replace(DRAFT, row="other"))
+    journal.rename_row("account", DRAFT.calendar, "new", "other")
+    assert journal.entry(entry.id).row == "new"
+
+
 def test_calendars(journal: Journal) -> None:
     journal.record_calendar("account", "rows:1", "/a.csv")
     journal.record_calendar("account", "rows:1", "/b.csv")

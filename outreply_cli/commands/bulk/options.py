@@ -264,6 +264,7 @@ def parse_options(
     planning = planning or PlanOptions()
     return BulkOptions(
         zone=None if reading.tz == BRAND_ZONE else context.zone(reading.tz),
+        checks_zone=reading.tz is None and not reading.forget,
         prune=planning.prune,
         adopt=adopt,
         concurrency=concurrency,

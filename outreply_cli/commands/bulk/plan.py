@@ -18,7 +18,7 @@ from outreply_cli.commands.bulk.options import (
     parse_options,
 )
 from outreply_cli.commands.bulk.output import show_plans
-from outreply_cli.commands.bulk.shared import check_zone, load_calendars, plan_calendars, recall
+from outreply_cli.commands.bulk.shared import load_calendars, plan_calendars, recall
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.storage.files import check_replaceable
@@ -59,9 +59,8 @@ def run(
     reading = replace(recall(context, file, reading), tz=tz or context.zone().key, forget=True)
     composes = composing.compose_with is not None
     options = parse_options(context, reading, planning, composes=composes)
+    options = replace(options, checks_zone=tz is None and not forgets)
     calendars = load_calendars(context, [file], reading)
-    if tz is None and not forgets:
-        check_zone(context, calendars[0], context.zone())
     paths = [calendar.path for calendar in calendars]
     check_replaceable("-o", output, "a plan", is_plan, paths)
     with bulk_context(context, options, calendars) as bulk:

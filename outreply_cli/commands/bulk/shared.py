@@ -2,32 +2,26 @@
 
 import gc
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.calendar import STDIN, Calendar, is_address
 from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.loader import calendar_path, load_calendar
 from outreply_cli.bulk.plan import ActionType
 from outreply_cli.bulk.remembered import recall_options, remember_options
-from outreply_cli.bulk.resolve import LAST_ZONE, PlannedPost, parse_row_time
+from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import REMEMBERED, BulkContext, ReadOptions, collect_errors
 from outreply_cli.commands.interrupts import interruptible
 from outreply_cli.context import Context
-from outreply_cli.errors import CalendarError, InterruptedRunError, InvalidInputError, TimeError
+from outreply_cli.errors import CalendarError, InterruptedRunError
 from outreply_cli.journal.journal import SlotTakenError
-from outreply_cli.posts.slots import NEXT_SLOT
-from outreply_cli.times import BRAND_ZONE, parse_zone
 from outreply_cli.ui.progress import progress
 
 INTERRUPTED = InterruptedRunError("interrupted", hint="Run the same command again to continue.")
 _GC_THRESHOLD = 1_000_000
-# The name under which the zone of local times is remembered.
-_ZONE = "zone"
 # Plans that are made before a run gives up because others take their slots.
 _CLAIMS_MAX = 20
 
@@ -50,43 +44,11 @@ def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions)
         calendar.options = {
             option: value for option in REMEMBERED if (value := getattr(effective, option))
         }
-        if reading.tz is None and not reading.forget:
-            check_zone(context, calendar, context.zone())
-        is_brand = reading.tz == BRAND_ZONE
-        calendar.options[_ZONE] = BRAND_ZONE if is_brand else context.zone(reading.tz).key
         calendar.name = reading.name or calendar.name
         for note in calendar.notes:
             context.info(f"{calendar.file_name}: {note}.")
         calendars.append(calendar)
     return calendars
-
-
-def check_zone(context: Context, calendar: Calendar, zone: ZoneInfo) -> None:
-    """Raise InvalidInputError if local times were in another zone in the last run of a calendar.
-
-    The zone of a machine or a cron job may differ from that of a terminal.
-    """
-    last = recall_options(context.state_dir, calendar.source).get(_ZONE)
-    is_same = last in {None, zone.key} or calendar.timezone is not None
-    if is_same or calendar.source == STDIN:
-        return
-    now = context.clock.now()
-    # A local time differs in any other zone.
-    other = parse_zone(LAST_ZONE if last == BRAND_ZONE else str(last))
-    for row in calendar.rows:
-        if row.timezone is not None or row.scheduled_at in {"", NEXT_SLOT}:
-            continue
-        with suppress(TimeError):
-            times = [
-                parse_row_time(calendar, row.scheduled_at, of_run, now) for of_run in (zone, other)
-            ]
-            # A series may go on for long.
-            if times[0] != times[1] and (max(times) > now or row.repeat is not None):
-                raise InvalidInputError(
-                    f"{calendar.file_name}:{row.line}: {row.scheduled_at!r} was a time in {last} "
-                    f"in the last run, and would be one in {zone.key} now",
-                    hint=f"Add --tz {last} to keep the times, or --tz {zone.key} to move them.",
-                )
 
 
 def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
