@@ -63,7 +63,7 @@ class Credentials:
         return None
 
     def save(self, profile: str, token: Token, storage: Storage) -> str:
-        """Store the token of a profile in `storage` only, and return its location.
+        """Store the token of a profile, and return its location; the keyring replaces the file.
 
         Raises:
             StorageError: The token cannot be stored there.
@@ -84,7 +84,11 @@ class Credentials:
         except OSError as error:
             raise StorageError(f"{path} cannot be deleted: {error.strerror}") from None
         if profile.storage == "keyring":
-            self._keyring.delete(profile.name)
+            self.delete_from_keyring(profile.name)
+
+    def delete_from_keyring(self, profile: str) -> None:
+        """Delete a profile's token in the keyring, if any; raises KeyringError."""
+        self._keyring.delete(profile)
 
 
 def _parse_stored(text: str, location: str) -> Token:

@@ -42,11 +42,13 @@ def log_in(
     profile: Profile,
     insecure_storage: bool,
     confirm_file_storage: Callable[[KeyringError], bool],
+    warn: Callable[[str], None],
 ) -> dict[str, Any]:
     """Verify the `token` of `client` with the API, store it for `profile`, and describe it.
 
     The first of `profiles` becomes the current one. If the keyring is unavailable,
-    `confirm_file_storage` decides whether to use a file, as with `insecure_storage`.
+    `confirm_file_storage` decides whether to use a file, as with `insecure_storage`. A previous
+    token in the keyring is replaced; `warn` gets the reason if it cannot be deleted.
 
     Raises:
         AuthenticationError: The token is not valid; nothing was stored.
@@ -62,11 +64,16 @@ def log_in(
             raise
         storage = "file"
         location = credentials.save(profile.name, token, storage)
+    if storage == "file" and profile.storage == "keyring":
+        try:
+            credentials.delete_from_keyring(profile.name)
+        except KeyringError as error:
+            # The file is read first, and logging out tries again.
+            storage = "keyring"
+            warn(f"the previous token was not deleted: {error.message}")
     if not profiles.stored:
         profiles.current = profile.name
-    known = profiles.stored.get(profile.name)
-    store_url = known.store_url if known is not None else None
-    profiles.stored[profile.name] = replace(profile, storage=storage, store_url=store_url)
+    profiles.stored[profile.name] = replace(profile, storage=storage)
     profiles.save()
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
     return {

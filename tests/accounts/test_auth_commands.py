@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -471,3 +472,64 @@ def test_login_keeps_the_base_url_of_a_profile(
     assert {row["name"]: row["base_url"] for row in listed}["agency"] == emulator.base_url
     two_accounts.environ["OUTREPLY_BASE_URL"] = "http://127.0.0.1:9/api/v1"
     assert two_accounts.run(*login, stdin=token).code == 0
+
+
+@pytest.mark.parametrize("tz", [None, "Asia/Tokyo"])
+@pytest.mark.parametrize("storage", [(), ("--insecure-storage",)])
+def test_login_keeps_the_settings_of_a_profile(
+    login_cli: CommandLine, emulator: EmulatorServer, storage: tuple[str, ...], tz: str | None
+) -> None:
+    cli = login_cli
+    cli.environ["PYTHON_KEYRING_BACKEND"] = "test_backends.Working"
+    store = "postgresql://db.example.com/outreply"
+    text = f'[profiles.work]\nbase_url = "{emulator.base_url}"\ntimezone = "America/New_York"\n'
+    config = write_config(cli, f'{text}store_url = "{store}"\n', "utf-8")
+    before = tomllib.loads(config.read_text())["profiles"]["work"]
+    option = () if tz is None else ("--tz", tz)
+    login = ("auth", "login", "-p", "work", "--with-token", *storage, *option)
+    result = cli.spawn(*login, stdin=emulator.token)
+    assert result.code == 0, result.err
+    assert tomllib.loads(config.read_text())["profiles"]["work"] == {
+        **before,
+        "timezone": tz or "America/New_York",
+        "storage": "file" if storage else "keyring",
+    }
+    assert ("time zone America/New_York" in result.err) == (not tz)
+
+
+@pytest.fixture
+def keyring_login(login_cli: CommandLine, emulator: EmulatorServer) -> CommandLine:
+    """A profile whose token is in the keyring."""
+    login_cli.environ["PYTHON_KEYRING_BACKEND"] = "test_backends.Working"
+    login = login_cli.spawn("auth", "login", "--with-token", stdin=emulator.token)
+    assert login.code == 0, login.err
+    return login_cli
+
+
+def test_login_moves_the_token_out_of_the_keyring(
+    keyring_login: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    cli, keyring = keyring_login, tmp_path / "keyring.json"
+    login = ("auth", "login", "--with-token", "--insecure-storage")
+    moved = cli.spawn(*login, stdin=emulator.token)
+    assert (moved.code, json.loads(keyring.read_text())) == (0, {})
+    assert "Warning" not in moved.err
+    assert json.loads(cli.spawn("auth", "status", "--json").out)["token_source"] == "file"
+    assert cli.spawn("auth", "logout").code == 0
+    assert cli.spawn("auth", "status").code == 4
+
+
+def test_logout_deletes_a_token_that_login_left_in_the_keyring(
+    keyring_login: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    cli, keyring = keyring_login, tmp_path / "keyring.json"
+    locked = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    login = ("auth", "login", "--with-token", "--insecure-storage")
+    moved = cli.spawn(*login, stdin=emulator.token, env=locked)
+    assert moved.code == 0, moved.err
+    assert "the previous token was not deleted: the system's keyring cannot be used" in moved.err
+    assert json.loads(keyring.read_text()) == {"default": emulator.token}
+    assert cli.spawn("auth", "token", env=locked).out == emulator.token + "\n"
+    assert cli.spawn("auth", "logout", env=locked).code == 1
+    assert cli.spawn("auth", "logout").code == 0
+    assert json.loads(keyring.read_text()) == {}

@@ -123,6 +123,15 @@ def test_profile_gets_a_working_token_again(cli_with_emulator: CommandLine, chan
     assert "Stored" not in cli_with_emulator.spawn("emulator", "status").err
 
 
+def test_profile_keeps_its_time_zone(cli_with_emulator: CommandLine) -> None:
+    token = cli_with_emulator.spawn("auth", "token", "-p", "emulator").out
+    login = ("auth", "login", "-p", "emulator", "--with-token", "--insecure-storage")
+    assert cli_with_emulator.spawn(*login, "--tz", "Asia/Tokyo", stdin=token).code == 0
+    assert cli_with_emulator.spawn("emulator", "reset", "--yes").code == 0
+    listed = cli_with_emulator.spawn("auth", "list", "--fields", "name,timezone", "-o", "csv")
+    assert "emulator,Asia/Tokyo" in listed.out
+
+
 def test_profile_token_works_from_this_machine(
     cli_with_emulator: CommandLine, tmp_path: Path
 ) -> None:

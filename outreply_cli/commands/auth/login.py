@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -43,7 +44,7 @@ def run(
     """Sign in to an account.
 
     The token is read from a hidden prompt, or from stdin with --with-token, and verified with the
-    API before it is stored.
+    API before it is stored. Signing in again keeps the other settings of the profile.
 
     Example: outreply auth login --with-token < token.txt
 
@@ -65,15 +66,17 @@ def run(
     token = Token(context.read_line() if with_token else context.prompt_secret("API token: "))
     profiles = context.profiles
     name = check_profile_name(select_profile(profile, context.environ) or profiles.current)
+    known = profiles.stored.get(name, Profile(name))
+    zone = parse_zone(tz).key if tz else known.timezone
     if base_url is None:
-        base_url = resolve_base_url(profiles.stored.get(name), profile, context.environ)
+        base_url = resolve_base_url(known, profile, context.environ)
     context.confirm_unrecognized_token(token, base_url, accepted=yes)
     login = log_in(
         context.client_for(token, base_url),
         token,
         profiles=profiles,
         credentials=Credentials(context.environ, context.config_dir, context.keyring()),
-        profile=Profile(name, base_url, parse_zone(tz).key if tz else None),
+        profile=replace(known, base_url=base_url, timezone=zone),
         insecure_storage=insecure_storage,
         confirm_file_storage=lambda error: (
             context.is_interactive
@@ -81,6 +84,7 @@ def run(
                 f"Note: {error.message}. Store the token in a file only you can read?"
             )
         ),
+        warn=context.warn,
     )
     reset_cache(context.completion_cache_path(name), allow_refresh=not token.is_sandbox)
     context.report(
@@ -93,6 +97,8 @@ def run(
         context.info(line)
     if login["expires_at"]:
         context.info(f"The token expires {format_api_time(login['expires_at'], context.zone())}.")
+    if zone and not tz:
+        context.info(f"The profile keeps its time zone {zone}; --tz changes it.")
     note_sandbox(context, token)
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,14 +127,15 @@ def print_started(context: Context, handle: EmulatorHandle) -> None:
 
 def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, Any]) -> None:
     """Store the profile `emulator` with an active token, if there is one, and show the emulator."""
-    profile = Profile(PROFILE, handle.base_url, storage="file")
+    profiles = context.profiles
+    known = profiles.stored.get(PROFILE, Profile(PROFILE))
+    profile = replace(known, base_url=handle.base_url, storage="file")
     credentials, token = Credentials(context.environ, context.config_dir), active_token(status)
     if token is None:
         credentials.delete(profile)
         context.warn("the emulator has no active token; run: outreply emulator token --name NAME")
     else:
         credentials.save(PROFILE, Token(token), "file")
-    profiles = context.profiles
     profiles.stored[PROFILE] = profile
     profiles.save()
     show_emulator(context, handle, status)
