@@ -4,6 +4,7 @@ from collections.abc import Mapping, MutableMapping
 
 # The first one that is set is used.
 TOKEN_VARIABLES = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")
+PROFILE_VARIABLE = "OUTREPLY_PROFILE"
 WEBHOOK_SECRET_VARIABLE = "OUTREPLY_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
 # Its URL may hold a password.
 STORE_URL_VARIABLE = "OUTREPLY_STORE_URL"
@@ -20,7 +21,7 @@ def pop_secrets(environ: MutableMapping[str, str]) -> dict[str, str]:
 
 def select_profile(option: str | None, environ: Mapping[str, str]) -> str | None:
     """Return the profile named by `--profile`, else by `OUTREPLY_PROFILE`; None if neither is."""
-    return option or environ.get("OUTREPLY_PROFILE") or None
+    return option or environ.get(PROFILE_VARIABLE) or None
 
 
 def select_token_variable(option: str | None, environ: Mapping[str, str]) -> str | None:

@@ -533,3 +533,42 @@ def test_logout_deletes_a_token_that_login_left_in_the_keyring(
     assert cli.spawn("auth", "logout", env=locked).code == 1
     assert cli.spawn("auth", "logout").code == 0
     assert json.loads(keyring.read_text()) == {}
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        ({}, None),
+        ({"OUTREPLY_PROFILE": "", "OUTREPLY_API_KEY": ""}, None),
+        ({"OUTREPLY_PROFILE": "agency"}, None),
+        ({"OUTREPLY_PROFILE": "default"}, "OUTREPLY_PROFILE"),
+        ({"OUTREPLY_PROFILE": "default", "OUTREPLY_TOKEN": "TOKEN"}, "OUTREPLY_TOKEN"),
+        ({"OUTREPLY_API_KEY": "TOKEN", "OUTREPLY_TOKEN": "TOKEN"}, "OUTREPLY_API_KEY"),
+    ],
+)
+@pytest.mark.parametrize(
+    "words",
+    ["switch agency", "login --with-token --insecure-storage -p agency", "logout -p agency"],
+)
+def test_variable_that_decides_instead_is_reported(
+    two_accounts: CommandLine,
+    emulator: EmulatorServer,
+    words: str,
+    environ: dict[str, str],
+    variable: str | None,
+) -> None:
+    cli = two_accounts
+    other = emulator.handle.request("token", name="other")["token"]
+    cli.environ |= {name: value.replace("TOKEN", other) for name, value in environ.items()}
+    result = cli.run("auth", *words.split(), stdin=emulator.token)
+    assert result.code == 0, result.err
+    # Commands without --profile never used the profile that was logged out.
+    is_silent = variable is None or (words.startswith("logout") and variable == "OUTREPLY_PROFILE")
+    warnings = [line.split()[1] for line in result.err.splitlines() if "Warning: " in line]
+    assert warnings == ([] if is_silent else [variable])
+    if variable is not None:
+        used = json.loads(cli.run("auth", "status", "--json").out)
+        is_profile = variable == "OUTREPLY_PROFILE"
+        assert used["profile" if is_profile else "token_location"] == (
+            "default" if is_profile else variable
+        )

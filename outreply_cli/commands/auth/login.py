@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.auth.shared import note_sandbox
+from outreply_cli.commands.auth.shared import note_sandbox, warn_about_variable
 from outreply_cli.context import Context
 from outreply_cli.env import select_profile
 from outreply_cli.errors import InvalidInputError
@@ -100,6 +100,7 @@ def run(
     if zone and not tz:
         context.info(f"The profile keeps its time zone {zone}; --tz changes it.")
     note_sandbox(context, token)
+    warn_about_variable(context, name)
 
 
 def describe_scopes(granted: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
+from outreply_cli.env import select_token_variable
 
 
 @command()
@@ -31,3 +32,5 @@ def run(context: Context) -> None:
         {"profile": profile.name, "signed_out": True},
         f"Signed out of {profile.name!r}. If the token leaked, revoke it in the dashboard.",
     )
+    if variable := select_token_variable(None, context.environ):
+        context.warn(f"{variable} is set, and commands still use its token; unset it to stop that")

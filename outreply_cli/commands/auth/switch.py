@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
+from outreply_cli.commands.auth.shared import warn_about_variable
 from outreply_cli.context import Context
 
 
@@ -23,3 +24,4 @@ def run(
     profiles.current = profiles.get(name).name
     profiles.save()
     context.report({"profile": name}, f"Switched to the profile {name!r}.")
+    warn_about_variable(context, name)
