@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from outreply_cli.api.client import ListResult
 
 MIN_CHARACTERS = 6
+_API_ID = r"(?:[a-z]+_)?[0-9a-f]{24,}"
 # IDs of the API and of the platforms: nothing is listed for them.
-_WHOLE = re.compile(r"(?:[a-z]+_)?[0-9a-f]{24,}|[0-9]{15,}|.{30,}")
+_WHOLE = re.compile(rf"{_API_ID}|[0-9]{{15,}}|.{{30,}}")
 _MAX_CANDIDATES = 10
 _NAME_FIELDS = ("name", "url", "filename", "message")
 _NAME_MAX_CHARACTERS = 30
@@ -24,9 +25,9 @@ class AmbiguousIdError(InvalidInputError):
     code = "AMBIGUOUS_ID"
 
 
-def is_whole_id(word: str) -> bool:
-    """Return whether `word` has the form of a whole ID."""
-    return _WHOLE.fullmatch(word) is not None
+def is_api_id(word: str) -> bool:
+    """Return whether `word` has the form of a whole ID of the API."""
+    return re.fullmatch(_API_ID, word) is not None
 
 
 def expand_ids(
@@ -102,7 +103,7 @@ def expand_id(
 
 
 def _may_be_short(word: str) -> bool:
-    return len(word) >= MIN_CHARACTERS and not is_whole_id(word)
+    return len(word) >= MIN_CHARACTERS and not _WHOLE.fullmatch(word)
 
 
 def _name(item: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.errors import ExitCode, InvalidInputError
-from outreply_cli.ids import AmbiguousIdError, expand_id, expand_ids, is_whole_id
+from outreply_cli.ids import AmbiguousIdError, expand_id, expand_ids, is_api_id
 from outreply_cli.spec.platforms import find_platform, long_name
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def resolve_brand_id(client: "Client", name: str) -> str:
     """
     from outreply_cli.api.errors import PermissionDeniedError
 
-    if is_whole_id(name):
+    if is_api_id(name):
         return name
     try:
         brands = client.brands()
@@ -101,12 +101,14 @@ def _find_matches(pages: Sequence[Page], text: str) -> list[Page]:
     platform = find_platform(prefix) if colon else None
     if platform is not None:
         username = username.strip().removeprefix("@").lower()
-        return [
+        by_alias = [
             page
             for page in pages
             if long_name(str(page.get("platform") or "")) == platform.name
             and str(page.get("username") or "").lower() == username
         ]
+        if by_alias:
+            return by_alias
     named = [page for page in pages if page.get("name") == text]
     if named:
         return named

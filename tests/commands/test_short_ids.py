@@ -222,6 +222,37 @@ def test_brand_by_short_id_and_name(cli: CommandLine, emulator: EmulatorServer) 
     assert bluebird["id"] in ran.err
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Acme International Marketing Group", "123456789012345", "Café " * 20 + "Ltd", "c0ffee" * 3],
+)
+def test_brand_by_a_name_like_an_id(cli: CommandLine, emulator: EmulatorServer, name: str) -> None:
+    brand = run_json(cli, "brands", "list")[0]
+    emulator.state.connection.execute(
+        "UPDATE brands SET name = ? WHERE id = ?", (name, brand["id"])
+    )
+    assert run_json(cli, "brands", "show", name)["id"] == brand["id"]
+    pages = run_json(cli, "pages", "list", "--brand", name)
+    assert {page["brand_id"] for page in pages} == {brand["id"]}
+    assert cli.run("slots", "set", f"brand:{name}", "mon 09:00").code == 0
+    assert cli.run("brands", "show", name + "x").code == 5
+
+
+@pytest.mark.parametrize("name", ["X: Bluebird News", "twitter:news", "Instagram: A"])
+def test_page_by_a_name_like_an_alias(
+    cli: CommandLine, emulator: EmulatorServer, name: str
+) -> None:
+    page = run_json(cli, "pages", "show", "x:bluebird")
+    emulator.state.connection.execute("UPDATE pages SET name = ? WHERE id = ?", (name, page["id"]))
+    assert run_json(cli, "pages", "show", name)["id"] == page["id"]
+    # A user name comes first.
+    emulator.state.connection.execute(
+        "UPDATE pages SET name = 'instagram:acme' WHERE id = ?", (page["id"],)
+    )
+    assert run_json(cli, "pages", "show", "instagram:acme")["id"] != page["id"]
+    assert cli.run("pages", "show", "x:unknown").code == 5
+
+
 def test_page_by_short_id(cli: CommandLine, emulator: EmulatorServer) -> None:
     page = run_json(cli, "pages", "show", "instagram:acme")
     assert run_json(cli, "pages", "show", page["id"][:8])["id"] == page["id"]
