@@ -7,16 +7,22 @@ from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
 from outreply_cli.api.base_url import check_base_url
 from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, warning
-from outreply_cli.env import TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE
+from outreply_cli.env import (
+    PROFILE_VARIABLE,
+    STORE_URL_VARIABLE,
+    TOKEN_VARIABLES,
+    WEBHOOK_SECRET_VARIABLE,
+)
 from outreply_cli.errors import OutReplyError
 from outreply_cli.spec.token import Token
 from outreply_cli.times import parse_zone
 
 _CHECK = "environment"
-# Set by serve-webhook for the programs that it runs.
+# Set for the programs that `--exec` and `emulator exec` run.
 _EXEC_VARIABLES = frozenset(
-    {"OUTREPLY_EVENT", "OUTREPLY_DELIVERY", "OUTREPLY_SIGNATURE", "OUTREPLY_TIMESTAMP"}
-)
+    {"OUTREPLY_EVENT", "OUTREPLY_DELIVERY", "OUTREPLY_SIGNATURE", "OUTREPLY_TIMESTAMP",
+     "OUTREPLY_COMMENT", "OUTREPLY_EMULATOR_STATE"}
+)  # fmt: skip
 
 
 def check_environment(context: DoctorContext) -> Iterator[CheckResult]:
@@ -78,19 +84,26 @@ def _directory(name: str, value: str, _: DoctorContext) -> CheckResult:
     return ok(_CHECK, f"{name} is {value}")
 
 
+def _secret(name: str, _value: str, _: DoctorContext) -> CheckResult:
+    return ok(_CHECK, f"{name} is set")
+
+
 _CHECKS = {
     "OUTREPLY_BASE_URL": _base_url,
-    "OUTREPLY_PROFILE": _profile,
+    PROFILE_VARIABLE: _profile,
     "OUTREPLY_TIMEZONE": _timezone,
     "OUTREPLY_CONFIG_DIR": _directory,
     "OUTREPLY_STATE_DIR": _directory,
+    STORE_URL_VARIABLE: _secret,
+    WEBHOOK_SECRET_VARIABLE: _secret,
 }
+_SETTINGS = (*TOKEN_VARIABLES, *_CHECKS)
+KNOWN_VARIABLES = frozenset({*_SETTINGS, *_EXEC_VARIABLES})
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[CheckResult]:
-    known = (*TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE, *_CHECKS, "OUTREPLY_EMULATOR_STATE")
     for name in sorted(environ):
-        if name.startswith("OUTREPLY_") and name not in {*known, *_EXEC_VARIABLES}:
-            similar = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if name.startswith("OUTREPLY_") and name not in KNOWN_VARIABLES:
+            similar = difflib.get_close_matches(name, _SETTINGS, n=1, cutoff=0.8)
             if similar:
                 yield warning(_CHECK, f"{name} is set but unknown", f"Did you mean {similar[0]}?")

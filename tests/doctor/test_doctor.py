@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import sqlite3
 import ssl
@@ -17,7 +18,9 @@ import pexpect
 import pytest
 import yaml
 
+import outreply_cli
 from outreply_cli.api.transport import Transport
+from outreply_cli.doctor.environment import KNOWN_VARIABLES
 from outreply_cli.doctor.network import _tls
 from outreply_cli.doctor.result import CheckStatus
 from outreply_cli.emulator.server import EmulatorServer
@@ -188,6 +191,31 @@ def test_environment_variables(cli: CommandLine) -> None:
     assert "Did you mean OUTREPLY_BASE_URL?" in [item["hint"] for item in items]
     items = parse_results(cli.run("doctor", "--json"))["environment"]
     assert "overrides the token of the profile 'default'" in json.dumps(items)
+
+
+def test_variables_of_the_source_are_known() -> None:
+    package = Path(outreply_cli.__file__).parent
+    sources = [path.read_text("utf-8") for path in package.rglob("*.py")]
+    named = set(re.findall(r"OUTREPLY(?:_[A-Z]+)+", "\n".join(sources)))
+    # An attribute of a module.
+    assert named - {"OUTREPLY_ARCHIVE"} == KNOWN_VARIABLES
+
+
+@pytest.mark.parametrize(
+    ("name", "is_secret"),
+    [
+        ("OUTREPLY_STORE_URL", True),
+        ("OUTREPLY_WEBHOOK_SECRET", True),
+        ("OUTREPLY_COMMENT", False),
+        ("OUTREPLY_EMULATOR_STATE", False),
+    ],
+)
+def test_known_variable_is_not_unknown(cli: CommandLine, name: str, is_secret: bool) -> None:
+    value = "postgresql://outreply:hunter2@127.0.0.1:9/outreply"
+    items = parse_results(cli.run("doctor", "--json", env={name: value}))["environment"]
+    assert not [item for item in items if "unknown" in item["detail"]]
+    assert (f"{name} is set" in [item["detail"] for item in items]) == is_secret
+    assert "hunter2" not in json.dumps(items)
 
 
 def test_permissions(cli: CommandLine) -> None:
