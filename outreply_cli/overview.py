@@ -19,7 +19,7 @@ from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.store import Store
 from outreply_cli.pages import Page, page_alias
 from outreply_cli.posts.listing import list_calendar_posts
-from outreply_cli.quota.quota import Quota
+from outreply_cli.quota.quota import Quota, whole_percent
 from outreply_cli.times import day_start
 from outreply_cli.timestamps import format_timestamp
 
@@ -142,7 +142,7 @@ class _Source:
                 "used": bucket.used,
                 "limit": bucket.limit,
                 "remaining": bucket.remaining,
-                "percent": int(bucket.share * 100),
+                "percent": whole_percent(bucket.share),
             }
             for bucket in buckets
             if bucket.share is not None and bucket.share >= _USED_SHARE

@@ -67,6 +67,13 @@ class Quota:
         return next((bucket for bucket in self.buckets if bucket.name == name), None)
 
 
+def whole_percent(share: float) -> int:
+    """Return a used share in percent, rounded down so that 100 means all."""
+    # Not int(share * 100): 285 / 500 * 100 is 56.99999999999999.
+    percent = round(share * 100)
+    return percent if percent / 100 <= share else percent - 1
+
+
 def month_start(now: datetime) -> datetime:
     """Return the start of the UTC month of `now`, when the monthly quotas were reset."""
     return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -107,6 +107,16 @@ def test_check_warn_at(cli: CommandLine, emulator: EmulatorServer) -> None:
     assert cli.run("quota", "check", "--warn-at", "a lot").code == 2
 
 
+@pytest.mark.parametrize(("used", "percent"), [(285, "57%"), (290, "58%"), (289, "57%")])
+def test_percent_in_every_command(
+    cli: CommandLine, emulator: EmulatorServer, used: int, percent: str
+) -> None:
+    set_used(emulator, "publishes", used)
+    checked = cli.run("quota", "check", "--warn-at", "57%")
+    assert checked.err.startswith(f"Warning: {percent} of this month's publishes used")
+    assert f"\t{percent}\n" in cli.run("quota", "show").out.partition("replies")[0]
+
+
 def test_check_without_minimum_requires_1(cli: CommandLine, emulator: EmulatorServer) -> None:
     set_used(emulator, "publishes", 500)
     assert cli.run("quota", "check").code == 6

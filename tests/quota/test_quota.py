@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.posts.guardrails import GuardrailLimits
@@ -15,7 +15,7 @@ from outreply_cli.quota.check import (
 )
 from outreply_cli.quota.forecast import delivery_times, forecast
 from outreply_cli.quota.guardrail_usage import guardrail_usage, window_usage
-from outreply_cli.quota.quota import Bucket, Quota
+from outreply_cli.quota.quota import Bucket, Quota, whole_percent
 
 NOW = datetime(2026, 11, 16, 0, 0, tzinfo=UTC)
 RESET = datetime(2026, 12, 1, tzinfo=UTC)
@@ -138,6 +138,14 @@ def test_short_buckets() -> None:
 def test_nearly_used() -> None:
     buckets = find_used_quotas(make_quota(publishes=80, reads=79), 0.8)
     assert [bucket.name for bucket in buckets] == ["publishes"]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**6))
+@example(285, 500)
+@example(499_999_999, 500_000_000)
+@example(10**12 - 1, 10**12)
+def test_percent_is_rounded_down(used: int, limit: int) -> None:
+    assert whole_percent(used / limit) == used * 100 // limit
 
 
 def test_parse_share() -> None:

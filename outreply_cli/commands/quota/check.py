@@ -42,7 +42,7 @@ def run(
         find_used_quotas,
         parse_share,
     )
-    from outreply_cli.quota.quota import Quota
+    from outreply_cli.quota.quota import Quota, whole_percent
 
     share = parse_share(warn_at) if warn_at is not None else None
     options = {"publishes": min_publishes, "replies": min_replies, "reads": min_reads}
@@ -53,7 +53,7 @@ def run(
     warnings = find_used_quotas(quota, share) if share is not None else []
     for bucket in warnings:
         context.warn(
-            f"{int((bucket.share or 0) * 100)}% of this month's {bucket.name} used, "
+            f"{whole_percent(bucket.share or 0)}% of this month's {bucket.name} used, "
             f"{bucket.remaining} remaining{reset}"
         )
     if short:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from outreply_cli.quota.quota import whole_percent
+
 NOW = "now"
 
 
@@ -28,4 +30,4 @@ class Meter:
     @property
     def percent(self) -> str:
         """Used share such as `17%`, rounded down so that 100% means all."""
-        return "-" if self.share is None else f"{int(self.share * 100)}%"
+        return "-" if self.share is None else f"{whole_percent(self.share)}%"
