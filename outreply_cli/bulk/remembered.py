@@ -10,27 +10,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.errors import StorageError
+from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.storage.private_files import read_private, write_private
 
 _DIRECTORY = "calendars"
 
 
-def recall_options(state_dir: Path, source: str) -> dict[str, Any]:
+def recall_options(state_dir: Path, source: str, *, of_copy: bool = False) -> dict[str, Any]:
     """Return the options of the last run of a calendar, texts and lists of texts by name.
 
     Args:
         state_dir: The state directory.
         source: Path or address of the calendar.
+        of_copy: Whether a file without a run may have the options of one with the same content: it
+            was renamed, moved or copied.
+
+    Raises:
+        InvalidInputError: Files with the same content had different options.
     """
-    try:
-        text = read_private(_path(state_dir, source))
-        options = json.loads(text or "{}")["options"]
-    except (StorageError, ValueError, KeyError, TypeError):
-        # Without them, the file is read as it is: unknown columns are errors.
-        return {}
-    if not isinstance(options, dict):
-        return {}
+    remembered = _read(_path(state_dir, source))
+    if remembered is None and of_copy and (content := _content_digest(source)):
+        found = map(_read, sorted((state_dir / _DIRECTORY).glob("*.json")))
+        equal = [item for item in found if item and item.get("content") == content]
+        if any(item["options"] != equal[0]["options"] for item in equal):
+            names = " and ".join(str(item.get("calendar")) for item in equal)
+            raise InvalidInputError(
+                f"{source} has the content of {names}, which had different options",
+                hint="Give the options, or use none with --forget.",
+            )
+        remembered = equal[0] if equal else None
+    options = remembered["options"] if remembered else {}
     return {name: value for name, value in options.items() if _is_valid(value)}
 
 
@@ -39,7 +48,27 @@ def remember_options(state_dir: Path, source: str, options: Mapping[str, Any]) -
     path = _path(state_dir, source)
     if not options and not path.exists():
         return
-    write_private(path, json.dumps({"calendar": source, "options": dict(options)}, indent=2) + "\n")
+    item = {"calendar": source, "content": _content_digest(source), "options": dict(options)}
+    write_private(path, json.dumps(item, indent=2) + "\n")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    # Without the options, the file is read as it is: unknown columns are errors.
+    try:
+        item = json.loads(read_private(path) or "{}")
+    except (StorageError, ValueError):
+        return None
+    is_valid = isinstance(item, dict) and isinstance(item.get("options"), dict)
+    return item if is_valid else None
+
+
+def _content_digest(source: str) -> str | None:
+    """Return a digest of a file's content; None for an address."""
+    path = Path(source)
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _path(state_dir: Path, source: str) -> Path:

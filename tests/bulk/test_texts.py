@@ -294,8 +294,8 @@ def test_options_are_remembered_per_file(cli: CommandLine, tmp_path: Path) -> No
     options = ("--columns", "Wann=scheduled_at,Wo=page,Was=message", "--pages",
                "Acme=facebook:acme", "--date-order", "dmy")  # fmt: skip
     first, second = tmp_path / "a.csv", tmp_path / "b.csv"
-    for path in (first, second):
-        path.write_text(text)
+    first.write_text(text)
+    second.write_text(text.replace("Hi!", "Ho!"))
     assert cli.run("bulk", "schedule", str(first), *options, "--dry-run").code == 0
     # A dry run remembers nothing.
     assert cli.run("bulk", "schedule", str(first)).code == 2
@@ -310,6 +310,59 @@ def test_options_are_remembered_per_file(cli: CommandLine, tmp_path: Path) -> No
     for path in (cli.home / "state" / "calendars").iterdir():
         path.write_text("damaged")
     assert cli.run("bulk", "schedule", str(first)).code == 2
+
+
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_renamed_or_copied_file_keeps_its_options(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, is_copied: bool
+) -> None:
+    path, final = tmp_path / "plan.csv", tmp_path / "final" / "plan.csv"
+    row = "2026-12-24 18:00,Hi! https://e.com/a\n"
+    path.write_text(f"scheduled_at,message\n{row}")
+    options = ("--page", "facebook:acme", "--utm", "source=x")
+    assert cli.run("bulk", "schedule", str(path), *options).code == 0
+    final.parent.mkdir()
+    final.write_bytes(path.read_bytes())
+    if not is_copied:
+        path.unlink()
+    ran = cli.run("bulk", "schedule", str(final), "--json")
+    assert get_summary(ran) == {"unchanged": 1}, ran.err
+    assert "using the remembered options --page facebook:acme --utm source=x" in ran.err
+    assert get_posts(emulator)["facebook"] == "Hi! https://e.com/a?utm_source=x"
+    # Now they are also those of the new path, whatever its content is.
+    final.write_text(f"scheduled_at,message\n{row.replace('Hi', 'Ho')}")
+    assert get_summary(cli.run("bulk", "schedule", str(final), "--json")) == {"changed": 1}
+    assert get_posts(emulator)["facebook"] == "Ho! https://e.com/a?utm_source=x"
+
+
+@pytest.mark.parametrize("words", [("--name", "other"), ("--utm", "source=y"), ("--forget",)])
+def test_copy_with_options_of_its_own_gets_no_others(
+    cli: CommandLine, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    path, copy = tmp_path / "a.csv", tmp_path / "b.csv"
+    path.write_text("scheduled_at,message\n2026-12-24 18:00,Hi\n")
+    assert cli.run("bulk", "schedule", str(path), "--page", "x:bluebird").code == 0
+    copy.write_bytes(path.read_bytes())
+    ran = cli.run("bulk", "schedule", str(copy), *words)
+    assert ran.code == 2
+    assert "remembered" not in ran.err
+    assert "page: missing column" in ran.err
+
+
+def test_copies_with_different_options_are_ambiguous(cli: CommandLine, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.csv" for name in "abc"]
+    for path in paths:
+        path.write_text("scheduled_at,message\n2026-12-24 18:00,Hi\n")
+    options = [("--page", "x:bluebird"), ("--page", "facebook:acme")]
+    for path, words in zip(paths, options, strict=False):
+        assert cli.run("bulk", "schedule", str(path), *words).code == 0
+    ran = cli.run("bulk", "schedule", str(paths[2]))
+    assert ran.code == 2
+    assert "which had different options" in ran.err
+    # Both ways out.
+    ran = cli.run("bulk", "schedule", str(paths[2]), *options[0], "--json")
+    assert get_summary(ran) == {"unchanged": 1}, ran.err
+    assert "page: missing column" in cli.run("bulk", "schedule", str(paths[2]), "--forget").err
 
 
 def test_saved_plan_has_the_remembered_options(

@@ -74,6 +74,9 @@ def test_other_delimiters_and_columns(slots: CommandLine, tmp_path: Path, delimi
     assert ran.code == 0, ran.err
     assert "Wrote the time of 1 row into" in ran.err
     assert path.read_text() == f"{header}\n{delimiter.join(('One, and', FIRST, PAGE))}\n"
+    # The file with the times is known again under another name.
+    ran = slots.run("bulk", "schedule", str(path.rename(tmp_path / "d.csv")), "--json")
+    assert get_summary(ran) == {"unchanged": 1}, ran.err
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,11 @@ def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
     if name == STDIN or reading.forget:
         return reading
     source = name if is_address(name) else str(calendar_path(name))
+    # With options of its own, a copy may be another calendar.
+    is_bare = reading.name is None and all(getattr(reading, x) is None for x in REMEMBERED)
     remembered = {
         option: value
-        for option, value in recall_options(context.state_dir, source).items()
+        for option, value in recall_options(context.state_dir, source, of_copy=is_bare).items()
         if option in REMEMBERED and getattr(reading, option) is None
     }
     if remembered:
@@ -164,6 +166,7 @@ def write_slot_times(
     if is_saved:
         rows = "time of 1 row" if len(times) == 1 else f"times of {len(times)} rows"
         context.info(f"Wrote the {rows} into {calendar.file_name}.")
+        remember_options(context.state_dir, calendar.source, calendar.options)
     else:
         context.warn(f"{calendar.file_name} was changed; the store keeps the times")
 
