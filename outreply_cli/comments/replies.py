@@ -5,9 +5,9 @@ Reference: Idempotency.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from outreply_cli.api.client import Client
@@ -20,6 +20,7 @@ from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 from outreply_cli.spec.text import normalize_text, text_problem
 from outreply_cli.spec.token import LEAK_PROBLEM, holds_secret
+from outreply_cli.timestamps import timestamp_or_none
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _CLOCK_TOLERANCE = timedelta(seconds=10)
@@ -48,22 +49,24 @@ class ReplyService:
     def __init__(self, client: Client, store: CommentStore) -> None:
         self._client, self._store = client, store
 
-    def existing_replies(self, comment_id: str) -> list[tuple[datetime, str]]:
-        """Return times and texts of known replies to a comment by time; costs one read at most."""
-        sent = [
-            (datetime.fromtimestamp(reply.sent_at, UTC), reply.message)
-            for reply in self._store.replies(comment_id)
-            if reply.reply
-        ]
+    def existing_replies(self, comment_id: str) -> list[Comment] | None:
+        """Return the replies to a comment, oldest first; costs one read at most.
+
+        None if they are unknown: the comment was not seen, or its post has more comments than the
+        API lists.
+        """
+        sent = [reply.reply for reply in self._store.replies(comment_id) if reply.reply]
+        if sent:
+            return [*sent]
         comment = self._store.comment(comment_id)
-        if sent or comment is None:
-            return sent
-        listed = self._client.comments(str(comment["post_id"])).items
-        return sorted(
-            (get_created_at(reply), str(reply.get("message") or ""))
-            for reply in listed
-            if reply.get("parent_id") == comment_id
-        )
+        if comment is None:
+            return None
+        at = timestamp_or_none(comment.get("created_at"))
+        # A list of the comments since then is less likely to be cut off.
+        since = at - _CLOCK_TOLERANCE if at is not None else None
+        listing = self._client.comments(str(comment["post_id"]), since=since)
+        found = [reply for reply in listing.items if reply.get("parent_id") == comment_id]
+        return sorted(found, key=get_created_at) if found or not listing.truncated else None
 
     def find_sent(self, comment_id: str, key: str | None = None) -> str | None:
         """Return the text of the reply that was or may have been sent, with `key` or as the last.
@@ -76,10 +79,18 @@ class ReplyService:
         replies = self._store.replies(comment_id)
         return replies[-1].message if replies else None
 
-    def send(self, comment_id: str, message: str, key: str | None = None) -> ReplyResult:
+    def send(
+        self,
+        comment_id: str,
+        message: str,
+        key: str | None = None,
+        *,
+        existing: Sequence[Comment] = (),
+    ) -> ReplyResult:
         """Reply to a comment.
 
-        A second reply with the same `key` (by default, with the same text) is not sent.
+        A second reply with the same `key` (by default, with the same text) is not sent, nor is one
+        with the text of an `existing` reply.
 
         Raises:
             AmbiguousReplyError: An earlier attempt may have succeeded and cannot be found.
@@ -88,6 +99,9 @@ class ReplyService:
         check_reply(message)
         dedupe_key = _dedupe_key(message, key)
         earlier = self._store.reply_for(comment_id, dedupe_key)
+        same = find_same_text(existing, message) if earlier is None else None
+        if same is not None:
+            return ReplyResult(same, existed=True)
         now, token = self._client.now(), self._client.transport.token_digest
         first = SentReply(
             comment_id,
@@ -210,6 +224,13 @@ class ReplyService:
         if listing.truncated:
             return None, False, "the server lists only 100 comments of the post"
         return None, True, "a list may be late; try again in a minute"
+
+
+def find_same_text(replies: Sequence[Comment], message: str) -> Comment | None:
+    """Return the reply with a text, or None."""
+    wanted = normalize_text(message)
+    same = (reply for reply in replies if normalize_text(reply.get("message")) == wanted)
+    return next(same, None)
 
 
 def check_reply(message: str) -> None:

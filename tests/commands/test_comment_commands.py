@@ -144,26 +144,136 @@ def test_reply_from_other_machine_asks_for_confirmation(
     assert 'with "Yes"' in refused.err
 
 
+@pytest.fixture
+def new_post(cli: CommandLine, post: str) -> str:
+    """The ID of a post that was just published."""
+    page = run_json(cli, "posts", "show", post)["page_id"]
+    published = run_json(cli, "posts", "publish", "--page", page, "-m", "Come by", "--yes")
+    (listed,) = [
+        item
+        for item in run_json(cli, "posts", "list", "--published")
+        if published[0]["id"] in {item["id"], item["remote_id"]}
+    ]
+    return str(listed["id"])
+
+
+@pytest.mark.parametrize("characters", [None, 10])
+def test_reply_to_a_comment_that_this_machine_has_not_listed_looks_for_others(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str, characters: int | None
+) -> None:
+    added = add_comment(emulator, new_post, "Is it open?")
+    other_machine = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    first = cli.run("comments", "reply", added, "-m", "Yes", env=other_machine)
+    assert first.code == 0, first.err
+    words = ("comments", "reply", added[:characters])
+    shown = run_json(cli, *words, "-m", "No", "--dry-run")
+    assert (shown["last_reply"], shown["comment"]) == ("Yes", "Is it open?")
+    refused = cli.run(*words, "-m", "No")
+    assert refused.code == 2
+    assert 'with "Yes"' in refused.err
+    assert replies(cli, new_post, added) == ["Yes"]
+    assert cli.run(*words, "-m", "No", "--yes").code == 0
+    assert replies(cli, new_post, added) == ["No", "Yes"]
+
+
+def test_reply_asks_about_a_comment_that_is_not_found(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str, emulator_clock: ManualClock
+) -> None:
+    added = add_comment(emulator, new_post, "Is it open?")
+    emulator_clock.advance(8 * 86_400)
+    words = ("comments", "reply", added, "-m", "Yes")
+    refused = cli.run(*words)
+    assert refused.code == 2
+    assert f"{added} may already have a reply: it was not found on the posts of" in refused.err
+    assert cli.run(*words, "--json").code == 2
+    assert replies(cli, new_post, added) == []
+    # The list has marked it as seen.
+    assert cli.run(*words).code == 0
+
+
+def test_reply_with_a_token_that_may_read_nothing_asks(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str
+) -> None:
+    added = add_comment(emulator, new_post, "Is it open?")
+    token = emulator.handle.request("token", scopes=["write:comments"])["token"]
+    words, env = ("comments", "reply", added, "-m", "Yes"), {"OUTREPLY_API_KEY": token}
+    refused = cli.run(*words, env=env)
+    assert refused.code == 2
+    assert "may already have a reply" in refused.err
+    assert cli.run(*words, "--yes", env=env).code == 0
+
+
+@pytest.mark.parametrize("option", [("--yes",), ("--key", "open")])
+def test_confirmed_reply_reads_nothing(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str, option: tuple[str, ...]
+) -> None:
+    added = add_comment(emulator, new_post, "Is it open?")
+    sent = cli.run("comments", "reply", added, "-m", "Yes", *option, "-v")
+    assert sent.code == 0, sent.err
+    assert "GET /api/v1/posts" not in sent.err
+    assert "GET /api/v1/comments" not in sent.err
+
+
+def test_text_that_another_machine_has_sent_is_not_sent_again(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str, emulator_clock: ManualClock
+) -> None:
+    added = add_comment(emulator, new_post, "Is it open?")
+    other_machine = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    assert cli.run("comments", "reply", added, "-m", "Yes", env=other_machine).code == 0
+    # The server has forgotten its idempotency key.
+    emulator_clock.advance(2 * 86_400)
+    again = cli.run("comments", "reply", added, "-m", "Yes ")
+    assert (again.code, "Nothing sent" in again.err) == (0, True), again.err
+    assert replies(cli, new_post, added) == ["Yes"]
+
+
+def test_reply_asks_where_the_list_of_comments_is_cut_off(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str, emulator_clock: ManualClock
+) -> None:
+    added = add_comment(emulator, new_post, "Is it open?")
+    run_json(cli, "comments", "list", new_post)
+    other_machine = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    assert cli.run("comments", "reply", added, "-m", "Yes", env=other_machine).code == 0
+    emulator_clock.advance(60)
+    for number in range(100):
+        add_comment(emulator, new_post, f"And on day {number}?")
+    refused = cli.run("comments", "reply", added, "-m", "No")
+    assert refused.code == 2
+    assert "may already have a reply: the API lists at most 100 comments" in refused.err
+    # A reply is never older than its comment.
+    emulator_clock.advance(60)
+    last = add_comment(emulator, new_post, "And at night?")
+    run_json(cli, "comments", "list", new_post)
+    assert cli.run("comments", "reply", last, "-m", "No").code == 0
+
+
 def test_reply_with_lost_response(cli: CommandLine, emulator: EmulatorServer, post: str) -> None:
     added = add_comment(emulator, post, "Is it open?")
     options = {"method": "POST", "path": "/comments/reply", "times": 100}
     emulator.handle.request("fault", add="drop-after", options=options)
-    lost = cli.run("comments", "reply", added, "-m", "Yes")
+    lost = cli.run("comments", "reply", added, "-m", "Yes", "--yes")
     emulator.handle.request("fault", clear=None)
     assert lost.code == 7
     assert "the reply may have been sent" in lost.err
     assert "Run the same command again" in lost.err
-    again = cli.run("comments", "reply", added, "-m", "Yes")
+    again = cli.run("comments", "reply", added, "-m", "Yes", "--yes")
     assert again.code == 0, again.err
     assert replies(cli, post, added) == ["Yes"]
 
 
 def test_reply_with_template(
-    cli: CommandLine, emulator: EmulatorServer, post: str, tmp_path: Path
+    cli: CommandLine,
+    emulator: EmulatorServer,
+    post: str,
+    tmp_path: Path,
+    emulator_clock: ManualClock,
 ) -> None:
     added = add_comment(emulator, post, "Nice")
     template = tmp_path / "thanks.txt"
     template.write_text("Thank you, {author}!\n")
+    assert run_json(cli, "comments", "reply", added, "--template", str(template), "--dry-run")
+    cli.environ["OUTREPLY_STATE_DIR"] = str(tmp_path / "elsewhere")
+    emulator_clock.advance(30 * 86_400)
     unseen = cli.run("comments", "reply", added, "--template", str(template))
     assert unseen.code == 2
     assert "comments list" in unseen.err

@@ -109,7 +109,7 @@ def test_exit_code_profile_not_selected(
         (("posts", "cancel"), "the post's ID"),
         (("posts", "wait"), "the post's ID"),
         (("comments", "list"), "outreply posts list --published"),
-        (("comments", "reply", "-m", "Thanks"), "outreply comments inbox --all"),
+        (("comments", "reply", "-m", "Thanks", "--yes"), "outreply comments inbox --all"),
         (("media", "show"), "outreply media list"),
         (("media", "delete", "--yes"), "outreply media list"),
         (("webhooks", "show"), "outreply webhooks list"),

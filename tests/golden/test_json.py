@@ -617,7 +617,7 @@ def record_comment_commands(recorder: Recorder) -> None:
     reply = recorder.record("comments reply", json.loads(comments)[0]["id"], "-m", "Come by")
     recorder.record("comments reply", reply["parent_id"], "-m", "Come back", "--dry-run")
     recorder.record("comments reply", "c_99", "-m", "Come by", "--dry-run")
-    recorder.fail("comments reply", "nope", "-m", "Come by", code=5)
+    recorder.fail("comments reply", "nope", "-m", "Come by", "--yes", code=5)
     recorder.record("comments list", post)
     recorder.record("comments list", post, "--contains", reply["message"])
     recorder.record("comments list", post, "--contains", "nothing like it")

@@ -6,17 +6,26 @@ import typer
 
 from outreply_cli.api.client import get_page_id
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.comments.shared import comment_store, compose_reply, resolve_comment
+from outreply_cli.commands.comments.shared import (
+    SEARCHED_DAYS,
+    comment_store,
+    compose_reply,
+    resolve_comment,
+)
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.commands.posts.options import EditOption, FileOption, read_message
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import quote
+from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.times import format_time_short
+from outreply_cli.timestamps import timestamp_or_none
 from outreply_cli.ui.columns import Column
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from outreply_cli.api.client import Client
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment
@@ -59,27 +68,37 @@ def run(
 ) -> None:
     """Reply to a comment.
 
-    The same text is sent only once. Asks for confirmation when the comment already has a reply.
+    The same text is sent only once. Asks for confirmation when the comment already has a reply,
+    or when that cannot be determined. A comment that was not listed on this machine is searched
+    for on the posts of the last 7 days, at one read per post.
     With --compose-with, a comment that has been answered from this store is not answered again.
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -m 'Thank you!' --yes
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -F reply.txt --key thanks
     """  # noqa: E501 - examples that can be pasted
-    from outreply_cli.comments.replies import ReplyService, check_reply, fill_template
+    from outreply_cli.comments.replies import (
+        ReplyService,
+        check_reply,
+        fill_template,
+        find_same_text,
+    )
 
     text = _read_text(context, message, file, template, edit=edit, composing=composing)
     client = context.client()
     with comment_store(context, client) as store:
-        comment = resolve_comment(client, store, comment)
+        is_sent = not (dry_run or context.options.print_as)
+        is_compared = key is None and not context.options.print_as
+        is_read = template is not None or composing.compose_with is not None
+        # A confirmed reply needs no search for others.
+        search = is_read or (is_compared and not (yes and is_sent))
+        comment = resolve_comment(client, store, comment, search=search)
         if template is not None:
             seen = _get_seen(store, comment, "fill the template")
             post = client.find_published(str(seen["post_id"])) if "{post}" in text else None
             text = fill_template(text, seen, post or {})
             check_reply(text)
         replies = ReplyService(client, store)
-        is_sent = not (dry_run or context.options.print_as)
-        is_compared = key is None and not context.options.print_as
         existing = replies.existing_replies(comment) if is_compared else []
         if composing.compose_with is not None:
             sent = replies.find_sent(comment, key)
@@ -92,26 +111,38 @@ def run(
             print_requests(context, client, [replies.build_request(comment, text, key)])
             return
         if dry_run:
-            last_reply = existing[-1][1] if existing else None
-            item = _describe(client, store, comment, text, last_reply)
+            last_reply = existing[-1] if existing else {}
+            item = _describe(client, store, comment, text, last_reply.get("message"))
             context.output.print_one(item, _DRY_RUN_COLUMNS, id_field=None)
             context.info("Dry run: nothing was sent.")
             return
-        if existing and text not in [message for _, message in existing]:
-            last_at, last = existing[-1]
-            at = format_time_short(last_at, context.zone())
-            context.confirm(
-                f"The comment was already answered at {at} with {quote(last)}. Reply again?",
-                yes=yes,
-            )
-        result = replies.send(comment, text, key)
+        if existing is None or (existing and find_same_text(existing, text) is None):
+            context.confirm(_question(context, store, comment, existing), yes=yes)
+        result = replies.send(comment, text, key, existing=existing or ())
     context.output.print_one(result.reply, [Column("Reply", "id"), _TO, _MESSAGE])
     if result.existed:
         context.info("Nothing sent; the comment already has this reply.")
 
 
+def _question(
+    context: Context, store: "CommentStore", comment_id: str, existing: "Sequence[Comment] | None"
+) -> str:
+    """Return the question about a comment that has, or may have, `existing` replies."""
+    if existing:
+        at = timestamp_or_none(existing[-1].get("created_at"))
+        when = f" at {format_time_short(at, context.zone())}" if at is not None else ""
+        text = quote(str(existing[-1].get("message") or ""))
+        return f"The comment was already answered{when} with {text}. Reply again?"
+    reason = (
+        f"the API lists at most {LIST_LIMIT_MAX} comments of its post"
+        if store.is_seen(comment_id)
+        else f"it was not found on the posts of the last {SEARCHED_DAYS} days"
+    )
+    return f"Comment {comment_id} may already have a reply: {reason}. Reply anyway?"
+
+
 def _describe(
-    client: "Client", store: "CommentStore", comment_id: str, text: str, last_reply: str | None
+    client: "Client", store: "CommentStore", comment_id: str, text: str, last_reply: object
 ) -> dict[str, Any]:
     """Return a reply that is not sent, and the comment if it was seen on this machine."""
     from outreply_cli.comments.threads import get_author
@@ -163,7 +194,8 @@ def _get_seen(store: "CommentStore", comment_id: str, action: str) -> "Comment":
     comment = store.comment(comment_id)
     if comment is None:
         raise InvalidInputError(
-            f"cannot {action}: comment {comment_id!r} was not seen on this machine",
+            f"cannot {action}: comment {comment_id!r} was not seen on this machine, nor found on "
+            f"the posts of the last {SEARCHED_DAYS} days",
             hint="List the comments of its post first: outreply comments list POST",
         )
     return comment

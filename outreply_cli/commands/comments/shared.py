@@ -1,7 +1,7 @@
 """Options and helpers that the commands of `outreply comments` share."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,13 +15,13 @@ from outreply_cli.posts.listing import list_posts
 
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client, Resource
-    from outreply_cli.comments.inbox import PostComments
+    from outreply_cli.comments.inbox import PostComments, RecentPosts
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment, ThreadedComment
     from outreply_cli.posts.composer import Composer
 
 # `comments inbox` lists the comments of as many days by default.
-_LISTED_DAYS = 7
+SEARCHED_DAYS = 7
 SinceOption = Annotated[
     str | None,
     typer.Option(
@@ -113,17 +113,27 @@ def compose_reply(composer: "Composer", group: "PostComments", comment_id: str) 
     )
 
 
-def resolve_comment(client: "Client", store: "CommentStore", word: str) -> str:
+def resolve_comment(
+    client: "Client", store: "CommentStore", word: str, *, search: bool = False
+) -> str:
     """Return the ID of the comment that starts with `word`; raises AmbiguousIdError.
 
-    Searches comments of recent posts (one read per post) and those seen on this machine.
+    Searches comments of recent posts (one read per post) and those seen on this machine; with
+    `search`, also for a whole ID that was not seen. The comment is stored as seen if it is found.
     """
     from outreply_cli.api.client import ListResult
+    from outreply_cli.api.errors import PermissionDeniedError
     from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
+    from outreply_cli.comments.threads import find_thread, get_id
+
+    groups: list[PostComments] = []
+
+    def fetch_recent() -> "RecentPosts":
+        return fetch_recent_posts(client, client.now() - timedelta(days=SEARCHED_DAYS))
 
     def list_comments() -> "ListResult[Comment]":
-        recent = fetch_recent_posts(client, client.now() - timedelta(days=_LISTED_DAYS))
-        groups = fetch_inbox(client, store, recent)
+        recent = fetch_recent()
+        groups.extend(fetch_inbox(client, store, recent))
         listed = [threaded.comment for group in groups for threaded in group.threads]
         return ListResult(
             [*listed, *store.comments()],
@@ -131,4 +141,15 @@ def resolve_comment(client: "Client", store: "CommentStore", word: str) -> str:
         )
 
     (comment_id,) = expand_ids([word], "comment", list_comments)
+    for group in groups:
+        if thread := find_thread(group.threads, comment_id):
+            store.mark_seen(str(group.post["id"]), [thread[0].comment])
+    is_known = store.is_seen(comment_id) or any(sent.reply for sent in store.replies(comment_id))
+    if search and not groups and not is_known:
+        with suppress(PermissionDeniedError):
+            for post in fetch_recent().posts:
+                listed = client.comments(str(post["id"])).items
+                if found := [comment for comment in listed if get_id(comment) == comment_id]:
+                    store.mark_seen(str(post["id"]), found)
+                    break
     return comment_id
