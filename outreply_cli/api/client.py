@@ -1,7 +1,7 @@
 """The API's endpoints as methods."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, Unpack, cast
@@ -187,9 +187,21 @@ class Client:
         query = {"page_id": page_id, "since": format_timestamp(since) if since else None}
         return self._list("/posts/published", "published_posts", Post, query, limit)
 
-    def find_published(self, post_id: str) -> Post | None:
-        """Return the listed published post with this ID, OutReply's or the platform's."""
-        return find_post(post_id, self.published_posts().items)
+    def find_published(self, name: str) -> Post | None:
+        """Return the listed published post with this ID, OutReply's or the platform's, or URL.
+
+        Costs one read; more, one for each page, where the list is cut off (`read:pages`).
+        """
+        listing = self.published_posts()
+        found = find_post(name, listing.items)
+        if found is not None or not listing.truncated:
+            return found
+        # A page of a listed post may be missing from the list of pages, which may be forbidden.
+        page_ids = {page_id for post in listing.items if (page_id := get_page_id(post))}
+        with suppress(PermissionDeniedError):
+            page_ids.update(page["id"] for page in self.pages().items)
+        listings = (self.published_posts(page_id=page_id).items for page_id in sorted(page_ids))
+        return next(filter(None, (find_post(name, posts) for posts in listings)), None)
 
     def comments(self, post_id: str, *, since: datetime | None = None) -> ListResult[Comment]:
         """`GET /comments` of a published post, created after `since` (`read:comments`)."""
@@ -377,10 +389,11 @@ class Client:
             query["cursor"] = cursor
 
 
-def find_post(post_id: str, posts: Sequence[Post]) -> Post | None:
-    """Return the post with this ID, OutReply's or the platform's."""
+def find_post(name: str, posts: Sequence[Post]) -> Post | None:
+    """Return the post with this ID, OutReply's or the platform's, or URL."""
     for post in posts:
-        if post_id in {post.get("id"), post.get("remote_id")}:
+        url = str(post.get("permalink") or "").rstrip("/")
+        if name in {post.get("id"), post.get("remote_id")} or name.rstrip("/") == url != "":
             return post
     return None
 

@@ -59,20 +59,24 @@ def fetch_recent_posts(client: Client, since: datetime) -> RecentPosts:
 def fetch_comments(
     client: Client,
     post: Resource,
-    page: Page,
+    pages: Mapping[str, Page],
     *,
     sent: Sequence[SentReply],
     since: datetime | None = None,
 ) -> PostComments:
     """Fetch the comments of one post: one read, and one for each further hundred comments.
 
-    `page` is empty when unknown; `sent` are the replies sent from this machine.
+    `pages` are those of the account by ID; `sent` are the replies sent from this machine.
     """
+    page = pages.get(get_page_id(post), {})
     listing = client.comments(str(post.get("id")), since=since)
+    # The API lists only the newest posts: the page of an older one is one of its platform.
+    platforms = {comment.get("platform") for comment in listing.items}
+    own = [page] if page else [p for p in pages.values() if p.get("platform") in platforms]
     delivered = [reply for reply in sent if reply.reply is not None]
     threads = build_threads(
         listing.items,
-        username=str(page["username"]) if page.get("username") else None,
+        usernames={str(page["username"]) for page in own if page.get("username")},
         answered_ids={reply.comment_id for reply in delivered},
         own_ids={str((reply.reply or {}).get("id")) for reply in delivered},
     )
@@ -84,8 +88,7 @@ def fetch_post_comments(
 ) -> PostComments:
     """Fetch the comments of one post as `fetch_comments` does, after its page."""
     pages = {str(page.get("id")): page for page in client.pages().items}
-    page = pages.get(get_page_id(post), {})
-    return fetch_comments(client, post, page, sent=store.replies(), since=since)
+    return fetch_comments(client, post, pages, sent=store.replies(), since=since)
 
 
 def fetch_inbox(
@@ -102,8 +105,7 @@ def fetch_inbox(
     """
     groups, sent = [], store.replies()
     for post in recent.posts:
-        page = recent.pages.get(get_page_id(post), {})
-        group = fetch_comments(client, post, page, sent=sent, since=since)
+        group = fetch_comments(client, post, recent.pages, sent=sent, since=since)
         step()
         if group.threads:
             groups.append(group)

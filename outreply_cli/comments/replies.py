@@ -250,17 +250,17 @@ def check_reply(message: str) -> None:
 def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> str:
     """Fill the placeholders `{author}`, `{username}` and `{post}`; `{{` stands for a brace.
 
-    `{post}` is the address of the post, or its ID when `post` is empty.
+    `{post}` is the URL of the post.
 
     Raises:
-        InvalidInputError: A placeholder is unknown.
+        InvalidInputError: A placeholder is unknown, or the post has no URL.
     """
     author = get_author(comment)
     username = str(author.get("username") or "")
     values = {
         "author": str(author.get("name") or username or "there"),
         "username": username,
-        "post": str(post.get("permalink") or comment.get("post_id") or ""),
+        "post": str(post.get("permalink") or ""),
     }
 
     def substitute(match: re.Match[str]) -> str:
@@ -270,6 +270,11 @@ def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> s
             raise InvalidInputError(
                 f"--template: unknown placeholder {match[0]}",
                 hint="Use {author}, {username} or {post}, and {{ for a brace.",
+            )
+        if match[1] == "post" and not values["post"]:
+            raise InvalidInputError(
+                "--template: the API does not list the URL of the post for {post}",
+                hint="Write the URL into the template.",
             )
         return values[match[1]]
 

@@ -36,13 +36,13 @@ class ThreadedComment:
 def build_threads(
     comments: Iterable[Comment],
     *,
-    username: str | None = None,
+    usernames: Collection[str] = (),
     answered_ids: Collection[str] = (),
     own_ids: Collection[str] = (),
 ) -> list[ThreadedComment]:
     """Return the comments of one post by age, each followed by its replies.
 
-    A reply without its parent is a thread. `username` marks the page's own comments; the other IDs
+    A reply without its parent is a thread. `usernames` mark the page's own comments; the other IDs
     are those of comments answered and replies sent from this machine.
     """
     by_age = sorted(comments, key=lambda comment: (get_created_at(comment), get_id(comment)))
@@ -55,7 +55,7 @@ def build_threads(
 
     def is_own(comment: Comment) -> bool:
         name = get_author(comment).get("username")
-        return get_id(comment) in own_ids or (username is not None and name == username)
+        return get_id(comment) in own_ids or name in usernames
 
     def is_answered(comment: Comment) -> bool:
         children = replies.get(get_id(comment), [])

@@ -145,6 +145,49 @@ def test_reply_from_other_machine_asks_for_confirmation(
 
 
 @pytest.fixture
+def old_post(cli: CommandLine, emulator: EmulatorServer, post: str, newer: int) -> dict[str, Any]:
+    """A post with `newer` posts on its page and on another one, and an answered comment."""
+    comment = add_comment(emulator, post, "Is it open?")
+    words = ("comments", "reply", comment, "-m", "Yes", "--yes")
+    assert cli.run(*words, env={"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}).code == 0
+    db = emulator.state.connection
+    row = dict(db.execute("SELECT * FROM posts WHERE id = ?", (post,)).fetchone())
+    del row["number"]
+    sql = "SELECT id FROM pages WHERE id <> ?"
+    pages = [row["page_id"], db.execute(sql, (row["page_id"],)).fetchone()["id"]]
+    with emulator.state.transaction():
+        for number in range(2 * newer):
+            new = {"id": f"{number:024x}", "page_id": pages[number % 2], "remote_id": str(number)}
+            at = row["published_at"] + 1 + number / 1000
+            new |= {"permalink": f"https://x.com/{number}", "published_at": at}
+            emulator.state.insert("posts", **{**row, **new})
+    return {**row, "comment": comment}
+
+
+@pytest.mark.parametrize("newer", [75, 110])
+def test_comments_of_an_old_post(cli: CommandLine, old_post: dict[str, Any], newer: int) -> None:
+    is_listed = newer < 100
+    listed = run_json(cli, "comments", "list", old_post["id"])
+    assert {item["is_own"] for item in listed if item["parent_id"] == old_post["comment"]} == {True}
+    unanswered = run_json(cli, "comments", "list", old_post["id"], "--unanswered")
+    assert old_post["comment"] not in ids(unanswered)
+    assert not any(item["is_own"] for item in unanswered)
+    assert cli.run("posts", "show", old_post["id"]).code == (0 if is_listed else 5)
+    by_url = cli.run("comments", "list", old_post["permalink"], "--json")
+    assert by_url.code == (0 if is_listed else 5)
+    assert not is_listed or json.loads(by_url.out) == listed
+    (cli.home / "reply.txt").write_text("See {post}")
+    reply = ("comments", "reply", old_post["comment"], "--template", str(cli.home / "reply.txt"))
+    shown = cli.run(*reply, "--dry-run", "--json")
+    assert shown.code == (0 if is_listed else 2), shown.err
+    if is_listed:
+        assert json.loads(shown.out)["message"] == f"See {old_post['permalink']}"
+        assert json.loads(shown.out)["page_id"] == old_post["page_id"]
+    else:
+        assert "the API does not list the URL of the post" in shown.err
+
+
+@pytest.fixture
 def new_post(cli: CommandLine, post: str) -> str:
     """The ID of a post that was just published."""
     page = run_json(cli, "posts", "show", post)["page_id"]

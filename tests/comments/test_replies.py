@@ -229,7 +229,7 @@ def test_fill_template() -> None:
     comment = {"post_id": "p1", "author": {"name": "Jane", "username": "jane.doe"}}
     text = fill_template("Hi {author} (@{username}), {{see}} {post}", comment, {"permalink": "u"})
     assert text == "Hi Jane (@jane.doe), {see} u"
-    for template in ("{unknown}", "{author.__class__}", "{}"):
+    for template in ("{unknown}", "{author.__class__}", "{}", "see {post}"):
         with pytest.raises(InvalidInputError):
             fill_template(template, comment, {})
 

@@ -51,7 +51,7 @@ def test_needs_reply() -> None:
             comment("discussed"), comment("by another", "discussed", by="bob"),
             comment("answered here"), comment("counted", replies_count=2),
         ],
-        username="acme",
+        usernames={"acme"},
         answered_ids={"answered here"},
     )  # fmt: skip
     assert {threaded.id for threaded in threads if threaded.needs_reply} == {

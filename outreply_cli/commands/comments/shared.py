@@ -73,15 +73,13 @@ def resolve_post(client: "Client", name: str) -> "Resource":
     """
     if "://" not in name:
         (name,) = expand_ids([name], "post", partial(list_posts, client, scheduled=False))
-        return client.find_published(name) or {"id": name}
-    url = name.strip().rstrip("/")
-    for post in client.published_posts().items:
-        if str(post.get("permalink") or "").rstrip("/") == url:
-            return post
-    raise UnknownPostError(
-        f"published post not found: {name}",
-        hint="Use a post ID; see: outreply posts list --published",
-    )
+    post = client.find_published(name.strip())
+    if post is None and "://" in name:
+        raise UnknownPostError(
+            f"published post not found: {name}",
+            hint="Use a post ID; see: outreply posts list --published --page PAGE",
+        )
+    return post or {"id": name}
 
 
 def compose_reply(composer: "Composer", group: "PostComments", comment_id: str) -> str:

@@ -89,7 +89,8 @@ def run(
     columns = post_columns(zone, pages, with_status=published or all_posts)
     context.output.print_list(posts, columns)
     if truncated:
-        context.warn("the API lists at most 100 posts; there may be more")
+        narrower = "--since" if page_id else "--page or --since"
+        context.warn(f"the API lists at most 100 posts; there may be more: use {narrower}")
 
 
 def _is_after(post: Item, after: datetime) -> bool:
