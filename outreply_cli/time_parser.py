@@ -2,7 +2,8 @@
 
 A text is split into its parts: a date, a time of day, a weekday, an offset or zone. Each part
 occurs at most once, a weekday must match the date, and no part is ignored: an ambiguous text, or
-one with an unknown word, is rejected. Parsed times are aware, in UTC and without microseconds.
+one with an unknown word, is rejected. Parsed times are aware, in UTC and, except for `--since`, in
+whole seconds.
 """
 
 import re
@@ -155,11 +156,14 @@ def parse_time(
         TimeError: The text is not a time, lacks the time of day, is ambiguous, or is a local time
             that a clock change skips or repeats.
     """
-    return _parse(text, now, zone, date_order, is_past=False)
+    at = _parse(text, now, zone, date_order, is_past=False)
+    return at.replace(microsecond=0) if at.microsecond else at
 
 
 def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     """Parse a time of `--since`: a duration counts back from now, a date is its start.
+
+    A time with a fraction of a second, as the API shows it, keeps it.
 
     Raises:
         TimeError: The time is invalid or ambiguous.

@@ -110,12 +110,11 @@ def local_time(day: date, time_of_day: time, zone: ZoneInfo) -> datetime:
 
 
 def to_utc_time(when: datetime, text: object) -> datetime:
-    """Convert to UTC without microseconds; raises TimeError that shows `text` if out of range."""
+    """Convert to UTC; raises TimeError that shows `text` if out of range."""
     try:
-        utc = to_utc(when)
+        return to_utc(when)
     except ValueError:
         raise TimeError(f"'{text}' is out of range") from None
-    return utc.replace(microsecond=0) if utc.microsecond else utc
 
 
 def format_time(when: datetime, zone: ZoneInfo) -> str:

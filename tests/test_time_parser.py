@@ -314,6 +314,13 @@ def test_next_weekday_from_a_wednesday(text: str, expected: str) -> None:
     assert format_timestamp(parse_time(text, now=wednesday, zone=PARIS)) == expected
 
 
+def test_past_time_keeps_its_milliseconds() -> None:
+    at = datetime(2026, 11, 1, 9, 30, 25, 268_000, tzinfo=UTC)
+    for text in ("2026-11-01T09:30:25.268Z", "2026-11-01 10:30:25.268"):
+        assert parse_past_time(text, now=NOW, zone=PARIS) == at
+        assert parse_time(text, now=NOW, zone=PARIS) == at.replace(microsecond=0)
+
+
 def test_past_duration_has_no_fractions_of_a_second() -> None:
     now = NOW.replace(microsecond=5)
     assert parse_past_time("1h", now=now, zone=PARIS) == NOW - timedelta(hours=1)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, Unpack, cast
 
 from outreply_cli.api import requests
@@ -24,7 +24,7 @@ from outreply_cli.api.types import (
 )
 from outreply_cli.api.validation import find_invalid_field, id_field, is_id, normalize
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
-from outreply_cli.timestamps import format_timestamp, timestamp_or_none
+from outreply_cli.timestamps import timestamp_or_none
 
 if TYPE_CHECKING:
     from outreply_cli.api.transport import Conditions, Find, Transport, Upload
@@ -184,7 +184,7 @@ class Client:
         self, *, page_id: str | None = None, since: datetime | None = None, limit: int | None = None
     ) -> ListResult[Post]:
         """`GET /posts/published`, at most `limit`, published after `since` (`read:posts`)."""
-        query = {"page_id": page_id, "since": format_timestamp(since) if since else None}
+        query = {"page_id": page_id, "since": _format_since(since)}
         return self._list("/posts/published", "published_posts", Post, query, limit)
 
     def find_published(self, name: str) -> Post | None:
@@ -205,7 +205,7 @@ class Client:
 
     def comments(self, post_id: str, *, since: datetime | None = None) -> ListResult[Comment]:
         """`GET /comments` of a published post, created after `since` (`read:comments`)."""
-        query = {"post_id": post_id, "since": format_timestamp(since) if since else None}
+        query = {"post_id": post_id, "since": _format_since(since)}
         return self._list("/comments", "comments", Comment, query)
 
     def reply(
@@ -408,6 +408,13 @@ def post_time(post: Mapping[str, Any]) -> datetime | None:
     return timestamp_or_none(post.get("scheduled_at")) or timestamp_or_none(
         post.get("published_at")
     )
+
+
+def _format_since(since: datetime | None) -> str | None:
+    # The API shows milliseconds, and compares them: whole seconds would list earlier objects.
+    if since is None:
+        return None
+    return since.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _is_replay(response: Response) -> bool:

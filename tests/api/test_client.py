@@ -77,7 +77,7 @@ def test_repeated_cursor_ends_list() -> None:
         assert len(make_client(server).published_posts().items) == 2
 
 
-SINCE = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
+SINCE = datetime(2026, 11, 1, 9, 30, 25, 268_900, tzinfo=UTC)
 POST = {"page_id": "p1", "message": "Hi"}
 
 
@@ -100,9 +100,9 @@ POST = {"page_id": "p1", "message": "Hi"}
         (lambda api: api.scheduled_post("s1"), "GET /posts/scheduled/s1", None),
         (lambda api: api.cancel("s1"), "DELETE /posts/scheduled/s1", None),
         (lambda api: api.published_posts(page_id="p1", since=SINCE),
-         "GET /posts/published?page_id=p1&since=2026-11-01T09%3A30%3A00Z&limit=100", None),
+         "GET /posts/published?page_id=p1&since=2026-11-01T09%3A30%3A25.268Z&limit=100", None),
         (lambda api: api.comments("o1", since=SINCE),
-         "GET /comments?post_id=o1&since=2026-11-01T09%3A30%3A00Z&limit=100", None),
+         "GET /comments?post_id=o1&since=2026-11-01T09%3A30%3A25.268Z&limit=100", None),
         (lambda api: api.reply("c1", "Thanks"), "POST /comments/reply",
          {"comment_id": "c1", "message": "Thanks"}),
         (lambda api: api.media(), "GET /media?limit=100", None),

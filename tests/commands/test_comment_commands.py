@@ -61,6 +61,24 @@ def test_list_filters_and_addresses(cli: CommandLine, emulator: EmulatorServer, 
     assert cli.run("comments", "list", "unknown").code == 5
 
 
+def test_since_is_exact_to_the_millisecond(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str, emulator_clock: ManualClock
+) -> None:
+    emulator_clock.advance(0.268)
+    first = add_comment(emulator, new_post, "Is it open?")
+    emulator_clock.advance(0.001)
+    second = add_comment(emulator, new_post, "And on Monday?")
+    comments = {
+        item["id"]: item["created_at"] for item in run_json(cli, "comments", "list", new_post)
+    }
+    words = ("comments", "list", new_post, "--since")
+    assert comments[first].endswith(".268Z")
+    assert ids(run_json(cli, *words, comments[first])) == [second]
+    assert run_json(cli, *words, comments[second]) == []
+    published = run_json(cli, "posts", "show", new_post)["published_at"]
+    assert run_json(cli, "posts", "list", "--published", "--since", published) == []
+
+
 def test_inbox_shows_new_and_unanswered_comments_at_one_read_per_post(
     cli: CommandLine, emulator: EmulatorServer, post: str
 ) -> None:
