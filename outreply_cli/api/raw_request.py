@@ -1,5 +1,6 @@
 """Builds the request of `outreply api` and merges paginated responses."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -57,7 +58,10 @@ def parse_request(
     query = parse_qsl(query_text, keep_blank_values=True)
     has_query = verb in {"GET", "DELETE"}
     if has_query:
-        query += [(key, str(value)) for key, value in fields.items()]
+        query += [
+            (key, value if isinstance(value, str) else json.dumps(value))
+            for key, value in fields.items()
+        ]
     names = [name for name, _ in query]
     for name in names:
         if names.count(name) > 1:

@@ -15,7 +15,7 @@ _API_EXIT_CODES = {ExitCode.AUTH, ExitCode.NOT_FOUND, ExitCode.LIMIT_EXCEEDED, E
 # Commands that act on several things, some of which may fail.
 _BATCHES = frozenset({
     "posts schedule", "posts publish", "posts cancel", "bulk schedule", "bulk apply", "bulk cancel",
-    "posts retry", "posts export", "bulk export", "bulk reconcile",
+    "posts edit", "posts retry", "posts export", "bulk export", "bulk reconcile",
     "media upload", "media delete", "media prune", "comments triage", "webhooks trigger",
     "webhooks check", "webhooks replay", "demo", "analytics collect",
 })  # fmt: skip

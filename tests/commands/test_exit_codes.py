@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from outreply_cli.cli.reference import exit_codes
 from outreply_cli.cli.tree import Command
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
@@ -342,12 +343,19 @@ def test_exit_code_internal_error(
     assert parse_error(result.err)["code"] == "INTERNAL_ERROR"
 
 
-def test_exit_code_partial_failure(cli: CommandLine) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"), [("posts cancel", ()), ("posts edit", ("-m", "New", "--yes"))]
+)
+def test_exit_code_partial_failure(cli: CommandLine, name: str, options: tuple[str, ...]) -> None:
     scheduled = cli.run(
         "posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "-m", "Hi", "-q"
     )
-    result = cli.run("posts", "cancel", scheduled.out.strip(), "68a100000000000000000001")
+    words = name.split()
+    result = cli.run(*words, scheduled.out.strip(), "68a100000000000000000001", *options)
     assert result.code == 3
+    command = command_tree().find(words)
+    assert command is not None
+    assert result.code in exit_codes(command)
     assert "1 of 2" in result.err
 
 
