@@ -160,26 +160,39 @@ def check_page_guardrails(
 def check_monthly_quota(plan: Plan, left: int | None, now: datetime) -> list[Diagnostic]:
     """Return an error or a warning where new posts need more publishes than are left.
 
-    Only the rest of the current month (UTC) is known, not the quota of later months.
+    A post counts in the month (UTC) in which it is scheduled, whenever it is due. The posts that
+    are due first take what is left; later months have a quota of their own for the others.
     """
-    new = plan.new_posts
-    if left is None or len(new) <= left or not new:
+    waiting = _without_publish(plan, left)
+    if not waiting:
         return []
-    # A plan that was downgraded may be over its limit.
-    left = max(0, left)
-    this_month = [post for post in new if _month(post.scheduled_at) == _month(now)]
-    if len(this_month) > left:
-        message = (
-            f"this and later rows of {now:%B} need {len(this_month)} publishes, but only {left} "
-            "remain; move them to a later month, or upgrade to a larger tier"
-        )
-        return [this_month[left].row.diagnostic("", message)]
+    is_last_chance = _is_due_before_reset(waiting[0], now)
+    due = sum(_is_due_before_reset(post, now) for post in plan.new_posts)
+    posts = "1 post is" if due == 1 else f"{due} posts are"
     message = (
-        f"from this row on, the calendar exceeds the {left} publishes left in {now:%B}; rows of "
-        "later months may count against those months instead. If the API refuses some, run this "
-        "again next month."
+        f"{posts} due before the quota resets at the start of {_next_month(now)} (UTC), but "
+        f"{_publishes_left(left, now)}; move this row and those that are due after it to "
+        f"{_next_month(now)} and run this again then, or upgrade to a larger tier"
+        if is_last_chance
+        else f"{_publishes_left(left, now)}, for the posts that are due first; from this row on, "
+        f"rows wait. Run this again in {_next_month(now)}."
     )
-    return [new[left].row.diagnostic("", message, is_warning=True)]
+    return [waiting[0].row.diagnostic("", message, is_warning=not is_last_chance)]
+
+
+def check_replacing_quota(plan: Plan, left: int | None, now: datetime) -> list[Diagnostic]:
+    """Return errors of posts that would be cancelled without a publish for their new version."""
+    waiting = {id(post) for post in _without_publish(plan, left)}
+    message = (
+        f"replacing its post takes a publish, but {_publishes_left(left, now)}; undo the edit, or "
+        f"run this again in {_next_month(now)}"
+    )
+    return [
+        action.post.row.diagnostic("", message)
+        for action in plan.filter_actions(ActionType.CHANGE)
+        if (action.is_in_place or action.cancel_first) and id(action.post) in waiting
+        if action.post is not None
+    ]
 
 
 def check_lead_time(plan: Plan, per_minute: int | None, now: datetime) -> list[Diagnostic]:
@@ -251,5 +264,23 @@ def _to_diagnostics(
         yield rows[-1].diagnostic("scheduled_at", message)
 
 
-def _month(at: datetime) -> tuple[int, int]:
-    return at.year, at.month
+def _without_publish(plan: Plan, left: int | None) -> list[PlannedPost]:
+    """Return the new posts for which no publish is left: those that are due last."""
+    if left is None:
+        return []
+    # A plan that was downgraded may be over its limit.
+    return sorted(plan.new_posts, key=lambda post: post.scheduled_at)[max(0, left) :]
+
+
+def _publishes_left(left: int | None, now: datetime) -> str:
+    return f"{now:%B} has only {max(0, left or 0)} of its publishes left"
+
+
+def _next_month(now: datetime) -> str:
+    return f"{now.replace(day=1) + timedelta(days=31):%B}"
+
+
+def _is_due_before_reset(post: PlannedPost, now: datetime) -> bool:
+    # After the reset, it must still be 10 minutes ahead.
+    latest = post.scheduled_at - SCHEDULE_EARLIEST
+    return (latest.year, latest.month) == (now.year, now.month)

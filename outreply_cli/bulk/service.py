@@ -17,6 +17,7 @@ from outreply_cli.bulk.checks import (
     check_guardrails,
     check_lead_time,
     check_monthly_quota,
+    check_replacing_quota,
     check_replacing_times,
     check_storage,
     check_times,
@@ -537,7 +538,12 @@ class BulkService:
             self._journal.check_lease(self.account.fingerprint, opened.identity.id)
             raise calendar_error(errors)
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
-        if late := check_replacing_times(plan, self._client.now()):
+        now = self._client.now()
+        late = [
+            *check_replacing_times(plan, now),
+            *check_replacing_quota(plan, self._publishes_left, now),
+        ]
+        if late:
             raise calendar_error(late)
         self._check_cancels(plan, len(diff.statuses))
         self._planned += plan.new_posts
@@ -811,11 +817,13 @@ class BulkService:
         finished: Mapping[int, RowResult] | None = None,
     ) -> RunReport:
         """Execute `actions`; see PlanExecutor.run."""
+        left = self._publishes_left
         executor = PlanExecutor(
             self._sender,
             self._journal,
             stop=stop,
-            concurrency=self._options.concurrency,
+            # One after the other, what is left surely goes to the posts that are due first.
+            concurrency=self._options.concurrency if left is None or left >= 0 else 1,
             on_result=on_result,
         )
         return executor.run(actions, finished or {})
@@ -903,6 +911,12 @@ class BulkService:
         statuses = fetch_statuses(self._client, remote, removed, now)
         return [entry for entry in removed if statuses[entry.id] != PostStatus.MISSING]
 
+    @property
+    def _publishes_left(self) -> int | None:
+        """Publishes that planned posts leave of those of this month, if known; may be negative."""
+        left = self.account.publishes_left
+        return None if left is None else left - len(self._planned)
+
     def _check(self, plan: Plan, posts: Sequence[Resource]) -> list[Diagnostic]:
         now, account = self._client.now(), self.account
         brand_ids = {str(page["id"]): str(page.get("brand_id") or "") for page in account.pages}
@@ -910,7 +924,7 @@ class BulkService:
         return [
             *check_times(plan, now),
             *check_guardrails(plan, posts, brand_ids, self._limits),
-            *check_monthly_quota(plan, account.publishes_left, now),
+            *check_monthly_quota(plan, self._publishes_left, now),
             *check_lead_time(plan, account.requests_per_minute, now),
             *check_storage(plan, self._storage, uploader, allow_upload=self._options.allow_upload),
         ]

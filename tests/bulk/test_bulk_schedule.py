@@ -308,17 +308,79 @@ def test_guardrails_are_checked_before_sending(
     assert count_writes(emulator) == before
 
 
+def leave_publishes(emulator: EmulatorServer, left: int) -> None:
+    db = emulator.state.connection
+    db.execute("UPDATE users SET tier = 'free'")
+    (user,) = db.execute("SELECT id FROM users").fetchone()
+    values = (user, "2026-11", "publishes", 60 - left)
+    db.execute("INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?)", values)
+
+
+def test_posts_that_are_due_first_take_the_publishes_that_are_left(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer, client: Client
+) -> None:
+    """The advice for a short month: rows that are moved to the next one wait for it."""
+    rows = [row(f"k{hour}", f"2026-11-30 {hour}:00", f"R{hour}") for hour in (11, 10, 13, 12)]
+    write_csv(calendar, rows)
+    leave_publishes(emulator, 2)
+    assert cli.run("bulk", "schedule", str(calendar)).code == 2
+    for moved in rows[2:]:
+        moved["scheduled_at"] = moved["scheduled_at"].replace("2026-11-30", "2026-12-02")
+    write_csv(calendar, rows)
+    # If requests overlapped, others would overtake the first.
+    fault = {"method": "POST", "path": "/posts/schedule", "times": 1}
+    emulator.handle.request("fault", add="delay:0.5", options=fault)
+    ran = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert (ran.code, get_summary(ran)) == (6, {"created": 2, "pending": 2}), ran.err
+    assert [post[0][:10] for post in get_posts(client)] == ["2026-11-30", "2026-11-30"]
+    assert (
+        ":5: November has only 2 of its publishes left, for the posts that are due first" in ran.err
+    )
+    cli.clock.advance(8 * 86_400 - 3600)
+    again = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert (again.code, get_summary(again)) == (0, {"created": 2, "unchanged": 2}), again.err
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_post_is_not_replaced_without_a_publish(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer, client: Client, left: int
+) -> None:
+    write_csv(calendar, [row("a", "2026-12-05 09:00", "One"), row("b", "2026-12-04 09:00", "Two")])
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    before = get_posts(client)
+    write_csv(calendar, [row("a", "2026-12-05 09:00", "1"), row("b", "2026-12-04 09:00", "2")])
+    leave_publishes(emulator, left)
+    ran = cli.run("bulk", "schedule", str(calendar))
+    assert ran.code == 2
+    assert (
+        f"{calendar}:2: replacing its post takes a publish, but November has only {left}" in ran.err
+    )
+    assert (f"{calendar}:3: replacing" in ran.err) == (left == 0)
+    assert get_posts(client) == before
+
+
+def test_files_share_the_publishes_that_are_left(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer
+) -> None:
+    other = calendar.with_name("other.csv")
+    write_csv(calendar, [row("a", "2026-11-28 09:00", "x")])
+    write_csv(other, [row("b", "2026-11-29 09:00", "y")])
+    leave_publishes(emulator, 1)
+    ran = cli.run("bulk", "schedule", str(calendar), str(other))
+    assert ran.code == 2
+    assert f"{other}:2: 1 post is due before the quota resets" in ran.err
+
+
 def test_exhausted_month_and_expired_page_are_errors(
     cli: CommandLine, calendar: Path, emulator: EmulatorServer
 ) -> None:
-    write_csv(calendar, [row("a", "2026-11-28 09:00", "x"), row("b", "2026-11-29 09:00", "y")])
-    db = emulator.state.connection
-    db.execute("UPDATE users SET tier = 'free'")
-    user = db.execute("SELECT id FROM users").fetchone()[0]
-    db.execute("INSERT INTO usage VALUES (?, '2026-11', 'publishes', 59)", (user,))
+    write_csv(calendar, [row("a", "2026-11-29 09:00", "x"), row("b", "2026-11-28 09:00", "y")])
+    leave_publishes(emulator, 1)
     ran = cli.run("bulk", "schedule", str(calendar))
     assert ran.code == 2
-    assert f"{calendar}:3: this and later rows of November need 2 publishes, but only 1" in ran.err
+    due = "2 posts are due before the quota resets at the start of December (UTC)"
+    assert f"{calendar}:2: {due}, but November has only 1 of its publishes left" in ran.err
+    db = emulator.state.connection
     db.execute("UPDATE pages SET expired = 1")
     assert "has expired; reconnect it" in cli.run("bulk", "schedule", str(calendar)).err
 
