@@ -128,15 +128,6 @@ def test_change_names_each_changed_field() -> None:
     assert reason == "message, moved from 2026-12-24T17:00:00Z, first comment, link"
 
 
-def test_change_of_line_endings_is_not_named() -> None:
-    post = make_post(content=PostContent("a\nb", link="c"))
-    (history,) = record([make_post(content=PostContent("a\nb", link="d"))])
-    assert history.active is not None
-    entry = replace(history.active, body={**history.active.body, "message": "a\r\nb"})
-    row = match([post])[0][0]._replace(entry=entry)
-    assert decide(row, PostStatus.SCHEDULED).reason == "link"
-
-
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
