@@ -264,6 +264,7 @@ class Context:
         self,
         *,
         max_wait: float | None = DEFAULT_MAX_WAIT,
+        gives_up: bool = True,
         clock: Clock | None = None,
         is_stopped: Callable[[], bool] | None = None,
     ) -> "Client":
@@ -272,6 +273,7 @@ class Context:
         Args:
             max_wait: Seconds after which it gives up retrying, unless `--max-wait` is given; None
                 for no limit.
+            gives_up: Whether it gives up after several failures even within that time.
             clock: The clock that waits; the context's own by default.
             is_stopped: Whether the run was stopped; requests then end within seconds.
         """
@@ -284,6 +286,7 @@ class Context:
                 account.credential.token,
                 account.base_url,
                 max_wait=max_wait,
+                gives_up=gives_up,
                 clock=clock,
                 observer=self._cache_update,
                 is_stopped=is_stopped,
@@ -297,6 +300,7 @@ class Context:
         base_url: str | None,
         *,
         max_wait: float | None = DEFAULT_MAX_WAIT,
+        gives_up: bool = True,
         clock: Clock | None = None,
         observer: "ClientObserver | None" = None,
         is_stopped: Callable[[], bool] | None = None,
@@ -329,13 +333,18 @@ class Context:
                 clock=clock,
                 retry_policy=RetryPolicy(
                     max_wait=max_wait,
+                    failures=RetryPolicy.failures if gives_up else sys.maxsize,
                     # Commands that run long have a limit for each request.
                     cuts_attempts=self.options.max_wait is not None,
                     is_per_command=is_per_command,
                 ),
                 on_request=self.log_request if self.options.verbose else None,
                 # Commands without a limit draw a progress bar or run unattended.
-                on_wait=partial(self.report_wait, is_short_shown=is_per_command),
+                on_wait=partial(
+                    self.report_wait,
+                    is_short_shown=is_per_command,
+                    long_wait=_LONG_WAIT_SECONDS if gives_up else _REPORTED_WAIT_SECONDS,
+                ),
                 rate_limiter=limiter,
                 is_stopped=is_stopped,
                 sign_in=sign_in or SIGN_IN,
@@ -483,14 +492,21 @@ class Context:
             line += f", retrying in {record.retry_in:.1f} s"
         self.echo_err(sanitize(line) + "\n")
 
-    def report_wait(self, seconds: float, reason: str, *, is_short_shown: bool = True) -> None:
-        """Print why the command waits, if it waits long.
+    def report_wait(
+        self,
+        seconds: float,
+        reason: str,
+        *,
+        is_short_shown: bool = True,
+        long_wait: float = _LONG_WAIT_SECONDS,
+    ) -> None:
+        """Print why the command waits, if it waits for `long_wait` seconds.
 
         A shorter wait is printed on a terminal only, if `is_short_shown`. Of the threads that wait
         for the same reason at the same time, one prints it.
         """
         is_shown = is_short_shown and is_terminal(self.stderr)
-        if seconds < (_REPORTED_WAIT_SECONDS if is_shown else _LONG_WAIT_SECONDS):
+        if seconds < (_REPORTED_WAIT_SECONDS if is_shown else long_wait):
             return
         end = self.clock.monotonic() + seconds
         if not is_short_shown and end < self._reported_wait_end + _LONG_WAIT_SECONDS:

@@ -7,8 +7,10 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from outreply_cli.api.client import Client, Resource, get_page_id
+from outreply_cli.api.errors import NotFoundError
 from outreply_cli.clock import Clock
 from outreply_cli.comments.store import CommentStore, SentReply
 from outreply_cli.comments.threads import ThreadedComment, build_threads, get_created_at
@@ -97,16 +99,25 @@ def fetch_inbox(
     recent: RecentPosts,
     *,
     since: datetime | None = None,
+    starts: Mapping[str, datetime] = MappingProxyType({}),
     step: Callable[[], None] = lambda: None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> list[PostComments]:
     """Fetch the comments of recent posts as `fetch_comments` does, and call `step` after each post.
 
-    The posts with the most unanswered comments come first.
+    The posts with the most unanswered comments come first. `starts` are later times than `since`
+    for some posts, by ID. A post that was removed in the meantime is skipped with a warning.
     """
     groups, sent = [], store.replies()
     for post in recent.posts:
-        group = fetch_comments(client, post, recent.pages, sent=sent, since=since)
-        step()
+        start = starts.get(str(post["id"]), since)
+        try:
+            group = fetch_comments(client, post, recent.pages, sent=sent, since=start)
+        except NotFoundError as error:
+            warn(f"the comments of post {post['id']} were skipped: {error.message}")
+            continue
+        finally:
+            step()
         if group.threads:
             groups.append(group)
     return sorted(groups, key=lambda group: -group.unanswered_count)
@@ -153,23 +164,48 @@ def watch_comments(
     days: int,
     interval: float,
     count: int | None = None,
+    warn: Callable[[str], None],
 ) -> Iterator[tuple[PostComments, ThreadedComment]]:
     """Yield other people's comments created after `since` as they arrive, oldest first.
 
     Polls the posts of the last `days` every `interval` seconds, `count` times or indefinitely.
+    Warns of comments that may be missing.
     """
     seen: set[str] = set()
+    warned: set[str] = set()
+    starts: dict[str, datetime] = {}
+
+    def warn_once(text: str) -> None:
+        if text not in warned:
+            warned.add(text)
+            warn(text)
+
     for poll in itertools.count() if count is None else range(count):
         if poll > 0:
             clock.sleep(interval)
         recent = fetch_recent_posts(client, client.now() - timedelta(days=days))
+        groups = fetch_inbox(
+            client, store, recent, since=since - _OVERLAP, starts=starts, warn=warn_once
+        )
         arrived = [
             (group, comment)
-            for group in fetch_inbox(client, store, recent, since=since - _OVERLAP)
+            for group in groups
             for comment in group.threads
-            if not comment.is_own and get_created_at(comment.comment) > since
+            if not comment.is_own
+            and get_created_at(comment.comment) > since
+            and comment.id not in seen
         ]
+        for group in groups:
+            if not group.truncated:
+                continue
+            if any(group is arrived_on for arrived_on, _ in arrived):
+                warn(f"post {group.post['id']} may have new comments that the API does not list")
+            # The list would be cut off again and again, in an order that the API does not say.
+            start = starts.get(str(group.post["id"]), since - _OVERLAP)
+            newest = max(get_created_at(comment.comment) for comment in group.threads)
+            newest = min(newest, client.now())
+            later = newest - _OVERLAP if newest > start + _OVERLAP else newest
+            starts[str(group.post["id"])] = max(start, later)
         for group, comment in sorted(arrived, key=lambda pair: get_created_at(pair[1].comment)):
-            if comment.id not in seen:
-                seen.add(comment.id)
-                yield group, comment
+            seen.add(comment.id)
+            yield group, comment

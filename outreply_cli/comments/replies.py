@@ -5,7 +5,7 @@ Reference: Idempotency.
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -14,8 +14,9 @@ from outreply_cli.api.client import Client
 from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.api.requests import ApiRequest, reply_to_comment
 from outreply_cli.api.resend import SearchResult, Step, next_step
+from outreply_cli.comments.inbox import fetch_post_comments
 from outreply_cli.comments.store import CommentStore, SentReply
-from outreply_cli.comments.threads import Comment, get_author, get_created_at
+from outreply_cli.comments.threads import Comment, get_author, get_created_at, get_id
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 from outreply_cli.spec.text import normalize_text, text_problem
@@ -27,6 +28,8 @@ _CLOCK_TOLERANCE = timedelta(seconds=10)
 # Of a record that a request is about to be sent.
 _RECORD_LIFETIME = timedelta(seconds=10)
 _TIME_STEP = 1e-5
+# The end of the message of a reply whose outcome is unknown.
+DOUBT = "; the reply may have been sent"
 
 
 class AmbiguousReplyError(OutReplyError):
@@ -50,10 +53,11 @@ class ReplyService:
         self._client, self._store = client, store
 
     def existing_replies(self, comment_id: str) -> list[Comment] | None:
-        """Return the replies to a comment, oldest first; costs one read at most.
+        """Return the page's replies to a comment, oldest first.
 
         None if they are unknown: the comment was not seen, or its post has more comments than the
-        API lists.
+        API lists. Costs one read at most; four if the API lists replies to the comment, to tell the
+        page's own from those of others. If the page is unknown, all count as its own.
         """
         sent = [reply.reply for reply in self._store.replies(comment_id) if reply.reply]
         if sent:
@@ -61,23 +65,44 @@ class ReplyService:
         comment = self._store.comment(comment_id)
         if comment is None:
             return None
-        at = timestamp_or_none(comment.get("created_at"))
+        post_id, at = str(comment["post_id"]), timestamp_or_none(comment.get("created_at"))
         # A list of the comments since then is less likely to be cut off.
         since = at - _CLOCK_TOLERANCE if at is not None else None
-        listing = self._client.comments(str(comment["post_id"]), since=since)
-        found = [reply for reply in listing.items if reply.get("parent_id") == comment_id]
-        return sorted(found, key=get_created_at) if found or not listing.truncated else None
+        listing = self._client.comments(post_id, since=since)
+        children = [reply for reply in listing.items if reply.get("parent_id") == comment_id]
+        others = self._find_others(post_id) if children else ()
+        own: list[Comment] = [reply for reply in children if get_id(reply) not in others]
+        own.sort(key=get_created_at)
+        return own if own or not listing.truncated else None
 
-    def find_sent(self, comment_id: str, key: str | None = None) -> str | None:
-        """Return the text of the reply that was or may have been sent, with `key` or as the last.
+    def _find_others(self, post_id: str) -> Collection[str]:
+        """Return the IDs of the comments on a post that are surely not the page's own."""
+        try:
+            post = self._client.find_published(post_id) or {"id": post_id}
+            group = fetch_post_comments(self._client, self._store, post)
+        except PermissionDeniedError:
+            return ()
+        if not group.page.get("username"):
+            return ()
+        named = [item for item in group.threads if get_author(item.comment).get("username")]
+        return {item.id for item in named if not item.is_own}
 
-        None if no command has sent one from this store.
+    def find_sent(
+        self, comment_id: str, message: str | None = None, key: str | None = None
+    ) -> SentReply | None:
+        """Return the reply that was or may have been sent from this store; None if none was.
+
+        With `key`, the one with that key; else the last one with the same text as `message`, if
+        given, with whatever key. Replies that were surely sent come first.
         """
         if key is not None:
-            reply = self._store.reply_for(comment_id, f"key {key}")
-            return None if reply is None else reply.message
-        replies = self._store.replies(comment_id)
-        return replies[-1].message if replies else None
+            return self._store.reply_for(comment_id, f"key {key}")
+        same = [
+            reply
+            for reply in self._store.replies(comment_id)
+            if message is None or _is_same_text(reply.message, message)
+        ]
+        return max(reversed(same), key=lambda reply: reply.reply is not None, default=None)
 
     def send(
         self,
@@ -86,67 +111,71 @@ class ReplyService:
         key: str | None = None,
         *,
         existing: Sequence[Comment] = (),
+        is_composed: bool = False,
     ) -> ReplyResult:
         """Reply to a comment.
 
-        A second reply with the same `key` (by default, with the same text) is not sent, nor is one
-        with the text of an `existing` reply.
+        A second reply with the same `key` is not sent, nor, without a key, one with the text of a
+        reply that was sent from this store or is among the `existing_replies`. Without a key, a
+        text that a program composed is sent only to a comment that was not answered from this
+        store: each run composes another one.
 
         Raises:
             AmbiguousReplyError: An earlier attempt may have succeeded and cannot be found.
             OutReplyError: Any error of `Client.reply`.
         """
         check_reply(message)
-        dedupe_key = _dedupe_key(message, key)
-        earlier = self._store.reply_for(comment_id, dedupe_key)
-        same = find_same_text(existing, message) if earlier is None else None
-        if same is not None:
-            return ReplyResult(same, existed=True)
+        earlier = self.find_sent(comment_id, None if is_composed else message, key)
         now, token = self._client.now(), self._client.transport.token_digest
+        occasion = earlier.occasion if earlier else _occasion(message, key, is_composed=is_composed)
         first = SentReply(
             comment_id,
+            occasion,
             message,
-            _idempotency_key(comment_id, dedupe_key),
+            _idempotency_key(comment_id, occasion),
             now.timestamp(),
             now.timestamp(),
             token,
         )
         if earlier is None:
-            if self._store.claim(first, dedupe_key):
-                return self._send(first, dedupe_key, after=first.attempted_at)
+            same = find_same_text(existing, message)
+            if same is not None:
+                return ReplyResult(same, existed=True)
+            if self._store.claim(first):
+                return self._send(first, after=first.attempted_at)
             # Another process has just sent it.
-            earlier = self._store.reply_for(comment_id, dedupe_key) or first
+            earlier = self._store.reply_for(comment_id, occasion) or first
         if earlier.reply is not None:
             return ReplyResult(earlier.reply, existed=True)
         found, is_complete, reason = self._search(earlier)
         search = SearchResult(is_found=found is not None, is_complete=is_complete, at=now)
         match next_step(earlier.attempts, search, now=now, token=token):
             case Step.RECORD if found is not None:
-                self._store.record_reply(comment_id, dedupe_key, found)
+                self._store.record_reply(earlier, found)
                 return ReplyResult(found, existed=True)
             case Step.REPEAT:
                 # Sent unchanged: the server deduplicates only identical requests.
-                return self._send(earlier, dedupe_key, after=earlier.attempted_at, is_repeat=True)
+                return self._send(earlier, after=earlier.attempted_at, is_repeat=True)
             case Step.SEND:
                 again = replace(first, message=earlier.message)
-                return self._send(again, dedupe_key, after=earlier.attempted_at)
+                return self._send(again, after=earlier.attempted_at)
         raise AmbiguousReplyError(
             f"cannot determine whether an earlier reply to {comment_id} was sent: {reason}",
             hint="List the comments of its post: outreply comments list POST. To send another "
             "reply, use different text or a different --key.",
         )
 
-    def build_request(self, comment_id: str, message: str, key: str | None = None) -> ApiRequest:
+    def build_request(
+        self, comment_id: str, message: str, key: str | None = None, *, is_composed: bool = False
+    ) -> ApiRequest:
         """Return the request that `send` would send, or has sent, with the same arguments."""
-        dedupe_key = _dedupe_key(message, key)
-        earlier = self._store.reply_for(comment_id, dedupe_key)
+        earlier = self.find_sent(comment_id, None if is_composed else message, key)
         if earlier is not None:
             return reply_to_comment(comment_id, earlier.message, earlier.idempotency_key)
-        return reply_to_comment(comment_id, message, _idempotency_key(comment_id, dedupe_key))
+        occasion = _occasion(message, key, is_composed=is_composed)
+        return reply_to_comment(comment_id, message, _idempotency_key(comment_id, occasion))
 
-    def _send(
-        self, reply: SentReply, dedupe_key: str, *, after: float, is_repeat: bool = False
-    ) -> ReplyResult:
+    def _send(self, reply: SentReply, *, after: float, is_repeat: bool = False) -> ReplyResult:
         """Send a reply; `after` is the last attempt in its record, as this process knows it."""
         comment_id = reply.comment_id
         recorded_at = self._client.now()
@@ -157,11 +186,10 @@ class ReplyService:
             # Always later, by the precision of the databases at least: the time tells the records
             # of two processes apart.
             at = max(recorded_at.timestamp(), after + _TIME_STEP)
-            attempt = replace(reply, attempted_at=at)
-            if self._store.record_attempt(attempt, dedupe_key, after=after):
+            if self._store.record_attempt(replace(reply, attempted_at=at), after=after):
                 after = at
                 return None
-            other = self._store.reply_for(comment_id, dedupe_key)
+            other = self._store.reply_for(comment_id, reply.occasion)
             if other is not None and other.reply is not None:
                 return other.reply
             raise AmbiguousReplyError(
@@ -190,15 +218,10 @@ class ReplyService:
                 before_attempt=before_attempt,
             )
         except OutReplyError as error:
-            if error.maybe_applied:
-                raise error.replace(
-                    message=f"{error.message.rstrip('.')}; the reply may have been sent",
-                    hint="Run the same command again; it does not send the reply twice.",
-                ) from error
-            if not is_repeat:
-                self._store.delete_reply(comment_id, dedupe_key, after=after)
-            raise
-        self._store.record_reply(comment_id, dedupe_key, sent)
+            if not (error.maybe_applied or is_repeat):
+                self._store.delete_reply(reply, after=after)
+            raise _explain(error, comment_id) from error
+        self._store.record_reply(reply, sent)
         return ReplyResult(sent, existed=False)
 
     def _search(self, sent: SentReply) -> tuple[dict[str, Any] | None, bool, str]:
@@ -228,8 +251,7 @@ class ReplyService:
 
 def find_same_text(replies: Sequence[Comment], message: str) -> Comment | None:
     """Return the reply with a text, or None."""
-    wanted = normalize_text(message)
-    same = (reply for reply in replies if normalize_text(reply.get("message")) == wanted)
+    same = (reply for reply in replies if _is_same_text(reply.get("message"), message))
     return next(same, None)
 
 
@@ -281,13 +303,34 @@ def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> s
     return _PLACEHOLDER.sub(substitute, template)
 
 
-def _dedupe_key(message: str, key: str | None) -> str:
-    return f"key {key}" if key is not None else f"text {_digest(message)}"
+def _explain(error: OutReplyError, comment_id: str) -> OutReplyError:
+    """Return the error of a reply that was not, or may have been, sent."""
+    if error.maybe_applied:
+        return error.replace(
+            message=f"{error.message.rstrip('.')}{DOUBT}",
+            hint="Run the same command again; it does not send the reply twice.",
+        )
+    if error.code == "IDEMPOTENCY_KEY_MISMATCH":
+        return error.replace(
+            message=f"comment {comment_id} may already have a reply that is not in this store",
+            hint="List the comments of its post: outreply comments list POST",
+        )
+    return error.replace()
 
 
-def _idempotency_key(comment_id: str, dedupe_key: str) -> str:
-    # Derived from comment and key alone: concurrent processes send the reply once.
-    return f"outreply-reply-{_digest(comment_id, dedupe_key)}"
+def _is_same_text(first: object, second: object) -> bool:
+    return normalize_text(first) == normalize_text(second)
+
+
+def _occasion(message: str, key: str | None, *, is_composed: bool) -> str:
+    if key is not None:
+        return f"key {key}"
+    return "composed" if is_composed else f"text {_digest(message)}"
+
+
+def _idempotency_key(comment_id: str, occasion: str) -> str:
+    # Derived from comment and occasion alone: concurrent processes send the reply once.
+    return f"outreply-reply-{_digest(comment_id, occasion)}"
 
 
 def _digest(*parts: str) -> str:

@@ -49,7 +49,7 @@ COLUMNS = {
     ),
 }  # fmt: skip
 _REPLY_TYPES = {
-    "comment_id": str, "message": str, "idempotency_key": str, "sent_at": float,
+    "comment_id": str, "occasion": str, "message": str, "idempotency_key": str, "sent_at": float,
     "attempted_at": float, "token": str,
 }  # fmt: skip
 
@@ -63,6 +63,7 @@ class SentReply:
     """A reply that was sent, or may have been.
 
     Attributes:
+        occasion: What is answered only once: a key, a text, or the comment by a program.
         sent_at: Unix time of its first request, by the server's clock.
         attempted_at: Unix time of its last request, by the server's clock.
         token: Digest of the token of its first request.
@@ -70,6 +71,7 @@ class SentReply:
     """
 
     comment_id: str
+    occasion: str
     message: str
     idempotency_key: str
     sent_at: float
@@ -161,26 +163,26 @@ class CommentStore:
         with self._tables.errors():
             return [_reply(row) for row in rows]
 
-    def reply_for(self, comment_id: str, dedupe_key: str) -> SentReply | None:
-        """Return the reply to a comment with a deduplication key, or None."""
+    def reply_for(self, comment_id: str, occasion: str) -> SentReply | None:
+        """Return the reply to a comment on an occasion, or None."""
         rows = self._execute(
             "SELECT * FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
-            comment_id, dedupe_key,
+            comment_id, occasion,
         )  # fmt: skip
         with self._tables.errors():
             return _reply(rows[0]) if rows else None
 
-    def claim(self, reply: SentReply, dedupe_key: str) -> bool:
+    def claim(self, reply: SentReply) -> bool:
         """Store a first reply that is about to be sent; False if another process has done so."""
         rows = self._execute(
             "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?) "
             "ON CONFLICT DO NOTHING RETURNING comment_id",
-            reply.comment_id, dedupe_key, reply.message, reply.idempotency_key, reply.sent_at,
+            reply.comment_id, reply.occasion, reply.message, reply.idempotency_key, reply.sent_at,
             reply.attempted_at, reply.token,
         )  # fmt: skip
         return bool(rows)
 
-    def record_attempt(self, reply: SentReply, dedupe_key: str, *, after: float) -> bool:
+    def record_attempt(self, reply: SentReply, *, after: float) -> bool:
         """Store that a reply is about to be sent again.
 
         False, and nothing is stored, if another process has sent it, or is about to: `after`, the
@@ -192,25 +194,25 @@ class CommentStore:
                 "sent_at = ?, token = ? WHERE reply IS NULL AND attempted_at = ? "
                 "AND account = ? AND comment_id = ? AND occasion = ?",
                 (reply.attempted_at, reply.message, reply.idempotency_key, reply.sent_at,
-                 reply.token, after, self._account, reply.comment_id, dedupe_key),
+                 reply.token, after, self._account, reply.comment_id, reply.occasion),
             )  # fmt: skip
             return bool(cursor.rowcount)
 
-    def record_reply(self, comment_id: str, dedupe_key: str, reply: Mapping[str, Any]) -> None:
+    def record_reply(self, sent: SentReply, reply: Mapping[str, Any]) -> None:
         """Store the API's object of a reply that was sent."""
         with self._tables.change() as db:
             db.execute(
                 "UPDATE replies SET reply = ? "
                 "WHERE account = ? AND comment_id = ? AND occasion = ?",
-                (json.dumps(reply), self._account, comment_id, dedupe_key),
+                (json.dumps(reply), self._account, sent.comment_id, sent.occasion),
             )
 
-    def delete_reply(self, comment_id: str, dedupe_key: str, *, after: float) -> None:
+    def delete_reply(self, reply: SentReply, *, after: float) -> None:
         """Delete a reply that the API rejected, unless another process has sent it since."""
         self._execute(
             "DELETE FROM replies WHERE account = ? AND comment_id = ? AND occasion = ? "
             "AND attempted_at = ? AND reply IS NULL",
-            comment_id, dedupe_key, after,
+            reply.comment_id, reply.occasion, after,
         )  # fmt: skip
 
     def copy_rows(self) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,21 +1,24 @@
 """Triage of unanswered comments, one after another, with a queued reply that can be undone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from outreply_cli.comments.inbox import PostComments
-from outreply_cli.comments.replies import ReplyService
+from outreply_cli.comments.replies import AmbiguousReplyError, ReplyService, find_same_text
 from outreply_cli.comments.store import CommentStore
-from outreply_cli.comments.threads import ThreadedComment
+from outreply_cli.comments.threads import Comment, ThreadedComment
+from outreply_cli.errors import OutReplyError
 
 
 class Triage:
     """Progress of a triage.
 
     Each reply is queued until the next action, which confirms it. Skipped comments are left out of
-    the next triage unless it is made with `include_skipped`.
+    the next triage unless it is made with `include_skipped`. `confirm` is called before a reply to
+    a comment that was answered since it was listed: with the comment and the reply that it has. If
+    it returns False, the queued reply is discarded.
 
     Attributes:
-        is_sending: Whether a confirmed reply is being sent; still set if that was interrupted.
+        may_be_sent: Whether the queued reply is being sent, or may have been.
     """
 
     def __init__(
@@ -23,10 +26,11 @@ class Triage:
         replies: ReplyService,
         store: CommentStore,
         groups: Sequence[PostComments],
+        confirm: Callable[[ThreadedComment, Comment], bool],
         *,
         include_skipped: bool = False,
     ) -> None:
-        self._replies, self._store = replies, store
+        self._replies, self._store, self._confirm = replies, store, confirm
         self._comments = [
             (group, comment)
             for group in groups
@@ -34,8 +38,8 @@ class Triage:
             if comment.needs_reply and (include_skipped or not store.is_skipped(comment.id))
         ]
         self._index = 0
-        self._queued: tuple[str, str] | None = None
-        self.is_sending = False
+        self._queued: tuple[ThreadedComment, str] | None = None
+        self.may_be_sent = False
         self.sent = 0
         self.skipped = 0
 
@@ -47,7 +51,7 @@ class Triage:
     @property
     def queued_comment(self) -> ThreadedComment | None:
         """The comment whose reply is queued, or None."""
-        return self._comments[self._index - 1][1] if self._queued is not None else None
+        return self._queued[0] if self._queued is not None else None
 
     @property
     def remaining(self) -> int:
@@ -58,10 +62,10 @@ class Triage:
         """Send the queued reply, queue `message` for the current comment, and advance.
 
         Raises:
-            OutReplyError: The queued reply was not sent; nothing changed.
+            OutReplyError: The queued reply was not sent, or may have been; it is still queued.
         """
         self.send_queued()
-        self._queued = (self._comments[self._index][1].id, message)
+        self._queued = (self._comments[self._index][1], message)
         self._index += 1
 
     def skip(self) -> None:
@@ -75,9 +79,18 @@ class Triage:
         self._index += 1
 
     def undo(self) -> bool:
-        """Discard the queued reply and go back to its comment; False when none is queued."""
+        """Discard the queued reply and go back to its comment; False when none is queued.
+
+        Raises:
+            AmbiguousReplyError: The queued reply may have been sent.
+        """
         if self._queued is None:
             return False
+        if self.may_be_sent:
+            raise AmbiguousReplyError(
+                "the reply may have been sent and cannot be undone; enter q, then run "
+                "`comments triage` again"
+            )
         self._queued = None
         self._index -= 1
         return True
@@ -86,12 +99,23 @@ class Triage:
         """Send the queued reply, if any.
 
         Raises:
-            OutReplyError: The reply was not sent and is still queued.
+            OutReplyError: The reply was not sent, or may have been; it is still queued.
         """
         if self._queued is None:
             return
-        self.is_sending = True
-        self._replies.send(*self._queued)
-        self.is_sending = False
-        self._queued = None
+        comment, message = self._queued
+        existing = self._replies.existing_replies(comment.id) or []
+        is_other = existing and find_same_text(existing, message) is None
+        if not is_other or self._confirm(comment, existing[-1]):
+            self._send(comment.id, message, existing)
+        self._queued, self.may_be_sent = None, False
+
+    def _send(self, comment_id: str, message: str, existing: Sequence[Comment]) -> None:
+        was_in_doubt, self.may_be_sent = self.may_be_sent, True
+        try:
+            self._replies.send(comment_id, message, existing=existing)
+        except OutReplyError as error:
+            is_in_doubt = error.maybe_applied or isinstance(error, AmbiguousReplyError)
+            self.may_be_sent = was_in_doubt or is_in_doubt
+            raise
         self.sent += 1

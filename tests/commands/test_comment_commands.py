@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pexpect
 import pytest
 
+from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
+from tests.composers import Composer
 
 HOSTILE = (
     "\x1b]52;c;cm0gLXJm\x07\x1b[2J\x1b]8;;http://evil\x07link\x1b]8;;\x07 [bold red]markup[/] "
@@ -44,6 +47,13 @@ def add_comment(emulator: EmulatorServer, post: str, message: str) -> str:
         "comment", post_id=post, message=message, name="Jane Doe", username="jane.doe"
     )
     return str(comment["id"])
+
+
+def lose_replies(emulator: EmulatorServer) -> None:
+    """Lose the response to each reply, and list no comments."""
+    lost = {"method": "POST", "path": "/comments/reply"}
+    emulator.handle.request("fault", add="drop-after", options=lost)
+    emulator.handle.request("fault", add="status:503", options={"path": "/comments"})
 
 
 def test_list_filters_and_addresses(cli: CommandLine, emulator: EmulatorServer, post: str) -> None:
@@ -118,6 +128,27 @@ def test_reply_to_answered_comment_asks_for_confirmation(
     assert re.search(r'already answered at \w{3} \d\d \w{3} \d\d:\d\d .* with "Yes"', refused.err)
     assert cli.run("comments", "reply", added, "-m", "No", "--yes").code == 0
     assert replies(cli, post, added) == ["No", "Yes"]
+
+
+@pytest.mark.parametrize("again", ["-m Yes", "-m ' Yes \r\n'", "--compose-with program --yes"])
+@pytest.mark.parametrize("is_lost", [False, True], ids=["delivered", "lost response"])
+def test_text_that_was_sent_with_a_key_is_not_sent_again(
+    cli: CommandLine, emulator: EmulatorServer, post: str, again: str, is_lost: bool
+) -> None:
+    added = add_comment(emulator, post, "Is it open?")
+    run_json(cli, "comments", "list", post)
+    words = shlex.split(again.replace("program", sys.executable))
+    if is_lost:
+        lose_replies(emulator)
+    first = cli.run("comments", "reply", added, "-m", "Yes", "--key", "k", "--json")
+    assert first.code == (7 if is_lost else 0)
+    emulator.handle.request("fault", clear=None)
+    sent = run_json(cli, "comments", "reply", added, *words)
+    assert replies(cli, post, added) == ["Yes"]
+    assert is_lost or sent == json.loads(first.out)
+    # Another key is meant as another reply.
+    assert cli.run("comments", "reply", added, "-m", "Yes", "--key", "k2").code == 0
+    assert replies(cli, post, added) == ["Yes", "Yes"]
 
 
 def test_dry_run_shows_comment_and_reply_and_sends_nothing(
@@ -275,19 +306,6 @@ def test_confirmed_reply_reads_nothing(
     assert "GET /api/v1/comments" not in sent.err
 
 
-def test_text_that_another_machine_has_sent_is_not_sent_again(
-    cli: CommandLine, emulator: EmulatorServer, new_post: str, emulator_clock: ManualClock
-) -> None:
-    added = add_comment(emulator, new_post, "Is it open?")
-    other_machine = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
-    assert cli.run("comments", "reply", added, "-m", "Yes", env=other_machine).code == 0
-    # The server has forgotten its idempotency key.
-    emulator_clock.advance(2 * 86_400)
-    again = cli.run("comments", "reply", added, "-m", "Yes ")
-    assert (again.code, "Nothing sent" in again.err) == (0, True), again.err
-    assert replies(cli, new_post, added) == ["Yes"]
-
-
 def test_reply_asks_where_the_list_of_comments_is_cut_off(
     cli: CommandLine, emulator: EmulatorServer, new_post: str, emulator_clock: ManualClock
 ) -> None:
@@ -306,6 +324,39 @@ def test_reply_asks_where_the_list_of_comments_is_cut_off(
     last = add_comment(emulator, new_post, "And at night?")
     run_json(cli, "comments", "list", new_post)
     assert cli.run("comments", "reply", last, "-m", "No").code == 0
+
+
+@pytest.mark.parametrize("words", ["-m Yes", "--compose-with program --yes"])
+def test_comment_that_a_stranger_replied_to_is_answered(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, post: str, words: str
+) -> None:
+    added = add_comment(emulator, post, "Is it open?")
+    stranger = ("Sam Lee", "samlee", "Me too, haha")
+    add_incoming_comment(emulator.state, post, stranger, 0.0, added)
+    inbox = run_json(cli, "comments", "inbox", "--days", "365")
+    assert [item["needs_reply"] for item in inbox if item["id"] == added] == [True]
+    program = Composer.make(tmp_path, "print('Yes')").command
+    sent = cli.run(
+        "comments", "reply", added, *shlex.split(words.replace("program", repr(program)))
+    )
+    assert sent.code == 0, sent.err
+    assert replies(cli, post, added) == ["Me too, haha", "Yes"]
+
+
+@pytest.mark.parametrize(("hours", "text"), [(1, "Yes"), (1, "Yes\n"), (25, "Yes")])
+def test_text_that_another_machine_sent_is_not_sent_again(
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock, hours: int, text: str
+) -> None:
+    post = str(run_json(cli, "posts", "list", "--published")[0]["id"])
+    added = add_comment(emulator, post, "Is it open?")
+    other_machine = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    first = cli.run("comments", "reply", added, "-m", "Yes", "--json", env=other_machine)
+    emulator_clock.advance(hours * 3_600)
+    assert cli.run("comments", "list", post).code == 0
+    again = cli.run("comments", "reply", added, "-m", text, "--json")
+    assert json.loads(again.out)["id"] == json.loads(first.out)["id"]
+    assert "Nothing sent; the comment already has this reply." in again.err
+    assert replies(cli, post, added) == ["Yes"]
 
 
 def test_reply_with_lost_response(cli: CommandLine, emulator: EmulatorServer, post: str) -> None:
@@ -367,6 +418,67 @@ def test_watch_shows_comments_once_and_runs_exec_without_token(
     assert json.loads(line)["id"] == added
     assert out.read_text() == f"{added}{added}False"
     assert sum(emulator_clock.sleeps) >= 120
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (("comments", "watch", "--since", "1d"), "/posts/published"),
+        (("comments", "watch", "--since", "1d"), "/comments"),
+        (("quota", "watch"), "/account"),
+    ],
+)
+def test_watch_waits_until_the_api_responds_again(
+    cli: CommandLine, emulator: EmulatorServer, words: tuple[str, ...], path: str
+) -> None:
+    options = {"path": path, "times": 30}
+    emulator.handle.request("fault", add="status:503", options=options)
+    limited = cli.run(*words, "--count", "1", "--max-wait", "5s")
+    assert limited.code == 7
+    watched = cli.run(*words, "--count", "1", "-o", "jsonl")
+    assert watched.code == 0, watched.err
+    assert watched.out
+    assert 1 <= watched.err.count("retrying in") <= 12
+
+
+@pytest.mark.parametrize(
+    ("words", "times"),
+    [
+        (("inbox", "--days", "365"), 1),
+        (("watch", "--days", "365", "--since", "1d", "--count", "2"), 2),
+    ],
+    ids=["inbox", "watch"],
+)
+def test_removed_post_is_skipped(
+    cli: CommandLine, emulator: EmulatorServer, post: str, words: tuple[str, ...], times: int
+) -> None:
+    added = add_comment(emulator, post, "Now?")
+    posts = run_json(cli, "posts", "list", "--published")
+    # The oldest post, which is read last.
+    options = {"path": "/comments", "every": len(posts), "times": times}
+    emulator.handle.request("fault", add="status:404", options=options)
+    result = cli.run("comments", *words, "-o", "jsonl")
+    assert result.code == 0, result.err
+    assert added in result.out
+    assert result.err.count(f"Warning: the comments of post {posts[-1]['id']} were skipped") == 1
+
+
+def test_watch_warns_of_comments_that_are_not_listed(
+    cli: CommandLine, emulator: EmulatorServer, post: str, emulator_clock: ManualClock
+) -> None:
+    now = emulator_clock.now().timestamp()
+    for number in range(150):
+        comment = ("Jane", "jane", f"Burst {number}")
+        add_incoming_comment(emulator.state, post, comment, now - 10 * number)
+    # Arrives at the second poll.
+    add_incoming_comment(emulator.state, post, ("Jane", "jane", "Late"), now + 30)
+    words = ("comments", "watch", "--days", "365", "--since", "1h", "--count", "4", "-o", "jsonl")
+    result = cli.run(*words)
+    messages = [json.loads(line)["message"] for line in result.out.splitlines()]
+    assert sum(message.startswith("Burst") for message in messages) == 100
+    assert messages[-1] == "Late"
+    warning = f"Warning: post {post} may have new comments that the API does not list"
+    assert result.err.splitlines() == [warning]
 
 
 def test_list_sanitizes_terminal_output_only(

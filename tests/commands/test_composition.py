@@ -143,6 +143,31 @@ def test_reply_gets_comment_and_thread_as_untrusted_text(
     assert composer.documents[0]["comment"]["is_own"] is False
 
 
+@pytest.mark.parametrize(
+    "other", [["-m", "Yes"], ["-m", "Yes", "--key", "k"], ["--compose-with", "program", "--yes"]]
+)
+def test_comment_that_is_answered_while_a_program_composes_is_not_answered_again(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, other: list[str]
+) -> None:
+    post = str(run_json(cli, "posts", "list", "--published")[0]["id"])
+    comment = add_comment(emulator, post, "Are you open?")
+    assert cli.run("comments", "list", post).code == 0
+    quick = Composer.make(tmp_path, "print('Yes')", "quick.py")
+    words = cli.words("comments", "reply", comment, *other)
+    words = [quick.command if word == "program" else word for word in words]
+    slow = Composer.make(
+        tmp_path,
+        "import subprocess\n"
+        f"subprocess.run({words!r}, env={cli.environ!r}, check=True, capture_output=True)\n"
+        "print('Of course')",
+    )
+    ran = cli.run("comments", "reply", comment, *slow.words, "--json")
+    assert (ran.code, json.loads(ran.out)["message"]) == (0, "Yes"), ran.err
+    assert "Nothing sent" in ran.err
+    listed = run_json(cli, "comments", "list", post)
+    assert [item["message"] for item in listed if item["parent_id"] == comment] == ["Yes"]
+
+
 def test_triage_composes_and_asks(
     cli: CommandLine, composer: Composer, emulator: EmulatorServer
 ) -> None:

@@ -66,8 +66,8 @@ def test_cancel_of_several_says_each_and_what_failed(cli: CommandLine) -> None:
     assert ['"+1d"' in ran.out, '"+2d"' in ran.out, len(ran.out.splitlines())] == [True, True, 2]
 
 
-def start_triage(cli: CommandLine) -> "pexpect.spawn[str]":
-    child = cli.at_terminal("comments", "triage", "--days", "365", columns=100)
+def start_triage(cli: CommandLine, *options: str) -> "pexpect.spawn[str]":
+    child = cli.at_terminal("comments", "triage", "--days", "365", *options, columns=100)
     child.expect("uit\\? ")
     return child
 
@@ -158,6 +158,79 @@ def test_interrupt_while_a_confirmed_reply_is_sent_is_in_doubt(
     # The same reply is sent once, even if the first request was carried out.
     assert cli.run("comments", "reply", two_questions[0], "-m", "Not sure yet").code == 0
     assert replies(cli, post, two_questions[0]) == ["Not sure yet"]
+
+
+def fail_comments(emulator: EmulatorServer, method: str | None = None) -> None:
+    options = {"method": method, "path": "/comments*"}
+    emulator.handle.request("fault", add="status:503", options=options)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_triage_undoes_only_what_was_not_sent(
+    cli: CommandLine, emulator: EmulatorServer, post: str, two_questions: list[str], method: str
+) -> None:
+    is_in_doubt = method == "POST"
+    child = start_triage(cli, "--max-wait", "1s")
+    queue_reply(child)
+    fail_comments(emulator, method)
+    child.sendline("s")
+    child.expect("Warning: .*uit\\? ")
+    child.sendline("u")
+    child.expect("cannot be undone; enter q" if is_in_doubt else "Undone; nothing was sent")
+    child.expect("uit\\? ")
+    if not is_in_doubt:
+        queue_reply(child)
+    # Now no reply can be sent again.
+    fail_comments(emulator, "GET")
+    child.sendline("q")
+    child.expect("0 sent, 0 skipped, 1 left")
+    child.expect(f"reply, to @jane.doe, {'may have been' if is_in_doubt else 'was not'} sent: ")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 7
+    emulator.handle.request("fault", clear=None)
+    assert replies(cli, post, two_questions[0]) == []
+
+
+def test_triage_finishes_a_reply_in_doubt(
+    cli: CommandLine, emulator: EmulatorServer, post: str, two_questions: list[str]
+) -> None:
+    child = start_triage(cli, "--max-wait", "1s")
+    queue_reply(child)
+    fail_comments(emulator, "POST")
+    child.sendline("s")
+    child.expect("the reply may have been sent.*uit\\? ")
+    emulator.handle.request("fault", clear=None)
+    child.sendline("s")
+    child.expect("1 sent, 1 skipped, 0 left")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert replies(cli, post, two_questions[0]) == ["Not sure yet"]
+
+
+@pytest.mark.parametrize("state", ["state", "elsewhere"], ids=["same store", "other machine"])
+@pytest.mark.parametrize(
+    ("text", "answer"), [("No", "n"), ("No", "y"), ("Not sure yet", None)], ids=str
+)
+def test_triage_asks_before_it_answers_again(
+    cli: CommandLine, two_questions: list[str], state: str, text: str, answer: str | None
+) -> None:
+    child = start_triage(cli)
+    queue_reply(child)
+    other = {"OUTREPLY_STATE_DIR": str(cli.home / state)}
+    assert cli.run("comments", "reply", two_questions[0], "-m", text, env=other).code == 0
+    child.sendline("q")
+    if answer is not None:
+        child.expect('of @jane.doe was already answered at .* with "No". Send your reply as well')
+        child.sendline(answer)
+    child.expect(f"{int(answer != 'n')} sent, 0 skipped, 1 left")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    post = str(run_json(cli, "posts", "list", "--published")[0]["id"])
+    expected = {text} if answer == "n" else {text, "Not sure yet"}
+    assert replies(cli, post, two_questions[0]) == sorted(expected)
 
 
 def test_skipped_comment_is_not_counted_as_unanswered(

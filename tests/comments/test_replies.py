@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from hypothesis import given, strategies as st
 from outreply_cli.api.client import Client
 from outreply_cli.comments.replies import AmbiguousReplyError, ReplyService, fill_template
 from outreply_cli.comments.store import CommentStore, open_comments
+from outreply_cli.emulator.incoming_comments import add_incoming_comment
+from outreply_cli.emulator.scheduler import process_due
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.store import Store
 from outreply_cli.storage.postgres import PostgresDatabase
 from outreply_cli.storage.team_schema import migrate
 from tests.clocks import ManualClock
+from tests.request_count import count_requests
 
 
 @pytest.fixture(params=["machine", "team"])
@@ -136,15 +140,26 @@ def test_rejected_reply_is_deleted(client: Client, store: CommentStore) -> None:
 
 
 class StoppedClient(Client):
-    """The client of a process that is stopped when it is about to send a reply."""
+    """The client of a process that is stopped once: when it is about to send a reply, or before."""
 
-    def __init__(self, client: Client, while_stopped: Callable[[], object]) -> None:
+    def __init__(
+        self, client: Client, while_stopped: Callable[[], object], at: str = "reply"
+    ) -> None:
         super().__init__(client.transport)
-        self._while_stopped = while_stopped
+        self._while_stopped, self._at = while_stopped, at
+
+    def _stop(self, method: str) -> None:
+        if method == self._at:
+            self._at = ""
+            self._while_stopped()
 
     def reply(self, *words: Any, **options: Any) -> Any:
-        self._while_stopped()
+        self._stop("reply")
         return super().reply(*words, **options)
+
+    def now(self) -> datetime:
+        self._stop("now")
+        return super().now()
 
 
 class KilledError(BaseException):
@@ -217,6 +232,116 @@ def test_refused_process_keeps_the_record_of_another_one(
     with pytest.raises(OutReplyError, match="refused"):
         ReplyService(StoppedClient(client, refuse), first).send(unanswered_id, "Thanks")
     assert [record.reply for record in first.replies(unanswered_id)] == [sent[0].reply]
+
+
+@pytest.mark.parametrize("at", ["now", "reply"], ids=["before its claim", "after its claim"])
+def test_of_two_composed_replies_one_is_sent(
+    client: Client,
+    stores: tuple[CommentStore, CommentStore],
+    emulator: EmulatorServer,
+    unanswered_id: str,
+    at: str,
+) -> None:
+    first, second = stores
+    other = []
+
+    def while_stopped() -> None:
+        service = ReplyService(client, second)
+        other.append(service.send(unanswered_id, "Composed second", is_composed=True))
+
+    stopped = ReplyService(StoppedClient(client, while_stopped, at), first)
+    result = stopped.send(unanswered_id, "Composed first", is_composed=True)
+    assert result.reply == other[0].reply
+    sent = "Composed second" if at == "now" else "Composed first"
+    assert stored_replies(emulator, unanswered_id) == [sent]
+
+
+@pytest.mark.parametrize("options", [{"key": "k"}, {"is_composed": True}])
+def test_other_text_from_another_store_is_refused_with_the_same_key(
+    client: Client,
+    emulator: EmulatorServer,
+    tmp_path: Path,
+    unanswered_id: str,
+    options: dict[str, Any],
+) -> None:
+    def send(name: str) -> None:
+        with closing(open_comments(Store(tmp_path / name), "account")) as store:
+            ReplyService(client, store).send(unanswered_id, name, **options)
+
+    send("a")
+    for _ in range(2):
+        with pytest.raises(OutReplyError, match="may already have a reply") as caught:
+            send("b")
+        assert "key" not in caught.value.text
+    assert stored_replies(emulator, unanswered_id) == ["a"]
+
+
+@pytest.fixture
+def post_id(emulator: EmulatorServer, unanswered_id: str) -> str:
+    """The ID of the post of the comment without replies."""
+    sql = "SELECT post_id FROM comments WHERE id = ?"
+    return str(emulator.state.connection.execute(sql, (unanswered_id,)).fetchone()[0])
+
+
+@pytest.fixture
+def service(client: Client, store: CommentStore, post_id: str) -> ReplyService:
+    """A service whose store knows the comments of the post."""
+    store.mark_seen(post_id, client.comments(post_id).items)
+    return ReplyService(client, store)
+
+
+def add_child(emulator: EmulatorServer, post_id: str, parent_id: str, username: str) -> None:
+    author = ("Somebody", username, f"From {username}")
+    add_incoming_comment(
+        emulator.state, post_id, author, emulator.state.clock.now().timestamp(), parent_id
+    )
+    process_due(emulator.state, emulator.state.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("change", "others"),
+    [
+        (None, 0),
+        ("UPDATE comments SET author_username = ''", 1),
+        ("UPDATE pages SET username = ''", 1),
+        ("UPDATE tokens SET scopes = '[\"read:comments\"]'", 1),
+        ('UPDATE tokens SET scopes = \'["read:comments", "read:posts"]\'', 1),
+    ],
+    ids=["known page", "unnamed authors", "unnamed page", "posts forbidden", "pages forbidden"],
+)
+def test_reply_of_others_counts_only_if_it_may_be_the_pages(
+    service: ReplyService,
+    emulator: EmulatorServer,
+    unanswered_id: str,
+    post_id: str,
+    *,
+    change: str | None,
+    others: int,
+) -> None:
+    sql = "SELECT p.username FROM pages p JOIN posts ON page_id = p.id WHERE posts.id = ?"
+    page = str(emulator.state.connection.execute(sql, (post_id,)).fetchone()[0])
+    add_child(emulator, post_id, unanswered_id, page)
+    add_child(emulator, post_id, unanswered_id, "samlee")
+    if change is not None:
+        with emulator.state.transaction() as db:
+            db.execute(change)
+    texts = [reply["message"] for reply in service.existing_replies(unanswered_id) or ()]
+    assert sorted(texts) == sorted([f"From {page}", *["From samlee"] * others])
+
+
+def test_reads_of_existing_replies(
+    service: ReplyService, emulator: EmulatorServer, unanswered_id: str, post_id: str
+) -> None:
+    def count() -> int:
+        before = count_requests(emulator)
+        service.existing_replies(unanswered_id)
+        return count_requests(emulator) - before
+
+    assert count() == 1
+    add_child(emulator, post_id, unanswered_id, "samlee")
+    assert count() == 4
+    service.send(unanswered_id, "Thanks")
+    assert count() == 0
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 5_001, "a\x00b", "a\ud800"])

@@ -10,6 +10,7 @@ from outreply_cli.commands.comments.shared import (
     SEARCHED_DAYS,
     comment_store,
     compose_reply,
+    format_answer,
     resolve_comment,
 )
 from outreply_cli.commands.composition import ComposeOptions, show_text
@@ -17,10 +18,7 @@ from outreply_cli.commands.posts.options import EditOption, FileOption, read_mes
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.formats.text import quote
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
-from outreply_cli.times import format_time_short
-from outreply_cli.timestamps import timestamp_or_none
 from outreply_cli.ui.columns import Column
 
 if TYPE_CHECKING:
@@ -100,25 +98,27 @@ def run(
             check_reply(text)
         replies = ReplyService(client, store)
         existing = replies.existing_replies(comment) if is_compared else []
-        if composing.compose_with is not None:
-            sent = replies.find_sent(comment, key)
-            text = sent or _compose(
+        is_composed = composing.compose_with is not None
+        if is_composed:
+            sent = replies.find_sent(comment, key=key)
+            text = sent.message if sent is not None else _compose(
                 context, client, store, comment, composing, is_answered=bool(existing),
                 yes=yes or not is_sent,
             )  # fmt: skip
             existing = []
         if context.options.print_as:
-            print_requests(context, client, [replies.build_request(comment, text, key)])
+            request = replies.build_request(comment, text, key, is_composed=is_composed)
+            print_requests(context, client, [request])
             return
         if dry_run:
-            last_reply = existing[-1] if existing else {}
-            item = _describe(client, store, comment, text, last_reply.get("message"))
+            last_reply = existing[-1].get("message") if existing else None
+            item = _describe(client, store, comment, text, last_reply)
             context.output.print_one(item, _DRY_RUN_COLUMNS, id_field=None)
             context.info("Dry run: nothing was sent.")
             return
         if existing is None or (existing and find_same_text(existing, text) is None):
             context.confirm(_question(context, store, comment, existing), yes=yes)
-        result = replies.send(comment, text, key, existing=existing or ())
+        result = replies.send(comment, text, key, existing=existing or (), is_composed=is_composed)
     context.output.print_one(result.reply, [Column("Reply", "id"), _TO, _MESSAGE])
     if result.existed:
         context.info("Nothing sent; the comment already has this reply.")
@@ -129,10 +129,7 @@ def _question(
 ) -> str:
     """Return the question about a comment that has, or may have, `existing` replies."""
     if existing:
-        at = timestamp_or_none(existing[-1].get("created_at"))
-        when = f" at {format_time_short(at, context.zone())}" if at is not None else ""
-        text = quote(str(existing[-1].get("message") or ""))
-        return f"The comment was already answered{when} with {text}. Reply again?"
+        return f"The comment was already {format_answer(context, existing[-1])}. Reply again?"
     reason = (
         f"the API lists at most {LIST_LIMIT_MAX} comments of its post"
         if store.is_seen(comment_id)

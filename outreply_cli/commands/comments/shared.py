@@ -10,8 +10,11 @@ import typer
 
 from outreply_cli.context import Context
 from outreply_cli.errors import ExitCode, InvalidInputError
+from outreply_cli.formats.text import quote
 from outreply_cli.ids import expand_ids
 from outreply_cli.posts.listing import list_posts
+from outreply_cli.times import format_time_short
+from outreply_cli.timestamps import timestamp_or_none
 
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client, Resource
@@ -80,6 +83,13 @@ def resolve_post(client: "Client", name: str) -> "Resource":
             hint="Use a post ID; see: outreply posts list --published --page PAGE",
         )
     return post or {"id": name}
+
+
+def format_answer(context: Context, reply: "Comment") -> str:
+    """Return when and how a comment was answered: `answered at TIME with "TEXT"`."""
+    at = timestamp_or_none(reply.get("created_at"))
+    when = f" at {format_time_short(at, context.zone())}" if at is not None else ""
+    return f"answered{when} with {quote(str(reply.get('message') or ''))}"
 
 
 def compose_reply(composer: "Composer", group: "PostComments", comment_id: str) -> str:

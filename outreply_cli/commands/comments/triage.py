@@ -12,6 +12,7 @@ from outreply_cli.commands.comments.shared import (
     DaysOption,
     comment_store,
     compose_reply,
+    format_answer,
     mark_seen,
 )
 from outreply_cli.commands.composition import ComposeOptions, show_text
@@ -21,7 +22,7 @@ from outreply_cli.formats.sanitize import sanitize
 
 if TYPE_CHECKING:
     from outreply_cli.comments.inbox import PostComments
-    from outreply_cli.comments.threads import ThreadedComment
+    from outreply_cli.comments.threads import Comment, ThreadedComment
     from outreply_cli.comments.triage import Triage
     from outreply_cli.posts.composer import Composer
 
@@ -40,8 +41,9 @@ def run(
 ) -> None:
     """Go through unanswered comments and reply to, skip or open each.
 
-    A reply is sent after your next action, q included, and can be undone until then. Ctrl-C
-    and Ctrl-D discard it. The next triage continues where this one stopped.
+    A reply is sent after your next action, q included, and can be undone until then; asks if the
+    comment was answered in the meantime. Ctrl-C and Ctrl-D discard it. The next triage continues
+    where this one stopped.
 
     Example: outreply comments triage --days 30
 
@@ -65,9 +67,18 @@ def run(
     with comment_store(context, client) as store:
         recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as bar:
-            groups = fetch_inbox(client, store, recent, step=bar.step)
+            groups = fetch_inbox(client, store, recent, step=bar.step, warn=context.warn)
         mark_seen(context, store, groups)
-        triage = Triage(ReplyService(client, store), store, groups, include_skipped=skipped)
+
+        def confirm(comment: "ThreadedComment", last: "Comment") -> bool:
+            author = format_author(comment.comment) or comment.id
+            answer = format_answer(context, last)
+            return context.prompt_yes_no(
+                f"The comment of {author} was already {answer}. Send your reply as well?"
+            )
+
+        replies = ReplyService(client, store)
+        triage = Triage(replies, store, groups, confirm, include_skipped=skipped)
         try:
             _run_triage(context, triage, CommentView(context.output, context.zone(), now), composer)
             _send_queued(context, triage)
@@ -84,16 +95,18 @@ def _summary(triage: "Triage") -> str:
 
 def _interruption(triage: "Triage") -> InterruptedRunError:
     """The error of an interrupted triage, which sends nothing more."""
-    comment = triage.queued_comment
-    if comment is None:
-        outcome = "no reply was left to send"
-    else:
-        doubt = "may have been sent" if triage.is_sending else "was not sent"
-        outcome = f"the last reply, to {format_author(comment.comment) or comment.id}, {doubt}"
     return InterruptedRunError(
-        f"interrupted; {outcome}",
+        f"interrupted; {_outcome(triage)}",
         hint="To continue, run: outreply comments triage",
     )
+
+
+def _outcome(triage: "Triage") -> str:
+    comment = triage.queued_comment
+    if comment is None:
+        return "no reply was left to send"
+    doubt = "may have been sent" if triage.may_be_sent else "was not sent"
+    return f"the last reply, to {format_author(comment.comment) or comment.id}, {doubt}"
 
 
 def _run_triage(
@@ -160,10 +173,14 @@ def _reply(context: Context, triage: "Triage", message: str) -> None:
 
 
 def _send_queued(context: Context, triage: "Triage") -> None:
+    from outreply_cli.comments.replies import DOUBT
+
     try:
         triage.send_queued()
     except OutReplyError as error:
-        context.warn(f"the last reply was not sent: {error.message}")
+        context.info(_summary(triage))
+        reason = error.message.removesuffix(DOUBT)
+        raise error.replace(message=f"{_outcome(triage)}: {reason}") from error
 
 
 def _show(

@@ -32,7 +32,8 @@ def run(
 ) -> None:  # fmt: skip
     """Show comments as they arrive.
 
-    Each poll uses one read of the monthly quota per post.
+    Each poll uses one read of the monthly quota per post. If the API does not respond, polls until
+    it does.
 
     Example: outreply comments watch --since 1d --count 1
 
@@ -45,12 +46,13 @@ def run(
     environ = strip_secrets(context.environ)
     words = resolve_command(exec_command, "--exec", environ) if exec_command is not None else None
     runner = CommandRunner()
-    client, zone = context.client(max_wait=None), context.zone()
+    client, zone = context.client(max_wait=None, gives_up=False), context.zone()
     start = parse_past_time(since, now=client.now(), zone=zone) if since else client.now()
     with comment_store(context, client) as store:
         for group, threaded in watch_comments(
-            client, store, context.clock, since=start, days=days, interval=seconds, count=count
-        ):
+            client, store, context.clock, since=start, days=days, interval=seconds, count=count,
+            warn=context.warn,
+        ):  # fmt: skip
             item = comment_item(group, threaded)
             CommentView(context.output, zone, client.now()).show_new(item)
             if words is None:

@@ -25,7 +25,7 @@ def run(
     """Poll quotas continuously.
 
     Redraws on a terminal; prints one line per poll when piped. Each poll uses one read of the
-    quota.
+    quota. If the API does not respond, polls until it does.
 
     Example: outreply quota watch --interval 2s --count 2
 
@@ -35,7 +35,7 @@ def run(
 
     seconds = parse_interval(interval)
     output = context.output
-    client = context.client(max_wait=None)
+    client = context.client(max_wait=None, gives_up=False)
     snapshots = poll_account(client, context.clock, interval=seconds, count=count)
     if output.format == "table" and output.fields is None and output.can_draw:
         from outreply_cli.commands.quota.bars import live_meters

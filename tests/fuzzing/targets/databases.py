@@ -107,8 +107,9 @@ def _make_deliveries(path: Path) -> None:
 def _make_comments(path: Path) -> None:
     store = CommentStore(LocalTables(path, SCHEMA), "a")
     store.mark_seen("post", [_COMMENT])
-    store.claim(SentReply("c1", "Thanks", "k", 1.0, 1.0, "t"), "o")
-    store.record_reply("c1", "o", {"id": "r1"})
+    sent = SentReply("c1", "o", "Thanks", "k", 1.0, 1.0, "t")
+    store.claim(sent)
+    store.record_reply(sent, {"id": "r1"})
     store.close()
 
 
