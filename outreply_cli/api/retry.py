@@ -115,9 +115,12 @@ def is_definitive(error: OutReplyError) -> bool:
     limits and permissions are checked earlier. An error without a code may be that of a gateway,
     which knows nothing about an earlier request.
     """
-    if not isinstance(error, ApiError) or error.code == f"HTTP_{error.status}":
-        return False
-    return error.status in {400, 404, 409, 422}
+    return isinstance(error, ApiError) and is_refusal(error.status, error.code)
+
+
+def is_refusal(status: int | None, code: str) -> bool:
+    """Whether the status and the code of an error are definitive."""
+    return status in {400, 404, 409, 422} and code != f"HTTP_{status}"
 
 
 def retry_delay(

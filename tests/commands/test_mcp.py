@@ -103,14 +103,18 @@ class Agent:
         self.uses_processes = False
         # Whether the command is killed before it sends anything.
         self.killed = False
+        # Called before a command that sends something.
+        self.before_write: Callable[[], None] = lambda: None
         self.gateway = AgentGateway(
             tree, plans, limits or WriteLimits(), account, USER, cli.clock, self._run
         )
 
     def _run(self, call: CommandCall, rehearse: bool) -> CommandOutput:
         self.commands.append(call)
-        if self.killed and call.command in WRITES and "--dry-run" not in call.words:
-            return CommandOutput(TIMEOUT_CODE, None, None)
+        if call.command in WRITES and "--dry-run" not in call.words:
+            self.before_write()
+            if self.killed:
+                return CommandOutput(TIMEOUT_CODE, None, None)
         if rehearse or self.uses_processes:
             return self.process(call, rehearse)
         result = self._cli.run(*call.words, stdin=call.stdin)
@@ -238,6 +242,19 @@ def test_approval_needs_a_terminal(agent: Agent, cli: CommandLine) -> None:
     assert "can only be approved or rejected at a terminal" in ran.err
     assert "Unknown option --yes" in cli.spawn("mcp", "approve", plan_id, "--yes").err
     agent.fail("plan_apply", plan_id=plan_id)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_plan_for_several_pages_is_applied_in_their_order(
+    cli: CommandLine, make_agent: MakeAgent, client: Client, emulator: EmulatorServer, order: int
+) -> None:
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=9))
+    pages = sorted(str(page["id"]) for page in client.pages().items if page["platform"] in
+                   {"twitter", "facebook", "linkedin"})[::order]  # fmt: skip
+    assert len(pages) > 1
+    posts = agent.call("plan_apply", plan_id=agent.propose("For all", page=pages))["result"]
+    assert [post["page_id"] for post in posts] == pages
+    assert messages(emulator).count("For all") == len(pages)
 
 
 def test_time_is_fixed_when_the_plan_is_made(agent: Agent, plans: PlanStore) -> None:
@@ -791,6 +808,115 @@ def test_approval_shows_what_each_page_gets(
     shown = "\n".join(describe(plans.get(plan_id), ZoneInfo("UTC")))
     for text in ("message: Evil", "message: Benign", "first_comment: First", "a.jpg"):
         assert text in shown
+
+
+def lose_responses(emulator: EmulatorServer, error: str) -> None:
+    """Process writes without a response, or with an `error`; lists fail."""
+    faults: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("drop-after", {"method": "POST", "times": 1}),
+        (error, {"method": "POST"}),
+        *(("status:500", {"method": "GET", "path": path}) for path in ("/posts/*", "/comments")),
+    )
+    for fault, options in faults:
+        emulator.handle.request("fault", add=fault, options=options)
+
+
+def count_sent(emulator: EmulatorServer, text: str) -> int:
+    statement = (
+        "SELECT (SELECT count(*) FROM posts WHERE message = ?) "
+        "+ (SELECT count(*) FROM comments WHERE message = ?)"
+    )
+    return int(emulator.state.connection.execute(statement, (text, text)).fetchone()[0])
+
+
+LOST: dict[str, tuple[str, dict[str, Any], int]] = {
+    "schedule": ("posts_schedule", {"page": [PAGE], "at": "in 2h", "message": "Lost"}, 1),
+    "publish": ("posts_publish", {"page": [PAGE], "message": "Lost"}, 1),
+    "two pages": (
+        "posts_schedule",
+        {"page": [PAGE, "facebook:acme"], "at": "in 2h", "message": "Lost"},
+        2,
+    ),
+    "calendar": (
+        "bulk_schedule",
+        {"calendar": f"key,page,scheduled_at,message\na,{PAGE},2099-01-01 09:00,Lost\n"},
+        1,
+    ),
+    "reply": ("comments_reply", {"message": "Lost"}, 1),
+}
+
+
+@pytest.mark.parametrize("error", ["drop-after", "status:401", "rate-limit:1"])
+@pytest.mark.parametrize("kind", LOST)
+def test_plan_whose_response_was_lost_is_applied_again_and_sent_once(
+    cli: CommandLine, make_agent: MakeAgent, emulator: EmulatorServer, kind: str, error: str
+) -> None:
+    tool, words, count = LOST[kind]
+    agent = make_agent(limits=WriteLimits(["write:posts", "write:comments"], per_day=9))
+    if kind == "reply":
+        words = {**words, "comment": see_comment(cli)}
+    if kind == "calendar":
+        words = {"calendar": words["calendar"].replace("2099-01-01 09:00", tomorrow())}
+    plan_id = agent.call(tool, **words)["result"]["id"]
+    agent.before_write = partial(lose_responses, emulator, error)
+    lost = agent.fail("plan_apply", plan_id=plan_id)
+    agent.before_write = lambda: None
+    assert "Call plan_apply again" in lost["next"]
+    # The hint of the command would be another plan, with another key.
+    assert lost["error"]["error"]["hint"] == lost["next"]
+    assert agent.call("plan_show", plan_id=plan_id)["result"]["state"] == "running"
+    emulator.handle.request("fault", clear=None)
+    again = agent.call("plan_apply", plan_id=plan_id)
+    assert again["exit_code"] == 0
+    assert count_sent(emulator, "Lost") == count
+    assert agent.call("plan_apply", plan_id=plan_id) == again
+
+
+def test_repeated_plan_that_fails_is_not_final(
+    cli: CommandLine, make_agent: MakeAgent, emulator: EmulatorServer
+) -> None:
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=9))
+    plan_id = agent.propose("Late")
+    agent.before_write = partial(lose_responses, emulator, "drop-after")
+    agent.fail("plan_apply", plan_id=plan_id)
+    agent.before_write = lambda: None
+    emulator.handle.request("fault", clear=None)
+    # The time has passed: nothing is sent, but the post may exist.
+    cli.clock.advance(3 * 3600)
+    late = agent.fail("plan_apply", plan_id=plan_id)
+    assert late["exit_code"] == 2
+    assert "Call plan_apply again" in late["next"]
+    assert agent.call("plan_show", plan_id=plan_id)["result"]["state"] == "running"
+
+
+@pytest.mark.parametrize("tool", ["posts_schedule", "posts_publish"])
+def test_refused_plan_has_failed(
+    make_agent: MakeAgent, emulator: EmulatorServer, tool: str
+) -> None:
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=9))
+    words = {"at": "in 2h"} if tool == "posts_schedule" else {}
+    plan_id = agent.call(tool, page=[PAGE], message="Refused", **words)["result"]["id"]
+    options = {"method": "POST", "path": "/posts/*"}
+    emulator.handle.request("fault", add="status:422", options=options)
+    failed = agent.fail("plan_apply", plan_id=plan_id)
+    assert "next" not in failed
+    assert agent.fail("plan_apply", plan_id=plan_id) == failed
+    assert agent.call("plan_show", plan_id=plan_id)["result"]["state"] == "failed"
+
+
+def test_reply_that_a_comment_already_has_is_no_plan(
+    agent: Agent, cli: CommandLine, plans: PlanStore
+) -> None:
+    comment = see_comment(cli)
+    plan_id = agent.call("comments_reply", comment=comment, message="Thanks")["result"]["id"]
+    plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", cli.clock.now().timestamp())
+    assert cli.run("comments", "reply", comment, "-m", "Thanks", "--yes").code == 0
+    for name, words in (
+        ("plan_apply", {"plan_id": plan_id}),
+        ("comments_reply", {"comment": comment, "message": " Thanks"}),
+    ):
+        assert "already has this reply" in agent.fail(name, **words)["error"]
+    assert agent.call("comments_reply", comment=comment, message="Other")["result"]["preview"]
 
 
 def interrupt(cli: CommandLine) -> None:

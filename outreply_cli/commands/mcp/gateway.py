@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outreply_cli.api.retry import is_refusal
 from outreply_cli.cli.tree import Command
 from outreply_cli.clock import Clock
 from outreply_cli.commands.mcp.plan_store import (
@@ -35,11 +36,12 @@ from outreply_cli.commands.mcp.tool_specs import (
     freeze,
     tool_specs,
 )
-from outreply_cli.errors import InvalidInputError, OutReplyError
+from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.formats.sanitize import escape_control_json
 from outreply_cli.journal.account import fingerprint
 from outreply_cli.pages import page_alias
 from outreply_cli.posts.sender import AGENT_KEY
+from outreply_cli.spec.text import normalize_text
 from outreply_cli.subprocesses import TIMEOUT_CODE, capture_output, own_command
 from outreply_cli.ui.redact import redact
 
@@ -122,6 +124,13 @@ class CommandOutput:
         """Whether the command ended before it could report its result."""
         return self.code < 0 or self.code == TIMEOUT_CODE
 
+    @property
+    def has_sent_nothing(self) -> bool:
+        """Whether the error of a first attempt proves that nothing was sent."""
+        error = (self.error or {}).get("error") or {}
+        is_refused = is_refusal(error.get("status"), str(error.get("code")))
+        return self.code == ExitCode.USAGE or is_refused
+
 
 RunCommand = Callable[[CommandCall, bool], CommandOutput]
 
@@ -163,7 +172,7 @@ class AgentGateway:
         show = Tool("plan_show", "Show a plan, and what came of it.", _PLAN_SCHEMA, True)
         text = (
             "Apply a plan that a person approved, or that is within the limits of the server. "
-            "Calling it again returns the same result and sends nothing."
+            "Calling it again sends nothing twice."
         )
         return [*found, show, Tool("plan_apply", text, _PLAN_SCHEMA, False)]
 
@@ -221,7 +230,7 @@ class AgentGateway:
             if output.code:
                 return output
             if call.command == "comments reply":
-                _check_seen(output.value)
+                _check_reply(output.value)
             if call.command != "bulk schedule":
                 self._name_pages(preview_rows(output.value))
                 return output
@@ -324,6 +333,11 @@ class AgentGateway:
             if reason is not None:
                 raise PlanStateError(f"approval required: {reason}", hint=_ask(plan))
             per_day = self._limits.per_day
+        return self._send(plan, now, per_day=per_day, is_repeated=is_repeated)
+
+    def _send(
+        self, plan: Plan, now: float, *, per_day: int | None, is_repeated: bool
+    ) -> tuple[dict[str, Any], bool]:
         self._check_account()
         # A repeated write has its key; a calendar is compared.
         if plan.preview is not None and (not is_repeated or plan.call.command not in KEYED):
@@ -336,6 +350,13 @@ class AgentGateway:
         if output.is_killed:
             raise _doubt(plan, now)
         result, is_error = _to_result(output)
+        is_repeatable = plan.call.command in _REPEATABLE
+        if is_error and is_repeatable and (is_repeated or not output.has_sent_nothing):
+            hint = _doubt(plan, now).hint
+            if "error" in result.get("error", ()):
+                # Its advice, to run the command again, would be another plan with another key.
+                result["error"] = {"error": {**result["error"]["error"], "hint": hint}}
+            return {**result, "plan_id": plan.id, "next": hint}, True
         self._plans.finish(plan, PlanState.FAILED if is_error else PlanState.DONE, result)
         return {**result, "plan_id": plan.id}, is_error
 
@@ -363,13 +384,15 @@ def dump_result(result: Mapping[str, Any]) -> str:
     return escape_control_json(json.dumps(result, ensure_ascii=False, indent=1))
 
 
-def _check_seen(reply: Mapping[str, Any]) -> None:
-    """Raise InvalidInputError if the comment cannot be shown to the person who approves."""
+def _check_reply(reply: Mapping[str, Any]) -> None:
+    """Raise InvalidInputError if a comment has the reply, or cannot be shown for the approval."""
     if reply.get("comment") is None:
         raise InvalidInputError(
             f"comment {reply.get('parent_id')} was not seen on this machine",
             hint="List the comments of its post first, with comments_list.",
         )
+    if normalize_text(reply.get("last_reply")) == normalize_text(reply["message"]):
+        raise InvalidInputError(f"comment {reply['parent_id']} already has this reply")
 
 
 def _index_contents(
@@ -408,7 +431,7 @@ def _steps(preview: Any) -> Any:
 def _doubt(plan: Plan, now: float) -> PlanStateError:
     hint = "Ask the person to run: outreply store status"
     if plan.call.command in _REPEATABLE and not plan.is_old(now):
-        hint = "Call plan_apply again; it sends nothing twice."
+        hint = "Call plan_apply again; it sends nothing twice. Make no other plan for it."
     return PlanStateError(f"plan {plan.id} was interrupted, and may have been applied", hint=hint)
 
 

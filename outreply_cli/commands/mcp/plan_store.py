@@ -237,8 +237,9 @@ def pages_of(preview: Any) -> Sequence[str] | None:
     rows = preview_rows(preview)
     # The posts that a calendar replaces or cancels.
     old = [row["old_post"] for row in rows if "old_post" in row]
-    pages = {row.get("page_id") for row in [*rows, *old]} or {None}
-    return None if None in pages else sorted(map(str, pages))
+    # In the order of the posts, which an applied plan has to have again.
+    pages = list(dict.fromkeys(row.get("page_id") for row in [*rows, *old]))
+    return None if not pages or None in pages else [str(page) for page in pages]
 
 
 def preview_rows(preview: Any) -> list[dict[str, Any]]:
