@@ -172,6 +172,48 @@ def test_replay_accepts_number_from_history(cli_logged_out: CommandLine) -> None
         assert verbose[-1]["attempts"][0]["response"]["status"] == 200
 
 
+@pytest.mark.parametrize("option", ["--resign", None])
+def test_invalid_delivery_is_not_signed(cli_logged_out: CommandLine, option: str | None) -> None:
+    cli = cli_logged_out
+    cli.environ["OUTREPLY_WEBHOOK_SECRET"] = SECRET
+    with run_receiver(cli) as receiver:
+        assert send(receiver.url, event_body()) == 200
+        assert send(receiver.url, event_body(), sign(event_body(), "whsec_forged")) == 401
+        receiver.stop()
+    words = [option] if option else []
+    with run_handler() as app:
+        app.verifies = False
+        to = ("--to", f"localhost:{app.server_port}", *words)
+        ran = cli.run("webhooks", "replay", "--since", "2h", *to, "--json")
+        assert ran.code == 0, ran.err
+        assert [item["number"] for item in json.loads(ran.out)] == [1]
+        assert len(app.requests) == 1
+        named = cli.run("webhooks", "replay", "1", "2", *to)
+        if option is not None:
+            assert (named.code, len(app.requests)) == (2, 1)
+            assert "delivery #2 is invalid" in named.err
+        else:
+            assert (named.code, len(app.requests)) == (0, 3)
+
+
+def test_editor_gets_no_secret(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+    cli, seen = cli_logged_out, tmp_path / "seen"
+    with run_receiver(cli) as receiver:
+        assert send(receiver.url, event_body()) == 200
+        receiver.stop()
+    editor = tmp_path / "editor"
+    editor.write_text(f"#!/bin/sh\nenv > {shlex.quote(str(seen))}\n")
+    editor.chmod(0o755)
+    env = {"OWN_SECRET": SECRET, "OUTREPLY_WEBHOOK_SECRET": "whsec_other", "EDITOR": str(editor)}
+    with run_handler() as app:
+        app.verifies = False
+        words = ("--edit", "--secret-env", "OWN_SECRET", "--to", f"localhost:{app.server_port}")
+        assert cli.run("webhooks", "replay", "1", *words, env=env).code == 0
+    assert "EDITOR" in seen.read_text()
+    assert SECRET not in seen.read_text()
+    assert "whsec_other" not in seen.read_text()
+
+
 def test_two_receivers_forward_each_delivery_once(cli_logged_out: CommandLine) -> None:
     with run_handler() as app:
         app.verifies = False

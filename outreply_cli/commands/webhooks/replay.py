@@ -48,6 +48,7 @@ def run(
     """Send received deliveries again.
 
     Deliveries are sent unchanged with their original signature, unless --resign or --edit is given.
+    --failed and --since select valid deliveries only.
 
     Example: outreply webhooks replay --failed --to localhost:3000/hooks
 
@@ -55,6 +56,7 @@ def run(
     """
     from outreply_cli.net.deliver import deliver, validate_url
     from outreply_cli.net.ssrf import reach_from_option
+    from outreply_cli.subprocesses import strip_secrets
     from outreply_cli.time_parser import parse_past_time
     from outreply_cli.ui.editor import edit_message
     from outreply_cli.webhooks.fixtures import delivery_headers
@@ -73,13 +75,22 @@ def run(
         deliveries = [store.find(delivery_id) for delivery_id in ids or []]
         if failed or since is not None:
             start = parse_past_time(since, now=now, zone=context.zone()) if since else None
-            entries = store.history(limit=10_000, only_failed=failed, since=start)
+            entries = store.history(
+                limit=10_000, only_failed=failed, since=start, selects=lambda item: item.is_verified
+            )
             deliveries += [entry.delivery for entry in reversed(entries)]
+        for delivery in deliveries:
+            if resign and not edit and not delivery.is_verified:
+                raise InvalidInputError(
+                    f"--resign: delivery #{delivery.number} is invalid; anyone may have sent it",
+                    hint="Nothing was sent. Leave it out, or replay it without --resign.",
+                )
         results = []
         for delivery in deliveries:
             body, headers = delivery.body, list(delivery.headers)
             if edit:
-                text = edit_message(context.environ, body.decode("utf-8", "replace"))
+                environ = strip_secrets(context.environ, secret_env or [])
+                text = edit_message(environ, body.decode("utf-8", "replace"))
                 body = text.encode("utf-8", "surrogatepass")
             if secret is not None:
                 headers = delivery_headers(body, delivery.event, secret, now)
