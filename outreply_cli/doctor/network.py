@@ -13,6 +13,7 @@ from outreply_cli.api.errors import NetworkError
 from outreply_cli.api.transport import Transport
 from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, skipped, warning
+from outreply_cli.env import CERTIFICATE_VARIABLES
 from outreply_cli.errors import OutReplyError
 from outreply_cli.net.proxy import Proxy
 from outreply_cli.net.tls import describe_tls_error, find_tls_error
@@ -20,7 +21,6 @@ from outreply_cli.times import format_duration
 
 _DNS_TIMEOUT = 5.0
 _EXPIRES_SOON = timedelta(days=14)
-_CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def check_network(context: DoctorContext) -> Iterator[CheckResult]:
@@ -43,7 +43,7 @@ def check_network(context: DoctorContext) -> Iterator[CheckResult]:
 
 
 def _proxy(proxy: Proxy | None, environ: Mapping[str, str]) -> CheckResult:
-    variables = [name for name in _CERTIFICATE_VARIABLES if environ.get(name)]
+    variables = [name for name in CERTIFICATE_VARIABLES if environ.get(name)]
     trust = f"; trusting certificates from {', '.join(variables)}" if variables else ""
     return ok("proxy", (f"using {proxy.redacted_url}" if proxy else "no proxy") + trust)
 

@@ -495,6 +495,37 @@ def test_commands_act_for_the_account_of_the_server(
     assert not {"OUTREPLY_API_KEY", "OUTREPLY_BASE_URL", "OUTREPLY_STORE_URL"} & pinned.keys()
 
 
+def test_relative_directories_are_those_of_the_server(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    rehearsal: Rehearsal,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    relative = {"OUTREPLY_CONFIG_DIR": "config", "OUTREPLY_STATE_DIR": "./state/here",
+                "SSL_CERT_FILE": "ca.pem", "SSL_CERT_DIR": "certs"}  # fmt: skip
+    context = Context(environ={**cli.environ, **relative})
+    context.configure(GlobalOptions())
+    pinned = _pin_account(context)
+    assert {name: pinned[name] for name in relative} == {
+        name: str(tmp_path / path) for name, path in relative.items()
+    }
+    assert not {"SSL_CERT_FILE", "SSL_CERT_DIR"} & _pin_account(cli_context(cli)).keys()
+    # The journal outlasts each command: an edited row replaces its post.
+    environ = {name: path for name, path in pinned.items() if not name.startswith("SSL")}
+    process = CommandProcess(environ, list, rehearsal)
+    for message in ("First", "Second"):
+        calendar = table(f"a,{PAGE},{tomorrow()},{message}")
+        words = ["bulk", "schedule", "--json", "--", "-"]
+        assert process(CommandCall("bulk schedule", words, calendar), rehearse=False).code == 0
+    assert [text for text in messages(emulator) if text in {"First", "Second"}] == ["Second"]
+    assert (tmp_path / "state/here").exists()
+
+
+def cli_context(cli: CommandLine) -> Context:
+    context = Context(environ=dict(cli.environ))
+    context.configure(GlobalOptions())
+    return context
+
+
 def test_rehearsal_of_an_account_with_odd_pages(
     cli: CommandLine, client: Client, emulator: EmulatorServer
 ) -> None:

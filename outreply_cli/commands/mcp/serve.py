@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.cli.typer_adapter import root_group
 from outreply_cli.commands.mcp.shared import open_plans
 from outreply_cli.context import Context
-from outreply_cli.env import STORE_URL_VARIABLE, TOKEN_VARIABLES
+from outreply_cli.env import CERTIFICATE_VARIABLES, STORE_URL_VARIABLE, TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.ui.options import GlobalOptions
 
@@ -79,10 +80,9 @@ def run(
     allowed = [str(resolve_page(pages, name)["id"]) for name in page or []]
     identity = fetch_identity(client)
     account = fingerprint(client.transport.base_url, identity["user_id"])
-    rehearsal = Rehearsal(
-        context.environ, context.config_dir, context.clock, lambda: make_seed(client)
-    )
-    process = CommandProcess(_pin_account(context), lambda: context.known_secrets, rehearsal)
+    environ = _pin_account(context)
+    rehearsal = Rehearsal(environ, context.config_dir, context.clock, lambda: make_seed(client))
+    process = CommandProcess(environ, lambda: context.known_secrets, rehearsal)
     tree = tree_from_typer(root_group())
     with closing(open_plans(context)) as plans, closing(rehearsal):
         user = _describe_account(context, identity)
@@ -94,6 +94,13 @@ def run(
 def _pin_account(context: Context) -> dict[str, str]:
     """The environment in which commands act for the account of the server, and no other."""
     environ = dict(context.environ)
+    # Commands run in another directory, which is deleted.
+    directories = {
+        "OUTREPLY_CONFIG_DIR": str(context.config_dir),
+        "OUTREPLY_STATE_DIR": str(context.state_dir),
+        **{name: environ[name] for name in CERTIFICATE_VARIABLES if environ.get(name)},
+    }
+    environ |= {name: str(Path(path).absolute()) for name, path in directories.items()}
     if context.options.profile is not None:
         # The option comes before these, and OUTREPLY_PROFILE does not.
         for name in (*TOKEN_VARIABLES, "OUTREPLY_BASE_URL", STORE_URL_VARIABLE):
