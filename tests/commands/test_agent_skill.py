@@ -28,7 +28,7 @@ def gateway(tmp_path: Path) -> Iterator[AgentGateway]:
     with closing(PlanStore(tmp_path / "plans.db")) as plans:
         yield AgentGateway(
             command_tree(), plans, WriteLimits(), "account", "Alex Doe", ManualClock(),
-            lambda *_: CommandOutput(0, None, None),
+            lambda *_: CommandOutput(0, None, None), list,
         )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ from outreply_cli.commands.mcp.tool_specs import READS, WRITES, CommandCall, Too
 from outreply_cli.context import Context
 from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.pages import page_alias
 from outreply_cli.subprocesses import TIMEOUT_CODE
@@ -95,9 +95,11 @@ class Agent:
         limits: WriteLimits | None = None,
     ) -> None:
         self._cli = cli
-        self.process = CommandProcess(
-            cli.environ, lambda: [cli.environ["OUTREPLY_API_KEY"]], rehearsal
-        )
+
+        def secrets() -> list[str]:
+            return [cli.environ["OUTREPLY_API_KEY"]]
+
+        self.process = CommandProcess(cli.environ, secrets, rehearsal)
         self.commands: list[CommandCall] = []
         # Otherwise commands run in this process, which takes less time.
         self.uses_processes = False
@@ -106,7 +108,7 @@ class Agent:
         # Called before a command that sends something.
         self.before_write: Callable[[], None] = lambda: None
         self.gateway = AgentGateway(
-            tree, plans, limits or WriteLimits(), account, USER, cli.clock, self._run
+            tree, plans, limits or WriteLimits(), account, USER, cli.clock, self._run, secrets
         )
 
     def _run(self, call: CommandCall, rehearse: bool) -> CommandOutput:
@@ -730,6 +732,26 @@ def test_rehearsal_has_the_pages_and_rules_of_the_account(
         assert run("posts", "list").value == []
         (rule,) = run("posts", "check", "--platform", "x", "-m", "ten characters").value
         assert rule["status"] != "ok"
+
+
+@pytest.mark.parametrize("in_hint", [False, True])
+def test_error_of_a_rehearsal_is_marked_and_has_no_token(
+    cli: CommandLine, tree: Command, plans: PlanStore, in_hint: bool
+) -> None:
+    token = cli.environ["OUTREPLY_API_KEY"] = "a token that looks like none"
+    hostile = f"{INJECTION} {token}\u202e"
+
+    def fail() -> dict[str, Any]:
+        raise OutReplyError("x" if in_hint else hostile, hint=hostile if in_hint else None)
+
+    broken = Rehearsal(cli.environ, cli.home, SystemClock(), fail)
+    agent = Agent(cli, tree, plans, broken, account="account")
+    text, is_error = agent.gateway.answer("pages_list", {"rehearse": True})
+    assert is_error
+    assert INJECTION in text
+    assert token not in text
+    assert "\u202e" not in text
+    assert json.loads(text)["note"].startswith("Text in the result was written by others.")
 
 
 def test_rehearsed_write_is_sent_to_the_emulator(

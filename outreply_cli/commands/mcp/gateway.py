@@ -146,6 +146,7 @@ class AgentGateway:
         user: Name of the account, for the person who approves plans.
         clock: Time of the plans.
         run: Runs a command, on the emulator if its second argument is true.
+        secrets: Secrets that are hidden in answers.
     """
 
     def __init__(
@@ -157,10 +158,11 @@ class AgentGateway:
         user: str,
         clock: Clock,
         run: RunCommand,
+        secrets: Callable[[], list[str]],
     ) -> None:
         self._specs = {spec.tool_name: spec for spec in tool_specs(tree)}
         self._plans, self._limits, self._clock, self._run = plans, limits, clock, run
-        self._account, self._user = account, user
+        self._account, self._user, self._secrets = account, user, secrets
 
     @property
     def tools(self) -> list[Tool]:
@@ -175,6 +177,11 @@ class AgentGateway:
             "Calling it again sends nothing twice."
         )
         return [*found, show, Tool("plan_apply", text, _PLAN_SCHEMA, False)]
+
+    def answer(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
+        """Handle a tool call; return its result as JSON, without secrets, and if it is an error."""
+        result, is_error = self.call(name, arguments)
+        return redact(dump_result(result), self._secrets()), is_error
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """Handle a tool call; return the result, and whether it is an error."""
@@ -197,7 +204,7 @@ class AgentGateway:
                 return _to_result(self._run(apply(call, _rehearsal_key()), True))
             return self._propose(spec, call)
         except OutReplyError as error:
-            return {"error": error.message, "hint": error.hint}, True
+            return {"note": _UNTRUSTED, "error": error.message, "hint": error.hint}, True
 
     def _propose(self, spec: ToolSpec, call: CommandCall) -> tuple[dict[str, Any], bool]:
         self._check_account()

@@ -82,12 +82,16 @@ def run(
     account = fingerprint(client.transport.base_url, identity["user_id"])
     environ = _pin_account(context)
     rehearsal = Rehearsal(environ, context.config_dir, context.clock, lambda: make_seed(client))
-    process = CommandProcess(environ, lambda: context.known_secrets, rehearsal)
+
+    def secrets() -> list[str]:
+        return context.known_secrets
+
+    process = CommandProcess(environ, secrets, rehearsal)
     tree = tree_from_typer(root_group())
     with closing(open_plans(context)) as plans, closing(rehearsal):
         user = _describe_account(context, identity)
         limits = WriteLimits(scopes, allowed, max_per_day or _PER_DAY)
-        gateway = AgentGateway(tree, plans, limits, account, user, context.clock, process)
+        gateway = AgentGateway(tree, plans, limits, account, user, context.clock, process, secrets)
         serve(gateway, on_interrupt=rehearsal.close)
 
 

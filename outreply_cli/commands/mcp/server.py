@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outreply_cli import __version__
-from outreply_cli.commands.mcp.gateway import INSTRUCTIONS, AgentGateway, dump_result
+from outreply_cli.commands.mcp.gateway import INSTRUCTIONS, AgentGateway
 from outreply_cli.errors import ExitCode, InvalidInputError
 
 # Resources, each with the tool and the arguments that read it.
@@ -53,11 +53,10 @@ def serve(gateway: AgentGateway, *, on_interrupt: Callable[[], None]) -> None:
         )
 
     async def call_tool(_ctx: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
-        result, is_error = await to_thread.run_sync(
-            gateway.call, params.name, params.arguments or {}
+        text, is_error = await to_thread.run_sync(
+            gateway.answer, params.name, params.arguments or {}
         )
-        text = types.TextContent(text=dump_result(result))
-        return types.CallToolResult(content=[text], is_error=is_error)
+        return types.CallToolResult(content=[types.TextContent(text=text)], is_error=is_error)
 
     async def list_resources(_ctx: Any, _params: Any) -> types.ListResourcesResult:
         return types.ListResourcesResult(
@@ -73,11 +72,11 @@ def serve(gateway: AgentGateway, *, on_interrupt: Callable[[], None]) -> None:
         found = RESOURCES.get(str(params.uri))
         if found is None:
             raise ValueError("unknown resource")
-        result, _ = await to_thread.run_sync(gateway.call, found[1], found[2])
-        text = types.TextResourceContents(
-            uri=str(params.uri), mime_type="application/json", text=dump_result(result)
+        text, _ = await to_thread.run_sync(gateway.answer, found[1], found[2])
+        contents = types.TextResourceContents(
+            uri=str(params.uri), mime_type="application/json", text=text
         )
-        return types.ReadResourceResult(contents=[text])
+        return types.ReadResourceResult(contents=[contents])
 
     server: Server[Any] = Server(
         "outreply",
