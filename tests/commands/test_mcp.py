@@ -148,7 +148,8 @@ def make_agent(
     cli: CommandLine, tree: Command, plans: PlanStore, rehearsal: Rehearsal, client: Client
 ) -> MakeAgent:
     """Make an agent with limits and an account."""
-    return partial(Agent, cli, tree, plans, rehearsal, account=account_fingerprint(client))
+    account = account_fingerprint(client)
+    return partial(Agent, cli, tree, plans=plans, rehearsal=rehearsal, account=account)
 
 
 @pytest.fixture
@@ -970,6 +971,30 @@ def test_reply_that_a_comment_already_has_is_no_plan(
     ):
         assert "already has this reply" in agent.fail(name, **words)["error"]
     assert agent.call("comments_reply", comment=comment, message="Other")["result"]["preview"]
+
+
+@pytest.mark.parametrize("second", ["Hi", "Hello"])
+def test_two_servers_do_not_answer_a_comment_at_once(
+    cli: CommandLine, make_agent: MakeAgent, emulator: EmulatorServer,
+    monkeypatch: pytest.MonkeyPatch, second: str,
+) -> None:  # fmt: skip
+    limits = WriteLimits(["write:comments"], per_day=9)
+    agent, comment = make_agent(limits=limits), see_comment(cli)
+    first, other = (
+        agent.call("comments_reply", comment=comment, message=text)["result"]["id"]
+        for text in ("Hi", second)
+    )
+    monkeypatch.setattr("outreply_cli.commands.mcp.plan_store._LOCK_SECONDS", 0)
+    with closing(PlanStore(cli.home / "state" / PLANS_FILE)) as plans:
+        server = make_agent(plans=plans, limits=limits)
+        refused: list[Any] = []
+        agent.before_write = lambda: refused.append(server.fail("plan_apply", plan_id=other))
+        agent.call("plan_apply", plan_id=first)
+        assert "another plan is being applied" in refused[0]["error"]
+        assert server.commands == []
+        reason = "already has this reply" if second == "Hi" else "out of date"
+        assert reason in server.fail("plan_apply", plan_id=other)["error"]
+    assert (count_sent(emulator, "Hi"), count_sent(emulator, "Hello")) == (1, 0)
 
 
 def interrupt(cli: CommandLine) -> None:

@@ -340,7 +340,9 @@ class AgentGateway:
             if reason is not None:
                 raise PlanStateError(f"approval required: {reason}", hint=_ask(plan))
             per_day = self._limits.per_day
-        return self._send(plan, now, per_day=per_day, is_repeated=is_repeated)
+        # Otherwise two plans could both find a comment without a reply.
+        with self._plans.applying():
+            return self._send(plan, now, per_day=per_day, is_repeated=is_repeated)
 
     def _send(
         self, plan: Plan, now: float, *, per_day: int | None, is_repeated: bool

@@ -2,7 +2,9 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,12 +14,13 @@ from typing import Any
 from outreply_cli.commands.mcp.tool_specs import CommandCall
 from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.ids import expand_id
-from outreply_cli.storage.sqlite import FileSchema
+from outreply_cli.storage.sqlite import FileSchema, file_lock
 from outreply_cli.storage.tables import LocalTables
 
 PLANS_FILE = "mcp.db"
 # What was planned may no longer be what a person would approve.
 _EXPIRY = 86_400.0
+_LOCK_SECONDS = 30.0
 _STATEMENTS = """
 CREATE TABLE plans (
     id TEXT PRIMARY KEY, account TEXT NOT NULL, user TEXT NOT NULL, created_at REAL NOT NULL,
@@ -108,6 +111,7 @@ class PlanStore:
 
     def __init__(self, path: Path, *, allow_readonly: bool = False) -> None:
         self._tables = LocalTables(path, _SCHEMA, allow_readonly=allow_readonly)
+        self._lock_path = path.with_suffix(".lock")
 
     def close(self) -> None:
         """Close the file."""
@@ -167,6 +171,25 @@ class PlanStore:
             ).rowcount
         if not changed:
             check_open(self.get(plan.id), state, now)
+
+    @contextmanager
+    def applying(self) -> Iterator[None]:
+        """Let no other call, of this server or another, apply a plan while the block runs.
+
+        Raises:
+            PlanStateError: Another call is applying one.
+        """
+        with ExitStack() as stack:
+            with self._tables.errors():
+                try:
+                    stack.enter_context(file_lock(self._lock_path, wait=_LOCK_SECONDS))
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error):
+                        raise
+                    raise PlanStateError(
+                        "another plan is being applied", hint="Call plan_apply again later."
+                    ) from None
+            yield
 
     def start(self, plan: Plan, now: float, *, per_day: int | None) -> bool:
         """Note that a plan is being applied; False if the limit of a day is reached.
