@@ -23,20 +23,22 @@ def redact_result(result: DeliveryResult, secrets: Collection[str]) -> DeliveryR
     response = result.response
     if response is None:
         return result
+    encoded = [secret.encode("utf-8", "surrogateescape") for secret in secrets]
+    # Each character stands for a byte, so that any body can be searched.
+    known = [*secrets, *(secret.decode("latin-1") for secret in encoded)]
     headers = [
-        (name, _HIDDEN if _SECRET_HEADER.search(name) else redact(value, secrets))
+        (name, _HIDDEN if _SECRET_HEADER.search(name) else redact(value, known))
         for name, value in response.headers
     ]
-    # Each character stands for a byte, so that any body can be searched.
-    body = redact(response.body.decode("latin-1"), secrets).encode("latin-1")
+    body = redact(response.body.decode("latin-1"), known).encode("latin-1")
     if response.is_truncated:
-        body = _drop_partial_secret(body, secrets)
+        body = _drop_partial_secret(body, encoded)
     return replace(result, response=replace(response, headers=headers, body=body))
 
 
-def _drop_partial_secret(body: bytes, secrets: Collection[str]) -> bytes:
+def _drop_partial_secret(body: bytes, secrets: Collection[bytes]) -> bytes:
     """Remove the start of a secret from the end of a body that was cut off."""
-    for secret in map(str.encode, secrets):
+    for secret in secrets:
         for length in range(len(secret) - 1, SECRET_MIN_CHARACTERS - 1, -1):
             if body.endswith(secret[:length]):
                 return body[:-length]

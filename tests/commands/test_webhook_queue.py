@@ -196,6 +196,28 @@ def test_invalid_delivery_is_not_signed(cli_logged_out: CommandLine, option: str
             assert (named.code, len(app.requests)) == (0, 3)
 
 
+@pytest.mark.parametrize("secret", ["whsec_plain-secret", "gehéim-Ключ-🐦-secret"])
+@pytest.mark.parametrize("cut", [0, 3])
+def test_secret_in_a_response_is_hidden(cli_logged_out: CommandLine, secret: str, cut: int) -> None:
+    with run_handler() as app:
+        app.verifies = False
+        app.response_headers = {"X-Echo": secret.encode().decode("latin-1")}
+        app.response_body = f"{secret} {json.dumps(secret)}".encode()
+        if cut:
+            # More than is stored, which ends in a part of the secret.
+            start = 64 * 1024 - len(secret.encode()) + cut
+            app.response_body = b"." * start + secret.encode() + b"." * 9
+        to = ("--to", f"localhost:{app.server_port}", "--secret-env", "OWN")
+        ran = cli_logged_out.run("webhooks", "trigger", "post.failed", *to, "--json",
+                                 env={"OWN": secret})  # fmt: skip
+    assert ran.code == 0, ran.err
+    (item,) = json.loads(ran.out)
+    shown = json.dumps(item["response"], ensure_ascii=False)
+    assert "X-Echo" in shown
+    assert secret[-6:] not in shown
+    assert secret[:8] not in shown
+
+
 def test_editor_gets_no_secret(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     cli, seen = cli_logged_out, tmp_path / "seen"
     with run_receiver(cli) as receiver:
