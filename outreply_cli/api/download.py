@@ -4,14 +4,15 @@ Whoever controls the address must not reach into the network of this machine: a 
 public addresses only.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from outreply_cli.api.deadline import Deadline, active_deadline
 from outreply_cli.api.http_client import build_http_client, proxy_for
+from outreply_cli.clock import SystemClock
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.net.dns import Address, resolve
 from outreply_cli.net.ssrf import (
@@ -61,11 +62,13 @@ def download(
         InvalidInputError: The address is blocked, or has more than 64 MB.
         FetchError: The server cannot be reached.
     """
-    deadline = time.monotonic() + _TOTAL_SECONDS
+    clock = SystemClock()
+    deadline = Deadline(clock, _TOTAL_SECONDS, until=clock.monotonic() + _TOTAL_SECONDS)
     own_host = parse_http_url(url).host
     for _ in range(_MAX_REDIRECTS + 1):
         addresses = _allowed_addresses(url, own_host, lookup)
-        response = _request(url, addresses, etag, deadline)
+        with active_deadline(deadline):
+            response = _request(url, addresses, etag)
         if response.status not in _REDIRECTS or "location" not in response.headers:
             return response
         url = _follow(url, response.headers["location"])
@@ -89,7 +92,7 @@ def _allowed_addresses(
     return addresses
 
 
-def _request(url: str, addresses: Sequence[Address], etag: str | None, deadline: float) -> Download:
+def _request(url: str, addresses: Sequence[Address], etag: str | None) -> Download:
     parts, host, proxy = urlsplit(url), parse_http_url(url).host, proxy_for(url)
     headers = {"Accept": "text/csv, */*;q=0.5", "Host": parts.netloc}
     if etag is not None:
@@ -110,7 +113,7 @@ def _request(url: str, addresses: Sequence[Address], etag: str | None, deadline:
                     "GET", target, headers=headers, extensions={"sni_hostname": host}
                 ) as response,
             ):
-                content = _read(url, response, deadline)
+                content = _read(url, response)
                 return Download(response.status_code, dict(response.headers), content)
         except httpx.ConnectError as error:
             failure = error
@@ -123,14 +126,12 @@ def _request(url: str, addresses: Sequence[Address], etag: str | None, deadline:
     )
 
 
-def _read(url: str, response: httpx.Response, deadline: float) -> bytes:
+def _read(url: str, response: httpx.Response) -> bytes:
     content = bytearray()
     for chunk in response.iter_bytes():
         content += chunk
         if len(content) > MAX_BYTES:
             raise InvalidInputError(f"{url} has more than 64 MB; split the calendar")
-        if time.monotonic() > deadline:
-            raise FetchError(f"cannot fetch {url}: it takes more than {_TOTAL_SECONDS:.0f} s")
     return bytes(content)
 
 
@@ -138,6 +139,8 @@ def _describe(failure: Exception, host: str) -> str:
     tls_error = find_tls_error(failure)
     if tls_error is not None:
         return describe_tls_error(tls_error, host)[0]
+    if isinstance(failure, httpx.TimeoutException):
+        return "timed out"
     return str(failure) or type(failure).__name__
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,8 @@ class Sheet:
     content: bytes = CSV
     headers: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    # What is sent byte by byte, and never ends.
+    slow_start: bytes = b""
 
     @property
     def url(self) -> str:
@@ -58,6 +61,13 @@ def sheet(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> It
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             served.requests.append((self.path, dict(self.headers.items())))
+            if served.slow_start:
+                self.wfile.write(served.slow_start)
+                # Without a limit, until the test fails.
+                for _ in range(400):
+                    if tried.wait(0.05):
+                        return
+                    self.wfile.write(b"x")
             etag = served.headers.get("ETag")
             is_known = etag is not None and self.headers.get("If-None-Match") == etag
             status = 304 if is_known else served.status
@@ -72,6 +82,7 @@ def sheet(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> It
         def log_message(self, *_: object) -> None:
             pass
 
+    tried = threading.Event()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
@@ -81,6 +92,7 @@ def sheet(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> It
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield served
+        tried.set()
         server.shutdown()
         thread.join()
 
@@ -166,6 +178,20 @@ def test_content_has_a_size_limit(
     sheet.headers["Content-Encoding"] = "gzip"
     with pytest.raises(InvalidInputError, match="more than 64 MB"):
         fetch_sheet(sheet.url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
+)
+def test_slow_server_has_a_time_limit(
+    sheet: Sheet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    monkeypatch.setattr(download, "_TOTAL_SECONDS", 0.5)
+    sheet.slow_start = start
+    started_at = time.monotonic()
+    with pytest.raises(FetchError, match="timed out"):
+        fetch_sheet(sheet.url, tmp_path)
+    assert time.monotonic() - started_at < 10
 
 
 @pytest.mark.parametrize(
