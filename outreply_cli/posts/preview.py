@@ -22,12 +22,13 @@ _MARKED = re.compile(r"(https?://\S+|(?<![\w&])[#@]\w+)")
 
 
 class Medium(NamedTuple):
-    """An image or video; one without a `file` is uploaded already, or on the web."""
+    """An image or video; one without a `file` is uploaded already, or on the web at `url`."""
 
     name: str
     facts: str
     is_video: bool = False
     file: MediaFile | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ def _list_media(content: PostContent, files: Sequence[MediaFile]) -> Iterator[Me
         yield Medium(file.path.name, _describe(file), file.mime.startswith("video/"), file)
     for url in content.media_urls:
         parts = urlsplit(url)
-        yield Medium(parts.path.rpartition("/")[2] or url, f"at {parts.hostname}; not fetched")
+        name = parts.path.rpartition("/")[2] or url
+        yield Medium(name, f"at {parts.hostname}; not fetched", url=url)
 
 
 def _describe(file: MediaFile) -> str:

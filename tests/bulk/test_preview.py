@@ -73,6 +73,7 @@ def test_untrusted_text_is_escaped(cli_logged_out: CommandLine, tmp_path: Path) 
     ran = cli_logged_out.run("bulk", "preview", str(path), "--html", "-")
     assert ran.code == 0, ran.err
     assert "<script>alert" not in ran.out
+    assert "<li>https://example.com/&lt;/b&gt;&lt;script&gt;alert(1)" in ran.out
     assert "\u202e" not in ran.out
     assert 'href="javascript' not in ran.out
     assert "{{ 7*7 }}" in ran.out

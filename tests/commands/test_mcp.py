@@ -864,6 +864,18 @@ def test_approval_shows_what_each_page_gets(
         assert text in shown
 
 
+def test_approval_shows_settings_and_whole_addresses(agent: Agent, plans: PlanStore) -> None:
+    calendar = (
+        f"posts:\n- page: tiktok:bluebirdcoffee\n  scheduled_at: {tomorrow()}\n  message: Hi\n"
+        '  "media\\x5furls": ["https://example.com/\\x61ttacker/a.mp4?v=\\x32"]\n'
+        '  "tiktok\\x5fsettings": {"privacy\\x5flevel": "SELF\\x5fONLY"}\n'
+    )
+    plan_id = agent.call("bulk_schedule", calendar=calendar, tz="UTC")["result"]["id"]
+    shown = "\n".join(describe(plans.get(plan_id), ZoneInfo("UTC")))
+    assert '"url": "https://example.com/attacker/a.mp4?v=2"' in shown
+    assert 'tiktok_settings: {"privacy_level": "SELF_ONLY"}' in shown
+
+
 def lose_responses(emulator: EmulatorServer, error: str) -> None:
     """Process writes without a response, or with an `error`; lists fail."""
     faults: tuple[tuple[str, dict[str, Any]], ...] = (

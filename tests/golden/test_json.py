@@ -322,7 +322,7 @@ def record_checks(recorder: Recorder, clip: str) -> None:
     recorder.fail("posts check", "--page", "x:nope", "-m", "Hi", code=5)
     recorder.record("posts preview", "--page", "instagram:acme", "-m", "Hi", "--media", clip)
     settings = ("--tiktok", '{"privacy_level": "SELF_ONLY"}')
-    link = ("--link", "https://example.com/")
+    link = ("--link", "https://example.com/", "--media", "https://example.com/a.jpg")
     recorder.record("posts preview", "--platform", "tiktok", "--media", clip, *settings, *link)
     comment = ("--first-comment", "Yes", "--platform", "facebook", "--platform", "instagram")
     recorder.record("posts preview", "-m", "Hi", *comment)
@@ -512,9 +512,11 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("bulk check", str(warned))
     rich = folder / "rich.csv"
     rich.write_text(
-        "page,scheduled_at,message,media_urls,first_comment,link\n"
-        "instagram:acme,,,https://example.com/a.jpg,Yes,https://example.com/\n"
-        "instagram:acme,,Words only,,,\n"
+        "page,scheduled_at,message,media_urls,media_ids,first_comment,link,tiktok_settings\n"
+        "instagram:acme,,,https://example.com/a.jpg,m1,Yes,https://example.com/,\n"
+        "instagram:acme,,Words only,,,,,\n"
+        "tiktok:bluebirdcoffee,,,https://example.com/a.mp4,,,,"
+        '"{""privacy_level"": ""SELF_ONLY""}"\n'
     )
     for previewed in (calendar, single, rich):
         recorder.record("bulk preview", str(previewed))

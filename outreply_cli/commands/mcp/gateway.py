@@ -60,7 +60,7 @@ _REPEATABLE = KEYED | {"bulk schedule"}
 # Options of `bulk schedule` that `bulk preview` does not have.
 _PLANNING = frozenset({"--no-adopt", "--spread", "--spread-window", "--strict"})
 # What a row of a calendar sends, and which post it replaces.
-_CONTENT_FIELDS = ("message", "first_comment", "link", "media")
+_CONTENT_FIELDS = ("message", "first_comment", "link", "media", "tiktok_settings")
 _OLD_POST_FIELDS = ("id", "page", "page_id", "scheduled_at", "message")
 _OLD_POSTS_MAX = 50
 _PLAN_SCHEMA = {

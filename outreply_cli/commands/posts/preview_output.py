@@ -48,9 +48,13 @@ def preview_to_dict(post: PostPreview) -> dict[str, Any]:
         "message": post.content.message,
         "shown": post.shown,
         "hidden": post.hidden,
-        "media": [{"name": medium.name, "detail": medium.facts} for medium in post.media],
+        "media": [
+            {"name": medium.name, "detail": medium.facts, "url": medium.url}
+            for medium in post.media
+        ],
         "link": post.content.link,
         "first_comment": post.content.first_comment,
+        "tiktok_settings": post.content.tiktok_settings,
         "counts": list(post.counts),
         "warnings": list(post.warnings),
     }
