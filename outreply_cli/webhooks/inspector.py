@@ -74,6 +74,8 @@ class Inspector:
 
     Attributes:
         root: Path of the page; ends in a token that is new for each receiver.
+        addresses: What the receiver listens on; a browser of this machine comes from there, too.
+        netloc: Host and port in the address of the page.
     """
 
     def __init__(
@@ -88,6 +90,8 @@ class Inspector:
         self._clock, self._secret_names = clock, settings.secret_names
         self._zone, self._reach = settings.zone, settings.reach
         self.root = f"{_PREFIX}/{randomness.token_urlsafe(16)}"
+        self.addresses: Sequence[str] = ()
+        self.netloc = ""
         self._feed = _ChangeFeed(store)
 
     def close(self) -> None:
@@ -103,7 +107,7 @@ class Inspector:
         return (
             self._page_name(environ) == "events"
             and environ["REQUEST_METHOD"] == "GET"
-            and _is_local(environ)
+            and self._is_local(environ)
         )
 
     def open_stream(self) -> Response:
@@ -116,7 +120,7 @@ class Inspector:
     def __call__(self, environ: "WSGIEnvironment") -> Response | None:
         """The response; None for other paths, and for clients elsewhere."""
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        if (path != _PREFIX and not path.startswith(f"{_PREFIX}/")) or not _is_local(environ):
+        if (path != _PREFIX and not path.startswith(f"{_PREFIX}/")) or not self._is_local(environ):
             return None
         name = self._page_name(environ)
         if name is None:
@@ -133,6 +137,21 @@ class Inspector:
         except OutReplyError as error:
             status = 500 if isinstance(error, StorageError) else 400
             return _message("Failed", error.message, status)
+
+    def _is_local(self, environ: "WSGIEnvironment") -> bool:
+        """Whether a request seems to come from this user's browser on this machine."""
+        address = str(environ.get("REMOTE_ADDR", ""))
+        # Requests through a tunnel come from loopback too, but most have the tunnel's host name or
+        # the headers of a proxy.
+        return (
+            (address.startswith(_LOOPBACK) or address in self.addresses)
+            and self._is_own_host(environ.get("HTTP_HOST", ""))
+            and not is_forwarded(environ)
+            and not is_other_user(environ)
+        )
+
+    def _is_own_host(self, netloc: str) -> bool:
+        return is_allowed_host(netloc, "127.0.0.1") or netloc.lower() == self.netloc.lower()
 
     def _page_name(self, environ: "WSGIEnvironment") -> str | None:
         """What follows the root in the path of a request; None without the root."""
@@ -211,7 +230,7 @@ class Inspector:
 
     def _change(self, name: str, environ: "WSGIEnvironment") -> Response:
         origin = environ.get("HTTP_ORIGIN")
-        if origin is not None and not is_allowed_host(urlsplit(str(origin)).netloc, "127.0.0.1"):
+        if origin is not None and not self._is_own_host(urlsplit(str(origin)).netloc):
             return _message("Refused", "The request came from another site.", 403)
         form = _parse_form(
             environ["wsgi.input"].read(_MAX_FORM_BYTES).decode("utf-8", "replace"), blanks=True
@@ -331,19 +350,6 @@ class _ChangeFeed:
             version = current
             if not self._is_closed:
                 self._wakeup.wait(_POLL_SECONDS / 5)
-
-
-def _is_local(environ: "WSGIEnvironment") -> bool:
-    """Whether a request seems to come from this user's browser on this machine."""
-    address = str(environ.get("REMOTE_ADDR", ""))
-    # Requests through a tunnel come from loopback too, but most have the tunnel's host name or the
-    # headers of a proxy.
-    return (
-        address.startswith(_LOOPBACK)
-        and is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
-        and not is_forwarded(environ)
-        and not is_other_user(environ)
-    )
 
 
 def _parse_search(text: str) -> Callable[[Delivery], bool] | None:

@@ -112,10 +112,10 @@ class WebhookServer:
         self.port = self._server.port
         self.addresses = self._server.addresses
         self.url = f"http://{self._server.netloc}{config.path}"
-        self.inspector_url = (
-            None if self._inspector is None
-            else f"http://{self._server.netloc}{self._inspector.root}"
-        )  # fmt: skip
+        self.inspector_url = None
+        if self._inspector is not None:
+            self._inspector.addresses, self._inspector.netloc = self.addresses, self._server.netloc
+            self.inspector_url = f"http://{self._server.netloc}{self._inspector.root}"
 
     def __enter__(self) -> Self:
         for forwarder in self._forwarders:

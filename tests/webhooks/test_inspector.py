@@ -7,10 +7,10 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -129,15 +129,14 @@ def test_changes_require_token_and_same_origin(tmp_path: Path) -> None:
     with run_receiver(tmp_path, targets=[target]) as receiver:
         receiver.send(event_body())
         form = urlencode({"operation": "forward", "to": target.name})
-        forwards = receiver.store.forwards(1)
+        before = len(receiver.store.forwards(1))
         for path in ("/1", "/queue"):
             for root in wrong_roots(receiver):
                 assert fetch(receiver, root + path, "POST", form, **FORM)[0] == 404
             foreign = {"Origin": "http://evil.example", **FORM}
             assert fetch(receiver, receiver.page(path), "POST", form, **foreign)[0] == 403
-        assert receiver.store.forwards(1) == forwards
+        assert len(receiver.store.forwards(1)) == before
         own = {"Origin": f"http://127.0.0.1:{receiver.server.port}", **FORM}
-        before = len(receiver.store.forwards(1))
         assert fetch(receiver, receiver.page("/1"), "POST", form, **own)[0] == 303
         assert len(receiver.store.forwards(1)) == before + 1
 
@@ -472,6 +471,41 @@ def test_page_fits_the_window(tmp_path: Path, width: int, dark: bool) -> None:
             assert tab.evaluate(overflowing) == 0
             background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (background == "rgb(18, 22, 27)") is dark
+
+
+def own_addresses() -> list[str]:
+    """Addresses of this machine that are not 127.0.0.1, and its name."""
+    found = ["127.0.0.1", "localhost", "127.0.0.2", socket.gethostname()]
+    for address in ("192.0.2.1", "2001:db8::1"):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            # Sends nothing; the system chooses the address that it would send from.
+            probe.connect((address, 9))
+            found.append(probe.getsockname()[0])
+    return found
+
+
+@pytest.mark.parametrize("host", dict.fromkeys(own_addresses()))
+def test_printed_address_shows_the_page(tmp_path: Path, host: str) -> None:
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        pytest.skip(f"this machine does not know its name {host}")
+    with run_receiver(tmp_path, host=host) as receiver:
+        url = urlsplit(str(receiver.server.inspector_url))
+
+        def ask(method: str, path: str, **headers: str) -> int:
+            with closing(http.client.HTTPConnection(host, url.port, timeout=10)) as connection:
+                connection.request(method, path, headers={"Host": url.netloc, **headers})
+                return connection.getresponse().status
+
+        origin = f"http://{url.netloc}"
+        assert ask("GET", url.path) == 200
+        assert ask("POST", f"{url.path}/queue", Origin=origin) == 400
+        assert ask("POST", f"{url.path}/queue", Origin=f"http://203.0.113.5:{url.port}") == 403
+        assert ask("GET", url.path, Host=f"203.0.113.5:{url.port}") == 404
+        assert ask("GET", url.path, Host=f"rebound.example:{url.port}") == 404
+        assert ask("GET", url.path, Via="1.1 tunnel") == 404
 
 
 @needs_other_user
