@@ -479,6 +479,38 @@ def test_other_account_after_the_start_is_refused(
     assert "Not for others" not in messages(emulator)
 
 
+def test_network_failure_is_not_another_account(
+    agent: Agent, cli: CommandLine, plans: PlanStore, emulator: EmulatorServer
+) -> None:
+    plan_id = agent.propose("Later")
+    plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", cli.clock.now().timestamp())
+    for path in ("/me", "/pages"):
+        options = {"method": "GET", "path": path}
+        emulator.handle.request("fault", add="drop-before", options=options)
+        failed = [agent.fail("plan_apply", plan_id=plan_id)]
+        if path == "/me":
+            failed.append(agent.fail("posts_cancel", post_ids=["1"]))
+        for result in failed:
+            assert "connection" in result["error"]
+            assert "network" in result["hint"]
+        emulator.handle.request("fault", clear=None)
+    assert agent.call("plan_apply", plan_id=plan_id)["exit_code"] == 0
+
+
+def test_longest_arguments_can_be_run(agent: Agent) -> None:
+    agent.uses_processes = True
+    result = agent.fail("posts_check", platform=["x"], message="\U0001f426" * 20_000)
+    assert result["exit_code"] == 2
+
+
+def test_command_that_cannot_be_run_is_an_error(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.uses_processes = True
+    monkeypatch.setattr("sys.executable", "/nonexistent")
+    assert "cannot run the command: No such file" in agent.fail("pages_list")["error"]
+
+
 @pytest.mark.parametrize("profile", [None, "work"])
 def test_commands_act_for_the_account_of_the_server(
     cli_logged_out: CommandLine, emulator: EmulatorServer, profile: str | None
@@ -647,6 +679,8 @@ def test_calendar_is_a_text_without_files(
         ("posts_schedule", {"tiktok": "@/etc/passwd"}, "tiktok: files cannot be named"),
         ("posts_schedule", {"message": {"a": 1}}, "message: not a string or a number"),
         ("posts_schedule", {"message": "a\x00b"}, "message: contains a null character"),
+        ("posts_schedule", {"message": "x" * 20_001}, "message: more than 20,000 characters"),
+        ("bulk_check", {"calendar": "x" * 200_001}, "calendar: more than 200,000 characters"),
         ("posts_reschedule", {"post_id": "1", "at": "in 2h"}, "at: not a full time"),
         ("pages_list", {"rehearse": "yes"}, "rehearse: not a boolean"),
         ("plan_apply", {}, "plan_id is the only argument, and required"),

@@ -42,6 +42,7 @@ from outreply_cli.journal.account import fingerprint
 from outreply_cli.pages import page_alias
 from outreply_cli.posts.sender import AGENT_KEY
 from outreply_cli.spec.text import normalize_text
+from outreply_cli.storage.sqlite import describe_error
 from outreply_cli.subprocesses import TIMEOUT_CODE, capture_output, own_command
 from outreply_cli.ui.redact import redact
 
@@ -298,8 +299,12 @@ class AgentGateway:
                 row["page"] = names[row["page_id"]]
 
     def _check_account(self) -> None:
-        """Raise PlanStateError if another account has signed in since the server was started."""
+        """Raise PlanStateError if another account has signed in since the server was started.
+
+        Raises the error of a check that fails, too.
+        """
         output = self._run(CommandCall("auth status", ["auth", "status", "--json"]), False)
+        _raise_failure(output)
         value = output.value if isinstance(output.value, Mapping) else {}
         if fingerprint(str(value.get("base_url")), value.get("user_id")) != self._account:
             raise PlanStateError(
@@ -377,6 +382,8 @@ class AgentGateway:
         """
         output = self._preview(plan.call)
         assert output is not None
+        if output.code == ExitCode.NETWORK:
+            _raise_failure(output)
         steps, approved = _steps(output.value), _steps(plan.preview)
         if is_repeated:
             steps = [step for step in steps if step["action"] != "keep" and step not in approved]
@@ -430,6 +437,13 @@ def _index_contents(
     return find
 
 
+def _raise_failure(output: CommandOutput) -> None:
+    if output.code:
+        error = (output.error or {}).get("error") or output.error or {}
+        reason = str(error.get("message") or f"exit code {output.code}")
+        raise OutReplyError(reason, hint=error.get("hint"))
+
+
 def _steps(preview: Any) -> Any:
     """What a preview says that is sent."""
     if isinstance(preview, Mapping) and "rows" in preview:
@@ -478,13 +492,20 @@ class CommandProcess:
         self._environ, self._secrets, self._rehearsal = environ, secrets, rehearsal
 
     def __call__(self, call: CommandCall, rehearse: bool) -> CommandOutput:
-        """Run a command in an empty directory, whose files a calendar could name."""
+        """Run a command in an empty directory, whose files a calendar could name.
+
+        Raises:
+            OutReplyError: It cannot be run.
+        """
         environ = self._rehearsal.environ() if rehearse else self._environ
-        with tempfile.TemporaryDirectory(prefix="outreply-mcp-") as directory:
-            code, out, err = capture_output(
-                own_command(*call.words), environ, call.stdin.encode(),
-                directory=directory, timeout=_TIMEOUT_SECONDS,
-            )  # fmt: skip
+        try:
+            with tempfile.TemporaryDirectory(prefix="outreply-mcp-") as directory:
+                code, out, err = capture_output(
+                    own_command(*call.words), environ, call.stdin.encode(),
+                    directory=directory, timeout=_TIMEOUT_SECONDS,
+                )  # fmt: skip
+        except OSError as error:
+            raise OutReplyError(f"cannot run the command: {describe_error(error)}") from None
         return self.to_output(code, out, err)
 
     def to_output(self, code: int, out: str, err: str) -> CommandOutput:

@@ -61,7 +61,9 @@ _DESCRIPTIONS = {
 _REMEMBERED = re.compile(r" \(repeatable\)| `bulk schedule` remembers it\.")
 _MEDIA = re.compile(r"https://\S+|media:[A-Za-z0-9_-]+")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
-_MAX_CHARACTERS = 200_000
+_CALENDAR_MAX_CHARACTERS = 200_000
+# Linux limits an argument of a process to 128 KiB.
+_MAX_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class ToolSpec:
         options: list[str] = []
         positional: list[str] = []
         if self.name in _CALENDARS:
-            stdin = _text(values.pop("calendar", None), "calendar")
+            stdin = _text(values.pop("calendar", None), "calendar", _CALENDAR_MAX_CHARACTERS)
             positional.append("-")
         for parameter in self._parameters():
             if _name(parameter) not in values:
@@ -268,13 +270,11 @@ def _property(command: str, parameter: Parameter) -> dict[str, Any]:
     return {**kind, "description": text or _REMEMBERED.sub("", parameter.help)}
 
 
-def _text(value: Any, name: str) -> str:
+def _text(value: Any, name: str, most: int = _MAX_CHARACTERS) -> str:
     if not isinstance(value, str):
         raise InvalidInputError(f"{name}: not a string", hint="Use a JSON string.")
-    if len(value) > _MAX_CHARACTERS:
-        raise InvalidInputError(
-            f"{name}: more than {_MAX_CHARACTERS:,} characters", hint="Shorten it."
-        )
+    if len(value) > most:
+        raise InvalidInputError(f"{name}: more than {most:,} characters", hint="Shorten it.")
     if "\x00" in value:
         raise InvalidInputError(f"{name}: contains a null character", hint="Remove it.")
     if not is_unicode(value):
