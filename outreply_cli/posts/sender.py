@@ -159,6 +159,19 @@ class Sender:
                 return self.finish_replacing(entry)
         return self._settle(entry)
 
+    def finish(self, entry: JournalEntry) -> SendResult:
+        """Settle an entry, and send the post of one that replaces another if it was never sent.
+
+        A new post is not sent: it may not be wanted any more.
+        """
+        result = self.reconcile(entry)
+        if result.error is not None or result.entry.state != EntryState.PLANNED:
+            return result
+        # The old post may be published or cancelled by now.
+        if entry.replaces is None or not self._is_scheduled(self._replaced_by(entry)):
+            return result
+        return self.send(result.entry)
+
     def _settle(self, entry: JournalEntry) -> SendResult:
         if entry.attempts is None:
             return SendResult(entry)

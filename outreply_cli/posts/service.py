@@ -512,7 +512,7 @@ class PostService:
                     continue
                 try:
                     with journal.lock(self._account, entry.calendar, wait=0):
-                        result = Sender(self._client, journal).reconcile(journal.entry(entry.id))
+                        result = Sender(self._client, journal).finish(entry)
                 except CalendarBusyError:
                     continue
                 if isinstance(result.error, PostLostError):
@@ -522,9 +522,13 @@ class PostService:
                         f"An earlier command ({entry.calendar}) is unfinished: "
                         f"{result.error.message}"
                     )
-                else:
+                elif result.entry.state in {EntryState.DONE, EntryState.CANCELLED}:
                     self._recovered[result.entry.post_id] = result.entry
                     self._note(f"Finished an interrupted command ({entry.calendar}).")
+                elif result.entry.is_unsent:
+                    self._note(
+                        f"The post of an interrupted command ({entry.calendar}) was not sent."
+                    )
 
     def _find_lost(self, draft: JournalEntryDraft) -> Resource | None:
         """Return the post of a request whose response was lost."""
