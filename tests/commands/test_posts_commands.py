@@ -342,6 +342,55 @@ def test_unknown_outcome_is_reported(
     assert expected in ran.err
 
 
+CHECK = (
+    "Check which posts exist (outreply posts list --all), then run the command again with the "
+    "other pages only."
+)
+
+
+@pytest.mark.parametrize(
+    ("faults", "doubts", "hint"),
+    [
+        (
+            {"drop-after": 2, "status:503": 1},
+            [True],
+            f"The other posts were created. {CHECK}",
+        ),
+        (
+            {"drop-after": 1, "status:503": 1},
+            [True, True],
+            CHECK,
+        ),
+        (
+            {"status:400": 2},
+            [False],
+            "The other posts were created. Run the command again with the failed pages only.",
+        ),
+        ({"status:400": 1}, [False, False], "Run the command again with the failed pages only."),
+    ],
+    ids=["one in doubt", "all in doubt", "one refused", "all refused"],
+)
+def test_hint_of_partial_failure_sends_no_post_twice(
+    cli: CommandLine,
+    emulator: EmulatorServer,
+    faults: dict[str, int],
+    doubts: list[bool],
+    hint: str,
+) -> None:
+    for fault, every in faults.items():
+        # Lists that fail do not find the post.
+        is_list = fault == "status:503"
+        method, path = ("GET", "/posts/published") if is_list else ("POST", "/posts/publish")
+        options = {"method": method, "path": path, "every": every}
+        emulator.handle.request("fault", add=fault, options=options)
+    words = ("--page", "facebook:acme", "--page", "linkedin:acme-co", "-m", "Hi", "--yes")
+    ran = cli.run("posts", "publish", *words, "--json")
+    assert ran.code == 3
+    error = json.loads(ran.err.splitlines()[-1])["error"]
+    assert error["hint"] == hint
+    assert [item["maybe_applied"] for item in error["details"]["failed"]] == doubts
+
+
 def test_upload_bar_on_terminal_only(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "first.png").write_bytes(png())
     words = (

@@ -170,13 +170,24 @@ def report_posts(
     for result in results:
         report_existing(context, result)
     if failures:
+        hint = "Run the command again with the failed pages only."
+        if any(error.maybe_applied for _, error in failures):
+            hint = (
+                "Check which posts exist (outreply posts list --all), then run the command again "
+                "with the other pages only."
+            )
         raise PartialFailureError(
             f"{len(failures)} of {len(results)} posts failed: "
             + "; ".join(f"{page_alias(page)}: {error.message}" for page, error in failures),
-            hint="The other posts were created. Run the command again with the failed pages only.",
+            hint=f"The other posts were created. {hint}" if posts else hint,
             details={
                 "failed": [
-                    {"page_id": page.get("id"), "code": error.code} for page, error in failures
+                    {
+                        "page_id": page.get("id"),
+                        "code": error.code,
+                        "maybe_applied": error.maybe_applied,
+                    }
+                    for page, error in failures
                 ]
             },
         )
