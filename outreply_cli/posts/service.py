@@ -266,11 +266,15 @@ class PostService:
         """Cancel a scheduled post and return what is known of it: page, time and message.
 
         Raises:
-            NotFoundError: The post is not (or no longer) scheduled.
+            NotFoundError: The post is not (or no longer) scheduled, or was replaced.
             PostChangedError: It is cancelled, and a command that is running will replace it.
         """
         recovered = self._recovered.get(post_id)
-        if recovered is not None and recovered.state == EntryState.CANCELLED:
+        if (
+            recovered is not None
+            and recovered.state == EntryState.CANCELLED
+            and self._find_successor(post_id) is None
+        ):
             return _select(recovered.body)
         try:
             with self.explain_missing(post_id):
@@ -549,9 +553,16 @@ class PostService:
         _check_gap(old.scheduled_at, new_time)
         (new,) = journal.record_planned([_draft_move(journal, old, new_time)])
         result = Sender(self._client, journal).send(new)
-        if result.error is not None:
-            raise result.error
-        return PostResult({"id": new.page_id}, self._fetch_post(result.entry))
+        if result.error is None:
+            return PostResult({"id": new.page_id}, self._fetch_post(result.entry))
+        if result.entry.state == EntryState.DONE:
+            raise result.error.replace(
+                message=f"post {result.entry.post_id} is scheduled, but post {post_id} is not "
+                f"cancelled yet: {result.error.message}",
+                hint="Run the command again to finish.",
+                maybe_applied=True,
+            )
+        raise result.error
 
     def _read_settled(self, journal: Journal, post_id: str) -> tuple[Resource, JournalEntry | None]:
         """Read a scheduled post and its entry, under the lock of its calendar.

@@ -7,6 +7,7 @@ import pytest
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
 from tests.reliability.machines import World
+from tests.reliability.proxy import refuse
 from tests.reliability.test_store_status import list_unsettled, lose
 
 AT, LATER = "2026-12-01T09:00:00Z", "2026-12-01T15:00:00Z"
@@ -17,6 +18,13 @@ PAGE = "instagram:acme"
 
 def run_any_writing_command(machine: CommandLine) -> Result:
     return machine.run("posts", "cancel", "68a100000000000000000001")
+
+
+def ids_at(world: World, at: str) -> list[str]:
+    rows = world.emulator.state.connection.execute(
+        "SELECT id FROM posts WHERE status = 'scheduled' AND scheduled_at = unixepoch(?)", (at,)
+    )
+    return [row["id"] for row in rows]
 
 
 def live_times(world: World) -> list[str]:
@@ -97,3 +105,45 @@ class TestNeverSent:
         assert again.code == 0, again.err
         assert world.live_ids().keys() == {"Row 0"}
         assert len(json.loads(again.out)) == 1
+
+
+class TestOldPostNotCancelled:
+    """The new post of a move is scheduled, and the cancellation of the old one fails."""
+
+    @pytest.fixture
+    def ids(self, world: World, machine: CommandLine) -> tuple[str, str]:
+        """IDs of the old and of the new post."""
+        words = ("--page", PAGE, "--at", AT, "-m", "Row 0")
+        assert machine.run("posts", "schedule", *words).code == 0
+        old_id = world.live_ids()["Row 0"]
+        world.proxy.on("DELETE", "/posts/scheduled/*", refuse(503, {"error": "busy"}))
+        ran = machine.run("posts", "reschedule", old_id, "--at", LATER)
+        assert ran.code == 7
+        (new_id,) = set(ids_at(world, LATER))
+        assert f"Post {new_id} is scheduled, but post {old_id} is not cancelled yet: " in ran.err
+        assert "Run the command again to finish." in ran.err
+        world.proxy.recover()
+        return old_id, new_id
+
+    def test_same_command_finishes(
+        self, world: World, machine: CommandLine, ids: tuple[str, str]
+    ) -> None:
+        ran = machine.run("posts", "reschedule", ids[0], "--at", LATER, "-q")
+        assert (ran.code, ran.out.strip()) == (0, ids[1])
+        assert live_times(world) == [LATER]
+
+    def test_cancellation_of_old_post_names_new_one(
+        self, world: World, machine: CommandLine, ids: tuple[str, str]
+    ) -> None:
+        ran = machine.run("posts", "cancel", ids[0])
+        assert ran.code == 5
+        assert f"It was replaced by post {ids[1]}" in ran.err
+        assert live_times(world) == [LATER]
+        assert machine.run("posts", "cancel", ids[1]).code == 0
+        assert live_times(world) == []
+
+    def test_cancellation_of_both(
+        self, world: World, machine: CommandLine, ids: tuple[str, str]
+    ) -> None:
+        machine.run("posts", "cancel", *ids)
+        assert live_times(world) == []
