@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from outreply_cli.api.client import Client, Resource, find_post, post_time
-from outreply_cli.api.errors import NotFoundError
+from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
 from outreply_cli.api.requests import ApiRequest, cancel_post, create_post
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.account import account_fingerprint
@@ -233,7 +233,7 @@ class PostService:
         """Return the requests that `edit` would send."""
         old = post.entry or self._draft_unknown(post.post_id, post.scheduled_at, post.body)
         with self._open_journal() as journal:
-            new = _draft_replacement(journal, old, dict(body), post.scheduled_at)
+            new = _draft_replacement(journal, old, body, post.scheduled_at)
         return [self._build_cancel(post.post_id), entry_request(new)]
 
     def build_move(self, post_id: str, new_time: datetime) -> list[ApiRequest]:
@@ -244,10 +244,10 @@ class PostService:
             NotFoundError: The post is not (or no longer) scheduled.
         """
         with self._open_journal() as journal:
-            post, entry = self._read_settled(journal, post_id)
-            old = entry or self._draft_from_api(post)
-            _check_gap(old.scheduled_at, new_time)
-            new = _draft_move(journal, old, new_time)
+            post = self._read_for_edit(*self._read_settled(journal, post_id))
+            _check_move(post, new_time)
+            old = post.entry or self._draft_unknown(post_id, post.scheduled_at, post.body)
+            new = _draft_replacement(journal, old, post.body, new_time)
         return [entry_request(new), self._build_cancel(post_id)]
 
     def _build_cancel(self, post_id: str) -> ApiRequest:
@@ -479,17 +479,9 @@ class PostService:
             problem = validate_edit_time(post.scheduled_at, self._client.now())
             if problem is not None:
                 raise InvalidInputError(f"post {post.post_id}: {problem}")
-            old = current.entry or journal.adopt(
-                self._draft_unknown(post.post_id, post.scheduled_at, post.body), post.post_id
-            )
-            if without_empty(old.body) != post.body:
-                # It was edited elsewhere.
-                content = dict(post.body)
-                old = journal.record_content(
-                    old, content, _fingerprint(content), current.scheduled_at
-                )
+            old = self._record_current(journal, current)
             (new,) = journal.record_planned(
-                [_draft_replacement(journal, old, dict(body), current.scheduled_at)]
+                [_draft_replacement(journal, old, body, current.scheduled_at)]
             )
             result = Sender(self._client, journal).replace(new)
             if result.error is None:
@@ -545,13 +537,13 @@ class PostService:
 
     def _move(self, journal: Journal, post_id: str, new_time: datetime) -> PostResult:
         # Read under the lock: another command may have moved the post in the meantime.
-        post, old = self._read_settled(journal, post_id)
-        if old is None:
-            old = journal.adopt(self._draft_from_api(post), post_id)
-        if new_time == old.scheduled_at:
-            return PostResult({"id": old.page_id}, post, existed=True)
-        _check_gap(old.scheduled_at, new_time)
-        (new,) = journal.record_planned([_draft_move(journal, old, new_time)])
+        post, entry = self._read_settled(journal, post_id)
+        current = self._read_for_edit(post, entry)
+        if new_time == current.scheduled_at:
+            return PostResult({"id": current.page_id}, post, existed=True)
+        _check_move(current, new_time)
+        old = self._record_current(journal, current)
+        (new,) = journal.record_planned([_draft_replacement(journal, old, current.body, new_time)])
         result = Sender(self._client, journal).send(new)
         if result.error is None:
             return PostResult({"id": new.page_id}, self._fetch_post(result.entry))
@@ -580,11 +572,22 @@ class PostService:
             raise PostChangedError("another command is changing this post", hint="Try again.")
         return post, entry
 
+    def _record_current(self, journal: Journal, post: EditablePost) -> JournalEntry:
+        """Return the entry of a post, with the content and the time that the server has."""
+        body = dict(post.body)
+        if post.entry is None:
+            draft = self._draft_unknown(post.post_id, post.scheduled_at, body)
+            return journal.adopt(draft, post.post_id)
+        if without_empty(post.entry.body) == body:
+            return post.entry
+        # It was edited elsewhere.
+        return journal.record_content(post.entry, body, _fingerprint(body), post.scheduled_at)
+
     def _read_for_edit(self, post: Resource, entry: JournalEntry | None) -> EditablePost:
         post_id, page_id, scheduled_at = str(post["id"]), str(post["page_id"]), _get_time(post)
         if post.get("status") == "failed":
             raise InvalidInputError(
-                f"post {post_id} has failed; only scheduled posts can be edited",
+                f"post {post_id} has failed; only scheduled posts can be changed",
                 hint=f"To send it again, use: outreply posts retry {post_id}",
             )
         if entry is None:
@@ -622,21 +625,44 @@ class PostService:
         for name in ("link", "tiktok_settings"):
             if post.get(name):
                 merged[name] = post[name]
-        media = post.get("media")
-        known = sum(len(body.get(name) or ()) for name in ("media_ids", "media_urls"))
-        if isinstance(media, list) and len(media) != known:
-            content, _ = content_from_api(post, self._client.post_media)
+        content = self._find_other_media(body, post)
+        if content is not None:
             merged |= {"media_ids": list(content.media_ids), "media_urls": list(content.media_urls)}
             merged.pop(FILES_FIELD, None)
         return without_empty(merged)
 
-    def _draft_from_api(self, post: Resource) -> JournalEntryDraft:
-        scheduled_at = _get_time(post)
-        content, warning = content_from_api(post, self._client.post_media)
-        if warning:
-            self._note(warning)
-        body = content.body(str(post["page_id"]), scheduled_at)
-        return self._draft_unknown(str(post["id"]), scheduled_at, body)
+    def _find_other_media(self, body: Mapping[str, Any], post: Resource) -> PostContent | None:
+        """Return the content of a post if its media are surely not those of `body`."""
+        media, known = post.get("media"), PostContent.from_body(body)
+        if not isinstance(media, list):
+            return None
+        sources = [str(item.get("src")) for item in media if isinstance(item, dict)]
+        if sources == known.media:
+            # There are only URLs.
+            return None
+        has_same_number = len(media) == len(known.media)
+        uploads: Sequence[Mapping[str, Any]] = ()
+        try:
+            uploads = self._client.media().items
+        except (PermissionDeniedError, NotFoundError):
+            if has_same_number:
+                return None
+        used = [
+            item
+            for item in uploads
+            if any(str(item.get("filename") or item["media_id"]) in src for src in sources)
+        ]
+        content, _ = content_from_api(post, lambda _: used)
+        if has_same_number and set(content.media) == set(known.media):
+            return None
+        # The server may not name uploads in their addresses.
+        is_attached = any(
+            item["media_id"] in known.media_ids and item.get("scheduled_post_id") == post["id"]
+            for item in uploads
+            if item not in used
+        )
+        is_unclear = is_attached and not {*content.media_urls} <= {*known.media_urls}
+        return None if has_same_number and is_unclear else content
 
     def _post_with_key(
         self,
@@ -782,20 +808,16 @@ def _fingerprint(body: Mapping[str, Any]) -> str:
     )
 
 
-def _draft_move(journal: Journal, old: JournalEntryDraft, new_time: datetime) -> JournalEntryDraft:
-    body = {**old.body, "scheduled_at": format_timestamp(new_time)}
-    return _draft_replacement(journal, old, body, new_time)
-
-
 def _draft_replacement(
-    journal: Journal, old: JournalEntryDraft, body: dict[str, Any], scheduled_at: datetime
+    journal: Journal, old: JournalEntryDraft, body: Mapping[str, Any], scheduled_at: datetime
 ) -> JournalEntryDraft:
     """Return the draft of the post that replaces that of `old`, which may have no entry yet."""
     entry = old if isinstance(old, JournalEntry) else None
     return _make_draft(
         old.account, old.calendar, row=old.row,
         generation=_next_generation(journal, entry) if entry else old.generation + 1,
-        scheduled_at=scheduled_at, body=body, replaces=entry.id if entry else None,
+        scheduled_at=scheduled_at, replaces=entry.id if entry else None,
+        body={**body, "scheduled_at": format_timestamp(scheduled_at)},
     )  # fmt: skip
 
 
@@ -824,8 +846,8 @@ def _earlier_change_unknown(entry: JournalEntry) -> OutcomeUnknownError:
     )
 
 
-def _check_gap(old_time: datetime, new_time: datetime) -> None:
-    if abs(new_time - old_time) < PAGE_MIN_GAP:
+def _check_move(post: EditablePost, new_time: datetime) -> None:
+    if abs(new_time - post.scheduled_at) < PAGE_MIN_GAP:
         raise InvalidInputError(
             "the new time is less than 60 seconds from the old one, and the API requires 60 s "
             "between two posts of a page",
