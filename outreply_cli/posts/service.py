@@ -240,7 +240,8 @@ class PostService:
         """Return the requests that `reschedule` would send.
 
         Raises:
-            InvalidInputError: The move is shorter than the minimum gap between posts of a page.
+            InvalidInputError: The move is shorter than the minimum gap between posts of a page, or
+                the post may have TikTok settings that are not known.
             NotFoundError: The post is not (or no longer) scheduled.
         """
         with self._open_journal() as journal:
@@ -334,7 +335,8 @@ class PostService:
         move again returns the post.
 
         Raises:
-            InvalidInputError: The move is shorter than the minimum gap between posts of a page.
+            InvalidInputError: The move is shorter than the minimum gap between posts of a page, or
+                the post may have TikTok settings that are not known.
             NotFoundError: The post is not (or no longer) scheduled.
         """
         self.recover_pending()
@@ -384,6 +386,23 @@ class PostService:
                 self._read_for_edit(post, journal.by_post_id(self._account, str(post["id"])))
                 for post in posts
             ]
+
+    def read_failed(self, post: Resource) -> PostContent:
+        """Return the whole content of a failed post, to send it again.
+
+        Raises:
+            InvalidInputError: It may have TikTok settings that are not known.
+        """
+        entry = None
+        if self._store.exists:
+            with closing(self._store.open(allow_readonly=True)) as journal:
+                entry = journal.by_post_id(self._account, str(post["id"]))
+        body, has_unknown_settings = self._read_body(post, entry)
+        if has_unknown_settings:
+            raise _settings_error(
+                str(post["id"]), "Send it as a new post: outreply posts publish --tiktok JSON"
+            )
+        return PostContent.from_body(body)
 
     def find_replaced(self, post_id: str) -> tuple[EditablePost, str, dict[str, Any]] | None:
         """Return a post that was replaced, and the ID and the request body of its replacement."""
@@ -590,17 +609,12 @@ class PostService:
                 f"post {post_id} has failed; only scheduled posts can be changed",
                 hint=f"To send it again, use: outreply posts retry {post_id}",
             )
-        if entry is None:
-            content, _ = content_from_api(post, self._client.post_media)
-            body = content.body(page_id, scheduled_at)
-        else:
-            body = self._merge_edited_elsewhere(entry.body, post)
+        body, has_unknown_settings = self._read_body(post, entry, scheduled_at)
+        if entry is not None:
             if is_same_time(scheduled_at, entry.scheduled_at):
                 scheduled_at = entry.scheduled_at
             else:
                 body["scheduled_at"] = format_timestamp(scheduled_at)
-        # The journal knows the settings of the posts that it sent.
-        is_known = entry is not None and entry.sent_at is not None
         return EditablePost(
             post_id=post_id,
             page_id=page_id,
@@ -608,10 +622,22 @@ class PostService:
             scheduled_at=scheduled_at,
             body=body,
             entry=entry,
-            has_unknown_settings=post.get("platform") == "tiktok"
-            and "tiktok_settings" not in {*post, *body}
-            and not is_known,
+            has_unknown_settings=has_unknown_settings,
         )
+
+    def _read_body(
+        self, post: Resource, entry: JournalEntry | None, scheduled_at: datetime | None = None
+    ) -> tuple[dict[str, Any], bool]:
+        """Return the body that creates a post, and whether TikTok settings may be missing."""
+        if entry is None:
+            content, _ = content_from_api(post, self._client.post_media)
+            body = content.body(str(post["page_id"]), scheduled_at)
+        else:
+            body = self._merge_edited_elsewhere(entry.body, post)
+        # The journal knows the settings of the posts that it sent.
+        is_known = entry is not None and entry.sent_at is not None
+        has_settings = "tiktok_settings" in {*post, *body}
+        return body, post.get("platform") == "tiktok" and not (has_settings or is_known)
 
     def _merge_edited_elsewhere(self, body: Mapping[str, Any], post: Resource) -> dict[str, Any]:
         """Return the body of the journal, with what the API shows to be different.
@@ -854,6 +880,20 @@ def _check_move(post: EditablePost, new_time: datetime) -> None:
             hint="The new post is created before the old one is cancelled. "
             "Move the post by at least 60 seconds.",
         )
+    if post.has_unknown_settings:
+        raise _settings_error(
+            post.post_id,
+            f"Set them first: outreply posts edit {post.post_id} --tiktok JSON; or cancel the post "
+            "and schedule it again.",
+        )
+
+
+def _settings_error(post_id: str, hint: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"post {post_id}: its TikTok settings would be lost, because the API does not return them; "
+        "nothing was sent",
+        hint=hint,
+    )
 
 
 def _normalize(post: Resource, page: Resource) -> Resource:

@@ -445,10 +445,12 @@ class TestTikTok:
         show = posts._scheduled_view
 
         def show_without_settings(row: Any) -> dict[str, Any]:
-            return {name: value for name, value in show(row).items() if name != "tiktok_settings"}
+            hidden = {"tiktok_settings", "link"}
+            return {name: value for name, value in show(row).items() if name not in hidden}
 
         monkeypatch.setattr(posts, "_scheduled_view", show_without_settings)
-        return schedule(cli, "--tiktok", self.SETTINGS, "--key", "k", page="tiktok:bluebirdcoffee")
+        words = ("--tiktok", self.SETTINGS, "--link", "https://example.com/", "--key", "k")
+        return schedule(cli, *words, page="tiktok:bluebirdcoffee")
 
     def get_settings(self, emulator: EmulatorServer, post_id: str) -> Any:
         (row,) = emulator.state.connection.execute(
@@ -489,6 +491,54 @@ class TestTikTok:
         assert (settings and json.loads(settings)) == expected
         # From now on, they are known.
         edit_json(other, item["id"], "-m", "Newer")
+
+    def test_known_settings_are_moved(
+        self, cli: CommandLine, client: Client, emulator: EmulatorServer, post_id: str
+    ) -> None:
+        ran = cli.run("posts", "reschedule", post_id, "--at", "+3d")
+        assert ran.code == 0, ran.err
+        (post,) = client.scheduled_posts().items
+        settings = self.get_settings(emulator, str(post["id"]))
+        assert json.loads(settings) == json.loads(self.SETTINGS)
+
+    @pytest.mark.parametrize("options", [(), ("--print", "curl")], ids=["sent", "printed"])
+    def test_unknown_settings_are_not_moved(
+        self, other: CommandLine, client: Client, post_id: str, options: tuple[str, ...]
+    ) -> None:
+        ran = other.run("posts", "reschedule", post_id, "--at", "+3d", *options)
+        assert ran.code == 2
+        assert f"posts edit {post_id} --tiktok JSON" in ran.err
+        assert [post["id"] for post in client.scheduled_posts().items] == [post_id]
+        # The advice is followed.
+        (item,) = edit_json(other, post_id, "--tiktok", self.SETTINGS)
+        assert other.run("posts", "reschedule", item["id"], "--at", "+3d", *options).code == 0
+
+    @pytest.fixture
+    def failed_id(self, emulator: EmulatorServer, post_id: str) -> str:
+        with emulator.state.transaction() as db:
+            db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (post_id,))
+        return post_id
+
+    def test_known_content_is_retried(
+        self, cli: CommandLine, emulator: EmulatorServer, failed_id: str
+    ) -> None:
+        ran = cli.run("posts", "retry", failed_id, "--yes")
+        assert ran.code == 0, ran.err
+        (row,) = emulator.state.connection.execute(
+            "SELECT tiktok_settings, link FROM posts WHERE message = ? AND status = 'published'",
+            (TEXT,),
+        )
+        assert json.loads(row["tiktok_settings"]) == json.loads(self.SETTINGS)
+        assert row["link"] == "https://example.com/"
+
+    @pytest.mark.parametrize("options", [("--yes",), ("--dry-run",)])
+    def test_unknown_settings_are_not_retried(
+        self, other: CommandLine, client: Client, failed_id: str, options: tuple[str, ...]
+    ) -> None:
+        ran = other.run("posts", "retry", failed_id, *options)
+        assert ran.code == 2
+        assert "its TikTok settings would be lost" in ran.err
+        assert TEXT not in [post["message"] for post in client.published_posts().items]
 
 
 class TestMedia:

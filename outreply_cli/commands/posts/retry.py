@@ -20,7 +20,6 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.failed_posts import RETRY_KEY
 from outreply_cli.pages import page_alias, resolve_page
-from outreply_cli.posts.content import content_from_api
 from outreply_cli.posts.service import PostService
 
 
@@ -62,17 +61,15 @@ def run(
     # Before the requests for media: all posts get the time of one moment.
     now = client.now()
     times = [parse_post_time(at, now, zone) if at is not None else None for zone in zones]
-    parts = []
-    for post, page, time in zip(posts, targets, times, strict=True):
-        content, warning = content_from_api(post, client.post_media)
-        parts.append((page, content, time, f"{RETRY_KEY}{post['id']}"))
-        if warning:
-            context.warn(warning)
+    service = PostService(client, context.store, context.info)
+    parts = [
+        (page, service.read_failed(post), time, f"{RETRY_KEY}{post['id']}")
+        for post, page, time in zip(posts, targets, times, strict=True)
+    ]
     if dry_run and not context.options.print_as:
         bodies = [content.body(str(page["id"]), time) for page, content, time, _ in parts]
         print_dry_run(context, bodies, zones[0], pages)
         return
-    service = PostService(client, context.store, context.info)
     if context.options.print_as:
         requests = [
             service.build_request(page, content, scheduled_at=time, dedupe_key=key)
