@@ -565,7 +565,7 @@ class PostService:
         (new,) = journal.record_planned([_draft_replacement(journal, old, current.body, new_time)])
         result = Sender(self._client, journal).send(new)
         if result.error is None:
-            return PostResult({"id": new.page_id}, self._fetch_post(result.entry))
+            return PostResult({"id": new.page_id}, self._fetch_post(result.entry, is_new=True))
         if result.entry.state == EntryState.DONE:
             raise result.error.replace(
                 message=f"post {result.entry.post_id} is scheduled, but post {post_id} is not "
@@ -727,7 +727,7 @@ class PostService:
                 return self._existing(page, existing, body)
             result = sender.send(entry)
             if result.error is None:
-                return PostResult(page, self._fetch_post(result.entry))
+                return PostResult(page, self._fetch_post(result.entry, is_new=True))
             if result.entry.state == EntryState.PLANNED and calendar.startswith(SLOT_KEY):
                 # No later command has this key, and nothing was sent.
                 journal.mark_failed(result.entry, result.error.code, result.error.message)
@@ -782,11 +782,15 @@ class PostService:
             )
         return PostResult(page, self._fetch_post(entry), existed=True)
 
-    def _fetch_post(self, entry: JournalEntry) -> Resource:
+    def _fetch_post(self, entry: JournalEntry, *, is_new: bool = False) -> Resource:
+        """Return a post that exists; what the journal knows of it if it cannot be read."""
         try:
             return self._client.post(str(entry.post_id))
-        except NotFoundError:
-            return {"id": entry.post_id, "status": "unknown", **entry.body}
+        except OutReplyError:
+            status = "unknown"
+            if is_new:
+                status = "scheduled" if "scheduled_at" in entry.body else "published"
+            return {"id": entry.post_id, "status": status, **entry_request(entry).body}
 
     @cached_property
     def _account(self) -> str:

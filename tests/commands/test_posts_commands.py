@@ -391,6 +391,55 @@ def test_hint_of_partial_failure_sends_no_post_twice(
     assert [item["maybe_applied"] for item in error["details"]["failed"]] == doubts
 
 
+@pytest.mark.parametrize("fault", ["rate-limit:90", "status:403", "status:500"])
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("schedule", ("--at", "2026-12-24 18:00", "--key", "k")),
+        ("schedule", ("--at", "next-slot")),
+        ("publish", ("--yes", "--key", "k")),
+    ],
+    ids=["key", "next-slot", "publish"],
+)
+def test_post_that_cannot_be_read_back_is_reported(
+    cli: CommandLine,
+    emulator: EmulatorServer,
+    *,
+    command: str,
+    words: tuple[str, ...],
+    fault: str,
+) -> None:
+    assert cli.run("slots", "set", "linkedin:acme-co", "daily 09:00").code == 0
+    options = {"method": "GET", "path": "/posts/scheduled/*"}
+    emulator.handle.request("fault", add=fault, options=options)
+    words = ("posts", command, "--page", "linkedin:acme-co", "-m", "Once", *words, "--json")
+    ran = cli.run(*words)
+    assert ran.code == 0, ran.err
+    (post,) = json.loads(ran.out)
+    assert post["status"] == ("published" if command == "publish" else "scheduled")
+    assert (post["message"], bool(post["id"])) == ("Once", True)
+    if "--key" in words:
+        cli.clock.advance(90)
+        again = cli.run(*words)
+        assert again.code == 0, again.err
+        assert json.loads(again.out)[0]["id"] == post["id"]
+
+
+def test_move_that_cannot_be_read_back_is_reported(
+    cli: CommandLine, client: Client, emulator: EmulatorServer
+) -> None:
+    post = schedule(cli)
+    # The first read is that of the old post.
+    options = {"method": "GET", "path": "/posts/scheduled/*", "every": 2}
+    emulator.handle.request("fault", add="status:403", options=options)
+    ran = cli.run("posts", "reschedule", post["id"], "--at", "2026-12-25 18:00", "--json")
+    assert ran.code == 0, ran.err
+    (listed,) = client.scheduled_posts().items
+    moved = json.loads(ran.out)
+    assert (moved["id"], moved["status"]) == (listed["id"], "scheduled")
+    assert scheduled_times(client) == ["2026-12-25T17:00"]
+
+
 def test_upload_bar_on_terminal_only(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "first.png").write_bytes(png())
     words = (
