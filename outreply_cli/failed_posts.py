@@ -50,7 +50,9 @@ def list_failed_posts(
         with closing(store.open(allow_readonly=True)) as journal:
             account = account_fingerprint(client)
             due = journal.due_entries(account, since, client.now() - LIST_LAG)
-            candidates |= dict.fromkeys(str(entry.post_id) for entry in reversed(due))
+            candidates |= dict.fromkeys(
+                str(entry.post_id) for entry in reversed(due) if "scheduled_at" in entry.body
+            )
             if not include_retried:
                 retried = {
                     post_id for post_id in candidates if _is_retried(journal, account, post_id)

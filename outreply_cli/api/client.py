@@ -84,6 +84,10 @@ class Client:
         """The current time by the server's clock, in UTC."""
         return self.transport.now()
 
+    def earliest_now(self) -> datetime:
+        """The latest time that the server's clock is known to have reached, in UTC."""
+        return self.transport.earliest_now()
+
     def me(self) -> TokenInfo:
         """`GET /me`: the user and the key; needs no scope."""
         response = self.transport.get("/me")

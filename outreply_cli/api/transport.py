@@ -49,6 +49,8 @@ _MAX_REDIRECTS = 5
 # A publish responds once the platform has accepted the post, including its video.
 _RESPONSE_TIMEOUT = 60.0
 _MIN_ATTEMPT_SECONDS = 1.0
+# Clocks of the client and of a server that sends no `Date` differ by this much at most.
+_CLOCK_TOLERANCE = timedelta(seconds=10)
 _RATE_LIMIT_REACHED = "rate limit reached"
 _LOCAL_SERVER_HINT = (
     "Start the emulator: outreply emulator start, or use another account: outreply auth switch NAME"
@@ -193,6 +195,8 @@ class Transport:
         self._http = build_http_client(self.base_url, timeout, self.proxy)
         # The server's time at a monotonic time: the machine's clock may be set at any time.
         self._server_time: tuple[datetime, float] | None = None
+        # The `Date` itself, which lacks fractions of a second, at a monotonic time.
+        self._date: tuple[datetime, float] | None = None
         self._search = threading.local()
         self._first_request_at: float | None = None
 
@@ -202,6 +206,13 @@ class Transport:
             return self._clock.now()
         server_time, measured_at = self._server_time
         return server_time + self._age(measured_at)
+
+    def earliest_now(self) -> datetime:
+        """The latest time that the server's clock is known to have reached, in UTC."""
+        if self._date is None:
+            return self._clock.now() - _CLOCK_TOLERANCE
+        date, measured_at = self._date
+        return date + self._age(measured_at)
 
     @property
     def token_digest(self) -> str:
@@ -573,7 +584,9 @@ class Transport:
         self.server_ahead = clock_difference(server_now, now)
         # A gateway that responds instead of the API has a different clock.
         if server_now is not None and response.status_code < 500:
-            self._server_time = (now + self.server_ahead, self._clock.monotonic())
+            measured_at = self._clock.monotonic()
+            self._server_time = (now + self.server_ahead, measured_at)
+            self._date = (server_now, measured_at)
         if self._rate_limiter is not None:
             self._rate_limiter.update(headers, server_now.timestamp() if server_now else None)
         status, host = response.status_code, response.request.url.host

@@ -12,7 +12,7 @@ from outreply_cli.bulk.matching import MatchedRow, Texts
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
 from outreply_cli.journal.models import ACTIVE_STATES, EntryState, JournalEntry, RowHistory
 from outreply_cli.posts.content import Diagnostic
-from outreply_cli.posts.sender import KEY_CALENDAR, is_same_time, matches_entry
+from outreply_cli.posts.sender import KEY_CALENDAR, is_claimed, is_same_time, matches_entry
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
@@ -212,7 +212,7 @@ def _group_unclaimed(
 ) -> defaultdict[str, list[Post]]:
     by_page: defaultdict[str, list[Post]] = defaultdict(list)
     for post in posts:
-        if str(post.get("id")) not in claimed:
+        if not is_claimed(post, claimed):
             by_page[get_page_id(post)].append(post)
     return by_page
 

@@ -74,7 +74,7 @@ from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import Diagnostic, PostContent
 from outreply_cli.posts.guardrails import GuardrailLimits
-from outreply_cli.posts.sender import OutcomeUnknownError, Sender, matches_entry
+from outreply_cli.posts.sender import OutcomeUnknownError, Sender, is_claimed, matches_entry
 from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
@@ -579,7 +579,7 @@ class BulkService:
         if errors:
             raise calendar_error(errors)
         claimed = self._journal.post_ids(self.account.fingerprint)
-        unclaimed = [post for post in diff.remote.posts if str(post.get("id")) not in claimed]
+        unclaimed = [post for post in diff.remote.posts if not is_claimed(post, claimed)]
         return find_pairs(diff.rows, diff.doubts, diff.statuses, unclaimed)
 
     def pair(self, doubt: RowInDoubt, post: Post) -> None:
@@ -846,7 +846,7 @@ class BulkService:
             histories,
             calendar=calendar,
             finder=finder,
-            unclaimed=[post for post in remote.posts if str(post.get("id")) not in claimed],
+            unclaimed=[post for post in remote.posts if not is_claimed(post, claimed)],
             separate=self._journal.separate_posts(account),
             now=now,
         )

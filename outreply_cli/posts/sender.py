@@ -28,7 +28,6 @@ from outreply_cli.timestamps import format_timestamp
 _PUBLISHED_WITHIN = timedelta(hours=26)
 # A server may store a time without fractions of a second.
 _TIME_TOLERANCE = timedelta(seconds=1)
-_CLOCK_TOLERANCE = timedelta(seconds=10)
 _SEARCH_LIFETIME = timedelta(minutes=15)
 _MARK_LIFETIME = timedelta(seconds=10)
 _MAX_REPLAYS = 20
@@ -511,9 +510,17 @@ def _list_posts(
 
 def _match(posts: Iterable[Post], draft: JournalEntryDraft, claimed: Collection[str]) -> str | None:
     for post in posts:
-        if str(post.get("id")) not in claimed and matches_entry(post, draft):
+        if not is_claimed(post, claimed) and matches_entry(post, draft):
             return str(post["id"])
     return None
+
+
+def is_claimed(post: Post, claimed: Collection[str]) -> bool:
+    """Return whether one of `claimed` IDs is that of `post`, OutReply's or the platform's.
+
+    The API responds to a publish with the platform's ID only.
+    """
+    return post.get("id") in claimed or post.get("remote_id") in claimed
 
 
 def idempotency_key(
@@ -542,8 +549,8 @@ def matches_entry(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:
     if at is None or post.get("page_id") != entry.page_id:
         return False
     delay = at - entry.scheduled_at
-    # The journal has the client's time for a post that is published immediately.
-    earliest = timedelta(0) if "scheduled_at" in entry.body else -_CLOCK_TOLERANCE
+    # A post that is published immediately has the time of its first request.
+    earliest = timedelta(0) if "scheduled_at" in entry.body else -_TIME_TOLERANCE
     on_time = is_same_time(at, entry.scheduled_at) or (
         "published_at" in post and earliest <= delay < _PUBLISHED_WITHIN
     )

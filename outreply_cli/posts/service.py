@@ -135,8 +135,8 @@ class PostService:
             if key is not None:
                 return self._post_with_key(page, body, key, scheduled_at, fetch_slots)
             draft = _make_draft(
-                "", "", row="", generation=1, scheduled_at=scheduled_at or self._client.now(),
-                body=body,
+                "", "", row="", generation=1,
+                scheduled_at=scheduled_at or self._client.earliest_now(), body=body,
             )  # fmt: skip
             find = partial(self._find_lost, draft)
             if scheduled_at is not None:
@@ -717,13 +717,15 @@ class PostService:
                 return self._existing(page, history.active, body)
             post = _KeyedPost(self._account, calendar, history or RowHistory(row, None, 1), body)
             if fetch_slots is None:
-                draft = post.draft(scheduled_at or self._client.now())
+                draft = post.draft(scheduled_at or self._client.earliest_now())
                 (entry,) = journal.record_planned([draft])
             else:
                 entry = self._claim_next_slot(page, fetch_slots, journal, post)
             if entry.state == EntryState.DONE:
                 return self._existing(page, entry, body)
-            if history is None and (existing := sender.find_existing(entry)) is not None:
+            # Only its key tells a publish from an earlier one with the same text.
+            is_findable = history is None and "scheduled_at" in entry.body
+            if is_findable and (existing := sender.find_existing(entry)) is not None:
                 return self._existing(page, existing, body)
             result = sender.send(entry)
             if result.error is None:

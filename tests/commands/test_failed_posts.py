@@ -19,6 +19,7 @@ from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.commands.test_quota_commands import set_used
 from tests.postgres import open_migrated
+from tests.request_count import count_requests
 
 FACEBOOK = ("--page", "facebook:acme")
 
@@ -103,6 +104,24 @@ def store_event(cli: CommandLine, post: dict[str, Any], *, is_verified: bool = T
     state_dir.mkdir(parents=True, exist_ok=True)
     with closing(DeliveryStore(state_dir / DELIVERIES_FILE)) as store:
         store.store([make_event(cli, post, is_verified=is_verified)])
+
+
+def test_published_posts_cost_no_reads(
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
+) -> None:
+    def count_reads() -> int:
+        before = count_requests(emulator)
+        assert list_failed(cli) == []
+        return count_requests(emulator) - before
+
+    words = ("posts", "publish", "--page", "facebook:acme", "--yes", "-m", "Hi", "--key")
+    assert cli.run(*words, "0").code == 0
+    emulator_clock.advance(3600)
+    reads = count_reads()
+    for key in "12":
+        assert cli.run(*words, key).code == 0
+    emulator_clock.advance(3600)
+    assert count_reads() == reads
 
 
 def test_failed_post_of_event_is_listed(cli: CommandLine, failed_id: str) -> None:

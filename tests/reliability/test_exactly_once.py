@@ -1,9 +1,11 @@
 """Lost responses, other tokens, sleeping machines and unusual servers: nothing is sent twice."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tests.command_line import CommandLine, Result
 from tests.media.sample_files import png
 from tests.reliability.machines import (
     DAY,
+    FIRST,
     HOUR,
     World,
     assert_clean,
@@ -29,6 +32,7 @@ from tests.reliability.machines import (
     without_keys,
 )
 from tests.reliability.proxy import (
+    Action,
     change_response,
     lagging_lists,
     lose_request,
@@ -108,6 +112,67 @@ def count_hooks(world: World) -> int:
 
 def use_token(machine: CommandLine, token: str) -> None:
     machine.environ["OUTREPLY_API_KEY"] = token
+
+
+class TestEqualPublishes:
+    """The same text is published twice within seconds, on purpose."""
+
+    @pytest.fixture(autouse=True)
+    def no_guardrails(self) -> Iterator[None]:
+        with without_guardrails():
+            yield
+
+    @pytest.mark.parametrize("fault", [None, lose_request, lose_response()])
+    @pytest.mark.parametrize("skew", [-8.0, 8.0])
+    @pytest.mark.parametrize(
+        "options",
+        [(("--key", "1"), ("--key", "2")), ((), ("--key", "2")), (("--key", "1"), ()), ((), ())],
+        ids=["keys", "second key", "first key", "no key"],
+    )
+    def test_both_are_published(
+        self,
+        world: World,
+        machine: CommandLine,
+        options: tuple[tuple[str, ...], tuple[str, ...]],
+        skew: float,
+        fault: Action | None,
+    ) -> None:
+        first, second = options
+        machine.clock = ManualClock(world.clock.now() + timedelta(seconds=skew))
+        runs = [publish(machine, *first)]
+        world.clock.advance(3)
+        machine.clock.advance(3)
+        if fault is not None:
+            world.proxy.on("POST", "/posts/publish", fault, numbers=[1])
+        runs.append(publish(machine, *second))
+        assert [run.code for run in runs] == [0, 0], [run.err for run in runs]
+        assert world.texts() == {"Row 0": 2}
+        assert "already" not in runs[1].err
+        ids = {post["id"] for run in runs for post in json.loads(run.out)}
+        assert len(ids) == 2
+        if second:
+            assert json.loads(publish(machine, *second).out)[0]["id"] in ids
+            assert world.texts() == {"Row 0": 2}
+
+    def test_on_two_machines(
+        self, world: World, machine: CommandLine, emulator_clock: ManualClock
+    ) -> None:
+        publish(machine, "--key", "1")
+        emulator_clock.advance(3)
+        ran = publish(world.machine("other", token=world.new_token()), "--key", "2")
+        assert ran.code == 0, ran.err
+        assert world.texts() == {"Row 0": 2}
+
+    @pytest.mark.parametrize("keyed", [publish, schedule_post])
+    def test_row_with_text_of_keyed_post(
+        self, world: World, machine: CommandLine, keyed: Send
+    ) -> None:
+        assert keyed(machine, "--key", "1").code == 0
+        page = "x:bluebird" if keyed is publish else "instagram:acme"
+        row = CalendarRow("k", page, FIRST + timedelta(days=3), "Row 0")
+        ran = schedule(machine, world.calendar([row]))
+        assert_clean(ran)
+        assert world.texts() == {"Row 0": 2}
 
 
 class TestOtherToken:
@@ -497,7 +562,11 @@ class TestServerWithoutKeys:
         with without_guardrails():
             yield
 
-    def test_publish_once(self, world: World, machine: CommandLine) -> None:
+    @pytest.mark.parametrize("skew", [-8.0, 0.0, 8.0])
+    def test_publish_once(
+        self, world: World, machine: CommandLine, emulator_clock: ManualClock, skew: float
+    ) -> None:
+        machine.clock = ManualClock(emulator_clock.now() + timedelta(seconds=skew))
         world.proxy.on("POST", "/posts/publish", lose_response(), numbers=[1])
         ran = publish(machine)
         assert world.texts() == {"Row 0": 1}
