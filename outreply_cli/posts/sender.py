@@ -45,6 +45,12 @@ class PostLostError(OutReplyError):
     code = "POST_LOST"
 
 
+class KeyUsedError(OutReplyError):
+    """The post of a key does not exist any more."""
+
+    code = "KEY_USED"
+
+
 @dataclass(frozen=True)
 class SendResult:
     """An entry as the journal has it now, and its error, if any."""
@@ -301,7 +307,11 @@ class Sender:
         try:
             created = self._request(entry, now)
             post_id = created.post["id"]
-            if created.is_replay and not self._exists(entry, post_id):
+            if created.is_replay and not self.exists(entry, post_id):
+                if entry.calendar.startswith(KEY_CALENDAR) and entry.replaces is None:
+                    # The user's key names that one post, which another machine has cancelled.
+                    self._journal.mark_done(entry, post_id)
+                    return SendResult(self._journal.entry(entry.id), key_used_error(post_id))
                 digest = hashlib.sha256(entry.idempotency_key.encode()).hexdigest()[:48]
                 self._journal.mark_unsent(entry, f"outreply-{digest}")
                 return SendResult(self._journal.entry(entry.id))
@@ -345,8 +355,8 @@ class Sender:
             return self._client.publish(request.body, **options)
         return self._client.schedule(request.body, **options, not_after=entry.scheduled_at)
 
-    def _exists(self, entry: JournalEntry, post_id: str) -> bool:
-        """Return whether the post of a replayed response was not cancelled since."""
+    def exists(self, entry: JournalEntry, post_id: str) -> bool:
+        """Return whether a post of `entry` that was created was not cancelled since."""
         if "scheduled_at" not in entry.body:
             # A published post cannot be cancelled.
             return True
@@ -472,6 +482,16 @@ class Sender:
             hint="Nothing is sent, to avoid a duplicate. See: outreply store status",
             maybe_applied=True,
         )
+
+
+def key_used_error(post_id: str) -> KeyUsedError:
+    """Return the error of a key whose post was cancelled or moved by another program."""
+    return KeyUsedError(
+        f"post {post_id} was created with this key, and was cancelled or moved since; nothing was "
+        "sent",
+        hint="See: outreply posts list. To post it again, use: outreply posts schedule with "
+        "another --key",
+    )
 
 
 def entry_request(entry: JournalEntryDraft) -> ApiRequest:

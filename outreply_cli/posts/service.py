@@ -39,6 +39,7 @@ from outreply_cli.posts.sender import (
     find_created_post,
     idempotency_key,
     is_same_time,
+    key_used_error,
 )
 from outreply_cli.posts.slot_finder import SLOT_KEY, SlotFinder
 from outreply_cli.posts.slots import no_free_slot_error, no_slots_error
@@ -714,6 +715,7 @@ class PostService:
                     raise outcome.error
             history = _find_history(journal, self._account, calendar, row)
             if history is not None and history.active is not None:
+                self._check_exists(sender, history.active)
                 return self._existing(page, history.active, body)
             post = _KeyedPost(self._account, calendar, history or RowHistory(row, None, 1), body)
             if fetch_slots is None:
@@ -770,6 +772,15 @@ class PostService:
             "other commands take slots faster than this one",
             hint="Nothing was sent. Run the same command again.",
         )
+
+    @staticmethod
+    def _check_exists(sender: Sender, entry: JournalEntry) -> None:
+        """Raise KeyUsedError if the post of a key was cancelled by another program."""
+        exists = True
+        with suppress(OutReplyError):
+            exists = entry.state != EntryState.DONE or sender.exists(entry, str(entry.post_id))
+        if not exists:
+            raise key_used_error(str(entry.post_id))
 
     def _existing(self, page: Resource, entry: JournalEntry, body: dict[str, Any]) -> PostResult:
         if entry.state != EntryState.DONE:

@@ -725,6 +725,12 @@ class TestTwoMachines:
         world.assert_each_once(edit_texts(rows))
 
 
+def keyed_post(key: str, at: str = "2026-12-01T09:00:00Z") -> tuple[str, ...]:
+    """Return the words that schedule a post with a key and print its ID."""
+    words = ("posts", "schedule", "--page", "instagram:acme", "--at", at, "-m", "Row 0")
+    return (*words, "--key", key, "-q")
+
+
 class TestRevisions:
     """A row takes the content of an earlier revision within a day."""
 
@@ -776,15 +782,46 @@ class TestRevisions:
         settle(world.machine("laptop"), calendar)
         world.assert_each_once(rows)
 
-    def test_cancelled_and_posted_again_with_key(self, world: World, machine: CommandLine) -> None:
-        words: tuple[str, ...] = ("posts", "schedule", "--page", "instagram:acme")
-        words += ("--at", "2026-12-01T09:00:00Z")
-        words += ("-m", "Row 0", "--key", "launch", "-q")
-        first = machine.run(*words)
-        assert machine.run("posts", "cancel", first.out.strip()).code == 0
-        lose_state(machine)
-        ran = machine.run(*words)
-        assert ran.code == 0, ran.err
+    @pytest.mark.parametrize(
+        ("change", "left"),
+        [
+            (("cancel",), {}),
+            (("reschedule", "--at", "2026-12-02T09:00:00Z"), {"Row 0": 1}),
+            (("edit", "-m", "Row 1", "--yes"), {"Row 1": 1}),
+        ],
+        ids=["cancelled", "moved", "edited"],
+    )
+    @pytest.mark.parametrize("is_known", [False, True])
+    def test_key_of_post_that_another_machine_changed(
+        self,
+        world: World,
+        machine: CommandLine,
+        change: tuple[str, ...],
+        left: dict[str, int],
+        is_known: bool,
+    ) -> None:
+        """The key names one post, and the server replays its response."""
+        words = keyed_post("launch")
+        post_id = machine.run(*words).out.strip()
+        laptop = world.machine("laptop")
+        if is_known:
+            assert laptop.run(*words).out.strip() == post_id
+        assert machine.run("posts", change[0], post_id, *change[1:]).code == 0
+        for _ in range(2):
+            ran = laptop.run(*words)
+            assert ran.code == 1, ran.err
+            assert f"{post_id} was created with this key" in ran.err
+            assert ran.out == ""
+            assert world.texts() == left
+        assert laptop.run(*keyed_post("2", "2026-12-03T09:00:00Z")).code == 0
+
+    def test_key_of_published_post(
+        self, world: World, machine: CommandLine, emulator_clock: ManualClock
+    ) -> None:
+        post_id = machine.run(*keyed_post("launch")).out
+        emulator_clock.advance(20 * 86_400)
+        ran = machine.run(*keyed_post("launch", "2027-01-01T09:00:00Z"))
+        assert (ran.code, ran.out) == (0, post_id), ran.err
         assert world.texts() == {"Row 0": 1}
 
 
