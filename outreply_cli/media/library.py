@@ -1,6 +1,6 @@
 """Uploaded media: sorting, finding unused items, deleting."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.api.errors import ApiError
 from outreply_cli.errors import OutReplyError
+from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.journal.journal import Journal
 from outreply_cli.timestamps import timestamp_or_none
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -38,11 +40,29 @@ def media_size(item: Mapping[str, Any]) -> int:
     return size if isinstance(size, int) and not isinstance(size, bool) else 0
 
 
-def find_unused(items: Iterable[Resource], *, before: datetime | None = None) -> list[Resource]:
-    """Return the items known to be unused by scheduled posts and, if given, older than `before`."""
+def find_needed(items: Iterable[Resource], journal: Journal, client: Client) -> set[str]:
+    """Return the IDs of media that the API may not know to be in use.
+
+    They are those of unfinished posts, and those of `items` that scheduled posts have by address.
+    """
+    account = account_fingerprint(client)
+    unfinished = journal.list_unsettled(account)
+    posts = [*unfinished, *journal.pending_entries(account, client.now())]
+    names = {url.rpartition("/")[2] for post in posts for url in post.body.get("media_urls") or ()}
+    ids = {media_id for post in unfinished for media_id in post.body.get("media_ids") or ()}
+    return ids | {str(item["media_id"]) for item in items if item.get("filename") in names}
+
+
+def find_unused(
+    items: Iterable[Resource], needed: Collection[str] = (), *, before: datetime | None = None
+) -> list[Resource]:
+    """Return the items known to be unused by scheduled posts and, if given, older than `before`.
+
+    Those with an ID in `needed` are left out.
+    """
     unused = []
     for item in items:
-        if item.get("scheduled_post_id", "") is not None:
+        if item.get("scheduled_post_id", "") is not None or item.get("media_id") in needed:
             continue
         uploaded_at = created_at(item)
         if before is None or (uploaded_at is not None and uploaded_at < before):

@@ -103,12 +103,19 @@ class PostChangedError(OutReplyError):
 
 
 class PostService:
-    """Single posts of one account; `note` is called with notes for the user."""
+    """Single posts of one account; `note` and `warn` are called with notes and warnings."""
 
-    def __init__(self, client: Client, store: Store, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        note: Callable[[str], None],
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
         self._client = client
         self._store = store
         self._note = note
+        self._warn = warn or note
         self._recovered: dict[str | None, JournalEntry] = {}
 
     def post(
@@ -532,9 +539,9 @@ class PostService:
                 except CalendarBusyError:
                     continue
                 if isinstance(result.error, PostLostError):
-                    self._note(result.error.text)
+                    self._warn(result.error.text)
                 elif result.error is not None:
-                    self._note(
+                    self._warn(
                         f"An earlier command ({entry.calendar}) is unfinished: "
                         f"{result.error.message}"
                     )

@@ -23,7 +23,8 @@ COMMAND_SCOPES: Mapping[str, tuple[str, ...]] = {
     "posts list": _POSTS,
     "posts show": _POSTS,
     "posts cancel": ("write:posts",),
-    "posts edit": _SENDING,
+    # An edited post is cancelled first, which needs to know the publishes left.
+    "posts edit": ("read:account", *_SENDING),
     "posts reschedule": _SENDING,
     "posts wait": _POSTS,
     "posts retry": _SENDING,

@@ -333,6 +333,21 @@ def test_prune(
     assert [item["media_id"] for item in client.media().items] == [ids[0]]
 
 
+def test_prune_keeps_media_that_post_has_by_address(
+    cli: CommandLine, tmp_path: Path, emulator_clock: ManualClock
+) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    upload(cli, str(tmp_path / "a.png"))
+    (item,) = json.loads(cli.run("media", "list", "--json").out)
+    url = f"https://api.outreply.com/assets/media/posts/uploads/{item['filename']}"
+    words = ("posts", "schedule", "--page", "facebook:acme", "--at", "+1h", "--media", url)
+    assert cli.run(*words, "--key", "hero").code == 0
+    assert cli.run("media", "list", "--unused", "-q").out == ""
+    assert cli.run("media", "prune", "--yes", "-q").out == ""
+    emulator_clock.advance(7200)
+    assert cli.run("media", "prune", "--yes", "-q").out == f"{item['media_id']}\n"
+
+
 def test_prune_keeps_media_of_unknown_use(cli: CommandLine) -> None:
     listing = response(200, {"media": [{"media_id": "m1", "created_at": "2020-01-01T00:00:00Z"}]})
     with ScriptedServer([listing]) as server:

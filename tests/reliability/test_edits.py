@@ -22,7 +22,9 @@ from outreply_cli.spec.token import Token
 from tests.bulk.calendars import CalendarRow
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
+from tests.commands.test_quota_commands import set_used
 from tests.kill_points import SteppingClient, SteppingJournal
+from tests.media.sample_files import png
 from tests.reliability.machines import (
     HOUR,
     World,
@@ -208,6 +210,38 @@ class TestKilled:
         assert "posts schedule --page" in ran.err
         assert "-m 'Row 0'" in ran.err
         assert world.texts() == {}
+        assert list_unsettled(machine) == []
+
+    @pytest.mark.parametrize("option", ["--json", "-q"])
+    def test_failed_recovery_is_shown(
+        self, world: World, machine: CommandLine, emulator_clock: ManualClock, option: str
+    ) -> None:
+        post_id = make_post(machine, at="+1h")
+        kill_edit(world, machine, post_id, die_at("after delete"))
+        world.proxy.on("POST", "/posts/schedule", refuse(403, {"error": "No", "code": "NO"}))
+        ran = machine.run("posts", "cancel", "68a100000000000000000001", option)
+        assert "is unfinished: No" in ran.err
+        world.proxy.recover()
+        emulator_clock.advance(2 * HOUR)
+        ran = machine.run("posts", "cancel", "68a100000000000000000001", option)
+        assert "posts schedule --page" in ran.err
+
+    def test_media_is_kept(self, world: World, machine: CommandLine, tmp_path: Path) -> None:
+        image = tmp_path / "hero.png"
+        image.write_bytes(png())
+        post_id = make_post(machine, "--media", str(image))
+        kill_edit(world, machine, post_id, die_at("after delete"))
+        assert machine.run("media", "list", "--unused", "-q").out == ""
+        assert machine.run("media", "prune", "--yes", "-q").out == ""
+        (media_id,) = machine.run("media", "list", "-q").out.split()
+        refused = machine.run("media", "delete", media_id, "--yes")
+        assert (refused.code, refused.out) == (2, "")
+        assert media_id in refused.err
+        run_any_writing_command(machine)
+        assert world.texts() == {"Row 1": 1}
+        (new_id,) = world.live_ids().values()
+        shown = json.loads(machine.run("posts", "show", new_id, "--json").out)
+        assert len(shown["media"]) == 1
         assert list_unsettled(machine) == []
 
     def test_published_meanwhile_is_kept(
@@ -559,3 +593,19 @@ class TestCalendar:
         assert ran.code == 5
         assert f"It was replaced by post {world.live_ids()['Row 0']}" in ran.err
         assert sum(world.texts().values()) == 3
+
+
+@pytest.mark.parametrize("used", [0, 60])
+def test_token_without_account(world: World, machine: CommandLine, post_id: str, used: int) -> None:
+    """It does not know whether a publish is left for the new post."""
+    scopes = ["read:pages", "read:posts", "write:posts", "read:media"]
+    token = world.emulator.handle.request("token", name="limited", scopes=scopes)["token"]
+    machine.environ["OUTREPLY_API_KEY"] = str(token)
+    world.emulator.state.connection.execute("UPDATE users SET tier = 'free'")
+    set_used(world.emulator, "publishes", used)
+    ran = edit(machine, post_id)
+    assert ran.code == 4
+    assert "read:account" in ran.err
+    assert world.live_ids() == {"Row 0": post_id}
+    shown = machine.run("posts", "edit", post_id, "-m", "Row 1", "--dry-run")
+    assert shown.code == 0, shown.err

@@ -6,9 +6,10 @@ import typer
 
 from outreply_cli.api.requests import delete_media
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.media.output import delete_items, resolve_media
+from outreply_cli.commands.media.output import delete_items, fetch_needed, resolve_media
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
 
 
 @command(prints=True)
@@ -31,5 +32,11 @@ def run(
         requests = [delete_media(media_id) for media_id in unique_ids]
         print_requests(context, client, requests)
         return
+    needed = sorted({*unique_ids} & fetch_needed(context, client))
+    if needed:
+        raise InvalidInputError(
+            f"an interrupted command has a post with {', '.join(needed)}",
+            hint="Nothing was deleted. Run that command again first; see: outreply store status",
+        )
     context.confirm(f"Delete {', '.join(unique_ids)}?", yes=yes)
     delete_items(context, client, unique_ids)

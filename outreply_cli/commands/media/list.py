@@ -8,6 +8,7 @@ from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.commands.media.output import (
     ID_FIELD,
     fetch_media,
+    fetch_needed,
     media_columns,
     summarize,
 )
@@ -41,7 +42,7 @@ def run(
     client = context.client()
     items = fetch_media(context, client)
     if only_unused:
-        items = find_unused(items)
+        items = find_unused(items, fetch_needed(context, client, items))
     if sort is not None:
         items = sorted(items, key=ORDERS[sort])
     columns = media_columns(client.now(), context.zone(tz))

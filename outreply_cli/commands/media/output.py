@@ -23,7 +23,13 @@ from outreply_cli.formats.sizes import format_size
 from outreply_cli.ids import expand_ids
 from outreply_cli.media.batch import BatchReport, FileResult, UploadStatus, ValidatedUploads
 from outreply_cli.media.files import MediaFile, MediaFileError
-from outreply_cli.media.library import created_at, delete_media, media_name, media_size
+from outreply_cli.media.library import (
+    created_at,
+    delete_media,
+    find_needed,
+    media_name,
+    media_size,
+)
 from outreply_cli.times import format_duration, format_time
 from outreply_cli.ui.columns import Column, Item
 
@@ -89,6 +95,14 @@ def fetch_media(context: Context, client: Client) -> list[Resource]:
     if listing.truncated:
         context.warn("the API lists at most 100 media; there may be more")
     return add_own_names(context, listing.items)
+
+
+def fetch_needed(context: Context, client: Client, items: Sequence[Resource] = ()) -> set[str]:
+    """Return the IDs of media that posts of the journal need; see `find_needed`."""
+    if not context.store.exists:
+        return set()
+    with closing(context.store.open(allow_readonly=True)) as journal:
+        return find_needed(items, journal, client)
 
 
 def resolve_media(client: Client, words: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from outreply_cli.commands.media.output import (
     ID_FIELD,
     delete_items,
     fetch_media,
+    fetch_needed,
     media_columns,
     summarize,
 )
@@ -45,7 +46,7 @@ def run(
         before = now - age if age is not None else None
     except OverflowError:
         raise InvalidInputError("--older-than is too long") from None
-    items = find_unused(media, before=before)
+    items = find_unused(media, fetch_needed(context, client, media), before=before)
     columns = media_columns(now, context.zone(tz))
     summary = f"{summarize(items)}, not used by a scheduled post"
     if dry_run or not items:

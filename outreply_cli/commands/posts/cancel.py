@@ -23,7 +23,7 @@ def run(
     Example: outreply posts cancel $(outreply posts list -q --page instagram:acme)
     """
     client = context.client()
-    service = PostService(client, context.store, context.info)
+    service = PostService(client, context.store, context.info, context.warn)
     if not context.options.print_as:
         service.recover_pending()
     ids = resolve_posts(client, post_ids, published=False)

@@ -12,7 +12,7 @@ import typer
 
 from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError
-from outreply_cli.bulk.remote_state import fetch_account
+from outreply_cli.bulk.remote_state import RemoteAccount, fetch_account
 from outreply_cli.cli.options import DisplayZone, Yes, command
 from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import (
@@ -228,7 +228,7 @@ def run(
     client, zone = context.client(), context.zone(tz)
     files = options.inspect_files(client)
     edit = options.read_edit(context, client, files)
-    service = PostService(client, context.store, context.info)
+    service = PostService(client, context.store, context.info, context.warn)
     is_sent = not (dry_run or context.options.print_as)
     if is_sent:
         service.recover_pending()
@@ -256,7 +256,7 @@ def run(
         raise failures[0][1]
     edits = [item for item in map(make_edit, service.read_for_edit(found)) if item.changes]
     _check_edits(
-        context, client, pages, edits, files, account.publishes_left, is_strict=options.strict
+        context, client, pages, edits, files, account, is_sent=is_sent, is_strict=options.strict
     )
     _show_edits(context, edits, pages, zone, is_asked=is_sent and not yes)
     note_calendars(context, service, [item.post.post_id for item in edits], "changes {} back")
@@ -431,11 +431,16 @@ def _check_edits(
     pages: Mapping[str, Page],
     edits: Sequence[PostEdit],
     files: Sequence[MediaFile],
-    publishes_left: int | None,
+    account: RemoteAccount,
     *,
+    is_sent: bool,
     is_strict: bool,
 ) -> None:
     """Print warnings; raise InvalidInputError with all problems."""
+    if is_sent and edits and account.account is None:
+        # Posts are cancelled before new ones are sent: the rest of the quota must be known.
+        client.account()
+    publishes_left = account.publishes_left
     rules = load_rules(context.config_dir)
     check_connected(pages.get(item.post.page_id, {}) for item in edits)
     problems: list[tuple[str, bool]] = []

@@ -44,7 +44,7 @@ def run(
         page = resolve_page(pages, get_page_id(client.scheduled_post(post_id)))
     (zone,) = resolve_zones(context, client, [page], tz)
     new_time = parse_post_time(at, client.now(), zone)
-    service = PostService(client, context.store, context.info)
+    service = PostService(client, context.store, context.info, context.warn)
     if context.options.print_as:
         print_requests(context, client, service.build_move(post_id, new_time))
         return

@@ -61,7 +61,7 @@ def run(
     # Before the requests for media: all posts get the time of one moment.
     now = client.now()
     times = [parse_post_time(at, now, zone) if at is not None else None for zone in zones]
-    service = PostService(client, context.store, context.info)
+    service = PostService(client, context.store, context.info, context.warn)
     parts = [
         (page, service.read_failed(post), time, f"{RETRY_KEY}{post['id']}")
         for post, page, time in zip(posts, targets, times, strict=True)

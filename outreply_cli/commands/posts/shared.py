@@ -140,7 +140,7 @@ def send_posts(
         bodies = [content_for(page).body(str(page["id"]), at) for page, at in targets]
         print_dry_run(context, bodies, zone, pages)
         return
-    service = PostService(client, context.store, context.info)
+    service = PostService(client, context.store, context.info, context.warn)
     if context.options.print_as:
         content = service.find_uploads(content, files)
         requests = [
