@@ -15,7 +15,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import TimeError
-from outreply_cli.times import local_time, parse_duration, parse_zone, to_utc_time
+from outreply_cli.times import day_start, local_time, parse_duration, parse_zone, to_utc_time
 
 DATE_ORDERS = ("dmy", "mdy", "ymd")
 _MAX_CHARACTERS = 200
@@ -172,16 +172,16 @@ def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     duration = words.removesuffix("ago").removeprefix("-").strip()
     with suppress(TimeError):
         return (now - parse_duration(duration)).replace(microsecond=0)
-    if words in {"today", "yesterday"}:
-        text = f"{words} 00:00"
+    today = now.astimezone(zone).date()
+    days = {"today": today, "yesterday": today - timedelta(days=1)}
     try:
-        day = date.fromisoformat(words)
+        day = days.get(words) or date.fromisoformat(words)
     except ValueError:
         try:
             return _parse(text, now, zone, None, is_past=True)
         except TimeError as error:
             raise error.replace(hint=error.hint and _PAST_HINT) from None
-    return local_time(day, time(0), zone)
+    return day_start(day, zone)
 
 
 def find_weekday(text: str) -> str | None:

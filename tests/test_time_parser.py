@@ -705,3 +705,22 @@ def test_most_strings_are_read(grammar: str) -> None:
         with suppress(TimeError):
             readings.append(parse_time(string.text, now=NOW, zone=ZoneInfo("UTC")))
     assert len(readings) > len(strings) / 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "expected"),
+    [
+        ("America/Santiago", "2026-09-06", "2026-09-06T04:00:00Z"),
+        ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00:00Z"),
+        ("America/Havana", "2026-11-01", "2026-11-01T04:00:00Z"),
+        ("Asia/Beirut", "2026-03-29", "2026-03-28T22:00:00Z"),
+    ],
+)
+@pytest.mark.parametrize("word", ["DATE", "today", "yesterday"])
+def test_past_day_starts_when_clock_change_skips_or_repeats_midnight(
+    zone: str, day: str, expected: str, word: str
+) -> None:
+    start = datetime.fromisoformat(expected)
+    now = start + timedelta(hours=30 if word == "yesterday" else 12)
+    text = day if word == "DATE" else word
+    assert parse_past_time(text, now=now, zone=ZoneInfo(zone)) == start

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -188,6 +188,8 @@ def validate_time(scheduled_at: datetime, now: datetime) -> Diagnostic | None:
     if ahead.total_seconds() < 0:
         message = f"the time is {duration} in the past; choose a later time"
     elif ahead < SCHEDULE_EARLIEST:
+        # Rounded down: not "only 10m".
+        duration = format_duration(timedelta(seconds=ahead // timedelta(seconds=1)))
         message = f"the time is only {duration} ahead; at least 10 minutes are required"
     else:
         latest = format_timestamp(now + SCHEDULE_LATEST)
