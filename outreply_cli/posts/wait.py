@@ -2,6 +2,7 @@
 
 from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError
+from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.clock import Clock
 from outreply_cli.errors import ExitCode, OutReplyError
 
@@ -27,15 +28,23 @@ def wait_until_published(client: Client, clock: Clock, post_id: str, *, timeout:
 
     Raises:
         PostFailedError: The post failed.
-        NotFoundError: The post is neither scheduled nor published.
-        WaitTimeoutError: The post was still scheduled after `timeout`.
+        NotFoundError: The post is neither scheduled nor published, nor was it scheduled until now.
+        WaitTimeoutError: The post was not published after `timeout`.
     """
     deadline = clock.monotonic() + timeout
+    post: Resource = {}
+    missing_since: float | None = None
     while True:
         try:
             post = client.scheduled_post(post_id)
         except NotFoundError:
-            return client.post(post_id)
+            published = client.find_published(post_id)
+            if published is not None:
+                return {"status": "published", **published}
+            # A post may be listed as published only some time after it was.
+            missing_since = missing_since or clock.monotonic()
+            if not post or clock.monotonic() - missing_since >= LIST_LAG.total_seconds():
+                raise
         if post.get("status") == "failed":
             reason = post.get("error") or post.get("failure_reason") or "the API gives no reason"
             raise PostFailedError(f"post {post_id} failed: {reason}")

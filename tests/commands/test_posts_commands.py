@@ -19,6 +19,7 @@ from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.kill_points import SteppingClient, SteppingJournal
 from tests.media.sample_files import png
+from tests.reliability.proxy import RuleProxy, lagging_lists
 
 
 def schedule(cli: CommandLine, *options: str, at: str = "2026-12-24 18:00") -> Any:
@@ -264,6 +265,33 @@ def test_wait(cli: CommandLine, emulator: EmulatorServer, emulator_clock: Manual
                                       (late["id"],))  # fmt: skip
     assert cli.run("posts", "wait", late["id"]).code == 1
     assert cli.run("posts", "wait", "nope").code == 5
+
+
+@pytest.mark.parametrize(
+    ("timing", "code"), [((20, "30m"), 0), ((3600, "30m"), 5), ((3600, "20m10s"), 124)]
+)
+def test_wait_for_late_list(
+    cli: CommandLine,
+    emulator: EmulatorServer,
+    emulator_clock: ManualClock,
+    timing: tuple[int, str],
+    code: int,
+) -> None:
+    """A post leaves the list of scheduled posts before it is listed as published."""
+    lag, timeout = timing
+    post = schedule(cli, at="in 20m")
+    with RuleProxy(emulator.port) as proxy:
+        proxy.response_filters.append(lagging_lists(emulator_clock, lag))
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        ran = cli.run("posts", "wait", post["id"], "--timeout", timeout, "--json")
+    assert ran.code == code, ran.err
+
+
+def test_time_less_than_10_minutes_ahead(cli: CommandLine, emulator_clock: ManualClock) -> None:
+    emulator_clock.advance(0.4)
+    ran = cli.run("posts", "schedule", "--page", "x:bluebird", "--at", "in 10m", "-m", "Hi")
+    assert ran.code == 2
+    assert "only 9m 59s ahead" in ran.err
 
 
 def test_cancel(cli: CommandLine, client: Client, posts: PostService) -> None:
