@@ -192,3 +192,41 @@ def test_post_interrupted_ends_soon(
     _, err = interrupt(process)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("key", [(), ("--key", "launch")], ids=["no key", "key"])
+@pytest.mark.parametrize("group", ["publish", "schedule"])
+@pytest.mark.slow
+def test_interrupted_post_on_several_pages_says_what_is_out(
+    world: World, machine: CommandLine, group: str, key: tuple[str, ...]
+) -> None:
+    path = f"/posts/{group}"
+    options = ("--yes",) if group == "publish" else ("--at", "2026-12-01T09:00:00Z")
+    pages = ("--page", "facebook:acme", "--page", "x:bluebird", "--page", "instagram:acme")
+    words = ("posts", group, *pages, "-m", "Row 0", *options, *key, "--json")
+    world.proxy.on("POST", path, stay_silent(60), numbers=[2])
+    process = start(machine, *words)
+    wait_until(lambda: len(world.proxy.writes(path)) == 2)
+    out, err = interrupt(process)
+    assert process.returncode == 130, err
+    assert [post["page_id"] for post in json.loads(out)] == [world.page_id("facebook")]
+    error = json.loads(err.splitlines()[-1])["error"]
+    assert "may be on twitter:bluebird" in error["message"]
+    assert ("again" if key else "posts list --all") in error["hint"]
+    assert world.texts() == {"Row 0": 1}
+    if key or group == "schedule":
+        ran = machine.run(*words)
+        assert ran.code == 0, ran.err
+        assert len(json.loads(ran.out)) == 3
+        assert world.texts() == {"Row 0": 3}
+
+
+def test_guardrail_of_other_post_is_an_error(world: World, machine: CommandLine) -> None:
+    words = ("posts", "schedule", "--page", "facebook:acme", "--at", "2026-12-01T09:00:00Z")
+    assert machine.run(*words, "-m", "Row 0").code == 0
+    again = machine.run(*words, "-m", "Row 0", "--json")
+    assert (again.code, world.texts()) == (0, {"Row 0": 1}), again.err
+    assert "already exists" in again.err
+    for options in (("-m", "Row 1"), ("-m", "Row 0", "--first-comment", "Hi")):
+        ran = machine.run(*words, *options)
+        assert (ran.code, world.texts()) == (6, {"Row 0": 1}), ran.err

@@ -155,20 +155,27 @@ def report_posts(
     results: Sequence[PostResult],
     zone: ZoneInfo,
     pages: Sequence[Mapping[str, Any]],
+    interrupted: OutReplyError | None = None,
 ) -> None:
     """Print the posts that were created.
 
     Raises:
+        InterruptedRunError: It is `interrupted`; failures before it are warnings.
         OutReplyError: The only post was not created.
         PartialFailureError: Some of several posts were not created.
     """
     posts = [result.post for result in results if result.post is not None]
     failures = [(result.page, result.error) for result in results if result.error is not None]
-    if failures and len(results) == 1:
+    if failures and len(results) == 1 and interrupted is None:
         raise failures[0][1]
-    context.output.print_list(posts, post_columns(zone, pages))
+    if posts or interrupted is None:
+        context.output.print_list(posts, post_columns(zone, pages))
     for result in results:
         report_existing(context, result)
+    if interrupted is not None:
+        for page, error in failures:
+            context.warn(f"{page_alias(page)}: {error.message}")
+        raise interrupted
     if failures:
         hint = "Run the command again with the failed pages only."
         if any(error.maybe_applied for _, error in failures):

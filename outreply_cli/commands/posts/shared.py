@@ -15,7 +15,7 @@ from outreply_cli.commands.posts.options import PostOptions, describe_problem
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InterruptedRunError, InvalidInputError
 from outreply_cli.ids import expand_ids
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal
@@ -30,7 +30,7 @@ from outreply_cli.posts.content import (
 from outreply_cli.posts.listing import list_posts
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.posts.sender import KEY_CALENDAR
-from outreply_cli.posts.service import PostService
+from outreply_cli.posts.service import PostResult, PostService
 from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.time_parser import parse_time
 from outreply_cli.times import BRAND_ZONE
@@ -156,13 +156,29 @@ def send_posts(
     with upload_bars(context.notes, [file.size for file in files]) as bars:
         content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)
     post = partial(service.post, dedupe_key=options.key, fetch_slots=fetch_slots)
-    results = [post(page, content_for(page), scheduled_at=at) for page, at in targets]
+    results: list[PostResult] = []
+    interrupted: InterruptedRunError | None = None
+    for page, at in targets:
+        try:
+            results.append(post(page, content_for(page), scheduled_at=at))
+        except KeyboardInterrupt:
+            interrupted = _explain_interruption(page, options.key)
+            break
     # A post whose outcome is unknown may exist and use the media.
-    if not options.keep_media and all(
+    if not (options.keep_media or interrupted) and all(
         result.error and not result.error.maybe_applied for result in results
     ):
         service.delete_uploads(new_media)
-    report_posts(context, results, zone, pages)
+    report_posts(context, results, zone, pages, interrupted)
+
+
+def _explain_interruption(page: Page, key: str | None) -> InterruptedRunError:
+    return InterruptedRunError(
+        f"interrupted; the post may be on {page_alias(page)}, and is on none of the pages after it",
+        hint="Run the same command again: with --key, no post is created twice."
+        if key is not None
+        else "Check before you post on the remaining pages: outreply posts list --all",
+    )
 
 
 def report_problems(
