@@ -442,6 +442,14 @@ class Journal:
             (account, post_id),
         )
 
+    def account_of_token(self, token: str) -> str | None:
+        """Return the account in which a token (its digest) has sent a post, if any."""
+        rows = self._select(
+            "SELECT account FROM entries WHERE token = ? ORDER BY id DESC LIMIT 1", (token,),
+            types={"account": str},
+        )  # fmt: skip
+        return next((row["account"] for row in rows), None)
+
     def post_ids(self, account: str) -> set[str]:
         """Return the IDs of all posts of the journal; lists may still show cancelled ones."""
         return self._ids(

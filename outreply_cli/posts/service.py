@@ -316,6 +316,8 @@ class PostService:
         if not self._store.exists:
             return self._cancel_unknown(post_id, facts)
         with self._open_journal() as journal:
+            if not self._find_account(journal):
+                return self._cancel_unknown(post_id, facts)
             try:
                 with self._lock_post(journal, post_id, _CANCEL_LOCK_SECONDS) as entry:
                     return self._cancel(journal, entry, post_id, facts)
@@ -834,6 +836,16 @@ class PostService:
     @cached_property
     def _account(self) -> str:
         return account_fingerprint(self._client)
+
+    def _find_account(self, journal: Journal) -> bool:
+        """Set `_account`, if necessary without a read, unless the journal does not know it."""
+        try:
+            return bool(self._account)
+        except LimitExceededError:
+            account = journal.account_of_token(self._client.transport.token_digest)
+            if account is not None:
+                self._account = account
+            return account is not None
 
     def _open_journal(self) -> AbstractContextManager[Journal]:
         return closing(self._store.open())

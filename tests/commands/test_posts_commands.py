@@ -1,6 +1,7 @@
 """The commands of `outreply posts`, against the emulator."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.store import Store
 from outreply_cli.posts.content import PostContent
 from outreply_cli.posts.service import PostService
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
+from tests.commands.test_quota_commands import set_used
 from tests.kill_points import SteppingClient, SteppingJournal
 from tests.media.sample_files import png
 from tests.reliability.proxy import RuleProxy, lagging_lists
@@ -313,6 +315,32 @@ def test_cancel(cli: CommandLine, client: Client, posts: PostService) -> None:
     again = posts.post(page, content, scheduled_at=at, dedupe_key="k")
     assert again.post is not None
     assert again.post["id"] != made.post["id"]
+
+
+@pytest.mark.parametrize("is_unsettled", [False, True])
+@pytest.mark.parametrize("sender", ["no journal", "no key", "key", "other token"])
+def test_cancel_with_reads_used_up(
+    cli: CommandLine, emulator: EmulatorServer, sender: str, *, is_unsettled: bool
+) -> None:
+    token = cli.environ["OUTREPLY_API_KEY"]
+    if sender == "other token":
+        other = emulator.handle.request("token", name="other")["token"]
+        cli.environ["OUTREPLY_API_KEY"] = str(other)
+    if sender != "no journal":
+        schedule(cli, "--key", "0", at="2026-12-25 18:00")
+    post = schedule(cli, *(() if sender.startswith("no ") else ("--key", "1")))
+    if is_unsettled and sender != "no journal":
+        with closing(sqlite3.connect(cli.home / "state" / JOURNAL_FILE)) as db, db:
+            db.execute("UPDATE entries SET state = 'cancelling' WHERE id = 1")
+    cli.environ["OUTREPLY_API_KEY"] = token
+    set_used(emulator, "reads", 10**9)
+    ran = cli.run("posts", "cancel", post["id"], "-q")
+    assert (ran.code, ran.out) == (0, f"{post['id']}\n"), ran.err
+    set_used(emulator, "reads", 0)
+    assert cli.run("posts", "show", post["id"]).code == 5
+    if sender == "key":
+        # The journal knows that the post is cancelled.
+        assert schedule(cli, "--key", "1")["id"] != post["id"]
 
 
 def test_list_published_since(cli: CommandLine) -> None:

@@ -1,5 +1,6 @@
 """`outreply posts cancel`."""
 
+from outreply_cli.api.errors import LimitExceededError
 from outreply_cli.api.requests import cancel_post
 from outreply_cli.cli.options import command
 from outreply_cli.commands.batch import act_on_each
@@ -25,7 +26,11 @@ def run(
     client = context.client()
     service = PostService(client, context.store, context.info, context.warn)
     if not context.options.print_as:
-        service.recover_pending()
+        try:
+            service.recover_pending()
+        except LimitExceededError as error:
+            # A cancellation is not metered, unlike the reads of a recovery.
+            context.warn(error.message)
     ids = resolve_posts(client, post_ids, published=False)
     if context.options.print_as:
         print_requests(context, client, [cancel_post(post_id) for post_id in ids])

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, ListResult
+from outreply_cli.api.errors import LimitExceededError
 from outreply_cli.api.types import Post
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.commands.posts.options import PostOptions, describe_problem
@@ -214,7 +215,11 @@ def note_calendars(
 
     The `effect` has braces for the posts, such as `changes {} back`.
     """
-    paths = Counter(service.find_calendar_path(post_id) for post_id in post_ids)
+    try:
+        paths = Counter(service.find_calendar_path(post_id) for post_id in post_ids)
+    except LimitExceededError:
+        # The note is not worth a read that the month does not have.
+        return
     del paths[None]
     for path, count in paths.items():
         posts, them = ("1 post comes", "it") if count == 1 else (f"{count} posts come", "them")
