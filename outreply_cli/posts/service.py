@@ -34,6 +34,7 @@ from outreply_cli.posts.sender import (
     OutcomeUnknownError,
     PostLostError,
     Sender,
+    SendResult,
     cancel_key,
     entry_request,
     find_created_post,
@@ -757,7 +758,7 @@ class PostService:
             is_findable = history is None and "scheduled_at" in entry.body
             if is_findable and (existing := sender.find_existing(entry)) is not None:
                 return self._existing(page, existing, body)
-            result = sender.send(entry)
+            result = self._send(page, fetch_slots, journal, post, entry)
             if result.error is None:
                 return PostResult(page, self._fetch_post(result.entry, is_new=True))
             if result.entry.state == EntryState.PLANNED and calendar.startswith(SLOT_KEY):
@@ -771,12 +772,38 @@ class PostService:
                 )
             raise result.error
 
+    def _send(
+        self,
+        page: Resource,
+        fetch_slots: Callable[[Journal], SlotFinder] | None,
+        journal: Journal,
+        post: _KeyedPost,
+        entry: JournalEntry,
+    ) -> SendResult:
+        """Send a post, at a later slot if the API refuses its own: lists may lack other posts."""
+        sender, refused = Sender(self._client, journal), list[datetime]()
+        result = sender.send(entry)
+        while (
+            fetch_slots is not None
+            and result.error is not None
+            and result.error.code == "PAGE_PUBLISH_GUARDRAIL"
+            and result.entry.state == EntryState.FAILED
+            and len(refused) < _CLAIMS_MAX
+        ):
+            refused.append(result.entry.scheduled_at)
+            history = _find_history(journal, post.account, post.calendar, post.history.row)
+            post = replace(post, history=history or post.history)
+            entry = self._claim_next_slot(page, fetch_slots, journal, post, refused)
+            result = sender.send(entry)
+        return result
+
     def _claim_next_slot(
         self,
         page: Resource,
         fetch_slots: Callable[[Journal], SlotFinder],
         journal: Journal,
         post: _KeyedPost,
+        refused: Sequence[datetime] = (),
     ) -> JournalEntry:
         """Claim the next free slot; the post of a key that the journal lost is adopted."""
         for _ in range(_CLAIMS_MAX):
@@ -790,6 +817,8 @@ class PostService:
             slots = finder.open(page)
             if slots is None:
                 raise no_slots_error(page)
+            for time in refused:
+                slots.add(time)
             at = finder.find_own_slot(post.history, slots, post.calendar) or slots.next_free()
             if at is None:
                 raise no_free_slot_error(page)

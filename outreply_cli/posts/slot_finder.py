@@ -58,6 +58,7 @@ class SlotFinder:
 
     Attributes:
         account: Key of the account in the journal.
+        truncated_pages: IDs of pages that may have more posts than are listed.
     """
 
     def __init__(
@@ -83,8 +84,7 @@ class SlotFinder:
         self._posts = posts
         self._limits = limits
         self._now = now
-        # Pages that may have more posts than `posts`.
-        self._truncated_pages = truncated_pages
+        self.truncated_pages = truncated_pages
 
     def schedule_for(self, page: Page) -> SlotSchedule | None:
         """Return the slots of a page: its own, else its brand's; None if it has none.
@@ -191,7 +191,7 @@ class SlotFinder:
         entries = [journal.entry(claim.entry_id) for claim in claims if claim.entry_id is not None]
         for entry in entries:
             is_new = entry.attempted_at is not None and self._now - entry.attempted_at < LIST_LAG
-            may_exist = is_new or entry.page_id in self._truncated_pages
+            may_exist = is_new or entry.page_id in self.truncated_pages
             if (
                 entry.state in {EntryState.SENT, EntryState.CANCELLING}
                 or (entry.state == EntryState.DONE and may_exist)

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -300,3 +301,29 @@ def test_older_journal_is_upgraded(slots: CommandLine, client: Client, tmp_path:
     assert version == (SCHEMA_VERSION,)
     assert journal.events() == []
     journal.close()
+
+
+@pytest.mark.parametrize("key", [(), ("--key", "launch")], ids=["no key", "key"])
+def test_next_slot_on_page_with_truncated_list(
+    cli: CommandLine, emulator: EmulatorServer, client: Client, key: tuple[str, ...]
+) -> None:
+    """Slots that look free are taken by posts that the API does not list."""
+    (page_id,) = [page["id"] for page in client.pages(platform="twitter").items]
+    first = (client.now() + timedelta(minutes=20)).timestamp()
+    with emulator.state.transaction() as db:
+        db.executemany(
+            "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, message, media) "
+            "VALUES (?, ?, 'scheduled', ?, 0, 'other', '[]')",
+            [(f"other{n}", page_id, first + 600 * n) for n in range(120)],
+        )
+    slots = ("slots", "set", "x:bluebird", "daily 05:30,06:30,09:00", "--tz", "UTC")
+    assert cli.run(*slots).code == 0
+    words = ("posts", "schedule", "--page", "x:bluebird", "--at", "next-slot", "--json")
+    ran = cli.run(*words, "-m", "Hi", *key)
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)[0]["scheduled_at"] == "2026-11-24T09:00:00.000Z"
+    again = cli.run(*words, "-m", "Hi" if key else "Next", *key)
+    assert again.code == 0, again.err
+    expected = "2026-11-24T09:00:00.000Z" if key else "2026-11-25T05:30:00.000Z"
+    assert json.loads(again.out)[0]["scheduled_at"] == expected
+    assert "free slots may be taken" in cli.run("slots", "preview", "x:bluebird").err

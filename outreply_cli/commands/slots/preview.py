@@ -12,6 +12,7 @@ from outreply_cli.api.client import Client
 from outreply_cli.bulk.identity import calendar_label
 from outreply_cli.bulk.matching import key_from_name
 from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.commands.slots.shared import NO_SLOTS
 from outreply_cli.context import Context
 from outreply_cli.journal.models import JournalEntry
@@ -66,6 +67,9 @@ def run(
             for item in with_slots
             for slot in islice(finder.preview(item, journal), limit)
         ]
+    for item in with_slots:
+        if item["id"] in finder.truncated_pages:
+            context.warn(f"{page_alias(item)}: {TRUNCATED}, and free slots may be taken")
     zones = {str(item["id"]): _zone(context, client, finder, item, tz) for item in with_slots}
     by_id = {str(item["id"]): item for item in with_slots}
 
