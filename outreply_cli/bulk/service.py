@@ -722,8 +722,7 @@ class BulkService:
         known_id, account = opened.identity.known_id, self.account.fingerprint
         path = self._journal.calendars(account).get(known_id)
         is_named = opened.calendar.name is not None and opened.identity.former_id is None
-        # The same file has another path on another machine.
-        if is_named or not path or Path(path).name == Path(opened.calendar.source).name:
+        if is_named or not path or _is_same_file(Path(path), Path(opened.calendar.source)):
             return
         histories = self._journal.rows(account, known_id)
         _, orphaned = match_rows(
@@ -1157,6 +1156,14 @@ def _lines_with(
         line = row.post.row.line
         lines[line] = lines.get(line, True) and matches
     return {line for line, matches in lines.items() if matches}
+
+
+def _is_same_file(last: Path, new: Path) -> bool:
+    """Return whether a file may be the one at the path of the last run, elsewhere or renamed.
+
+    It has another path on another machine.
+    """
+    return last.name == new.name or (last.parent.is_dir() and not last.exists())
 
 
 def calendar_error(

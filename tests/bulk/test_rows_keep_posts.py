@@ -288,6 +288,14 @@ class TestPruneOfAPart:
         bulk(cli, "schedule", part, "--prune", "--max-cancel", "9", "--name", name)
         assert len(posts(client)) == len(full) - 3
 
+    def test_renamed_file(
+        self, cli: CommandLine, client: Client, plan: Path, full: list[str]
+    ) -> None:
+        renamed = plan.rename(plan.with_name("final.csv"))
+        renamed.write_text(HEADER + "".join(full[:-1]))
+        assert schedule(cli, renamed, "--prune") == {"unchanged": 9, "cancelled": 1}
+        assert len(posts(client)) == len(full) - 1
+
     def test_same_file_elsewhere(
         self, cli: CommandLine, client: Client, plan: Path, full: list[str]
     ) -> None:

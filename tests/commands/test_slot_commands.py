@@ -292,7 +292,7 @@ def test_older_journal_is_upgraded(slots: CommandLine, client: Client, tmp_path:
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
             "DROP TABLE slot_schedules; DROP TABLE slot_claims; DROP INDEX entries_of_row; "
-            "DROP TABLE events; "
+            "DROP TABLE events; ALTER TABLE calendars DROP COLUMN zone; "
             "PRAGMA user_version = 3"
         )
     journal = Journal(path)
