@@ -250,7 +250,7 @@ def _pair_posts(
         lambda e: is_slot_row(e.row),
     )
     # A row that has got another key, or none.
-    pairing.pair([*timed, *timed_keys], digest, lambda e: e.fingerprint, _has_key)
+    pairing.pair([*unkeyed, *keyed], digest, lambda e: e.fingerprint, _has_key)
 
 
 class _Pairing:
@@ -361,7 +361,7 @@ def name_from_key(post: PlannedPost) -> str:
 def exported_post_id(post: PlannedPost) -> str | None:
     """Return the ID of the post that a key from `bulk export` names, or None."""
     key = post.key or ""
-    return key.removeprefix(EXPORTED_KEY) if key.startswith(EXPORTED_KEY) else None
+    return (key.removeprefix(EXPORTED_KEY) or None) if key.startswith(EXPORTED_KEY) else None
 
 
 def key_from_name(row: str) -> str | None:

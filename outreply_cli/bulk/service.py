@@ -1,5 +1,6 @@
 """Planning and applying of calendars."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from outreply_cli.api.client import Client, Resource, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError, stops_batch
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.adopt import adopt_exported, draft_from_post, find_owner
-from outreply_cli.bulk.calendar import Calendar, sort_diagnostics
+from outreply_cli.bulk.calendar import STDIN, Calendar, is_address, sort_diagnostics
 from outreply_cli.bulk.checks import (
     check_guardrails,
     check_lead_time,
@@ -39,7 +40,13 @@ from outreply_cli.bulk.identity import (
     find_calendar,
     identify_calendar,
 )
-from outreply_cli.bulk.matching import MatchedRow, exported_post_id, is_slot_row, match_rows
+from outreply_cli.bulk.matching import (
+    MatchedRow,
+    content_digest,
+    exported_post_id,
+    is_slot_row,
+    match_rows,
+)
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt, find_pairs
 from outreply_cli.bulk.placement import Placement, place_posts
 from outreply_cli.bulk.plan import (
@@ -79,6 +86,7 @@ from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
 from outreply_cli.times import BRAND_ZONE, parse_zone
+from outreply_cli.timestamps import format_timestamp
 
 if TYPE_CHECKING:
     from outreply_cli.bulk.approval import Approval
@@ -254,7 +262,10 @@ class BulkService:
         if not posts and not all(problem.is_warning for problem in calendar.problems):
             raise calendar_error(problems)
         identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
-        last = self._journal.zone(self.account.fingerprint, identity.known_id)
+        zones = self._journal.zones(self.account.fingerprint, identity.known_id)
+        # A calendar of one file may have got another name.
+        default = next(iter(zones.values())) if len(zones) == 1 else None
+        last = zones.get(_file_label(calendar), default)
         if last is not None and self._options.checks_zone and self._options.zone is not None:
             check_zone(calendar, self._options.zone, last, now)
         return OpenCalendar(calendar, identity, posts, problems, resolved.notes, latest, resolve)
@@ -527,6 +538,8 @@ class BulkService:
             plan, warnings, more, approved_posts = restrict_plan(plan, self._options.approval)
             problems += warnings
             notes += more
+        if not self._options.prune:
+            problems += _find_moved_too_far(opened.posts, diff)
         plan, late = leave_out_late(plan, self._client.now())
         posts = self._with_planned(diff.remote)
         problems = sort_diagnostics([*problems, *late, *self._check(plan, posts)])
@@ -722,7 +735,9 @@ class BulkService:
         known_id, account = opened.identity.known_id, self.account.fingerprint
         path = self._journal.calendars(account).get(known_id)
         is_named = opened.calendar.name is not None and opened.identity.former_id is None
-        if is_named or not path or _is_same_file(Path(path), Path(opened.calendar.source)):
+        source, prunes = opened.calendar.source, pending is None
+        is_same = path == source or (prunes and _may_be_same_file(path, source))
+        if is_named or is_same:
             return
         histories = self._journal.rows(account, known_id)
         _, orphaned = match_rows(
@@ -732,7 +747,7 @@ class BulkService:
         if missing:
             raise InvalidInputError(
                 f"{start}{opened.calendar.file_name} has no rows for {len(missing)} of the pending "
-                f"posts of the calendar {describe_calendar({known_id: path}, known_id)}",
+                f"posts of the calendar {describe_calendar({known_id: path or ''}, known_id)}",
                 hint=f"To cancel them, too, name the calendar: --name '{calendar_label(known_id)}'",
             )
 
@@ -938,13 +953,16 @@ class BulkService:
         zone = planned.calendar.timezone
         if zone is None:
             zone = BRAND_ZONE if self._options.zone is None else self._options.zone.key
-        self._journal.record_zone(self.account.fingerprint, planned.calendar_id, zone)
+        self._journal.record_zone(
+            self.account.fingerprint, planned.calendar_id, _file_label(planned.calendar), zone
+        )
 
     def _earlier_times(
         self, calendar: Calendar, posts: Sequence[PlannedPost], calendar_id: str, now: datetime
     ) -> dict[int, datetime]:
         """Return the times of rows in the zone of the last run, by index, where they differ."""
-        last = self._journal.zone(self.account.fingerprint, calendar_id)
+        zones = self._journal.zones(self.account.fingerprint, calendar_id)
+        last = zones.get(_file_label(calendar))
         if last is None or last == BRAND_ZONE:
             return {}
         times: dict[int, datetime] = {}
@@ -1158,12 +1176,40 @@ def _lines_with(
     return {line for line, matches in lines.items() if matches}
 
 
-def _is_same_file(last: Path, new: Path) -> bool:
+def _find_moved_too_far(posts: Sequence[PlannedPost], diff: CalendarDiff) -> Iterator[Diagnostic]:
+    """Yield an error for each row that was moved too far ahead while its post is scheduled."""
+    orphaned = {content_digest(entry.body): entry for entry in diff.orphaned}
+    if not diff.later or not orphaned:
+        return
+    # Of rows with equal texts, one may have been removed.
+    counts = Counter(content_digest(post.body()) for post in posts)
+    for row in diff.later:
+        digest = content_digest(row.draft.body)
+        entry = orphaned.get(digest) if row.entry is None and counts[digest] == 1 else None
+        if entry is not None and diff.statuses[entry.id] in LIVE_STATUSES:
+            yield row.post.row.diagnostic(
+                "scheduled_at",
+                f"too far ahead to be scheduled now, and post {entry.post_id} of this row is still "
+                f"scheduled at {format_timestamp(entry.scheduled_at)}; cancel it with --prune, or "
+                f"with: outreply posts cancel {entry.post_id}",
+            )
+
+
+def _file_label(calendar: Calendar) -> str:
+    """Return the name by which a calendar's file is known on every machine."""
+    source = calendar.source
+    return source if is_address(source) else Path(source).name
+
+
+def _may_be_same_file(last: str | None, new: str) -> bool:
     """Return whether a file may be the one at the path of the last run, elsewhere or renamed.
 
-    It has another path on another machine.
+    It has another path on another machine. Every published sheet has the same name.
     """
-    return last.name == new.name or (last.parent.is_dir() and not last.exists())
+    if not last or STDIN in {last, new} or is_address(last) or is_address(new):
+        return not last
+    old = Path(last)
+    return old.name == Path(new).name or (old.parent.is_dir() and not old.exists())
 
 
 def calendar_error(

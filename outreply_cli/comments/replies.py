@@ -5,10 +5,10 @@ Reference: Idempotency.
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import PermissionDeniedError
@@ -46,22 +46,29 @@ class ReplyResult:
     existed: bool
 
 
+class ListedReply(NamedTuple):
+    """A reply to a comment, and whether it is surely the page's own."""
+
+    comment: Comment
+    is_own: bool
+
+
 class ReplyService:
     """Sends the replies of one account."""
 
     def __init__(self, client: Client, store: CommentStore) -> None:
         self._client, self._store = client, store
 
-    def existing_replies(self, comment_id: str) -> list[Comment] | None:
-        """Return the page's replies to a comment, oldest first.
+    def existing_replies(self, comment_id: str) -> list[ListedReply] | None:
+        """Return the replies to a comment that may be the page's own, oldest first.
 
         None if they are unknown: the comment was not seen, or its post has more comments than the
         API lists. Costs one read at most; four if the API lists replies to the comment, to tell the
-        page's own from those of others. If the page is unknown, all count as its own.
+        page's own from those of others.
         """
         sent = [reply.reply for reply in self._store.replies(comment_id) if reply.reply]
         if sent:
-            return [*sent]
+            return [ListedReply(reply, is_own=True) for reply in sent]
         comment = self._store.comment(comment_id)
         if comment is None:
             return None
@@ -70,22 +77,28 @@ class ReplyService:
         since = at - _CLOCK_TOLERANCE if at is not None else None
         listing = self._client.comments(post_id, since=since)
         children = [reply for reply in listing.items if reply.get("parent_id") == comment_id]
-        others = self._find_others(post_id) if children else ()
-        own: list[Comment] = [reply for reply in children if get_id(reply) not in others]
-        own.sort(key=get_created_at)
-        return own if own or not listing.truncated else None
+        known = self._find_owners(post_id) if children else {}
+        found = [
+            ListedReply(reply, known.get(get_id(reply), False))
+            for reply in sorted(children, key=get_created_at)
+            if known.get(get_id(reply), True)
+        ]
+        return found if found or not listing.truncated else None
 
-    def _find_others(self, post_id: str) -> Collection[str]:
-        """Return the IDs of the comments on a post that are surely not the page's own."""
+    def _find_owners(self, post_id: str) -> Mapping[str, bool]:
+        """Return whether comments on a post are the page's own, by their IDs, where it is sure."""
         try:
             post = self._client.find_published(post_id) or {"id": post_id}
             group = fetch_post_comments(self._client, self._store, post)
         except PermissionDeniedError:
-            return ()
+            return {}
         if not group.page.get("username"):
-            return ()
-        named = [item for item in group.threads if get_author(item.comment).get("username")]
-        return {item.id for item in named if not item.is_own}
+            return {}
+        return {
+            item.id: item.is_own
+            for item in group.threads
+            if get_author(item.comment).get("username")
+        }
 
     def find_sent(
         self, comment_id: str, message: str | None = None, key: str | None = None
@@ -110,7 +123,7 @@ class ReplyService:
         message: str,
         key: str | None = None,
         *,
-        existing: Sequence[Comment] = (),
+        existing: Sequence[ListedReply] = (),
         is_composed: bool = False,
     ) -> ReplyResult:
         """Reply to a comment.
@@ -249,9 +262,13 @@ class ReplyService:
         return None, True, "a list may be late; try again in a minute"
 
 
-def find_same_text(replies: Sequence[Comment], message: str) -> Comment | None:
-    """Return the reply with a text, or None."""
-    same = (reply for reply in replies if _is_same_text(reply.get("message"), message))
+def find_same_text(replies: Sequence[ListedReply], message: str) -> Comment | None:
+    """Return the page's own reply with a text, or None."""
+    same = (
+        reply.comment
+        for reply in replies
+        if reply.is_own and _is_same_text(reply.comment.get("message"), message)
+    )
     return next(same, None)
 
 

@@ -3,7 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from outreply_cli.comments.inbox import PostComments
-from outreply_cli.comments.replies import AmbiguousReplyError, ReplyService, find_same_text
+from outreply_cli.comments.replies import (
+    AmbiguousReplyError,
+    ListedReply,
+    ReplyService,
+    find_same_text,
+)
 from outreply_cli.comments.store import CommentStore
 from outreply_cli.comments.threads import Comment, ThreadedComment
 from outreply_cli.errors import OutReplyError
@@ -106,11 +111,11 @@ class Triage:
         comment, message = self._queued
         existing = self._replies.existing_replies(comment.id) or []
         is_other = existing and find_same_text(existing, message) is None
-        if not is_other or self._confirm(comment, existing[-1]):
+        if not is_other or self._confirm(comment, existing[-1].comment):
             self._send(comment.id, message, existing)
         self._queued, self.may_be_sent = None, False
 
-    def _send(self, comment_id: str, message: str, existing: Sequence[Comment]) -> None:
+    def _send(self, comment_id: str, message: str, existing: Sequence[ListedReply]) -> None:
         was_in_doubt, self.may_be_sent = self.may_be_sent, True
         try:
             self._replies.send(comment_id, message, existing=existing)

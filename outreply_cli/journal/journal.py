@@ -121,9 +121,12 @@ CREATE TABLE IF NOT EXISTS composed_texts (
     PRIMARY KEY (account, calendar, row)
 ) WITHOUT ROWID;
 """
-# The zone of local times in a calendar's last run.
+# The zone of local times in the last run of each file of a calendar.
 _SCHEMA_7 = """
-ALTER TABLE calendars ADD COLUMN zone TEXT;
+CREATE TABLE IF NOT EXISTS calendar_zones (
+    account TEXT NOT NULL, calendar TEXT NOT NULL, file TEXT NOT NULL, zone TEXT NOT NULL,
+    PRIMARY KEY (account, calendar, file)
+) WITHOUT ROWID;
 """
 _UPGRADES = {
     1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4, 4: _SCHEMA_5, 5: _SCHEMA_6, 6: _SCHEMA_7,
@@ -141,9 +144,8 @@ _FILE = FileSchema(
 )
 # The columns of each table with their types, in the order in which rows of a copy are added.
 TABLES: Mapping[str, Mapping[str, Any]] = {
-    "calendars": {
-        "account": str, "id": str, "path": str, "knows_all": int, "zone": str | None,
-    },
+    "calendars": {"account": str, "id": str, "path": str, "knows_all": int},
+    "calendar_zones": {"account": str, "calendar": str, "file": str, "zone": str},
     "entries": {
         "id": int, "account": str, "calendar": str, "row": str, "generation": int, "page_id": str,
         "scheduled_at": str, "body": str, "fingerprint": str, "idempotency_key": str, "state": str,
@@ -291,25 +293,26 @@ class Journal:
         """Record a calendar and the path of its file."""
         with self._change() as db:
             db.execute(
-                "INSERT INTO calendars (account, id, path, knows_all) VALUES (?, ?, ?, 0) "
+                "INSERT INTO calendars VALUES (?, ?, ?, 0) "
                 "ON CONFLICT (account, id) DO UPDATE SET path = excluded.path",
                 (account, calendar, path),
             )
 
-    def zone(self, account: str, calendar: str) -> str | None:
-        """Return the zone of local times in the last run of a calendar, if it is known."""
+    def zones(self, account: str, calendar: str) -> dict[str, str]:
+        """Return the zone of local times in the last run of each file of a calendar, by name."""
         rows = self._select(
-            "SELECT zone FROM calendars WHERE account = ? AND id = ?", (account, calendar),
-            types={"zone": str | None},
+            "SELECT file, zone FROM calendar_zones WHERE account = ? AND calendar = ?",
+            (account, calendar), types={"file": str, "zone": str},
         )  # fmt: skip
-        return rows[0]["zone"] if rows else None
+        return {row["file"]: row["zone"] for row in rows}
 
-    def record_zone(self, account: str, calendar: str, zone: str) -> None:
-        """Record the zone of local times in a run of a calendar."""
+    def record_zone(self, account: str, calendar: str, file: str, zone: str) -> None:
+        """Record the zone of local times in a run of a file."""
         with self._change() as db:
             db.execute(
-                "UPDATE calendars SET zone = ? WHERE account = ? AND id = ?",
-                (zone, account, calendar),
+                "INSERT INTO calendar_zones VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (account, calendar, file) DO UPDATE SET zone = excluded.zone",
+                (account, calendar, file, zone),
             )
 
     def rename_row(self, account: str, calendar: str, old: str, new: str) -> None:
@@ -355,7 +358,7 @@ class Journal:
                 self._check_lease(db, account, calendar)
             for table, column in (
                 ("calendars", "id"), ("entries", "calendar"), ("slot_claims", "calendar"),
-                ("composed_texts", "calendar"),
+                ("composed_texts", "calendar"), ("calendar_zones", "calendar"),
             ):  # fmt: skip
                 db.execute(
                     f"UPDATE {table} SET {column} = ? "  # noqa: S608 - constants

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
@@ -369,7 +369,7 @@ class PostService:
                 the post may have TikTok settings that are not known.
             NotFoundError: The post is not (or no longer) scheduled.
         """
-        self.recover_pending()
+        self.recover_pending([post_id])
         with (
             self._open_journal() as journal,
             self._lock_post(journal, post_id, _LOCK_SECONDS) as entry,
@@ -544,8 +544,12 @@ class PostService:
                 )
             raise result.error
 
-    def recover_pending(self) -> None:
-        """Finish what earlier commands of this account left open when they were killed."""
+    def recover_pending(self, changed: Sequence[str] = ()) -> None:
+        """Finish what earlier commands of this account left open when they were killed.
+
+        A lost change of a post is not sent if the post is `changed` now; these are the IDs as the
+        user wrote them.
+        """
         if not self._store.exists:
             return
         with self._open_journal() as journal:
@@ -557,7 +561,9 @@ class PostService:
                     continue
                 try:
                     with journal.lock(self._account, entry.calendar, wait=0):
-                        result = Sender(self._client, journal).finish(entry)
+                        sender = Sender(self._client, journal)
+                        is_changed = _replaces_any(journal, entry, changed)
+                        result = sender.reconcile(entry) if is_changed else sender.finish(entry)
                 except CalendarBusyError:
                     continue
                 if isinstance(result.error, PostLostError):
@@ -787,6 +793,9 @@ class PostService:
             fetch_slots is not None
             and result.error is not None
             and result.error.code == "PAGE_PUBLISH_GUARDRAIL"
+            # Another slot helps against the gap between two posts, not against a cap.
+            and timedelta(seconds=getattr(result.error, "retry_after_seconds", None) or 0)
+            <= PAGE_MIN_GAP
             and result.entry.state == EntryState.FAILED
             and len(refused) < _CLAIMS_MAX
         ):
@@ -878,6 +887,13 @@ class PostService:
 
     def _open_journal(self) -> AbstractContextManager[Journal]:
         return closing(self._store.open())
+
+
+def _replaces_any(journal: Journal, entry: JournalEntry, words: Sequence[str]) -> bool:
+    """Return whether an entry replaces a post whose ID starts with one of `words`."""
+    if entry.replaces is None or not words:
+        return False
+    return str(journal.entry(entry.replaces).post_id).startswith(tuple(words))
 
 
 def _make_draft(

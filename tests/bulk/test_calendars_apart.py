@@ -74,6 +74,17 @@ class TestCancel:
         bulk(cli, "cancel", spring, "--yes", "--name", name)
         assert texts(client) == []
 
+    def test_part_of_the_calendar(
+        self, cli: CommandLine, client: Client, tmp_path: Path, winter: Path
+    ) -> None:
+        other = tmp_path / "other" / winter.name
+        other.parent.mkdir()
+        write(other, 1, 2)
+        bulk(cli, "cancel", other, "--yes", code=2)
+        winter.unlink()
+        bulk(cli, "cancel", write(tmp_path / "part.csv", 1, 2), "--yes", code=2)
+        assert texts(client) == days(1, 2, 3, 4)
+
     def test_moved_file(
         self, cli: CommandLine, client: Client, tmp_path: Path, winter: Path
     ) -> None:

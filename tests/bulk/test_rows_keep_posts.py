@@ -141,6 +141,13 @@ def test_edited_export_and_its_calendar_have_the_same_rows(
         assert posts(client) == before
 
 
+def test_key_without_the_id_of_a_post(cli: CommandLine, client: Client, plan: Path) -> None:
+    """As a formula of a spreadsheet writes for an empty cell."""
+    write(plan, HEADER + ROWS, a="post:")
+    assert schedule(cli, plan) == {"created": 2}
+    assert schedule(cli, plan) == {"unchanged": 2}
+
+
 class TestExport:
     """The post of an exported row is another one, or elsewhere, when the file is run."""
 
@@ -237,6 +244,55 @@ def test_zone_belongs_to_the_calendar(
     assert "was a time in Europe/Paris in the last run, and would be one in UTC now" in ran.err
     assert posts(client) == before
     assert schedule(cli, copy, *words, "--tz", "Europe/Paris", zone="UTC") == {"unchanged": 2}
+
+
+def test_files_of_a_calendar_have_their_own_zones(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    files = {}
+    for zone in ("Europe/Berlin", "America/New_York"):
+        files[zone] = tmp_path / f"{zone[:6]}.yaml"
+        files[zone].write_text(
+            f"name: launch\ntimezone: {zone}\nposts:\n- page: facebook:acme\n"
+            "  scheduled_at: 2026-11-24 09:00\n  message: We are live\n"
+        )
+    schedule(cli, files["Europe/Berlin"])
+    # The post of one file is out.
+    cli.clock.advance(21 * 3_600)
+    assert schedule(cli, files["America/New_York"]) == {"created": 1}
+    assert [at for at, _, _ in posts(client)] == ["11-24T14:00"]
+    plain = tmp_path / "plain.yaml"
+    plain.write_text(
+        "name: launch\nposts:\n- page: x:bluebird\n  scheduled_at: 2026-12-02 09:00\n"
+        "  message: Second\n"
+    )
+    for summary in ({"created": 1, "unchanged": 1}, {"unchanged": 2}, {"unchanged": 2}):
+        assert schedule(cli, plain, files["America/New_York"], zone="UTC") == summary
+
+
+def test_row_moved_too_far_ahead_keeps_no_post_behind(
+    cli: CommandLine, client: Client, plan: Path
+) -> None:
+    write(plan, HEADER + ROWS)
+    schedule(cli, plan)
+    write(plan, HEADER + ROWS.replace("2026-12-01", "2027-06-01"))
+    ran = bulk(cli, "schedule", plan, code=2)
+    assert "scheduled_at: too far ahead to be scheduled now, and post " in ran.err
+    assert len(posts(client)) == 2
+    # The way out, to the letter.
+    bulk(cli, "schedule", plan, "--prune", "--max-cancel", "1")
+    assert posts(client) == [SECOND]
+    bulk(cli, "schedule", plan)
+    assert posts(client) == [SECOND]
+
+
+def test_slot_row_whose_key_is_removed_again(cli: CommandLine, client: Client, plan: Path) -> None:
+    assert cli.run("slots", "set", "facebook:acme", "daily 09:00,17:30").code == 0
+    for key in ("", "a", ""):
+        write(plan, "key,page,message\n{a},facebook:acme,Same text\n", a=key)
+        schedule(cli, plan)
+    assert schedule(cli, plan) == {"unchanged": 1}
+    assert len(posts(client)) == 1
 
 
 def test_failed_run_keeps_the_zone(cli: CommandLine, plan: Path) -> None:

@@ -289,3 +289,26 @@ def test_status_in_a_pipe_names_the_section(cli: CommandLine, failed_id: str) ->
     lines = cli.run("status").out.splitlines()
     assert any(line.startswith("failed\t") and failed_id in line for line in lines)
     assert any(line.startswith("unanswered_comments\t") for line in lines)
+
+
+def test_post_with_unknown_settings_does_not_hold_up_others(
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock, client: Client
+) -> None:
+    schedule_with_key(cli, "Sale today")
+    (page_id,) = [page["id"] for page in client.pages(platform="tiktok").items]
+    at = (emulator_clock.now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    dance = client.schedule({"page_id": page_id, "message": "Dance", "scheduled_at": at,
+                             "media_urls": ["https://example.com/a.mp4"]})  # fmt: skip
+    emulator.state.connection.execute("UPDATE pages SET expired = 1")
+    emulator_clock.advance(7_200)
+    cli.run("posts", "list")
+    emulator.state.connection.execute("UPDATE pages SET expired = 0")
+    store_event(cli, {"id": dance.post["id"], "error": "x"})
+    ids = cli.run("posts", "list", "--failed", "-q").out.split()
+    assert len(ids) == 2
+    for _ in range(2):
+        ran = cli.run("posts", "retry", *ids, "--yes")
+        assert (ran.code, "its TikTok settings would be lost" in ran.err) == (3, True), ran.err
+        assert list_published_texts(client).count("Sale today") == 1
+    assert "Dance" not in list_published_texts(client)
+    assert cli.run("posts", "retry", str(dance.post["id"]), "--yes").code == 2

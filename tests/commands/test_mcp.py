@@ -946,6 +946,20 @@ LOST: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 
 
+@pytest.mark.parametrize("fault", ["status:403", "rate-limit:90"])
+def test_plan_that_the_api_refuses_has_failed(
+    make_agent: MakeAgent, emulator: EmulatorServer, fault: str
+) -> None:
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=9))
+    plan_id = agent.propose("Two")
+    options = {"method": "POST", "path": "/posts/*"}
+    emulator.handle.request("fault", add=fault, options=options)
+    result, is_error = agent.gateway.call("plan_apply", {"plan_id": plan_id})
+    assert is_error
+    assert "next" not in result
+    assert agent.call("plan_show", plan_id=plan_id)["result"]["state"] == "failed"
+
+
 @pytest.mark.parametrize("error", ["drop-after", "status:401", "rate-limit:1"])
 @pytest.mark.parametrize("kind", LOST)
 def test_plan_whose_response_was_lost_is_applied_again_and_sent_once(

@@ -19,6 +19,7 @@ from outreply_cli.posts.sender import Sender
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
+from tests.reliability.proxy import RuleProxy, lagging_lists, refuse
 from tests.scripted_server import response
 
 PAGE = "instagram:acme"
@@ -292,7 +293,7 @@ def test_older_journal_is_upgraded(slots: CommandLine, client: Client, tmp_path:
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
             "DROP TABLE slot_schedules; DROP TABLE slot_claims; DROP INDEX entries_of_row; "
-            "DROP TABLE events; ALTER TABLE calendars DROP COLUMN zone; "
+            "DROP TABLE events; DROP TABLE calendar_zones; "
             "PRAGMA user_version = 3"
         )
     journal = Journal(path)
@@ -301,6 +302,41 @@ def test_older_journal_is_upgraded(slots: CommandLine, client: Client, tmp_path:
     assert version == (SCHEMA_VERSION,)
     assert journal.events() == []
     journal.close()
+
+
+@pytest.mark.parametrize("key", [(), ("--key", "launch")], ids=["no key", "key"])
+def test_next_slot_does_not_look_for_another_one_at_a_cap(
+    cli: CommandLine, emulator: EmulatorServer, key: tuple[str, ...]
+) -> None:
+    error = {"error": "This page reached its 50 publishes per 24 hours",
+             "code": "PAGE_PUBLISH_GUARDRAIL", "retry_after_seconds": 3600}  # fmt: skip
+    with RuleProxy(emulator.port) as proxy:
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        assert cli.run("slots", "set", "x:bluebird", "daily 05:30,06:30,09:00").code == 0
+        proxy.on("POST", "/posts/schedule", refuse(429, error, Retry_After="3600"))
+        words = ("posts", "schedule", "--page", "x:bluebird", "--at", "next-slot", "-m", "Hi", "-v")
+        ran = cli.run(*words, *key)
+    assert ran.code == 6
+    assert ran.err.count("POST /api/v1/posts/schedule") == 1
+
+
+@pytest.mark.parametrize("advance", [5, 60, 3_600], ids=["not listed yet", "listed", "later"])
+def test_key_of_a_due_post_still_names_it(
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock, advance: float
+) -> None:
+    words = ("posts", "schedule", "--page", "x:bluebird", "--at", "next-slot", "-m", "Hi")
+    with RuleProxy(emulator.port) as proxy:
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        proxy.response_filters.append(lagging_lists(emulator_clock, 20))
+        assert cli.run("slots", "set", "x:bluebird", "daily 14:00", "--tz", "UTC").code == 0
+        first = cli.run(*words, "--key", "k", "-q")
+        assert first.code == 0, first.err
+        emulator_clock.advance(2 * 3_600 + advance)
+        again = cli.run(*words, "--key", "k", "-q")
+        assert (again.code, again.out) == (0, first.out), again.err
+        # As after its removal from the platform.
+        emulator.state.connection.execute("DELETE FROM posts WHERE id = ?", (first.out.strip(),))
+        assert cli.run(*words, "--key", "k", "-q").out == first.out
 
 
 @pytest.mark.parametrize("key", [(), ("--key", "launch")], ids=["no key", "key"])

@@ -325,8 +325,21 @@ def test_reply_of_others_counts_only_if_it_may_be_the_pages(
     if change is not None:
         with emulator.state.transaction() as db:
             db.execute(change)
-    texts = [reply["message"] for reply in service.existing_replies(unanswered_id) or ()]
+    texts = [reply.comment["message"] for reply in service.existing_replies(unanswered_id) or ()]
     assert sorted(texts) == sorted([f"From {page}", *["From samlee"] * others])
+
+
+@pytest.mark.parametrize("scopes", ['["*"]', '["read:comments", "write:comments"]'])
+def test_text_of_a_stranger_is_no_reply_of_the_page(
+    service: ReplyService, emulator: EmulatorServer, unanswered_id: str, post_id: str, scopes: str
+) -> None:
+    add_child(emulator, post_id, unanswered_id, "samlee")
+    with emulator.state.transaction() as db:
+        db.execute("UPDATE tokens SET scopes = ?", (scopes,))
+    existing = service.existing_replies(unanswered_id) or ()
+    sent = service.send(unanswered_id, "From samlee", existing=existing)
+    assert not sent.existed
+    assert stored_replies(emulator, unanswered_id).count("From samlee") == 2
 
 
 def test_reads_of_existing_replies(

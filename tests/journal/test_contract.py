@@ -135,15 +135,13 @@ def test_settled_entry_is_not_changed(journal: Journal, change: str) -> None:
     assert len(journal.rows("account", "rows:1")) == 1
 
 
-def test_zone_of_a_calendar(journal: Journal) -> None:
-    assert journal.zone("account", "rows:1") is None
-    journal.record_calendar("account", "rows:1", "/a.csv")
-    assert journal.zone("account", "rows:1") is None
-    journal.record_zone("account", "rows:1", "Europe/Paris")
-    journal.record_calendar("account", "rows:1", "/b.csv")
+def test_zones_of_a_calendar(journal: Journal) -> None:
+    assert journal.zones("account", "rows:1") == {}
+    for file, zone in (("a.csv", "UTC"), ("b.csv", "UTC"), ("a.csv", "Europe/Paris")):
+        journal.record_zone("account", "rows:1", file, zone)
     journal.rename_calendar("account", "rows:1", "name:launch")
-    assert journal.zone("account", "name:launch") == "Europe/Paris"
-    assert journal.zone("other", "name:launch") is None
+    assert journal.zones("account", "name:launch") == {"a.csv": "Europe/Paris", "b.csv": "UTC"}
+    assert journal.zones("other", "name:launch") == {}
 
 
 def test_renamed_row_keeps_its_posts(journal: Journal) -> None:

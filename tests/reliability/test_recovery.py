@@ -56,6 +56,37 @@ class TestNeverSent:
         assert live_times(world) == [LATER]
         assert list_unsettled(machine) == []
 
+    @pytest.mark.parametrize("characters", [None, 10], ids=["whole ID", "short ID"])
+    @pytest.mark.parametrize(
+        ("words", "times"),
+        [
+            (("cancel", "ID"), []),
+            (("edit", "ID", "-m", "Row new", "--yes"), [AT]),
+            (("reschedule", "ID", "--at", "2026-12-02T09:00:00Z"), ["2026-12-02T09:00:00Z"]),
+            (("reschedule", "ID", "--at", AT), [AT]),
+        ],
+        ids=["cancel", "edit", "reschedule", "move back"],
+    )
+    def test_lost_move_is_not_made_before_another_change_of_the_post(
+        self,
+        world: World,
+        machine: CommandLine,
+        emulator_clock: ManualClock,
+        *,
+        characters: int | None,
+        words: tuple[str, ...],
+        times: list[str],
+    ) -> None:
+        assert machine.run("posts", "schedule", "--page", PAGE, "--at", AT, "-m", "Row 0").code == 0
+        post_id = world.live_ids()["Row 0"]
+        lose(world, "/posts/schedule", is_applied=False)
+        assert machine.run("posts", "reschedule", post_id, "--at", LATER).code == 7
+        world.proxy.recover()
+        emulator_clock.advance(MINUTES)
+        ran = machine.run("posts", *(post_id[:characters] if w == "ID" else w for w in words))
+        assert ran.code == 0, ran.err
+        assert live_times(world) == times
+
     @pytest.mark.parametrize("status", ["cancelled", "published"])
     def test_move_of_post_that_is_gone(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, status: str

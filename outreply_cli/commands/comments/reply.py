@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from outreply_cli.api.client import Client
+    from outreply_cli.comments.replies import ListedReply
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment
 
@@ -111,7 +112,7 @@ def run(
             print_requests(context, client, [request])
             return
         if dry_run:
-            last_reply = existing[-1].get("message") if existing else None
+            last_reply = existing[-1].comment.get("message") if existing else None
             item = _describe(client, store, comment, text, last_reply)
             context.output.print_one(item, _DRY_RUN_COLUMNS, id_field=None)
             context.info("Dry run: nothing was sent.")
@@ -125,11 +126,16 @@ def run(
 
 
 def _question(
-    context: Context, store: "CommentStore", comment_id: str, existing: "Sequence[Comment] | None"
+    context: Context,
+    store: "CommentStore",
+    comment_id: str,
+    existing: "Sequence[ListedReply] | None",
 ) -> str:
     """Return the question about a comment that has, or may have, `existing` replies."""
     if existing:
-        return f"The comment was already {format_answer(context, existing[-1])}. Reply again?"
+        return (
+            f"The comment was already {format_answer(context, existing[-1].comment)}. Reply again?"
+        )
     reason = (
         f"the API lists at most {LIST_LIMIT_MAX} comments of its post"
         if store.is_seen(comment_id)

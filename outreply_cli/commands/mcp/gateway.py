@@ -129,8 +129,11 @@ class CommandOutput:
     def has_sent_nothing(self) -> bool:
         """Whether the error of a first attempt proves that nothing was sent."""
         error = (self.error or {}).get("error") or {}
-        is_refused = is_refusal(error.get("status"), str(error.get("code")))
-        return self.code == ExitCode.USAGE or is_refused
+        if is_refusal(error.get("status"), str(error.get("code"))):
+            return True
+        # Limits and permissions are checked earlier than a key: they say nothing of a lost attempt.
+        is_denied = error.get("status") in {401, 403, 429} and not error.get("maybe_applied")
+        return self.code == ExitCode.USAGE or is_denied
 
 
 RunCommand = Callable[[CommandCall, bool], CommandOutput]

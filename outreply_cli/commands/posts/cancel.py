@@ -27,7 +27,7 @@ def run(
     service = PostService(client, context.store, context.info, context.warn)
     if not context.options.print_as:
         try:
-            service.recover_pending()
+            service.recover_pending(post_ids)
         except LimitExceededError as error:
             # A cancellation is not metered, unlike the reads of a recovery.
             context.warn(error.message)

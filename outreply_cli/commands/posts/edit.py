@@ -231,7 +231,7 @@ def run(
     service = PostService(client, context.store, context.info, context.warn)
     is_sent = not (dry_run or context.options.print_as)
     if is_sent:
-        service.recover_pending()
+        service.recover_pending(post_ids or [])
     account = fetch_account(client)
     pages: dict[str, Page] = {str(page["id"]): page for page in account.pages}
     composer = composing.make_composer(context, client, yes=yes or dry_run)

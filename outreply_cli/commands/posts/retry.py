@@ -1,5 +1,6 @@
 """`outreply posts retry`."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -19,8 +20,9 @@ from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.failed_posts import RETRY_KEY
-from outreply_cli.pages import page_alias, resolve_page
-from outreply_cli.posts.service import PostService
+from outreply_cli.pages import Page, page_alias, resolve_page
+from outreply_cli.posts.content import PostContent
+from outreply_cli.posts.service import PostResult, PostService
 
 
 @command(prints=True)
@@ -62,10 +64,17 @@ def run(
     now = client.now()
     times = [parse_post_time(at, now, zone) if at is not None else None for zone in zones]
     service = PostService(client, context.store, context.info, context.warn)
-    parts = [
-        (page, service.read_failed(post), time, f"{RETRY_KEY}{post['id']}")
-        for post, page, time in zip(posts, targets, times, strict=True)
-    ]
+    parts: list[tuple[Page, PostContent, datetime | None, str]] = []
+    refused: list[PostResult] = []
+    for post, page, time in zip(posts, targets, times, strict=True):
+        try:
+            content = service.read_failed(post)
+        except InvalidInputError as error:
+            if len(posts) == 1:
+                raise
+            refused.append(PostResult(page, error=error))
+        else:
+            parts.append((page, content, time, f"{RETRY_KEY}{post['id']}"))
     if dry_run and not context.options.print_as:
         bodies = [content.body(str(page["id"]), time) for page, content, time, _ in parts]
         print_dry_run(context, bodies, zones[0], pages)
@@ -87,4 +96,4 @@ def run(
         service.post(page, content, scheduled_at=time, dedupe_key=key)
         for page, content, time, key in parts
     ]
-    report_posts(context, results, zones[0], pages)
+    report_posts(context, [*results, *refused], zones[0], pages)
