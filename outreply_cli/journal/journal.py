@@ -145,7 +145,6 @@ _FILE = FileSchema(
 # The columns of each table with their types, in the order in which rows of a copy are added.
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "calendars": {"account": str, "id": str, "path": str, "knows_all": int},
-    "calendar_zones": {"account": str, "calendar": str, "file": str, "zone": str},
     "entries": {
         "id": int, "account": str, "calendar": str, "row": str, "generation": int, "page_id": str,
         "scheduled_at": str, "body": str, "fingerprint": str, "idempotency_key": str, "state": str,
@@ -171,6 +170,7 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
         "scheduled_at": str, "post_id": str | None, "error_code": str | None, "host": str,
         "username": str, "command": str,
     },
+    "calendar_zones": {"account": str, "calendar": str, "file": str, "zone": str},
 }  # fmt: skip
 _VALUES_PER_QUERY = 400
 _EVENTS_MAX = 1_000_000

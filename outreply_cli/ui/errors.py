@@ -32,8 +32,7 @@ def error_object(error: OutReplyError) -> dict[str, Any]:
             "hint": error.hint,
             "request_id": getattr(error, "request_id", None),
             "retry_after_seconds": getattr(error, "retry_after_seconds", None),
-            "details": error.details,
-            **({"maybe_applied": True} if error.maybe_applied else {}),
+            "details": error.details | ({"maybe_applied": True} if error.maybe_applied else {}),
         }
     }
 

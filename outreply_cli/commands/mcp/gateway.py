@@ -132,7 +132,8 @@ class CommandOutput:
         if is_refusal(error.get("status"), str(error.get("code"))):
             return True
         # Limits and permissions are checked earlier than a key: they say nothing of a lost attempt.
-        is_denied = error.get("status") in {401, 403, 429} and not error.get("maybe_applied")
+        in_doubt = (error.get("details") or {}).get("maybe_applied")
+        is_denied = error.get("status") in {401, 403, 429} and not in_doubt
         return self.code == ExitCode.USAGE or is_denied
 
 
