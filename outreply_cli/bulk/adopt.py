@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from outreply_cli.api.client import Client, get_page_id, post_time
+from outreply_cli.api.client import Client, find_post, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.calendar import split_urls
@@ -31,8 +31,7 @@ def adopt_exported(
     """Pair rows of a `calendar` that have no post yet with the posts that their keys name.
 
     The key is `post:ID`, as `bulk export` writes it. A post of another calendar stays its own. A
-    dry run leaves the journal unchanged. Each post is fetched, because lists leave out first
-    comments and media, which may be edited too.
+    dry run leaves the journal unchanged. Each post is fetched, with first comment and media.
 
     Returns:
         All rows, with the entries of adopted posts.
@@ -40,16 +39,15 @@ def adopt_exported(
     Raises:
         OutReplyError: A post cannot be fetched.
     """
-    posts = {str(post.get("id")): post for post in remote.posts}
     record = journal.preview if dry_run else journal.adopt
     adopted = list(rows)
     for index, row in enumerate(rows):
         post_id = exported_post_id(row.post) if row.entry is None else None
         if post_id is None or find_owner(journal, row, calendar) is not None:
             continue
-        post = _find_post(client, journal, row.draft.account, posts, post_id)
+        post = _fetch_post(client, journal, row.draft.account, remote, post_id)
         if post is not None:
-            draft = _draft_from_details(client, row, post)
+            draft = _draft_with_extras(client, row, post)
             adopted[index] = row.with_entry(record(draft, str(post["id"])))
     return adopted
 
@@ -78,17 +76,11 @@ def draft_from_post(row: MatchedRow, post: Post) -> JournalEntryDraft:
     )
 
 
-def _draft_from_details(client: Client, row: MatchedRow, listed: Post) -> JournalEntryDraft:
-    """Return the draft of a row's entry for a post with all of its content."""
-    draft = draft_from_post(row, listed)
-    if "published_at" in listed:
-        return draft
-    try:
-        post = client.scheduled_post(str(listed["id"]))
-    except NotFoundError:
-        return draft
+def _draft_with_extras(client: Client, row: MatchedRow, post: Post) -> JournalEntryDraft:
+    """Return the draft of a row's entry for a post that was fetched with all of its content."""
+    draft = draft_from_post(row, post)
     content, _ = content_from_api(post, client.post_media)
-    if _has_same_extras(post, content, row.draft.body):
+    if "published_at" in post or _has_same_extras(post, content, row.draft.body):
         return draft
     body = content.body(draft.page_id, draft.scheduled_at)
     return replace(draft, body=body, fingerprint=fingerprint(body))
@@ -115,8 +107,8 @@ def _has_same_extras(post: Post, content: PostContent, body: Mapping[str, Any]) 
     )
 
 
-def _find_post(
-    client: Client, journal: Journal, account: str, posts: Mapping[str, Post], post_id: str
+def _fetch_post(
+    client: Client, journal: Journal, account: str, remote: RemoteState, post_id: str
 ) -> Post | None:
     """Return the post that an export names, or the one that has replaced it since."""
     entry = journal.by_post_id(account, post_id)
@@ -124,10 +116,11 @@ def _find_post(
         entry = newer
     if entry is not None and entry.post_id is not None:
         post_id = entry.post_id
-    if post_id in posts:
-        return posts[post_id]
+    published = find_post(post_id, remote.published)
+    if published is not None:
+        return published
     try:
-        # Lists may be truncated, and are those of the pages that the file has now.
+        # Lists leave out first comments and media, and the post may be on another page.
         return client.post(post_id)
     except NotFoundError:
         return None

@@ -200,14 +200,14 @@ def _pair_posts(
                 is_eligible,
             )
     # A row whose post was published when its time was one in another zone.
-    moved, before = [i for i in single if i in earlier_times], set(pairing.entries)
+    moved = [i for i in single if i in earlier_times and i not in pairing.entries]
     pairing.pair(
         moved,
         lambda i: (content_digest(body(i)), earlier_times[i]),
         lambda e: (content_digest(e.body), e.scheduled_at),
         lambda e: has_no_key(e) and not is_pending(e),
     )
-    pairing.renamed.update(i for i in moved if i in pairing.entries and i not in before)
+    pairing.renamed.update(i for i in moved if i in pairing.entries)
     pairing.pair(
         near, lambda i: content_digest(body(i)), lambda e: content_digest(e.body), is_pending
     )

@@ -141,6 +141,11 @@ class BulkOptions:
     approval: "Approval | None" = None
     composes: bool = False
 
+    @property
+    def zone_name(self) -> str:
+        """The name of the default zone, as `--tz` takes it."""
+        return BRAND_ZONE if self.zone is None else self.zone.key
+
 
 @dataclass(frozen=True)
 class OpenCalendar:
@@ -262,12 +267,13 @@ class BulkService:
         if not posts and not all(problem.is_warning for problem in calendar.problems):
             raise calendar_error(problems)
         identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
-        zones = self._journal.zones(self.account.fingerprint, identity.known_id)
-        # A calendar of one file may have got another name.
-        default = next(iter(zones.values())) if len(zones) == 1 else None
-        last = zones.get(_file_label(calendar), default)
-        if last is not None and self._options.checks_zone and self._options.zone is not None:
-            check_zone(calendar, self._options.zone, last, now)
+        if self._options.checks_zone and self._options.zone is not None:
+            zones = self._journal.zones(self.account.fingerprint, identity.known_id)
+            # The only file of a calendar may have been renamed.
+            default = next(iter(zones.values())) if len(zones) == 1 else None
+            last = zones.get(_file_label(calendar), default)
+            if last is not None:
+                check_zone(calendar, self._options.zone, last, now)
         return OpenCalendar(calendar, identity, posts, problems, resolved.notes, latest, resolve)
 
     def check_approval(self, opened: Sequence[OpenCalendar]) -> None:
@@ -335,11 +341,12 @@ class BulkService:
         remote = fetch_remote_state(self._client, (post.page_id for post in posts), now)
         histories = self._journal.rows(account, known_id)
         window = self._options.spread_window
+        last_zone = self._journal.zones(account, known_id).get(_file_label(opened.calendar))
 
         def match(posts: Sequence[PlannedPost]) -> tuple[list[MatchedRow], list[JournalEntry]]:
             return match_rows(
                 posts, histories, account=account, calendar=name, now=now,
-                earlier_times=self._earlier_times(opened.calendar, posts, known_id, now),
+                earlier_times=self._earlier_times(opened.calendar, posts, last_zone, now),
             )  # fmt: skip
 
         placement = self._place(posts, histories, known_id, remote, now)
@@ -736,8 +743,8 @@ class BulkService:
         path = self._journal.calendars(account).get(known_id)
         is_named = opened.calendar.name is not None and opened.identity.former_id is None
         source, prunes = opened.calendar.source, pending is None
-        is_same = path == source or (prunes and _may_be_same_file(path, source))
-        if is_named or is_same:
+        may_be_same = not path or _may_be_same_file(path, source)
+        if is_named or path == source or (prunes and may_be_same):
             return
         histories = self._journal.rows(account, known_id)
         _, orphaned = match_rows(
@@ -950,26 +957,20 @@ class BulkService:
         self._journal.record_calendar(account, identity.id, opened.calendar.source)
 
     def _record_zone(self, planned: PlannedCalendar) -> None:
-        zone = planned.calendar.timezone
-        if zone is None:
-            zone = BRAND_ZONE if self._options.zone is None else self._options.zone.key
-        self._journal.record_zone(
-            self.account.fingerprint, planned.calendar_id, _file_label(planned.calendar), zone
-        )
+        calendar, account = planned.calendar, self.account.fingerprint
+        zone = calendar.timezone or self._options.zone_name
+        self._journal.record_zone(account, planned.calendar_id, _file_label(calendar), zone)
 
     def _earlier_times(
-        self, calendar: Calendar, posts: Sequence[PlannedPost], calendar_id: str, now: datetime
+        self, calendar: Calendar, posts: Sequence[PlannedPost], last: str | None, now: datetime
     ) -> dict[int, datetime]:
         """Return the times of rows in the zone of the last run, by index, where they differ."""
-        zones = self._journal.zones(self.account.fingerprint, calendar_id)
-        last = zones.get(_file_label(calendar))
-        if last is None or last == BRAND_ZONE:
-            return {}
         times: dict[int, datetime] = {}
-        own = self._options.zone.key if self._options.zone is not None else BRAND_ZONE
+        if last is None or last == BRAND_ZONE:
+            return times
         for index, post in enumerate(posts):
             row = post.row
-            zone = row.timezone or calendar.timezone or own
+            zone = row.timezone or calendar.timezone or self._options.zone_name
             if zone == last or post.takes_slot or post.series_zone is not None:
                 continue
             with suppress(TimeError):
@@ -1201,13 +1202,13 @@ def _file_label(calendar: Calendar) -> str:
     return source if is_address(source) else Path(source).name
 
 
-def _may_be_same_file(last: str | None, new: str) -> bool:
+def _may_be_same_file(last: str, new: str) -> bool:
     """Return whether a file may be the one at the path of the last run, elsewhere or renamed.
 
     It has another path on another machine. Every published sheet has the same name.
     """
-    if not last or STDIN in {last, new} or is_address(last) or is_address(new):
-        return not last
+    if STDIN in {last, new} or is_address(last) or is_address(new):
+        return False
     old = Path(last)
     return old.name == Path(new).name or (old.parent.is_dir() and not old.exists())
 

@@ -57,7 +57,9 @@ def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
         return reading
     source = name if is_address(name) else str(calendar_path(name))
     # With options of its own, a copy may be another calendar.
-    is_bare = reading.name is None and all(getattr(reading, x) is None for x in REMEMBERED)
+    is_bare = reading.name is None and all(
+        getattr(reading, option) is None for option in REMEMBERED
+    )
     remembered = {
         option: value
         for option, value in recall_options(context.state_dir, source, of_copy=is_bare).items()
