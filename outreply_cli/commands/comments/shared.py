@@ -18,7 +18,7 @@ from outreply_cli.timestamps import timestamp_or_none
 
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client, Resource
-    from outreply_cli.comments.inbox import PostComments, RecentPosts
+    from outreply_cli.comments.inbox import PostComments
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment, ThreadedComment
     from outreply_cli.posts.composer import Composer
@@ -132,15 +132,12 @@ def resolve_comment(
     from outreply_cli.api.client import ListResult
     from outreply_cli.api.errors import PermissionDeniedError
     from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
-    from outreply_cli.comments.threads import find_thread, get_id
+    from outreply_cli.comments.threads import find_thread
 
     groups: list[PostComments] = []
 
-    def fetch_recent() -> "RecentPosts":
-        return fetch_recent_posts(client, client.now() - timedelta(days=SEARCHED_DAYS))
-
     def list_comments() -> "ListResult[Comment]":
-        recent = fetch_recent()
+        recent = fetch_recent_posts(client, client.now() - timedelta(days=SEARCHED_DAYS))
         groups.extend(fetch_inbox(client, store, recent))
         listed = [threaded.comment for group in groups for threaded in group.threads]
         return ListResult(
@@ -149,15 +146,11 @@ def resolve_comment(
         )
 
     (comment_id,) = expand_ids([word], "comment", list_comments)
-    for group in groups:
-        if thread := find_thread(group.threads, comment_id):
-            store.mark_seen(str(group.post["id"]), [thread[0].comment])
     is_known = store.is_seen(comment_id) or any(sent.reply for sent in store.replies(comment_id))
     if search and not groups and not is_known:
         with suppress(PermissionDeniedError):
-            for post in fetch_recent().posts:
-                listed = client.comments(str(post["id"])).items
-                if found := [comment for comment in listed if get_id(comment) == comment_id]:
-                    store.mark_seen(str(post["id"]), found)
-                    break
+            list_comments()
+    for group in groups:
+        if thread := find_thread(group.threads, comment_id):
+            store.mark_seen(str(group.post["id"]), [thread[0].comment])
     return comment_id
