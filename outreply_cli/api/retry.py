@@ -49,7 +49,8 @@ class RetryPolicy:
         failures: Failed attempts after which the error is final.
         rate_limited: `429 RATE_LIMITED` responses after which the error is final.
         cuts_attempts: Whether an attempt is cut off after `max_wait`, too.
-        is_per_command: Whether `max_wait` is then the limit of all requests together.
+        is_per_command: Whether `max_wait` is the limit of all requests together: of those that fail
+            in a row, and with `cuts_attempts` of all.
     """
 
     max_wait: float | None = 60.0

@@ -199,6 +199,8 @@ class Transport:
         self._date: tuple[datetime, float] | None = None
         self._search = threading.local()
         self._first_request_at: float | None = None
+        # Seconds of the requests that failed since the last one that succeeded.
+        self._failed_seconds = 0.0
 
     def now(self) -> datetime:
         """The current time by the server's clock, in UTC."""
@@ -329,8 +331,11 @@ class Transport:
                     return Response(200, dict(found), {}, None)
                 response = self._attempt(exchange)
                 if response is not None:
+                    self._failed_seconds = 0.0
                     return response
         except OutReplyError as error:
+            if self._outer_state is None:
+                self._failed_seconds = self._elapsed(exchange)
             if not exchange.maybe_applied or is_definitive(error):
                 raise
             hint = exchange.maybe_applied_hint or error.hint
@@ -459,11 +464,13 @@ class Transport:
         return self._clock.monotonic() - self._started_at(state)
 
     def _started_at(self, state: RetryState) -> float:
-        policy, first = self.retry_policy, self._first_request_at
-        if policy.cuts_attempts and policy.is_per_command and first is not None:
-            # The limit holds for all requests of a command together.
-            return first
-        return (self._outer_state or state).started_at
+        policy, started_at = self.retry_policy, (self._outer_state or state).started_at
+        if not policy.is_per_command:
+            return started_at
+        if policy.cuts_attempts and self._first_request_at is not None:
+            return self._first_request_at
+        # A server that responds again gets the whole limit.
+        return started_at - self._failed_seconds
 
     @property
     def _outer_state(self) -> RetryState | None:

@@ -632,3 +632,27 @@ def test_end_of_max_wait_before_the_first_attempt(clock: ManualClock, tmp_path: 
     assert caught.value.exit_code == ExitCode.NETWORK
     assert "--max-wait" in str(caught.value.hint)
     assert not caught.value.maybe_applied
+
+
+def test_failed_requests_share_max_wait(clock: ManualClock) -> None:
+    down = response(503, {"error": "down", "code": "X"}, retry_after="20")
+    with ScriptedServer([down]) as server:
+        sender = make_transport(server, clock)
+        started_at = clock.monotonic()
+        for _ in range(5):
+            with pytest.raises(ServerError, match="down"):
+                sender.get("/x")
+        assert clock.monotonic() - started_at < 62
+
+
+def test_max_wait_starts_again_after_a_success(clock: ManualClock) -> None:
+    down = response(503, {"error": "down", "code": "X"}, retry_after="40")
+    up = response(200)
+    with ScriptedServer([down, down, up, down, up]) as server:
+        sender = make_transport(server, clock)
+        with pytest.raises(ServerError, match="down"):
+            sender.get("/x")
+        sender.get("/x")
+        started_at = clock.monotonic()
+        sender.get("/x")
+        assert clock.monotonic() - started_at >= 40
