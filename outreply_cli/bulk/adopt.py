@@ -54,8 +54,11 @@ def adopt_exported(
 
 def find_owner(journal: Journal, row: MatchedRow, calendar: str) -> str | None:
     """Return the ID of the other calendar that has the post named by a row's key, if any."""
-    post_id, account = exported_post_id(row.post), row.draft.account
-    entry = journal.by_post_id(account, post_id) if post_id is not None else None
+    post_id = exported_post_id(row.post)
+    if post_id is None:
+        return None
+    account = row.draft.account
+    entry = journal.by_post_id(account, post_id)
     if entry is None or entry.state == EntryState.CANCELLED or entry.calendar == calendar:
         return None
     return entry.calendar if entry.calendar in journal.calendars(account) else None
