@@ -86,7 +86,7 @@ class Emulator:
 
     def _dispatch(self, request: Request, headers: dict[str, str]) -> Response:
         # DNS rebinding: a web page can make a browser send requests here under its own host name.
-        if not is_allowed_host(request.host, self._host):
+        if not is_allowed_host(request.headers.get("Host", self._host), self._host):
             raise ErrorResponse(403, "HOST_NOT_ALLOWED", "The emulator accepts local requests only")
         if request.path == "/" and request.method in {"GET", "HEAD"}:
             return self._dashboard.render(request)

@@ -31,14 +31,13 @@ _MINUTES_OF_FULL_RATE_PER_DAY = 1500
 _UPGRADE_URL = "https://outreply.com/dashboard/api"
 
 
-def authenticate(state: State, request: Request, now: datetime) -> Principal:
-    """The caller of `request`.
+def authenticate(caller: Principal | None, request: Request, now: datetime) -> Principal:
+    """The `caller` of `request`, whose token is active and may be used from its address.
 
     Raises:
         ErrorResponse: 401 for a missing, unknown, revoked or expired token; 403 for one that is
             not allowed from this address, or whose issuer has lost full access.
     """
-    caller = identify_caller(state, request)
     if caller is None:
         raise ErrorResponse(401, "INVALID_TOKEN" if _get_secret(request) else "MISSING_TOKEN")
     token = caller.token

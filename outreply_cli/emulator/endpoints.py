@@ -95,8 +95,9 @@ class Endpoints:
         invalid_urls = self._check_urls(match, body)
         with self._state.request():
             now, refusal = self._state.clock.now(), None
+            known = identify_caller(self._state, request)
             try:
-                caller = authenticate(self._state, request, now)
+                caller = authenticate(known, request, now)
                 set_tier_header(caller, headers)
                 set_rate_headers(self._rate, caller, headers, now, spend=True)
                 count_request(self._state, caller, now)
@@ -109,7 +110,6 @@ class Endpoints:
             except ErrorResponse as error:
                 # Raised after the block, so that usage and due posts are committed.
                 refusal, status, result = error, error.status, error.body
-            known = identify_caller(self._state, request)
             if known is not None:
                 log_request(
                     self._state, known, request, status,
