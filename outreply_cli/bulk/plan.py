@@ -163,33 +163,47 @@ def make_plan(
     return Plan(actions, [] if prune else pending)
 
 
-def leave_out_late(plan: Plan, now: datetime) -> tuple[Plan, list[Diagnostic]]:
-    """Return the plan without the posts of series that are too close, and a warning for each.
+def leave_out_late(
+    plan: Plan, now: datetime, *, was_moved: Callable[[Action], bool]
+) -> tuple[Plan, list[Diagnostic]]:
+    """Return the plan without posts that are too close and not needed, and a warning for each.
 
-    A series goes on: such a post is not created any more, or stays as it is.
+    A series goes on: such a post is not created any more, or stays as it is. So does the post of a
+    row that is as it was sent, if the post `was_moved` since.
     """
     actions: list[Action] = []
     warnings: list[Diagnostic] = []
     for action in plan.actions:
-        post = action.post
-        is_sent = action.kind in {ActionType.CREATE, ActionType.CHANGE}
-        if post is None or post.series_zone is None or not is_sent:
-            actions.append(action)
-            continue
+        post, reason = action.post, _find_lateness(action, now)
         is_new = action.kind == ActionType.CREATE
-        problem = validate_time(action.scheduled_at, now)
-        reason = None if problem is None else problem.message
-        if reason is None and not is_new:
-            # The old post may have to be cancelled before the new one is created.
-            reason = validate_edit_time(action.scheduled_at, now)
-        if reason is None:
+        if post is None or reason is None:
             actions.append(action)
             continue
-        message = f"the post of {post.row.scheduled_at} {'is left out' if is_new else 'stays'}"
-        warnings.append(post.row.diagnostic("repeat", f"{message}: {reason}", is_warning=True))
+        if post.series_zone is not None:
+            message = f"the post of {post.row.scheduled_at} {'is left out' if is_new else 'stays'}"
+            warning = post.row.diagnostic("repeat", f"{message}: {reason}", is_warning=True)
+        elif not is_new and was_moved(action):
+            message = "the post was moved and stays at its new time; set this time in the row"
+            warning = post.row.diagnostic("scheduled_at", message, is_warning=True)
+        else:
+            actions.append(action)
+            continue
+        warnings.append(warning)
         if not is_new:
             actions.append(action._replace(kind=ActionType.KEEP, make_draft=None, reason=""))
     return replace(plan, actions=actions), warnings
+
+
+def _find_lateness(action: Action, now: datetime) -> str | None:
+    """Return why a new post is too close, if it is."""
+    if action.kind not in {ActionType.CREATE, ActionType.CHANGE}:
+        return None
+    problem = validate_time(action.scheduled_at, now)
+    if problem is not None:
+        return problem.message
+    # The old post may have to be cancelled before the new one is created.
+    is_new = action.kind == ActionType.CREATE
+    return None if is_new else validate_edit_time(action.scheduled_at, now)
 
 
 def schedule_cancels_first(

@@ -547,7 +547,7 @@ class BulkService:
             notes += more
         if not self._options.prune:
             problems += _find_moved_too_far(opened.posts, diff)
-        plan, late = leave_out_late(plan, self._client.now())
+        plan, late = leave_out_late(plan, self._client.now(), was_moved=self._was_moved)
         posts = self._with_planned(diff.remote)
         problems = sort_diagnostics([*problems, *late, *self._check(plan, posts)])
         if not may_lack_text and all(problem.is_warning for problem in problems):
@@ -577,6 +577,15 @@ class BulkService:
             opened.calendar, self.account, plan, problems, notes, links, opened.identity.id,
             approved_posts,
         )  # fmt: skip
+
+    def _was_moved(self, action: Action) -> bool:
+        """Return whether the row of an action is the same as when one of its posts was sent."""
+        entry, draft = action.entry, action.draft
+        while entry is not None and draft is not None:
+            if entry.fingerprint == draft.fingerprint:
+                return True
+            entry = None if entry.replaces is None else self._journal.entry(entry.replaces)
+        return False
 
     def fetch_unclaimed(self, post_id: str) -> Post | None:
         """Return a scheduled post that no row claims and that lists may leave out, or None."""

@@ -223,7 +223,7 @@ def test_plan_selects_actions_and_new_posts() -> None:
 
 def test_late_post_of_a_series_is_left_out() -> None:
     late = matched(None, make_post(line=5, at=NOW + 9 * MINUTE, series_zone=PARIS))
-    plan, warnings = leave_out_late(Plan([decide(late)], []), NOW)
+    plan, warnings = leave_out_late(Plan([decide(late)], []), NOW, was_moved=lambda _: False)
     assert plan.actions == []
     assert warnings == [
         Diagnostic(
@@ -241,7 +241,7 @@ def test_late_change_of_a_series_stays_as_it_is() -> None:
     at = NOW - MINUTE
     row = matched(make_post("a", key="x", at=at), make_post("b", key="x", at=at, series_zone=PARIS))
     action = decide(row, PostStatus.SCHEDULED)
-    plan, warnings = leave_out_late(Plan([action], []), NOW)
+    plan, warnings = leave_out_late(Plan([action], []), NOW, was_moved=lambda _: False)
     (kept,) = plan.actions
     assert kept == action._replace(kind=ActionType.KEEP, make_draft=None, reason="")
     assert [warning.message for warning in warnings] == [
@@ -261,7 +261,7 @@ def test_other_actions_are_not_left_out() -> None:
     ]
     left_out = decide(matched(None, late))
     with_late = [*actions[:1], left_out, *actions[1:], left_out]
-    plan, warnings = leave_out_late(Plan(with_late, entries), NOW)
+    plan, warnings = leave_out_late(Plan(with_late, entries), NOW, was_moved=lambda _: False)
     assert plan == Plan(actions, entries)
     assert len(warnings) == 2
 

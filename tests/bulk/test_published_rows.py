@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.api.client import Client
+from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
 
@@ -68,6 +69,56 @@ class TestRescheduled:
         # The file has a later time, which needs another row.
         assert "already published and stays unchanged" in ran.err
         assert texts(client) == ["Row 1"]
+
+    @pytest.mark.parametrize("moves", [1, 2])
+    def test_moved_behind_its_time(
+        self, cli: CommandLine, client: Client, calendar: Path, scheduled: str, moves: int
+    ) -> None:
+        for day in range(20, 20 + moves):
+            ran = cli.run(
+                "posts", "reschedule", scheduled, "--at", f"2026-12-{day}T12:00Z", "--json"
+            )
+            scheduled = json.loads(ran.out)["id"]
+        cli.clock.advance(11 * DAY)
+        calendar.write_text(calendar.read_text() + "facebook:acme,2026-12-06T12:00Z,Row 2\n")
+        for summary_of_run in ({"created": 1, "unchanged": 1}, {"unchanged": 2}):
+            ran = schedule(cli, calendar)
+            assert summary(ran) == summary_of_run
+            assert "the post was moved and stays at its new time; set this time in the row" in (
+                " ".join(ran.err.split())
+            )
+        assert texts(client) == ["Row 1", "Row 2"]
+        # The advice.
+        at = client.scheduled_post(scheduled)["scheduled_at"]
+        calendar.write_text(calendar.read_text().replace("2026-12-03T12:00Z", at))
+        ran = schedule(cli, calendar)
+        assert summary(ran) == {"unchanged": 2}
+        assert "moved" not in ran.err
+
+    def test_moved_in_the_dashboard_behind_its_time(
+        self,
+        cli: CommandLine,
+        emulator: EmulatorServer,
+        client: Client,
+        calendar: Path,
+        scheduled: str,
+    ) -> None:
+        at = cli.clock.now().timestamp() + 20 * DAY
+        with emulator.state.transaction() as db:
+            db.execute("UPDATE posts SET scheduled_at = ? WHERE id = ?", (at, scheduled))
+        cli.clock.advance(11 * DAY)
+        ran = schedule(cli, calendar)
+        assert summary(ran) == {"unchanged": 1}
+        assert "set this time in the row" in ran.err
+        assert client.scheduled_post(scheduled)["id"] == scheduled
+
+    def test_edited_to_a_past_time(
+        self, cli: CommandLine, client: Client, calendar: Path, scheduled: str
+    ) -> None:
+        cli.clock.advance(2 * DAY)
+        calendar.write_text(HEADER + "facebook:acme,2026-11-24T12:00Z,Row 1\n")
+        assert "in the past" in schedule(cli, calendar, code=2).err
+        assert client.scheduled_post(scheduled)["id"] == scheduled
 
     def test_command_names_the_file(self, cli: CommandLine, calendar: Path, scheduled: str) -> None:
         ran = cli.run("posts", "reschedule", scheduled, "--at", "2026-12-20T12:00Z", "--json")
