@@ -86,8 +86,12 @@ def parse_duration(text: str) -> timedelta:
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """Return the start of `day` in `zone`, even if a clock change skips midnight."""
-    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
+    """Return the start of `day` in `zone`, even if a clock change skips midnight.
+
+    Raises:
+        TimeError: Some time zone cannot represent it.
+    """
+    return to_utc_time(datetime.combine(day, time(0), tzinfo=zone), day)
 
 
 def local_time(day: date, time_of_day: time, zone: ZoneInfo) -> datetime:

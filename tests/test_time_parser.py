@@ -506,6 +506,13 @@ def test_parse_time_huge_number() -> None:
         parse_time("618:" + "9" * 30, now=NOW, zone=PARIS)
 
 
+@pytest.mark.parametrize(("text", "zone"), [("0001-01-01", "Europe/Paris"),
+                                          ("9999-12-31", "America/New_York")])  # fmt: skip
+def test_parse_past_time_at_calendar_end(text: str, zone: str) -> None:
+    with pytest.raises(TimeError, match="is out of range"):
+        parse_past_time(text, now=NOW, zone=ZoneInfo(zone))
+
+
 @pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
 def test_parse_day_at_calendar_end(text: str) -> None:
     with pytest.raises(TimeError, match="invalid day"):

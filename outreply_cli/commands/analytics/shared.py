@@ -9,6 +9,7 @@ import typer
 
 from outreply_cli.cli.options import DisplayZone
 from outreply_cli.context import Context
+from outreply_cli.errors import TimeError
 
 if TYPE_CHECKING:
     from outreply_cli.analytics.figures import Period
@@ -46,6 +47,10 @@ class FigureOptions:
         now, zone = context.client().now(), context.zone(self.tz)
         first = parse_past_time(self.since, now=now, zone=zone).astimezone(zone).date()
         period = Period(first, now.astimezone(zone).date(), zone)
+        if period.first > period.last:
+            raise TimeError(
+                f"--since: {first} is after today", hint="Use an earlier day, such as 30d."
+            )
         return find_subjects(store, self.target, period, compare=self.compare), period
 
 
