@@ -100,7 +100,9 @@ class _Source:
         """Return the posts that are due or were published today, by time."""
         start = day_start(self._now.astimezone(self._zone).date(), self._zone)
         end = day_start((start + timedelta(hours=36)).astimezone(self._zone).date(), self._zone)
-        listing = list_calendar_posts(self._client, self.pages, published_since=start)
+        # The API's `since` is exclusive.
+        since = start - timedelta(seconds=1)
+        listing = list_calendar_posts(self._client, self.pages, published_since=since)
         self.is_truncated |= listing.truncated
         return [
             {**post.post, "page": post.alias, "at": format_timestamp(post.at)}

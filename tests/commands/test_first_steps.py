@@ -1,6 +1,7 @@
 """What commands say where a new user would be puzzled."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pexpect
@@ -8,6 +9,7 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
+from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 
 
@@ -24,6 +26,18 @@ def test_status_counts_comments(cli: CommandLine, emulator: EmulatorServer, clie
     child = cli.at_terminal("status")
     child.expect(pexpect.EOF)
     assert f"Unanswered comments: {unanswered}" in str(child.before)
+
+
+def test_status_shows_post_published_at_midnight(
+    cli: CommandLine, emulator_clock: ManualClock
+) -> None:
+    words = ("--page", "x:bluebird", "--at", "2026-11-24 00:00", "-m", "First today")
+    assert cli.run("posts", "schedule", *words).code == 0
+    for hour, expected in ((0, ["published"]), (23, ["published"]), (24, [])):
+        midnight = datetime(2026, 11, 23, 23, tzinfo=UTC)
+        emulator_clock.current = midnight + timedelta(hours=hour)
+        today = json.loads(cli.run("status", "--json").out)["today"]
+        assert [post["status"] for post in today if post["message"] == "First today"] == expected
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
