@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.analytics.store import AnalyticsStore
 from outreply_cli.api.client import Client
-from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.api.errors import NotFoundError, PermissionDeniedError, stops_batch
 from outreply_cli.api.types import Page
 from outreply_cli.pages import page_alias
 from outreply_cli.quota.quota import Quota
@@ -79,6 +79,8 @@ class Collector:
         try:
             listing = self._client.published_posts(page_id=page["id"])
         except (NotFoundError, PermissionDeniedError) as error:
+            if stops_batch(error):
+                raise
             # The page was removed, or taken from the token, since the pages were listed.
             return {**result, "status": "failed", "error": error.message}
         # Those of further parts of the list.

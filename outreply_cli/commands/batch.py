@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from outreply_cli.api.errors import stops_batch
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError, raise_for_failures
 from outreply_cli.ui.columns import Column, Item
@@ -27,7 +28,7 @@ def act_on_each(
         id_field: Name of the ID in the output.
 
     Raises:
-        OutReplyError: The error of the only ID.
+        OutReplyError: The error of the only ID, or of the first one if all would fail with it.
         PartialFailureError: Some of several failed.
     """
     unique_ids = list(dict.fromkeys(ids))
@@ -38,6 +39,8 @@ def act_on_each(
             fields = act(item_id)
             succeeded.append({**(fields or {}), id_field: item_id, "success": True})
         except OutReplyError as error:
+            if stops_batch(error) and not (succeeded or failures):
+                raise
             failures.append((item_id, error))
     if context.options.output == "table" and not context.options.quiet:
         for item in succeeded:

@@ -148,6 +148,15 @@ def test_token_that_may_not_read_the_account(cli: CommandLine, emulator: Emulato
     assert len(show(cli)) == PAGES
 
 
+def test_token_that_may_not_read_posts(cli: CommandLine, emulator: EmulatorServer) -> None:
+    emulator.state.connection.execute(
+        """UPDATE tokens SET scopes = '["read:account", "read:pages"]'"""
+    )
+    result = cli.run("analytics", "collect")
+    assert result.code == 4
+    assert "read:posts" in result.err
+
+
 def test_page_that_cannot_be_read_is_reported(cli: CommandLine, emulator: EmulatorServer) -> None:
     fault = {"path": "/posts/published", "times": 1}
     emulator.handle.request("fault", add="status:404", options=fault)

@@ -343,6 +343,28 @@ def test_exit_code_internal_error(
     assert parse_error(result.err)["code"] == "INTERNAL_ERROR"
 
 
+@pytest.mark.parametrize("words", [("posts", "cancel"), ("media", "delete", "--yes")])
+@pytest.mark.parametrize(
+    ("refused", "exit_code"),
+    [
+        (response(403, {"error": "No", "code": "MISSING_SCOPE"}), 4),
+        (response(429, {"error": "No", "code": "DAILY_LIMIT_EXCEEDED"}), 6),
+        (DROP, 7),
+    ],
+    ids=["scope", "limit", "network"],
+)
+def test_exit_code_of_several_is_that_of_what_stops_all(
+    cli: CommandLine, words: tuple[str, ...], refused: bytes, exit_code: int
+) -> None:
+    ids = ("68a100000000000000000001", "68a100000000000000000002")
+    with ScriptedServer([refused]) as server:
+        result = cli.run(*words, *ids, env={"OUTREPLY_BASE_URL": server.url})
+    assert result.code == exit_code
+    assert {request.path[-24:] for request in server.received if request.method == "DELETE"} == {
+        ids[0]
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "options"), [("posts cancel", ()), ("posts edit", ("-m", "New", "--yes"))]
 )
