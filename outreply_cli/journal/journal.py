@@ -777,11 +777,14 @@ class Journal:
         with self.tables.errors():
             return rows[0]["media_id"], datetime.fromtimestamp(rows[0]["started_at"], UTC)
 
-    def media_ids(self, account: str) -> set[str]:
-        """Return the media IDs of all uploads in the journal."""
-        return self._ids(
-            "SELECT media_id FROM uploads WHERE account = ? AND media_id IS NOT NULL", account
+    def media_ids(self, account: str, since: datetime | None = None) -> set[str]:
+        """Return the media IDs of all uploads in the journal, or of those that ended `since`."""
+        ids = self.tables.tuples(
+            "SELECT media_id FROM uploads "
+            "WHERE account = ? AND media_id IS NOT NULL AND started_at >= ?",
+            (account, 0.0 if since is None else since.timestamp()),
         )
+        return {media_id for (media_id,) in ids}
 
     def media_names(self) -> dict[str, str]:
         """Return the names that uploaded files have on this machine, by media ID."""
@@ -800,7 +803,7 @@ class Journal:
         name: str = "",
         replaces: str | None = None,
     ) -> None:
-        """Record that an upload has started at `now`, or has finished with `media_id`.
+        """Record that an upload has started, or has ended with `media_id`, at `now`.
 
         `sha256` may be another name of the content while its digest is unknown; `replaces` is such
         an earlier name. `name` is that of the file.

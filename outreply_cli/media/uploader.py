@@ -4,12 +4,13 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, cast
 
 from outreply_cli.api.client import Client
-from outreply_cli.api.errors import InvalidResponseError, PermissionDeniedError
+from outreply_cli.api.errors import InvalidResponseError, NotFoundError, PermissionDeniedError
 from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.types import Media
 from outreply_cli.errors import OutReplyError
@@ -93,7 +94,7 @@ class Uploader:
                 if upload is not None and upload[0] is None:
                     lost = self._find_lost(file, upload[1])
                     if lost is not None:
-                        return self._record(hash_file(file), upload[1], lost)
+                        return self._record(hash_file(file), lost)
                     if self._may_list:
                         self._check_absent(file, upload[1])
             if reuse and isinstance(file, MediaFile):
@@ -139,12 +140,12 @@ class Uploader:
                 if lost is None:
                     raise
                 item = lost
-            return self._record(stream.get_hashed_file(), started_at, item)
+            return self._record(stream.get_hashed_file(), item)
 
-    def _record(self, file: MediaFile, started_at: datetime, item: Media) -> UploadedMedia:
+    def _record(self, file: MediaFile, item: Media) -> UploadedMedia:
         media_id = str(item["media_id"])
         self._journal.mark_upload(
-            self._account, file.sha256, started_at, media_id,
+            self._account, file.sha256, self._client.now(), media_id,
             # The name of a file may be any bytes.
             name=os.fsencode(file.path.name).decode("utf-8", "replace"),
             replaces=_stat_name(file),
@@ -201,7 +202,16 @@ class Uploader:
                 else:
                     self._is_list_complete = not listing.truncated
                     self._media = {str(item.get("media_id")): item for item in listing.items}
+                    self._add_unlisted(self._media)
             return dict(self._media)
+
+    def _add_unlisted(self, media: dict[str, Media]) -> None:
+        """Add the uploads that a list may lack because it is late."""
+        recent = self._journal.media_ids(self._account, self._client.now() - LIST_LAG)
+        for media_id in recent - media.keys():
+            # It may have been deleted.
+            with suppress(NotFoundError):
+                media[media_id] = self._client.media_item(media_id)
 
 
 def _journal_name(file: InspectedFile) -> str:

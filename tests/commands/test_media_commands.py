@@ -16,6 +16,7 @@ from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
 from tests.media.sample_files import WHOLE, jpeg, mp4, png
+from tests.reliability.proxy import RuleProxy, lagging_lists
 from tests.scripted_server import ScriptedServer, response
 
 ONE_COPY = [fault for fault in FAULTS if fault.forward < 2 and not fault.hang]
@@ -102,6 +103,38 @@ def test_skip_existing(cli: CommandLine, client: Client, tmp_path: Path) -> None
     for item in client.media().items:
         client.delete_media(item["media_id"])
     assert upload(cli, str(first), "--skip-existing")[0]["status"] == "uploaded"
+
+
+@pytest.mark.parametrize("seconds", [5, 40])
+def test_file_is_uploaded_once_while_list_is_late(
+    cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path, seconds: int
+) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(png())
+    with RuleProxy(emulator.port) as proxy:
+        proxy.response_filters.append(lagging_lists(cli.clock, 20))
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        (made,) = upload(cli, str(file))
+        cli.clock.advance(seconds)
+        (again,) = upload(cli, str(file), "--skip-existing")
+        words = ("--page", "instagram:acme", "--at", "+1h", "--media", str(file))
+        assert cli.run("posts", "schedule", *words).code == 0
+    assert (again["status"], again["media_id"]) == ("skipped", made["media_id"])
+    assert len(client.media().items) == 1
+
+
+def test_file_that_was_just_deleted_is_uploaded_again(
+    cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(png())
+    with RuleProxy(emulator.port) as proxy:
+        proxy.response_filters.append(lagging_lists(cli.clock, 20))
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        (made,) = upload(cli, str(file))
+        assert cli.run("media", "delete", made["media_id"], "--yes").code == 0
+        assert upload(cli, str(file), "--skip-existing")[0]["status"] == "uploaded"
+    assert len(client.media().items) == 1
 
 
 def test_skip_existing_within_batch(cli: CommandLine, client: Client, tmp_path: Path) -> None:

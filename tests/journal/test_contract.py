@@ -275,6 +275,8 @@ def test_uploads(journal: Journal) -> None:
     journal.mark_upload("account", "sha", NOW, "media-2", name="b.jpg")
     assert journal.find_upload("account", "sha") == ("media-2", NOW)
     assert journal.media_ids("account") == {"media-1", "media-2"}
+    assert journal.media_ids("account", NOW) == {"media-1", "media-2"}
+    assert journal.media_ids("account", NOW + timedelta(seconds=1)) == set()
     assert journal.media_names() == {"media-1": "a.jpg", "media-2": "b.jpg"}
     journal.mark_upload("account", "real", NOW, "media-3", name="c", replaces="sha")
     assert journal.find_upload("account", "sha") is None
