@@ -10,7 +10,13 @@ from outreply_cli.api.types import Post
 from outreply_cli.bulk.identity import describe_calendar
 from outreply_cli.bulk.matching import MatchedRow, Texts
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
-from outreply_cli.journal.models import ACTIVE_STATES, EntryState, JournalEntry, RowHistory
+from outreply_cli.journal.models import (
+    ACTIVE_STATES,
+    CHANGES_CALENDAR,
+    EntryState,
+    JournalEntry,
+    RowHistory,
+)
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.sender import KEY_CALENDAR, is_claimed, is_same_time, matches_entry
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
@@ -189,7 +195,7 @@ def find_conflicts(
     others = {
         (entry.page_id, entry.scheduled_at): entry
         for entry in entries
-        if entry.calendar != calendar and entry.state in ACTIVE_STATES
+        if entry.calendar not in {calendar, CHANGES_CALENDAR} and entry.state in ACTIVE_STATES
     }
     problems = []
     for row in rows:

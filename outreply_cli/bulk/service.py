@@ -589,7 +589,7 @@ class BulkService:
 
     def fetch_unclaimed(self, post_id: str) -> Post | None:
         """Return a scheduled post that no row claims and that lists may leave out, or None."""
-        if post_id in self._journal.post_ids(self.account.fingerprint):
+        if post_id in self._journal.owned_post_ids(self.account.fingerprint):
             return None
         try:
             return self._client.scheduled_post(post_id)
@@ -607,7 +607,7 @@ class BulkService:
         errors = [problem for problem in diff.problems if not problem.is_warning]
         if errors:
             raise calendar_error(errors)
-        claimed = self._journal.post_ids(self.account.fingerprint)
+        claimed = self._journal.owned_post_ids(self.account.fingerprint)
         unclaimed = [post for post in diff.remote.posts if not is_claimed(post, claimed)]
         return find_pairs(diff.rows, diff.doubts, diff.statuses, unclaimed)
 
@@ -890,7 +890,7 @@ class BulkService:
             for entry in self._journal.list_unsettled(account)
             if entry.state == EntryState.SENT and entry.calendar != calendar
         ]
-        return self._journal.post_ids(account) | {
+        return self._journal.owned_post_ids(account) | {
             str(post.get("id"))
             for entry in sent
             for post in remote.posts

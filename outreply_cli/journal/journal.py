@@ -30,6 +30,7 @@ from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import OutReplyError, StorageError
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.journal.models import (
+    CHANGES_CALENDAR,
     ComposedText,
     EntryState,
     Event,
@@ -457,6 +458,18 @@ class Journal:
         """Return the IDs of all posts of the journal; lists may still show cancelled ones."""
         return self._ids(
             "SELECT post_id FROM entries WHERE account = ? AND post_id IS NOT NULL", account
+        )
+
+    def owned_post_ids(self, account: str) -> set[str]:
+        """Return the IDs of all posts that are surely not those of other rows.
+
+        A post that was only edited or rescheduled here may be that of a row that the journal does
+        not know: it was lost, or another machine has it.
+        """
+        return self._ids(
+            "SELECT post_id FROM entries WHERE account = ? AND post_id IS NOT NULL "  # noqa: S608
+            f"AND NOT (calendar = '{CHANGES_CALENDAR}' AND state = 'done')",
+            account,
         )
 
     def cancelled_post_ids(self, account: str) -> set[str]:

@@ -10,6 +10,8 @@ from outreply_cli.api.resend import Attempts
 
 # The digests of a body's files; never sent.
 FILES_FIELD = "media_files"
+# The calendar of posts that were edited or rescheduled, and that no row or key had before.
+CHANGES_CALENDAR = "posts edit or reschedule"
 
 
 class EntryState(StrEnum):

@@ -17,6 +17,7 @@ from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal, SlotTakenError
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import (
+    CHANGES_CALENDAR,
     FILES_FIELD,
     EntryState,
     JournalEntry,
@@ -57,8 +58,6 @@ _REPLACING = (EntryState.PLANNED, EntryState.SENT, EntryState.DONE)
 # Slots that are chosen before a command gives up because others take them.
 _CLAIMS_MAX = 20
 _CANCELLED_FIELDS = ("page_id", "scheduled_at", "message")
-# The calendar under which the journal keeps the posts of these commands.
-_CHANGES_CALENDAR = "posts edit or reschedule"
 
 
 @dataclass(frozen=True)
@@ -287,7 +286,7 @@ class PostService:
     ) -> JournalEntryDraft:
         """Return the draft of the entry of a post that the journal does not know."""
         return _make_draft(
-            self._account, _CHANGES_CALENDAR, row=f"{body['page_id']}/{post_id}", generation=1,
+            self._account, CHANGES_CALENDAR, row=f"{body['page_id']}/{post_id}", generation=1,
             scheduled_at=scheduled_at, body=dict(body),
         )  # fmt: skip
 
@@ -394,11 +393,11 @@ class PostService:
         """
         while True:
             entry = journal.by_post_id(self._account, post_id)
-            calendar = entry.calendar if entry is not None else _CHANGES_CALENDAR
+            calendar = entry.calendar if entry is not None else CHANGES_CALENDAR
             with journal.lock(self._account, calendar, wait=wait):
                 entry = journal.by_post_id(self._account, post_id)
                 # Another command may have moved it to another calendar in the meantime.
-                if calendar == (entry.calendar if entry is not None else _CHANGES_CALENDAR):
+                if calendar == (entry.calendar if entry is not None else CHANGES_CALENDAR):
                     yield entry
                     return
 
@@ -513,7 +512,7 @@ class PostService:
             PostChangedError: The post differs from `post`.
             PostLostError: The post is cancelled, and the API refuses both versions.
         """
-        calendar = post.entry.calendar if post.entry is not None else _CHANGES_CALENDAR
+        calendar = post.entry.calendar if post.entry is not None else CHANGES_CALENDAR
         with (
             self._open_journal() as journal,
             journal.lock(self._account, calendar, wait=_LOCK_SECONDS),
@@ -819,7 +818,7 @@ class PostService:
             finder = fetch_slots(journal)
             is_new = post.history.unsent is None and post.history.next_generation == 1
             if is_new and not post.calendar.startswith(SLOT_KEY):
-                existing = finder.find_identical(post.body, journal.post_ids(post.account))
+                existing = finder.find_identical(post.body, journal.owned_post_ids(post.account))
                 if existing is not None:
                     scheduled_at, post_id = existing
                     return journal.adopt(post.draft_at_slot(scheduled_at), post_id)

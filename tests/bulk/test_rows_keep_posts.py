@@ -1,6 +1,7 @@
 """Rows keep their posts where keys, zones and files change, and no text is scheduled twice."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -361,3 +362,47 @@ class TestPruneOfAPart:
         copy.write_text(HEADER + "".join(full[:-1]))
         assert schedule(cli, copy, "--prune") == {"unchanged": 9, "cancelled": 1}
         assert len(posts(client)) == len(full) - 1
+
+
+class TestPostChangedWithoutJournal:
+    """A post of a row is changed by a command that finds no journal, lost or of another machine."""
+
+    TEXT = "Sale starts today"
+
+    @pytest.fixture(params=[{}, {"a": "sale", "b": "day"}], ids=["no keys", "keys"])
+    def post_id(
+        self, cli: CommandLine, client: Client, plan: Path, request: pytest.FixtureRequest
+    ) -> str:
+        write(plan, HEADER + ROWS, **request.param)
+        assert schedule(cli, plan) == {"created": 2}
+        shutil.rmtree(cli.home / "state")
+        return next(
+            str(p["id"]) for p in client.scheduled_posts().items if p["message"] == self.TEXT
+        )
+
+    @pytest.mark.parametrize(
+        "words",
+        [("reschedule", "--at", "2026-12-01 15:00"), ("edit", "-m", "Sale starts now", "--yes")],
+        ids=["reschedule", "edit"],
+    )
+    def test_row_is_held_and_settled(
+        self, cli: CommandLine, client: Client, plan: Path, post_id: str, words: tuple[str, ...]
+    ) -> None:
+        assert cli.run("posts", words[0], post_id, *words[1:]).code == 0
+        before = posts(client)
+        held = bulk(cli, "schedule", plan, code=3)
+        assert "Done: 1 unchanged, 1 unknown" in held.err
+        assert "the row is similar to post" in held.err
+        bulk(cli, "reconcile", plan, "--yes")
+        assert posts(client) == before
+        assert schedule(cli, plan) == {"changed": 1, "unchanged": 1}
+        assert posts(client) == [("12-01T08:00", "facebook", self.TEXT), SECOND]
+        assert schedule(cli, plan) == {"unchanged": 2}
+
+    def test_row_has_moved_post(
+        self, cli: CommandLine, client: Client, plan: Path, post_id: str
+    ) -> None:
+        assert cli.run("posts", "reschedule", post_id, "--at", "2026-12-01 16:00Z").code == 0
+        plan.write_text(plan.read_text().replace("12-01 09:00", "12-01 17:00"))
+        assert schedule(cli, plan) == {"unchanged": 2}
+        assert posts(client) == [*MOVED, SECOND]

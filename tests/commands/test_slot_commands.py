@@ -150,6 +150,21 @@ def test_same_key_after_the_journal_was_lost(slots: CommandLine, client: Client)
     assert get_times(client) == {"One": TIMES[0]}
 
 
+def test_same_key_after_the_journal_was_lost_and_the_post_was_moved(
+    slots: CommandLine, client: Client, emulator_clock: ManualClock
+) -> None:
+    first = json.loads(post(slots, "One", "--key", "k").out)
+    shutil.rmtree(slots.home / "state")
+    assert slots.run("slots", "set", PAGE, "mon-fri 9am,17:30").code == 0
+    moved = slots.run("posts", "reschedule", first[0]["id"], "--at", f"{TIMES[3]}Z")
+    assert moved.code == 0, moved.err
+    # The server has forgotten the key.
+    emulator_clock.advance(25 * 3600)
+    assert post(slots, "One", "--key", "k").code == 0
+    (only,) = client.scheduled_posts().items
+    assert str(only["scheduled_at"])[:16] == TIMES[3]
+
+
 def test_freed_slot_is_offered_and_not_refilled(slots: CommandLine, client: Client) -> None:
     ids = [json.loads(post(slots, text).out)[0]["id"] for text in ("One", "Two")]
     assert slots.run("posts", "cancel", ids[0]).code == 0
