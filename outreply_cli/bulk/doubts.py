@@ -62,10 +62,10 @@ def find_doubts(
 
     `claimed` are the IDs of posts that belong to rows, `separate` pairs of rows and posts that the
     user refused, and `outdated_pages` the IDs of pages with posts that the journal may not know.
-    Any scheduled post of its page may be that of a row at one of the `unrecorded` positions, which
-    has neither a time nor an entry, and so may one of the `older` published posts that has nearly
-    its text. If the row has no key either, so may the post of a `removed` entry, which is past and
-    whose row is not in the file: the row's text may have been corrected since.
+    One of the `older` published posts that has nearly the text of a row may be that of a row that
+    has no time. So may any scheduled post of its page if the row is at one of the `unrecorded`
+    positions, without an entry. If it has no key either, so may the post of a `removed` entry,
+    which is past and whose row is not in the file: the row's text may have been corrected since.
     """
     unclaimed = _group_unclaimed(remote.posts, claimed)
     published = _group_unclaimed(older, claimed)
@@ -99,10 +99,10 @@ def find_doubts(
         if index in doubts:
             continue
         posts, is_unrecorded = get_posts(row), row.post.position in unrecorded
-        if is_unrecorded:
+        if row.takes_new_slot:
             # A recent one may be in both lists.
             old = published[row.post.page_id]
-            if row.post.key is None:
+            if is_unrecorded and row.post.key is None:
                 old = [*old, *without_row[row.post.page_id]]
             old = _without_separate(row, old, separate)
             posts = list({str(post.get("id")): post for post in [*posts, *old]}.values())
@@ -269,7 +269,7 @@ def _find_doubt(
 
     def may_be_published(post: Post) -> bool:
         text = normalize_text(post.get("message"))
-        if is_unrecorded:
+        if row.takes_new_slot:
             return texts.are_similar(text, message)
         # A row with a key is done once its post is published, whatever its time is now.
         return has_lost_text(post) or (row.post.key is not None and text == message != "")

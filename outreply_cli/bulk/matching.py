@@ -63,6 +63,11 @@ class MatchedRow(NamedTuple):
         return self.entry is not None and self.entry.fingerprint == self.draft.fingerprint
 
     @property
+    def takes_new_slot(self) -> bool:
+        """Whether the row has no time, and no post that the journal knows."""
+        return self.entry is None and self.post.takes_slot
+
+    @property
     def has_same_content(self) -> bool:
         """Whether the row's current post was created from the same content, at whatever time."""
         return self.entry is not None and (

@@ -380,7 +380,9 @@ class BulkService:
             if self._journal.knows_all_posts(account, known_id)
             else remote.truncated_pages,
             unrecorded=placement.unrecorded,
-            older=self._fetch_older({page_id for _, page_id in placement.unrecorded}, now),
+            older=self._fetch_older(
+                {row.post.page_id for row in adopted if row.takes_new_slot}, now
+            ),
             removed=self._find_removed(matched, histories, remote, now)
             if placement.unrecorded
             else (),

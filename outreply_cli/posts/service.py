@@ -816,8 +816,7 @@ class PostService:
         """Claim the next free slot; the post of a key that the journal lost is adopted."""
         for _ in range(_CLAIMS_MAX):
             finder = fetch_slots(journal)
-            is_new = post.history.unsent is None and post.history.next_generation == 1
-            if is_new and not post.calendar.startswith(SLOT_KEY):
+            if not post.calendar.startswith(SLOT_KEY):
                 existing = finder.find_identical(post.body, journal.owned_post_ids(post.account))
                 if existing is not None:
                     scheduled_at, post_id = existing

@@ -1,5 +1,6 @@
 """Rows of calendars without a time: each takes the next free slot of its page, once."""
 
+import json
 import shutil
 import signal
 from collections import Counter
@@ -485,6 +486,32 @@ def test_old_journal_put_back(
     assert get_summary(schedule(slots, calendar)) == {"unchanged": 2, "unknown": 1}
     assert count_writes(emulator) == before
     assert len(times(client)) == 3
+
+
+@pytest.mark.parametrize("days", [0, 1, 5, 30])
+@pytest.mark.parametrize("key", ["a", ""])
+def test_journal_of_a_failed_run_put_back(
+    slots: CommandLine, calendar: Path, emulator: EmulatorServer, days: int, key: str
+) -> None:
+    write(calendar, [(key, "One two three")])
+    set_scopes(emulator, "read:account", "read:pages", "read:posts")
+    assert get_summary(schedule(slots, calendar)) == {"pending": 1}
+    backup = slots.run("store", "export").out
+    set_scopes(emulator, "*")
+    assert get_summary(schedule(slots, calendar)) == {"created": 1}
+    shutil.rmtree(slots.home / "state")
+    assert slots.run("store", "restore", "-", stdin=backup).code == 0
+    slots.clock.advance(days * 86_400)
+    before = count_writes(emulator)
+    assert get_summary(schedule(slots, calendar)) == {"unknown": 1}
+    assert slots.run("bulk", "reconcile", str(calendar), "--yes").code == 0
+    assert get_summary(schedule(slots, calendar)) == {"unchanged": 1}
+    assert count_writes(emulator) == before
+
+
+def set_scopes(emulator: EmulatorServer, *scopes: str) -> None:
+    with emulator.state.transaction() as db:
+        db.execute("UPDATE tokens SET scopes = ?", (json.dumps(scopes),))
 
 
 @pytest.mark.parametrize("others", [[], [("", "Something else"), ("k", "With a key")]])

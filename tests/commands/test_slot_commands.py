@@ -239,6 +239,28 @@ def test_refused_post_releases_its_slot(
     assert [item["status"] for item in preview(slots, PAGE, "--limit", "1")] == [status]
 
 
+@pytest.mark.parametrize("fault", [REFUSED, LIMITED], ids=["refused", "planned"])
+def test_same_key_after_an_old_journal_was_put_back(
+    slots: CommandLine, proxy: FaultyProxy, fault: Fault, client: Client
+) -> None:
+    proxy.fault = fault
+    words = ("One", "--key", "k", "--max-wait", "5s")
+    assert post(slots, *words).code != 0
+    backup = slots.run("store", "export").out
+    proxy.fault = None
+    assert post(slots, *words).code == 0
+    # The server has forgotten the key, and the post is still scheduled.
+    (sent,) = client.scheduled_posts().items
+    later = slots.run("posts", "reschedule", sent["id"], "--at", "2026-12-24 18:00")
+    assert later.code == 0, later.err
+    shutil.rmtree(slots.home / "state")
+    assert slots.run("store", "restore", "-", stdin=backup).code == 0
+    slots.clock.advance(25 * 3600)
+    assert post(slots, *words).code == 0
+    (only,) = client.scheduled_posts().items
+    assert str(only["scheduled_at"])[:16] == "2026-12-24T17:00"
+
+
 def test_unknown_outcome_keeps_the_slot(
     slots: CommandLine, proxy: FaultyProxy, client: Client
 ) -> None:
