@@ -44,7 +44,7 @@ def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) 
             pid = owner.read_text() if owner.exists() else "unknown"
             raise CalendarBusyError(
                 f"another process is working on this calendar (pid {pid})",
-                hint="Wait until it has finished, or wait longer with --wait-lock 10m.",
+                hint="Wait until it has finished, then run the command again.",
                 details={"pid": int(pid) if pid.isdecimal() else None},
             ) from None
         yield

@@ -120,7 +120,7 @@ class PostgresJournal(Journal):
                 if self._clock.monotonic() >= until:
                     raise CalendarBusyError(
                         f"another process is working on this calendar ({other})",
-                        hint="Wait until it has finished, or wait longer with --wait-lock 10m.",
+                        hint="Wait until it has finished, then run the command again.",
                         details={"holder": other},
                     )
             self._clock.sleep(_POLL_SECONDS)

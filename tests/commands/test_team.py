@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.journal.account import account_fingerprint
 from tests.command_line import CommandLine
 from tests.commands.team_machines import CALENDAR, log, make_machine
-from tests.postgres import run_sql
+from tests.postgres import open_migrated, run_sql
 
 SECRET_URL = "postgresql://me:hunter2222@127.0.0.1:1/team"
 
@@ -62,6 +64,33 @@ def test_machines_share_comments_and_replies(team: CommandLine) -> None:
     assert json.loads(first.out)["id"] == json.loads(second.out)["id"]
     # Comments that one machine has seen are not new on another one.
     assert "0 new comments" in other.run("comments", "inbox", "--days", "30").err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("bulk", "schedule", "{calendar}", "--name", "Spring"),
+         "or wait longer with --wait-lock 10m"),
+        (("posts", "reschedule", "{post}", "--at", "2026-12-09 10:00"),
+         "then run the command again"),
+        (("posts", "publish", "--page", "facebook:acme", "-m", "Hi", "--key", "k", "--yes"),
+         "then run the command again"),
+    ],
+)  # fmt: skip
+def test_held_calendar_is_waited_for(
+    team: CommandLine, client: Client, calendar: Path, words: tuple[str, ...], hint: str
+) -> None:
+    ran = team.run("bulk", "schedule", str(calendar), "--name", "Spring", "--json")
+    post_id = json.loads(ran.out)["rows"][0]["id"]
+    before = str(client.scheduled_posts().items)
+    journal = open_migrated(team.environ["OUTREPLY_STORE_URL"])
+    held = "posts --key k" if "--key" in words else "name:Spring"
+    with closing(journal), journal.lock(account_fingerprint(client), held, wait=0):
+        values = {"calendar": calendar, "post": post_id}
+        busy = team.run(*(word.format(**values) for word in words))
+    assert busy.code == 1, busy.err
+    assert f"Wait until it has finished, {hint}." in busy.err
+    assert str(client.scheduled_posts().items) == before
 
 
 def test_move_of_a_machines_journal(team: CommandLine, client: Client, calendar: Path) -> None:

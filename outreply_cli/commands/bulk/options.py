@@ -28,6 +28,7 @@ from outreply_cli.cli.options import Strict, TimeZone
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError, NotLoggedInError, unknown_choice_error
+from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.time_parser import DATE_ORDERS
 from outreply_cli.times import BRAND_ZONE, parse_duration
@@ -309,7 +310,11 @@ def bulk_context(
         account = fetch_account(client)
 
         def lock(calendar_id: str, wait: float) -> None:
-            stack.enter_context(journal.lock(account.fingerprint, calendar_id, wait=wait))
+            try:
+                stack.enter_context(journal.lock(account.fingerprint, calendar_id, wait=wait))
+            except CalendarBusyError as error:
+                hint = "Wait until it has finished, or wait longer with --wait-lock 10m."
+                raise error.replace(hint=hint) from None
 
         seconds = None if wait_lock is None else parse_duration(wait_lock).total_seconds()
         yield BulkContext(
