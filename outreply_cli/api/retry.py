@@ -13,6 +13,7 @@ from outreply_cli.api.errors import (
     ServerError,
 )
 from outreply_cli.errors import OutReplyError
+from outreply_cli.spec.errors import CATALOG
 from outreply_cli.timestamps import parse_timestamp, to_utc
 
 _INITIAL_BACKOFF = 0.5
@@ -38,6 +39,7 @@ _NOT_RETRYABLE = frozenset(
         "BRAND_PUBLISH_GUARDRAIL",
     }
 )
+_CONFLICTS = frozenset(entry.code for entry in CATALOG if entry.status == 409)
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,14 @@ def is_definitive(error: OutReplyError) -> bool:
 
 def is_refusal(status: int | None, code: str) -> bool:
     """Whether the status and the code of an error are definitive."""
-    return status in {400, 404, 409, 422} and code != f"HTTP_{status}"
+    if status == 409:
+        # Another conflict may be a first request with the same key that is still in progress.
+        return code in _CONFLICTS
+    return status in {400, 404, 422} and code != f"HTTP_{status}"
+
+
+def _is_in_progress(error: OutReplyError) -> bool:
+    return isinstance(error, ApiError) and error.status == 409 and not is_definitive(error)
 
 
 def retry_delay(
@@ -149,7 +158,9 @@ def retry_delay(
             return None
     else:
         not_sent = isinstance(error, NetworkError) and not error.sent
-        temporary = isinstance(error, (ServerError, NetworkError, InvalidResponseError))
+        temporary = isinstance(error, (ServerError, NetworkError, InvalidResponseError)) or (
+            state.maybe_applied and _is_in_progress(error)
+        )
         if not temporary or not (repeatable or not_sent):
             return None
         if error.code in {"REDIRECT_REFUSED", "CERTIFICATE_NOT_TRUSTED"}:

@@ -197,10 +197,20 @@ def test_ambiguous_errors_leave_open_whether_a_request_was_carried_out() -> None
 
 def test_definitive_errors_come_after_the_check_for_a_repeated_request() -> None:
     body = {"code": "INVALID_FIELD"}
-    definitive = [ApiError(status, body) for status in (400, 409, 422)]
-    assert all(is_definitive(error) for error in (*definitive, NotFoundError(404, body)))
-    for error in (PermissionDeniedError(403, body), rate_limit(), server_error(), LOST, HTML):
+    definitive = [ApiError(status, body) for status in (400, 422)]
+    mismatch = ApiError(409, {"code": "IDEMPOTENCY_KEY_MISMATCH"})
+    assert all(is_definitive(error) for error in (*definitive, mismatch, NotFoundError(404, body)))
+    in_use = ApiError(409, {"code": "IDEMPOTENCY_KEY_IN_USE"})
+    denied = PermissionDeniedError(403, body)
+    for error in (in_use, denied, rate_limit(), server_error(), LOST, HTML):
         assert not is_definitive(error)
+
+
+def test_request_in_progress_is_repeated_once_it_was_sent() -> None:
+    in_use = ApiError(409, {"code": "IDEMPOTENCY_KEY_IN_USE"})
+    assert delay(in_use, RetryState(failures=1, sent_at=0.0)) == 1.0
+    assert delay(in_use, RetryState(failures=6, sent_at=0.0)) is None
+    assert delay(in_use) is None
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])

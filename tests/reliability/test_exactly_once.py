@@ -33,6 +33,9 @@ from tests.reliability.machines import (
 )
 from tests.reliability.proxy import (
     Action,
+    Exchange,
+    Request,
+    Rule,
     change_response,
     lagging_lists,
     lose_request,
@@ -45,6 +48,7 @@ from tests.reliability.proxy import (
     without_date,
     without_idempotency,
 )
+from tests.scripted_server import DROP
 
 SLEEP = 25 * HOUR
 GUARDRAIL = {
@@ -52,6 +56,8 @@ GUARDRAIL = {
     "code": "PAGE_PUBLISH_GUARDRAIL",
     "retry_after_seconds": 1800,
 }
+# Stripe, with which keys are compatible, refuses a key that is in use (reference: Idempotency).
+IN_PROGRESS = {"error": "A request with this key is in progress", "code": "IDEMPOTENCY_KEY_IN_USE"}
 
 
 @pytest.fixture
@@ -371,6 +377,72 @@ class TestLostRequests:
         make_retry_unsafe()
         schedule(machine, calendar)
         emulator_clock.advance(HOUR)
+        assert_clean(schedule(machine, calendar))
+        world.assert_each_once(rows)
+
+
+class TestRequestInProgress:
+    """A server still works on a request whose connection broke, and refuses its repetition."""
+
+    @pytest.fixture
+    def finish(self, world: World) -> Callable[[], None]:
+        """Return the function that finishes the first request."""
+        first: list[Callable[[], object]] = []
+
+        def lose(request: Request, exchange: Exchange) -> bytes:
+            first.append(lambda: exchange.forward(request))
+            return DROP
+
+        world.proxy.on("POST", "*", lose, numbers=[1])
+        world.proxy.on("POST", "*", refuse(409, IN_PROGRESS))
+
+        def finish() -> None:
+            world.proxy.recover()
+            first.pop()()
+
+        return finish
+
+    def test_repeated_until_finished(
+        self, world: World, machine: CommandLine, finish: Callable[[], None]
+    ) -> None:
+        def finish_soon(request: Request, exchange: Exchange) -> None:
+            del request, exchange
+            finish()
+
+        world.proxy.rules.insert(1, Rule("POST", "*", finish_soon, {3}))
+        ran = publish(machine)
+        assert ran.code == 0, ran.err
+        assert world.texts() == {"Row 0": 1}
+
+    @pytest.mark.parametrize("send", [publish, schedule_post])
+    def test_post_with_key_once(
+        self, world: World, machine: CommandLine, finish: Callable[[], None], send: Send
+    ) -> None:
+        held = send(machine, "--key", "launch", "--max-wait", "5s")
+        assert held.code != 0
+        assert "may have been" in held.err
+        finish()
+        again = send(machine, "--key", "launch")
+        assert again.code == 0, again.err
+        assert world.texts() == {"Row 0": 1}
+
+    def test_reply_once(
+        self, world: World, machine: CommandLine, comment_id: str, finish: Callable[[], None]
+    ) -> None:
+        assert machine.run("comments", "inbox", "--all").code == 0
+        held = reply(machine, comment_id, "--max-wait", "5s")
+        assert "may have been sent" in held.err
+        finish()
+        assert reply(machine, comment_id).code == 0
+        assert replies(world, comment_id) == ["Thanks!"]
+
+    def test_bulk_once(
+        self, world: World, machine: CommandLine, finish: Callable[[], None]
+    ) -> None:
+        rows = make_rows_on_all_pages(1)
+        calendar = world.calendar(rows)
+        assert schedule(machine, calendar, "--max-wait", "5s").code != 0
+        finish()
         assert_clean(schedule(machine, calendar))
         world.assert_each_once(rows)
 
