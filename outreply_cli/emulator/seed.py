@@ -229,7 +229,6 @@ class _AccountLoader:
             if media_id.text() not in self._media:
                 raise media_id.error(f"media not found in this account: {media_id.text()}")
         uploads = [self._media[media_id.text()] for media_id in media_ids]
-        settings = _get(fields, "tiktok_settings", _to_json, None)
         post_id = self._id(fields)
         created_at = min(timestamp, self._now.timestamp()) - 86_400
         self._insert("posts", {
@@ -239,7 +238,7 @@ class _AccountLoader:
             "media": json.dumps(uploads + media_from_urls(urls)),
             **{name: _get(fields, name, _long_text, None) for name in
                ("message", "first_comment", "link")},
-            "tiktok_settings": None if settings is None else json.dumps(settings),
+            "tiktok_settings": _get(fields, "tiktok_settings", _to_json_text, None),
             "likes": _count(fields, "likes"), "shares": _count(fields, "shares"),
         }, fields)  # fmt: skip
         attach(self._db, post_id, [media_id.text() for media_id in media_ids])
@@ -255,7 +254,10 @@ class _AccountLoader:
         row = self._db.execute(OWNED_POSTS + "WHERE posts.id = ?", (post_id,)).fetchone()
         given = fields.get("remote_id")
         remote_id = given.text(max_length=100) if given else self._state.new_remote_id()
-        mark_published(self._db, row, remote_id, timestamp)
+        try:
+            mark_published(self._db, row, remote_id, timestamp)
+        except sqlite3.IntegrityError:
+            raise fields.get("remote_id", self._seed).error("duplicate remote_id") from None
         for comment in _items(fields, "comments"):
             self._load_comment(comment, post_id, None)
         add_first_comment(self._state, row, timestamp)
@@ -285,6 +287,9 @@ class _AccountLoader:
             "consecutive_failures", "created_at", "brands",
         )  # fmt: skip
         secret = fields["secret"].text(max_length=200) if "secret" in fields else None
+        previous = _get(fields, "previous_secret", _long_text, None)
+        if previous is None and "rotated_at" in fields:
+            raise fields["rotated_at"].error("requires previous_secret")
         url = _require_field(item, fields, "url")
         try:
             check_webhook_url(
@@ -296,7 +301,7 @@ class _AccountLoader:
             "id": self._id(fields), "user_id": self._user_id, "url": url.text(),
             "events": json.dumps(_require_field(item, fields, "events").choices(tuple(EVENTS))),
             "secret": secret or new_secret(self._state),
-            "previous_secret": _get(fields, "previous_secret", _long_text, None),
+            "previous_secret": previous,
             "rotated_at": self._time(fields, "rotated_at"),
             "disabled_at": self._time(fields, "disabled_at"),
             "failures": _count(fields, "consecutive_failures"),
@@ -359,6 +364,15 @@ def _count(fields: Mapping[str, Field], name: str) -> int:
 
 def _long_text(field: Field) -> str:
     return field.text(max_length=10_000_000)
+
+
+def _to_json_text(field: Field) -> str:
+    try:
+        if isinstance(field.value, dict):
+            return json.dumps(_to_json(field), allow_nan=False)
+    except (TypeError, ValueError):
+        pass
+    raise field.error("must be a mapping of JSON values")
 
 
 def _to_json(field: Field) -> object:

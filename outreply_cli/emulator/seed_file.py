@@ -12,11 +12,15 @@ from outreply_cli.emulator.errors import SeedError
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.spec.limits import SANDBOX_PREFIX, TOKEN_PREFIXES, Tier
 from outreply_cli.spec.platforms import find_platform
+from outreply_cli.spec.text import is_unicode
 from outreply_cli.times import parse_duration, parse_zone
 
 _HINT = "See: outreply emulator seed --export"
 _MAX_NODES = 200_000
 _LIMITS = tuple(Tier.__dataclass_fields__)
+_NUMBER_MAX = 2**53 - 1
+# All times that are derived from one of these years exist.
+_YEARS = range(1970, 9001)
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,9 @@ class Field:
         return text
 
     def number(self) -> int:
-        """A whole number, 0 or more; raises SeedError."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int) or self.value < 0:
-            raise self.error("must be a whole number, 0 or more")
+        """A whole number, 0 or more, that JSON represents exactly; raises SeedError."""
+        if type(self.value) is not int or not 0 <= self.value <= _NUMBER_MAX:
+            raise self.error(f"must be a whole number from 0 to {_NUMBER_MAX}")
         return self.value
 
     def boolean(self) -> bool:
@@ -93,12 +97,16 @@ class Field:
             try:
                 if value[:1] in {"+", "-"}:
                     span = parse_duration(value[1:])
-                    return truncate(now + (span if value[0] == "+" else -span)).timestamp()
-                at = truncate(datetime.fromisoformat(value))
-                return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+                    at = now + (span if value[0] == "+" else -span)
+                else:
+                    at = datetime.fromisoformat(value)
+                if at.year in _YEARS:
+                    return truncate(at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
             except (ValueError, OverflowError, InvalidInputError):
                 pass
-        raise self.error("must be an ISO 8601 time, or relative to now such as +2h or -3d")
+        raise self.error(
+            "must be an ISO 8601 time from 1970 to 9000, or relative to now such as +2h or -3d"
+        )
 
 
 def seed_from_json(value: Any, file: str, name: str = "seed") -> Field:
@@ -154,6 +162,8 @@ def _to_field(loader: Any, node: Any, file: str, name: str, count: Iterator[int]
     if node.id == "sequence":
         items = [_to_field(loader, item, file, name, count) for item in node.value]
         return Field(items, location, name)
+    if not is_unicode(node.value):
+        raise SeedError(f"{location}: {name}: must be valid Unicode")
     try:
         return Field(loader.construct_object(node), location, name)
     # A value that does not match its tag raises the error of its constructor.

@@ -18,6 +18,11 @@ from tests.clocks import ManualClock
 
 REFERENCE = (Path(__file__).parent / "reference_account.yaml").read_text()
 
+# The start of a seed whose posts are on the page `x`.
+POSTS = (
+    "accounts:\n  - brands: [{name: B, pages: [{id: x, platform: x, username: b}]}]\n    posts: ["
+)
+
 
 def test_export_roundtrip(handle: EmulatorHandle) -> None:
     handle.request("seed", text=REFERENCE, name="a.yaml")
@@ -65,7 +70,33 @@ accounts:
         ("a: &a [x]\nb: &b [*a,*a]\n", "unknown field"),
         ("accounts: " + "[" * 5000, "nested too deeply"),
         ("accounts:\n  - tokens: [{scopes: [fly]}]", "s.yaml:2: scopes: must be one of"),
-        ("accounts:\n  - credits: -1", "s.yaml:2: credits: must be a whole number, 0 or more"),
+        ("accounts:\n  - credits: -1", "s.yaml:2: credits: must be a whole number from 0"),
+        (
+            "accounts:\n  - credits: 9223372036854775808",
+            "s.yaml:2: credits: must be a whole number",
+        ),
+        ("accounts:\n  - usage: {reads: 9223372036854775808}", "s.yaml:2: reads: must be a whole"),
+        ('accounts:\n  - email: "\\ud800"', "s.yaml:2: email: must be valid Unicode"),
+        ("now: 9999-12-31\naccounts: []", "s.yaml:1: now: must be an ISO 8601 time from 1970"),
+        (
+            "accounts:\n  - brands: [{name: B, created_at: 0001-01-01T00:00:00+14:00}]",
+            "s.yaml:2: created_at: must be an ISO 8601 time",
+        ),
+        (
+            "accounts:\n  - webhooks: [{url: http://127.0.0.1:9/, events: [], rotated_at: -1h}]",
+            "s.yaml:2: rotated_at: requires previous_secret",
+        ),
+        (
+            POSTS + "{page: x, published_at: -1h, remote_id: a}, " * 2 + "]",
+            "s.yaml:3: remote_id: duplicate remote_id",
+        ),
+        *(
+            (
+                POSTS + f"{{page: x, scheduled_at: +1h, tiktok_settings: {value}}}]",
+                "s.yaml:3: tiktok_settings: must be a mapping of JSON values",
+            )
+            for value in ("{a: 2026-01-01}", "{a: .nan}", "[]")
+        ),
         ("now: 2026-02-30 10:00:00\naccounts: []", "s.yaml:1: now"),
     ],
 )
