@@ -450,7 +450,8 @@ class _RowReader:
                 calendar.add_error(line, "first_comment", message, is_warning=True)
         if any(part in values for part in TIME_PARTS):
             year, month, day, hour, minute = (values.pop(part, "") for part in TIME_PARTS)
-            values["scheduled_at"] = f"{year}-{month:0>2}-{day:0>2} {hour:0>2}:{minute or 0:0>2}"
+            # An empty hour is not midnight.
+            values["scheduled_at"] = f"{year}-{month:0>2}-{day:0>2} {hour}:{minute or 0:0>2}"
         if "weekday" in values:
             self._join_weekday(line, values)
         platform = values.pop("platform", None)

@@ -325,3 +325,13 @@ def test_advised_mapping_keeps_the_given_one(cli: CommandLine, tmp_path: Path) -
     (mapping,) = shlex.split(option[1])
     ran = cli.run(*words, "--pages", mapping.replace("PAGE", INSTAGRAM))
     assert "page not found" not in ran.err
+
+
+@pytest.mark.parametrize("parts", ["2026,12,24,,30", "2026,12,24,,", "2026,12,,9,30", ",,,9,30"])
+def test_time_with_a_missing_part_is_refused(cli: CommandLine, tmp_path: Path, parts: str) -> None:
+    header = "Text,Year,Month,Day,Hour (0-23),Minutes,Image URL,Link\n"
+    path = write(tmp_path, "p.csv", f"{header}Hi,{parts},,\nHo,2026,12,25,9,,,\n")
+    ran = cli.run("bulk", "schedule", path, "--page", FACEBOOK, "--dry-run")
+    assert ran.code == 2
+    assert "p.csv:2: scheduled_at: " in ran.err
+    assert "p.csv:3" not in ran.err
