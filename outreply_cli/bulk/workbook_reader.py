@@ -5,6 +5,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -20,15 +21,11 @@ _UNPACKED_MAX_BYTES = 512 * 1024 * 1024
 _ROWS_MAX = 200_000
 _CELLS_MAX = 20_000_000
 # The filled cells of .xlsx files, and how often a cell or row of .ods files is repeated.
-_ADDRESS = re.compile(rb'<c\s[^>]*?\br="([A-Z]*)(\d+)"[^>]*(?<!/)>')
+_ADDRESS = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["']([A-Z]*)(\d+)["'][^>]*(?<!/)>""")
 _REPEATED = re.compile(rb'-repeated\s*=\s*["\'](\d+)["\']')
 _ROW_ADDRESS = re.compile(r"([A-Z]+)(\d+)")
-# A cell with an error, or with a formula that no program has calculated yet.
-_BROKEN_CELL = re.compile(
-    rb'<c r="(?P<address>[A-Z]+\d+)"(?P<attributes>[^>]*)(?<!/)>(?P<content>.*?)</c>', re.DOTALL
-)
-_NO_VALUE = re.compile(rb"<f[ />](?!.*<v>[^<])", re.DOTALL)
-_ERROR_VALUE = re.compile(rb"<v>([^<]{1,40})</v>")
+# A sheet that has errors or formulas; some programs write a prefix before each name.
+_ERROR_OR_FORMULA = re.compile(rb"""\bt\s*=\s*["']e["']|<(?:\w+:)?f[\s/>]""")
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _ODS_TYPE = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value-type"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -59,8 +56,7 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
             if sheet is None:
                 return
             rows = sheet.to_python(skip_empty_area=False)
-            _fill_merged(rows, sheet.merged_cell_ranges or ())
-            name = sheet.name
+            name, merged = sheet.name, sheet.merged_cell_ranges or ()
     except calamine.PasswordError:
         calendar.add_error(0, "", "the workbook has a password; save it without one")
         return
@@ -76,8 +72,11 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
     calendar.sheet = Sheet(name)
     if not content.startswith(b"PK"):
         calendar.notes.append("cells with errors are read as empty; save it as .xlsx to find them")
-    _mark_broken_cells(content, name, rows)
+    # Calamine may have read what is not XML.
+    with suppress(ET.ParseError, ValueError):
+        _mark_broken_cells(content, name, rows)
     _mark_broken_ods_cells(content, name, rows)
+    _fill_merged(rows, merged)
     add_records(calendar, _records(calendar, rows))
 
 
@@ -196,23 +195,31 @@ def _to_text(cell: Any) -> str:
 def _mark_broken_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> None:
     """Write the errors of an .xlsx sheet into `rows`: the reader leaves their cells empty."""
     xml = _read_sheet_xml(content, sheet)
-    if b't="e"' not in xml and b"<f" not in xml:
+    if _ERROR_OR_FORMULA.search(xml) is None:
         return
-    for match in _BROKEN_CELL.finditer(xml):
-        cell = match["content"]
-        if b't="e"' in match["attributes"]:
-            found = _ERROR_VALUE.search(cell)
-            value = found[1].decode("utf-8", "replace") if found else "#N/A"
-        elif b"<f" in cell and _NO_VALUE.search(cell):
-            value = "#N/A"
-        else:
-            continue
-        address = _ROW_ADDRESS.fullmatch(match["address"].decode())
-        if address is None:
-            continue
-        row, column = int(address[2]) - 1, _column_index(address[1])
-        if row < len(rows) and column < len(rows[row]) and rows[row][column] == "":
-            rows[row][column] = value
+    line = column = -1
+    for event, item in ET.iterparse(io.BytesIO(xml), ("start", "end")):  # noqa: S314
+        name = _local_name(item)
+        if event == "start" and name == "row":
+            line, column = int(item.get("r", line + 2)) - 1, -1
+        elif event == "start" and name == "c":
+            address = _ROW_ADDRESS.fullmatch(item.get("r", ""))
+            column = _column_index(address[1]) if address is not None else column + 1
+        elif event == "end" and name == "c":
+            texts = {_local_name(part): part.text for part in item}
+            is_error = item.get("t") == "e"
+            # A formula without a value is not calculated yet; the value of one may be empty text.
+            is_unknown = "f" in texts and not texts.get("v") and item.get("t") != "str"
+            is_empty = (
+                0 <= line < len(rows) and column < len(rows[line]) and rows[line][column] == ""
+            )
+            if (is_error or is_unknown) and is_empty:
+                rows[line][column] = texts.get("v") or "#N/A"
+            item.clear()
+
+
+def _local_name(item: ET.Element) -> str:
+    return item.tag.rpartition("}")[2]
 
 
 def _mark_broken_ods_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> None:

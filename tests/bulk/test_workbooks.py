@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -116,22 +117,64 @@ def test_problems_name_the_cell(cli: CommandLine, tmp_path: Path) -> None:
     assert problems[0]["text"].startswith(f"{path}!Q1 2027:D4: scheduled_at: invalid time")
 
 
-def test_error_cells_are_not_empty(tmp_path: Path) -> None:
-    content = workbook({"Plan": [(*HEADER, "first_comment"), (*ROW, "=VLOOKUP(A1,B:B,2)")]})
-    (problem,) = get_texts(load_calendar(write(tmp_path, content)))
-    assert problem.startswith("plan.xlsx!Plan:D2: first_comment: #N/A is a spreadsheet error")
-    # As Excel stores an error that it has calculated.
-    source = zipfile.ZipFile(io.BytesIO(content))
-    target = io.BytesIO()
+def replace_in_sheet(content: bytes, *changes: tuple[bytes, bytes]) -> bytes:
+    """Return a workbook whose sheet has other XML."""
+    source, target = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for part in source.infolist():
             xml = source.read(part)
             if part.filename.endswith("sheet1.xml"):
-                xml = xml.replace(b'<c r="D2"', b'<c r="D2" t="e"')
-                xml = xml.replace(b"<v />", b"<v>#REF!</v>").replace(b"<v></v>", b"<v>#REF!</v>")
+                for pattern, new in changes:
+                    xml = re.sub(pattern, new, xml)
             archive.writestr(part, xml)
-    (problem,) = get_texts(load_calendar(write(tmp_path, target.getvalue())))
-    assert problem.startswith("plan.xlsx!Plan:D2: first_comment: #REF! is a spreadsheet error")
+    return target.getvalue()
+
+
+# As ClosedXML, and others, write what Excel writes.
+PREFIXES = ((rb"<(/?)(?=\w)", rb"<\1x:"), (rb'xmlns="', rb'xmlns:x="'))
+ERROR = (rb'<c r="D2"(.*?)<v ?(/>|></v>)', rb'<c r="D2" t="e"\1<v>#REF!</v>')
+
+
+@pytest.mark.parametrize(
+    ("changes", "value"),
+    [
+        ((), "#N/A"),
+        (PREFIXES, "#N/A"),
+        ((ERROR,), "#REF!"),
+        ((ERROR, *PREFIXES), "#REF!"),
+        ((ERROR, (rb'<c r="D2" t="e"', b"<c t='e' r='D2'")), "#REF!"),
+        ((ERROR, (rb' r="\w+"', b"")), "#REF!"),
+    ],
+)
+def test_error_cells_are_not_empty(
+    tmp_path: Path, changes: Sequence[tuple[bytes, bytes]], value: str
+) -> None:
+    content = workbook({"Plan": [(*HEADER, "first_comment"), (*ROW, "=VLOOKUP(A1,B:B,2)")]})
+    path = write(tmp_path, replace_in_sheet(content, *changes))
+    (problem,) = get_texts(load_calendar(path))
+    assert problem.startswith(f"plan.xlsx!Plan:D2: first_comment: {value} is a spreadsheet error")
+
+
+def test_merged_error_cell_is_an_error_in_all_rows(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (HEADER, ("facebook:acme", "#REF!", "Hi"), ("facebook:acme", None, "Ho")):
+        book.worksheets[0].append(row)
+    book.worksheets[0].merge_cells("B2:B3")
+    book.save(tmp_path / "plan.xlsx")
+    first, second = get_texts(load_calendar(str(tmp_path / "plan.xlsx")))
+    assert first.startswith("plan.xlsx!Sheet:B2: scheduled_at: #REF! is a spreadsheet error")
+    assert second.startswith("plan.xlsx!Sheet:B3: scheduled_at: #REF! is a spreadsheet error")
+
+
+def test_formula_with_empty_text_is_an_empty_cell(tmp_path: Path) -> None:
+    formula = '=IF(A2="","",A2)'
+    rows = [(*HEADER, "link"), (*ROW, formula), ("", "", "", formula)]
+    # As Excel stores the result.
+    changes = [(rb'<c r="(D\d)"(.*?)<v ?(/>|></v>)', rb'<c r="\1" t="str"\2<v></v>')]
+    path = write(tmp_path, replace_in_sheet(workbook({"Plan": rows}), *changes))
+    calendar = load_calendar(path)
+    assert get_texts(calendar) == []
+    assert [row.content.link for row in calendar.rows] == [None]
 
 
 def test_error_after_an_empty_cell_with_a_format(tmp_path: Path) -> None:
