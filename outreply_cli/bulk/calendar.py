@@ -16,7 +16,7 @@ from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import find_same_name, suggest_near_file
 from outreply_cli.posts.content import Diagnostic, PostContent
 from outreply_cli.posts.slots import NEXT_SLOT
-from outreply_cli.spec.platforms import PLATFORMS
+from outreply_cli.spec.platforms import PLATFORMS, find_platform
 from outreply_cli.spec.text import normalize_line_endings
 from outreply_cli.storage.file_scope import FileRefusedError, FileScope, check_regular
 
@@ -80,6 +80,7 @@ FIELD_TABLE = (
 FIELDS = tuple(entry.name for entry in FIELD_TABLE)
 # Fields that each variant of a series may have.
 VARIANT_FIELDS = FIELDS[FIELDS.index("message") : FIELDS.index("repeat")]
+TIME_FIELDS = frozenset({"scheduled_at", "date", "time"})
 LIST_FIELDS = frozenset(entry.name for entry in FIELD_TABLE if entry.kind == "list")
 ALIASES = {"page_id": "page", "pages": "page", "message_twitter": "message_x"}
 KEY_MAX_CHARACTERS = 200
@@ -240,9 +241,23 @@ def guess_field(name: str) -> str | None:
     """Return the field that an unknown `name` probably means."""
     import difflib
 
-    names = [*FIELDS, *ALIASES]
-    near = difflib.get_close_matches(name.strip().lower(), names, n=1, cutoff=0.6)
-    return near[0] if near else None
+    name = _normalize(name)
+    platform = find_platform(name.removeprefix("message_"))
+    if platform is not None:
+        return PLATFORM_MESSAGES[platform.name]
+
+    def is_near(field: str) -> bool:
+        if field in TIME_FIELDS and name.count("_") > field.count("_"):
+            # Such as `end time` or `scheduled_at_utc`.
+            return False
+        # `message_fr` is not a text for X.
+        start = "message_" if field.startswith("message_") else ""
+        cutoff = 0.7 if start or field in TIME_FIELDS else 0.6
+        ends = name.removeprefix(start), [field.removeprefix(start)]
+        return bool(difflib.get_close_matches(*ends, cutoff=cutoff))
+
+    near = difflib.get_close_matches(name, [*FIELDS, *ALIASES], n=len(FIELDS), cutoff=0.6)
+    return next(filter(is_near, near), None)
 
 
 def is_address(name: str) -> bool:

@@ -1,9 +1,10 @@
 """Column headers: the usual ones in five languages, and those of other schedulers' exports.
 
-A header stands for a field, or for a part of one: `media` holds file names or URLs, `platform` and
-`weekday` complete `page` and the date, `year` to `minute` are the parts of a time, `network` says
-whether the row goes to the platform that the header names, `comments` holds several comments, and
-the rows of a `draft` are not posted. "" is a column that the API has no field for.
+A header stands for a field, or for a part of one: `media` holds file names or URLs, `platform`,
+`weekday` and `am_pm` complete `page`, the date and the time, `year` to `minute` are the parts of a
+time, `network` says whether the row goes to the platform that the header names, `comments` holds
+several comments, and the rows of a `draft` are not posted. "" is a column that the API has no field
+for.
 """
 
 import re
@@ -32,6 +33,7 @@ _HEADERS = {
     "time": "time, uhrzeit, zeit, heure, hora, horario",
     "weekday": "day, weekday, day of week, day of the week, tag, wochentag, jour, "
     "jour de la semaine, dia, dia de la semana, dia da semana",
+    "am_pm": "am pm, ampm",
     "timezone": "timezone, time zone, tz, zeitzone, fuseau horaire, zona horaria, fuso horario",
     "message": "text, caption, copy, content, body, post, post text, post copy, post content, "
     "message text, "

@@ -9,6 +9,7 @@ from typing import Any
 from outreply_cli.bulk.calendar import (
     LIST_FIELDS,
     MESSAGE_FIELDS,
+    TIME_FIELDS,
     Calendar,
     add_row,
     check_duplicate_keys,
@@ -52,12 +53,16 @@ _COLUMNS_MAX = 1_000
 _TIMESTAMP = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}[ T]\d{1,2}:\d\d")
 # Rows with one cell above the header, such as a title.
 _TITLES_MAX = 20
+# What a header says about its values.
+_REMARK = re.compile(r"\s*\([^()]*\)|[\s_-]*(?:utc|gmt)$", re.IGNORECASE)
 # What several columns may hold.
 _SEVERAL = frozenset({"media", "media_urls", "network"})
 # Parts of fields, which are put together once a row is read.
-_PARTS = frozenset({"media", "platform", "weekday", "draft", "comments", *TIME_PARTS})
+_PARTS = frozenset({"media", "platform", "weekday", "am_pm", "draft", "comments", *TIME_PARTS})
 # A row with nothing else is not a post, but an empty line of a plan, or a note.
-_FRAME = frozenset({"key", "scheduled_at", "date", "time", "timezone", "weekday", *TIME_PARTS})
+_FRAME = frozenset(
+    {"key", "scheduled_at", "date", "time", "timezone", "weekday", "am_pm", *TIME_PARTS}
+)
 _YES = frozenset({"true", "yes", "y", "x", "1", "wahr", "ja", "vrai", "oui", "verdadero", "si",
                   "sí", "verdadeiro", "sim"})  # fmt: skip
 _NO = frozenset({"", "false", "no", "n", "0", "falsch", "nein", "faux", "non", "falso", "não",
@@ -234,9 +239,14 @@ def _pair_date_and_time(
     names: Sequence[str], mapped: list[str | None], explicit: Sequence[str | None]
 ) -> None:
     """Make two columns of one time `date` and `time`, and the only one `scheduled_at`."""
-    times = [index for index, target in enumerate(mapped) if target == "scheduled_at"]
-    if len(times) == 2:
-        times.sort(key=lambda index: "time" in names[index].lower())
+    times = [index for index, target in enumerate(mapped) if target in TIME_FIELDS]
+    if len(times) == 2 and "scheduled_at" in mapped:
+        times.sort(
+            key=lambda index: (
+                ("date", "scheduled_at", "time").index(mapped[index] or ""),
+                "time" in names[index].lower(),
+            )
+        )
         mapped[times[0]], mapped[times[1]] = "date", "time"
     elif not {"date", "time"} <= set(mapped):
         # `Mon` and `18:00` alone would be another day in each week.
@@ -258,15 +268,24 @@ def _report_unknown_columns(
     """Add one error for the columns in `unknown`, with the option that maps or ignores them."""
     guesses: dict[str, str] = {}
     rivals: dict[str, str] = {}
+    zone = ""
+    has_time = not TIME_FIELDS.isdisjoint(mapped)
+    about_time = [name for name in unknown if _is_about_time(name)]
     for name in unknown:
-        guess = get_target(name) or guess_field(name) or ""
-        if guess in mapped and get_target(name) == guess:
+        plain = _REMARK.sub("", name)
+        guess = normalize_field(plain) or get_target(plain) or guess_field(plain) or ""
+        if not has_time and about_time == [name]:
+            # Rows without a time would take slots.
+            guess = "scheduled_at"
+        if guess in TIME_FIELDS:
+            zone = zone if plain == name else ", and set the zone of its times with --tz"
+        if guess in mapped and get_target(plain) == guess:
             rivals[name] = names[mapped.index(guess)]
             guesses[rivals[name]] = guess
         is_free = guess not in mapped and guess not in guesses.values()
         guesses[name] = guess if is_free and normalize_field(guess) else ""
     # The option replaces the one that was given.
-    advice = f"--columns {quote_mapping({**calendar.settings.columns, **guesses})}"
+    advice = f"--columns {quote_mapping({**calendar.settings.columns, **guesses})}{zone}"
     if len(unknown) > 1:
         ignored = "" if all(guesses.values()) else "; an empty field ignores the column"
         message = (
@@ -282,6 +301,10 @@ def _report_unknown_columns(
         verb = " Map it with" if guesses[name] else "; ignore it with"
         message = f"{unknown_field_message(name, guesses[name] or None)}{verb} {advice}"
     calendar.add_error(line, name, message)
+
+
+def _is_about_time(name: str) -> bool:
+    return any(get_target(word) in TIME_FIELDS for word in re.split(r"[\W_]+", name))
 
 
 def _note_columns(calendar: Calendar, names: Sequence[str], mapped: Sequence[str | None]) -> None:
@@ -452,6 +475,9 @@ class _RowReader:
             year, month, day, hour, minute = (values.pop(part, "") for part in TIME_PARTS)
             # An empty hour is not midnight.
             values["scheduled_at"] = f"{year}-{month:0>2}-{day:0>2} {hour}:{minute or 0:0>2}"
+        if "am_pm" in values:
+            name = "time" if "time" in values else "scheduled_at"
+            values[name] = f"{values.get(name, '')} {values.pop('am_pm')}"
         if "weekday" in values:
             self._join_weekday(line, values)
         platform = values.pop("platform", None)

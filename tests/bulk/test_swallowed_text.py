@@ -425,6 +425,13 @@ def test_yaml_errors_say_what_to_do(tmp_path: Path, line: str, advice: str) -> N
          "Day=scheduled_at,Start time=scheduled_at"),
         ("page,Datum,Uhrzeit,message", "facebook:acme,24/12/2026,18:00,Hi",
          "Datum=date,Uhrzeit=time"),
+        ("page,scheduled_at,time,message", "facebook:acme,24/12/2026,18:00,Hi", None),
+        ("page,scheduled_at,date,message", "facebook:acme,18:00,24/12/2026,Hi", None),
+        ("page,Publish time,Date,message", "facebook:acme,18:00,24/12/2026,Hi", None),
+        ("page,Date (D/M/Y),Time (24h),message", "facebook:acme,24/12/2026,18:00,Hi",
+         "Date (D/M/Y)=scheduled_at,Time (24h)=time"),
+        ("page,Date,Time,AM/PM,message", "facebook:acme,24/12/2026,6:00,PM,Hi", None),
+        ("page,When,AM/PM,message", "facebook:acme,24/12/2026 6:00,p.m.,Hi", None),
     ],
 )  # fmt: skip
 def test_date_and_time_columns(
@@ -437,6 +444,53 @@ def test_date_and_time_columns(
                   "--json", *options)  # fmt: skip
     assert ran.code == 0, ran.err
     assert [row["scheduled_at"] for row in get_report(ran)["rows"]] == ["2026-12-24T18:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("scheduled_at,time", "2026-12-24 18:00,19:00"),
+        ("date,scheduled_at", "2026-12-24,2026-12-25 18:00"),
+        ("date,time,AM/PM", "2026-12-24,18:00,PM"),
+        ("date,time,AM/PM", "2026-12-24,6:00 AM,PM"),
+        ("date,time,AM/PM", "2026-12-24,6:00,x"),
+    ],
+)
+def test_contradictory_columns_of_a_time(
+    cli: CommandLine, tmp_path: Path, header: str, cells: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"page,message,{header}\nfacebook:acme,Hi,{cells}\n")
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--tz", "UTC")
+    assert ran.code == 2
+    assert "c.csv:2: scheduled_at: " in ran.err
+
+
+@pytest.mark.parametrize(
+    ("header", "advice"),
+    [
+        ("scheduled_at,message_fr", "ignore it with --columns 'message_fr='"),
+        ("scheduled_at,message_threads", "ignore it with --columns 'message_threads='"),
+        ("scheduled_at,message_ig", "Map it with --columns 'message_ig=message_instagram'"),
+        ("scheduled_at,message_instagam", "Map it with --columns 'message_instagam=message_instag"),
+        ("date,start time,end time", "map them with --columns 'start time=,end time=';"),
+        ("date,start time", "ignore it with --columns 'start time='"),
+        ("Due Date", "Map it with --columns 'Due Date=scheduled_at'"),
+        (
+            "scheduled_at_utc",
+            "'scheduled_at_utc=scheduled_at', and set the zone of its times with ",
+        ),
+        (
+            "scheduledAtUtc",
+            "'scheduledAtUtc=scheduled_at', and set the zone of its times with --tz",
+        ),
+        ("Publish Time (UTC)", "'Publish Time (UTC)=scheduled_at', and set the zone of its times "),
+        ("date,Time (EST)", "'Time (EST)=time', and set the zone of its times with --tz"),
+    ],
+)
+def test_advised_columns_have_the_right_field(tmp_path: Path, header: str, advice: str) -> None:
+    calendar = read(tmp_path, f"page,message,{header}\n")
+    assert advice in calendar.problems[0].text
 
 
 @pytest.mark.parametrize(
