@@ -87,7 +87,9 @@ KEY_MAX_CHARACTERS = 200
 URL_START = r"[A-Za-z][A-Za-z0-9+.-]*://"
 _FIELD_NAMES = frozenset(FIELDS)
 _URL = re.compile(URL_START)
-_URL_SEPARATOR = re.compile(r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|,(?=\s*https?://)|\n", re.IGNORECASE)
+_URL_SEPARATOR = re.compile(
+    r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|[,|\s]+(?=https?://)|\n", re.IGNORECASE
+)
 _NO_MESSAGES: Mapping[str, str] = {}
 _MESSAGE_FILE_MAX_BYTES = 400_000
 
@@ -441,8 +443,8 @@ def split_cell(calendar: Calendar, field_name: str, text: str) -> list[str]:
 
 
 def split_urls(text: str) -> list[str]:
-    """Split a CSV cell of URLs; a `;` or comma belongs to the URL unless another URL follows it."""
-    parts = (part.strip().rstrip(";, ") for part in _URL_SEPARATOR.split(text))
+    """Split a CSV cell of URLs; a `;`, `|` or comma belongs to a URL unless another one follows."""
+    parts = (part.strip().rstrip(";,| ") for part in _URL_SEPARATOR.split(text))
     return [part for part in parts if part]
 
 

@@ -106,4 +106,4 @@ def join_urls(urls: Sequence[str]) -> str:
     text = ";".join(urls)
     if split_urls(text) == [url.strip() for url in urls]:
         return text
-    return ";".join(url.replace(";", "%3B").replace(",", "%2C") for url in urls)
+    return ";".join(url.replace(";", "%3B").replace(",", "%2C").replace("|", "%7C") for url in urls)

@@ -185,6 +185,9 @@ def test_separator_line_on_stdin(cli: CommandLine) -> None:
         ("media_urls", "https://e.com/a.jpg,https://e.com/b.jpg", 2),
         ("media_urls", "https://e.com/a.jpg, HTTPS://e.com/b.jpg,", 2),
         ("media_urls", "https://e.com/a,b.jpg", 1),
+        ("media_urls", "https://e.com/a.jpg|https://e.com/b.jpg || https://e.com/c.jpg|", 3),
+        ("media_urls", "https://e.com/a.jpg https://e.com/b.jpg", 2),
+        ("media_urls", "https://e.com/a|b.jpg", 1),
         ("media_urls", "https://e.com/a.jpg;https://e.com/b.jpg,https://e.com/c.jpg", 3),
         ("media_ids", "m1, m2;m3", 3),
         ("media_files", "a.png, b.png", 2),
@@ -209,13 +212,15 @@ def test_comma_lists_of_media(tmp_path: Path, column: str, cell: str, values: in
 
 def test_exported_urls_with_commas_are_read_back(cli: CommandLine, tmp_path: Path) -> None:
     url = "https://img.example.com/fit,https://e.com/a.jpg"
-    for at, media in (("in 2d", url), ("in 3d", "https://e.com/a,")):
+    piped = url.replace(",", "|")
+    for at, media in (("in 2d", url), ("in 3d", "https://e.com/a,"), ("in 4d", piped)):
         done = cli.run("posts", "schedule", "--page", "facebook:acme", "--at", at,
                        "-m", "Hi", "--media", media)  # fmt: skip
         assert done.code == 0, done.err
     export = cli.run("bulk", "export").out
     urls = [row.content.media_urls for row in read(tmp_path, export).rows]
-    assert urls == [(url.replace(",", "%2C"),), ("https://e.com/a%2C",)]
+    encoded = [url.replace(",", "%2C"), "https://e.com/a%2C", url.replace(",", "%7C")]
+    assert urls == [(item,) for item in encoded]
 
 
 def test_pages_separated_by_commas(
