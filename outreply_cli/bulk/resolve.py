@@ -492,7 +492,7 @@ class _RowResolver:
         try:
             return parse_row_time(self._calendar, text, zone, self._now)
         except DateOrderError as error:
-            self._add(row, "scheduled_at", f"{error.text}, or set --date-order dmy")
+            self._add(row, "scheduled_at", f"{error.text}, or set --date-order dmy or mdy")
         except TimeError as error:
             message = error.text
             if _NUMBER.fullmatch(text):
