@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,7 @@ def template_workbook(pages: Sequence[str], now: datetime) -> bytes:
 
     workbook = Workbook()
     workbook.properties.creator = "outreply"
-    workbook.properties.created = now.replace(tzinfo=None)
+    workbook.properties.created = now.astimezone(UTC).replace(tzinfo=None)
     del workbook["Sheet"]
     sheet: Worksheet = workbook.create_sheet("Calendar")
     help_sheet: Worksheet = workbook.create_sheet("Help")

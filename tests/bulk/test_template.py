@@ -27,6 +27,25 @@ def test_template_is_valid(cli_logged_out: CommandLine, tmp_path: Path, kind: st
     assert (checked.code, checked.out, checked.err) == (0, "", "Checked 2 rows.\n")
 
 
+@pytest.mark.parametrize("kind", ["yaml", "csv", "xlsx"])
+@pytest.mark.parametrize(
+    ("zone", "now"),
+    [
+        ("Pacific/Auckland", datetime(2026, 11, 27, 22, tzinfo=UTC)),
+        ("Pacific/Honolulu", datetime(2026, 11, 28, 9, tzinfo=UTC)),
+    ],
+)
+def test_template_has_no_time_in_the_past(
+    cli_logged_out: CommandLine, tmp_path: Path, kind: str, zone: str, now: datetime
+) -> None:
+    cli_logged_out.clock.current = now
+    cli_logged_out.environ["OUTREPLY_TIMEZONE"] = zone
+    path = tmp_path / f"plan.{kind}"
+    cli_logged_out.run("bulk", "template", kind, "--file", str(path))
+    checked = cli_logged_out.run("bulk", "check", str(path), "--strict")
+    assert (checked.code, checked.err) == (0, "Checked 2 rows.\n")
+
+
 def test_file_is_not_overwritten(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "plan.csv"
     path.write_text("mine")

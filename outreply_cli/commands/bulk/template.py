@@ -76,6 +76,8 @@ def run(
     if kind not in KINDS:
         raise unknown_choice_error("calendar format", kind, KINDS)
     now = context.clock.now()
+    # 09:00 of the next UTC day may be past in the east, and that of the local day in the west.
+    now = max(now, now.astimezone(context.zone()), key=datetime.date)
     if kind == "xlsx":
         _write_workbook(context, file, now)
         return
