@@ -31,6 +31,14 @@ from outreply_cli.times import BRAND_ZONE, parse_zone
 _NUMBER = re.compile(r"\d{5}(?:[.,]\d+)?")
 # The last time zone in which a day ends.
 LAST_ZONE = "Etc/GMT+12"
+# Zones whose names also stand for their standard time, or for the time of a region in summer too.
+_AMBIGUOUS_ZONES = {
+    "EST": "America/New_York, or Etc/GMT+5 for -05:00 all year",
+    "MST": "America/Denver, or Etc/GMT+7 for -07:00 all year",
+    **dict.fromkeys(("CET", "MET"), "Europe/Paris, or Etc/GMT-1 for +01:00 all year"),
+    "EET": "Europe/Athens, or Etc/GMT-2 for +02:00 all year",
+    "WET": "Europe/Lisbon, or UTC for +00:00 all year",
+}
 # A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)
 _SERIES_POSTS_MAX = 200_000
@@ -517,6 +525,11 @@ class _RowResolver:
         name = row.timezone or self._calendar.timezone
         if name is None and self._default_zone is not None:
             return self._default_zone
+        if name is not None and name.strip() in _AMBIGUOUS_ZONES:
+            raise TimeError(
+                f"ambiguous time zone {name.strip()!r}: with or without summer time",
+                hint=f"Use {_AMBIGUOUS_ZONES[name.strip()]}.",
+            )
         if name is None or is_in_brand_zone(row, self._calendar, self._default_zone):
             name = self._brand_zone(str(page.get("brand_id") or "")) if page else LAST_ZONE
         return parse_zone(name)

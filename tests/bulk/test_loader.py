@@ -143,6 +143,25 @@ def test_relative_dates_are_warned_about(
     assert ("relative to the day of the run" in ran.err) == is_relative
 
 
+@pytest.mark.parametrize(
+    ("zone", "advice"),
+    [("EST", "America/New_York"), ("MST", "Etc/GMT+7"), (" CET ", "Europe/Paris"),
+     ("EET", "Europe/Athens"), ("EST5EDT", None), ("HST", None)],
+)  # fmt: skip
+def test_zone_with_and_without_summer_time_is_refused(
+    cli: CommandLine, tmp_path: Path, zone: str, advice: str | None
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(
+        f"page,scheduled_at,timezone,message\nfacebook:acme,2026-12-24 18:00,{zone},a\n"
+    )
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run")
+    assert ran.code == (0 if advice is None else 2), ran.err
+    if advice is not None:
+        assert f"c.csv:2: timezone: ambiguous time zone {zone.strip()!r}" in ran.err
+        assert advice in ran.err
+
+
 def test_date_order_that_does_not_fit_is_named(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text("page,scheduled_at,message\ninstagram:acme,12/24/2026 18:00,Hi\n")
