@@ -50,13 +50,28 @@ def _suggest_zone(name: str) -> str:
 
 
 def machine_zone() -> ZoneInfo:
-    """Return the time zone of this machine; UTC if it has no IANA name."""
+    """Return the time zone of this machine; UTC if it has no IANA name and keeps UTC.
+
+    Raises:
+        TimeError: The clock of the machine is in another zone, such as TZ=EST5EDT.
+    """
     import tzlocal
 
     try:
-        return ZoneInfo(tzlocal.get_localzone_name() or "UTC")
+        zone = ZoneInfo(tzlocal.get_localzone_name() or "UTC")
     except (KeyError, ValueError, OSError):
-        return ZoneInfo("UTC")
+        zone = ZoneInfo("UTC")
+    now = datetime.now(UTC)
+    # Posts are scheduled up to 75 days ahead.
+    for when in (now, now + timedelta(days=75)):
+        local = when.astimezone()
+        if local.utcoffset() != when.astimezone(zone).utcoffset():
+            raise TimeError(
+                f"the time zone of this machine is unknown: its clock shows {local:%H:%M %Z}, "
+                f"which is not {zone.key}",
+                hint="Set OUTREPLY_TIMEZONE to an IANA name such as America/New_York.",
+            )
+    return zone
 
 
 def parse_duration(text: str) -> timedelta:

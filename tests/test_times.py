@@ -1,5 +1,6 @@
 """Parsing and formatting of times, durations and time zones."""
 
+import sys
 import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -163,18 +164,23 @@ def test_zone_may_have_spaces_around_it() -> None:
     assert parse_zone(" Europe/Paris\n") == PARIS
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("Europe/Paris", "Europe/Paris"), (None, "UTC"), ("", "UTC"), ("Mars/Olympus", "UTC"),
-        ("/etc/localtime", "UTC"), ("Europe", "UTC"),
-    ],
-)  # fmt: skip
-def test_machine_zone_without_an_iana_name_is_utc(
-    monkeypatch: pytest.MonkeyPatch, name: str | None, expected: str
+@pytest.mark.skipif(sys.platform == "win32", reason="Python cannot set the zone of Windows")
+@pytest.mark.usefixtures("machine_in_tokyo")
+@pytest.mark.parametrize("name", [None, "", "Mars/Olympus", "/etc/localtime", "Europe/Paris"])
+def test_machine_zone_that_its_clock_is_not_in_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, name: str | None
 ) -> None:
     monkeypatch.setattr(tzlocal, "get_localzone_name", lambda: name)
-    assert machine_zone().key == expected
+    error = error_of(machine_zone)
+    assert error.message.startswith("the time zone of this machine is unknown: its clock shows ")
+    assert error.hint == "Set OUTREPLY_TIMEZONE to an IANA name such as America/New_York."
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Python cannot set the zone of Windows")
+@pytest.mark.usefixtures("machine_in_tokyo")
+def test_machine_zone_has_an_iana_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tzlocal, "get_localzone_name", lambda: "Asia/Tokyo")
+    assert machine_zone().key == "Asia/Tokyo"
 
 
 @pytest.mark.parametrize(

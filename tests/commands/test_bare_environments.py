@@ -71,11 +71,16 @@ def test_cron_time_zones(
     at = ("--at", "2026-12-01 09:00", "--page", "instagram:acme", "-m", "Hi", "--dry-run", "--json")
     for env, hour in (
         ({"TZ": "Asia/Tokyo"}, "00"),
+        ({"TZ": "XYZ0"}, "09"),
+        ({"TZ": "EST5EDT", "OUTREPLY_TIMEZONE": "America/New_York"}, "14"),
         ({"OUTREPLY_TIMEZONE": "Europe/Paris"}, "08"),
     ):
         result = cron.run("posts", "schedule", *at, **env)
         assert f"2026-12-01T{hour}:00:00Z" in result.out, result.err
     assert cron.run("posts", "schedule", *at).code == 0
+    unknown = cron.run("posts", "schedule", *at, TZ="EST5EDT")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "time zone of this machine is unknown" in unknown.err
 
 
 def test_cron_quota_check(cron: MinimalEnvironment) -> None:
