@@ -16,10 +16,15 @@ KEYRING_TIMEOUT = 3.0
 # Time for the user to answer the keyring's unlock dialog.
 _DIALOG_SECONDS = 60.0
 _SERVICE = "outreply-cli"
-_LOGIN_HINT = (
+_READ_HINT = (
     "Store the token in a file that only you can read: "
-    "outreply auth login --insecure-storage, or set OUTREPLY_API_KEY."
+    "outreply auth login --profile {} --insecure-storage, or set OUTREPLY_API_KEY."
 )
+_WRITE_HINT = (
+    "Add --insecure-storage to store the token in a file that only you can read, "
+    "or set OUTREPLY_API_KEY."
+)
+_DELETE_HINT = "The token is still stored. Unlock the keyring, and run the command again."
 _T = TypeVar("_T")
 
 
@@ -36,7 +41,7 @@ class KeyringStore:
 
     Args:
         timeout: Seconds to wait for a response.
-        hint: The next step if the keyring cannot be used; a file for the token by default.
+        hint: The next step if the keyring cannot be used; by default, one about a token.
         on_wait: Called after `timeout`, before another minute in which the user may unlock the
             keyring; None if the user cannot be asked.
     """
@@ -47,11 +52,11 @@ class KeyringStore:
         hint: str | None = None,
         on_wait: Callable[[], None] | None = None,
     ) -> None:
-        self._timeout, self._hint, self._on_wait = timeout, hint or _LOGIN_HINT, on_wait
+        self._timeout, self._hint, self._on_wait = timeout, hint, on_wait
 
     def read(self, name: str) -> str | None:
         """Return the secret called `name`, or None."""
-        return self._run(lambda: _backend().get_password(_SERVICE, name))
+        return self._run(lambda: _backend().get_password(_SERVICE, name), _READ_HINT.format(name))
 
     def write(self, name: str, secret: str) -> None:
         """Store a secret, and verify that it is readable."""
@@ -61,8 +66,8 @@ class KeyringStore:
             backend.set_password(_SERVICE, name, secret)
             return bool(backend.get_password(_SERVICE, name) == secret)
 
-        if not self._run(write):
-            raise self._unavailable_error("what was stored could not be read back")
+        if not self._run(write, _WRITE_HINT):
+            raise self._unavailable_error("what was stored could not be read back", _WRITE_HINT)
 
     def delete(self, name: str) -> None:
         """Delete the secret called `name`, if any."""
@@ -72,7 +77,7 @@ class KeyringStore:
             if backend.get_password(_SERVICE, name) is not None:
                 backend.delete_password(_SERVICE, name)
 
-        self._run(delete)
+        self._run(delete, _DELETE_HINT)
 
     def probe(self, name: str) -> str:
         """Read the secret called `name` and return the name of the keyring's backend."""
@@ -82,9 +87,9 @@ class KeyringStore:
             backend.get_password(_SERVICE, name)
             return f"{type(backend).__module__}.{type(backend).__qualname__}"
 
-        return self._run(probe)
+        return self._run(probe, _READ_HINT.format(name))
 
-    def _run(self, operation: Callable[[], _T]) -> _T:
+    def _run(self, operation: Callable[[], _T], hint: str) -> _T:
         results: list[_T] = []
         errors: list[Exception] = []
 
@@ -104,13 +109,14 @@ class KeyringStore:
             thread.join(_DIALOG_SECONDS)
             waited += _DIALOG_SECONDS
         if errors:
-            raise self._unavailable_error(_describe(errors[0]))
+            raise self._unavailable_error(_describe(errors[0]), hint)
         if not results:
-            raise self._unavailable_error(f"no response within {waited:g} seconds")
+            raise self._unavailable_error(f"no response within {waited:g} seconds", hint)
         return results[0]
 
-    def _unavailable_error(self, reason: str) -> KeyringError:
-        return KeyringError(f"the system's keyring cannot be used: {reason}", hint=self._hint)
+    def _unavailable_error(self, reason: str, hint: str) -> KeyringError:
+        message = f"the system's keyring cannot be used: {reason}"
+        return KeyringError(message, hint=self._hint or hint)
 
 
 def _backend() -> "KeyringBackend":

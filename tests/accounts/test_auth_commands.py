@@ -443,6 +443,25 @@ def test_advice_about_a_token_keeps_other_accounts(
     assert json.loads(me.out) == {"api_key.name": "default"}
 
 
+def test_advice_about_the_keyring_keeps_other_accounts(
+    two_accounts: CommandLine, emulator: EmulatorServer
+) -> None:
+    cli, config = two_accounts, two_accounts.home / "config" / "config.toml"
+    token = emulator.handle.request("token", name="new")["token"]
+    login = ("auth", "login", "--with-token", "--profile", "third")
+    refused = cli.run(*login, "--base-url", emulator.base_url, stdin=token)
+    assert refused.code == 1
+    assert "  Add --insecure-storage to store the token in a file" in refused.err
+    # The token of the profile is in a keyring that this session cannot use.
+    agency = config.parent / "tokens" / "agency"
+    agency.unlink()
+    head, _, tail = config.read_text().partition("[profiles.agency]")
+    config.write_text(head + "[profiles.agency]" + tail.replace('"file"', '"keyring"', 1))
+    refused = cli.run("pages", "list", "-p", "agency")
+    assert refused.code == 1
+    assert "read: outreply auth login --profile agency --insecure-storage, or" in refused.err
+
+
 def test_advice_about_a_token_in_the_environment_names_the_variable(
     cli: CommandLine, emulator: EmulatorServer
 ) -> None:
@@ -530,7 +549,9 @@ def test_logout_deletes_a_token_that_login_left_in_the_keyring(
     assert "the previous token was not deleted: the system's keyring cannot be used" in moved.err
     assert json.loads(keyring.read_text()) == {"default": emulator.token}
     assert cli.spawn("auth", "token", env=locked).out == emulator.token + "\n"
-    assert cli.spawn("auth", "logout", env=locked).code == 1
+    refused = cli.spawn("auth", "logout", env=locked)
+    assert (refused.code, "auth login" in refused.err) == (1, False)
+    assert "The token is still stored. Unlock the keyring" in refused.err
     assert cli.spawn("auth", "logout").code == 0
     assert json.loads(keyring.read_text()) == {}
 
