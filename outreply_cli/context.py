@@ -130,6 +130,11 @@ class Context:
         return Path(config_path(self.environ))
 
     @property
+    def config_file(self) -> Path:
+        """The config file."""
+        return self.config_dir / CONFIG_FILE
+
+    @property
     def state_dir(self) -> Path:
         """The directory of the journal and other state."""
         return Path(state_path(self.environ))
@@ -176,7 +181,7 @@ class Context:
     @property
     def profiles(self) -> Profiles:
         """The stored profiles, read from the config file."""
-        return Profiles.load(self.config_dir / CONFIG_FILE)
+        return Profiles.load(self.config_file)
 
     @property
     def profile(self) -> Profile | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from outreply_cli.accounts.credentials import Credentials
@@ -37,7 +38,7 @@ def log_in(
     client: Client,
     token: Token,
     *,
-    profiles: Profiles,
+    config_file: Path,
     credentials: Credentials,
     profile: Profile,
     insecure_storage: bool,
@@ -46,7 +47,7 @@ def log_in(
 ) -> dict[str, Any]:
     """Verify the `token` of `client` with the API, store it for `profile`, and describe it.
 
-    The first of `profiles` becomes the current one. If the keyring is unavailable,
+    The first profile of `config_file` becomes the current one. If the keyring is unavailable,
     `confirm_file_storage` decides whether to use a file, as with `insecure_storage`. A previous
     token in the keyring is replaced; `warn` gets the reason if it cannot be deleted.
 
@@ -71,10 +72,10 @@ def log_in(
             # The file is read first, and logging out tries again.
             storage = "keyring"
             warn(f"the previous token was not deleted: {error.message}")
-    if not profiles.stored:
-        profiles.current = profile.name
-    profiles.stored[profile.name] = replace(profile, storage=storage)
-    profiles.save()
+    with Profiles.edit(config_file) as profiles:
+        if not profiles.stored:
+            profiles.current = profile.name
+        profiles.stored[profile.name] = replace(profile, storage=storage)
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
     return {
         "profile": profile.name,

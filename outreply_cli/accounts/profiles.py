@@ -1,12 +1,19 @@
 """The configuration file: profiles of accounts, and the current one."""
 
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from outreply_cli.errors import ExitCode, InvalidInputError, StorageError
-from outreply_cli.storage.private_files import read_private, write_private
+from outreply_cli.storage.private_files import (
+    UNUSABLE_HINT,
+    make_private_dir,
+    read_private,
+    write_private,
+)
 
 CONFIG_FILE = "config.toml"
 DEFAULT_PROFILE = "default"
@@ -14,6 +21,7 @@ Storage = Literal["file", "keyring"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _INVALID_NAME = "invalid profile name {!r}"
 _NAME_HINT = "Use up to 64 letters, digits, dots, dashes and underscores."
+_LOCK_SECONDS = 10.0
 _SETTINGS = ("base_url", "timezone", "storage", "store_url")
 
 
@@ -97,8 +105,27 @@ class Profiles:
         hint = f"Use one of: {names}. To add {name!r}, run: {login}" if names else f"Run: {login}"
         raise UnknownProfileError(f"profile not found: {name!r}", hint=hint)
 
+    @classmethod
+    @contextmanager
+    def edit(cls, path: Path) -> Iterator["Profiles"]:
+        """Lock the configuration file and read it; write it when the block ends.
+
+        Raises:
+            StorageError: The file is unreadable, invalid or not writable.
+        """
+        from outreply_cli.storage.sqlite import file_lock, wrap_storage_errors
+
+        lock = path.with_name(f"{path.name}.lock")
+        with ExitStack() as stack:
+            with wrap_storage_errors(str(lock), hint=UNUSABLE_HINT):
+                make_private_dir(path.parent)
+                stack.enter_context(file_lock(lock, wait=_LOCK_SECONDS))
+            profiles = cls.load(path)
+            yield profiles
+            profiles.save()
+
     def save(self) -> None:
-        """Write the configuration file; raises StorageError."""
+        """Write the configuration file; raises StorageError. See `edit`."""
         import tomli_w
 
         tables = {

@@ -9,6 +9,9 @@ from pathlib import Path
 from outreply_cli.errors import StorageError
 from outreply_cli.formats.text import TextEncodingError, decode_text
 
+UNUSABLE_HINT = (
+    "Check its permissions, or set OUTREPLY_CONFIG_DIR and OUTREPLY_STATE_DIR to other directories."
+)
 # False on Windows.
 _HAS_OWNERS = hasattr(os, "geteuid")
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -195,8 +198,4 @@ def _is_trusted(owner: int) -> bool:
 
 
 def _unusable_error(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"{path} cannot be used: {error.strerror or error}",
-        hint="Check its permissions, or set OUTREPLY_CONFIG_DIR and OUTREPLY_STATE_DIR to other "
-        "directories.",
-    )
+    return StorageError(f"{path} cannot be used: {error.strerror or error}", hint=UNUSABLE_HINT)

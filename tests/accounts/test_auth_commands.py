@@ -6,6 +6,7 @@ import stat
 import threading
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pexpect
 import pytest
 
 from outreply_cli.accounts.keyring import KeyringError, KeyringStore
+from outreply_cli.accounts.profiles import Profile, Profiles
 from outreply_cli.emulator.server import EmulatorServer
-from tests.command_line import CommandLine
+from tests.command_line import CommandLine, Result
 from tests.scripted_server import ScriptedServer, response
 
 BACKENDS = """
@@ -441,6 +443,37 @@ def test_advice_about_a_token_keeps_other_accounts(
     assert cli.run("pages", "list", "-p", "agency").code == 0
     me = cli.run("api", "GET", "/me", "-p", "default", "--fields", "api_key.name")
     assert json.loads(me.out) == {"api_key.name": "default"}
+
+
+def test_logins_at_once_keep_every_profile(
+    login_cli: CommandLine, emulator: EmulatorServer
+) -> None:
+    login = ("auth", "login", "--with-token", "--insecure-storage")
+
+    def log_in(name: str) -> Result:
+        return login_cli.spawn(*login, "--profile", name, stdin=emulator.token)
+
+    names = ["agency", "client", "default", "work"]
+    with ThreadPoolExecutor() as pool:
+        assert [result.code for result in pool.map(log_in, names)] == [0] * len(names)
+    listed = json.loads(login_cli.run("auth", "list", "--json").out)
+    assert sorted(row["name"] for row in listed) == names
+    assert [row["current"] for row in listed].count(True) == 1
+
+
+def test_editing_profiles_waits_for_another_edit(tmp_path: Path) -> None:
+    path = tmp_path / "config" / "config.toml"
+
+    def add(name: str) -> None:
+        with Profiles.edit(path) as profiles:
+            profiles.stored[name] = Profile(name)
+
+    with Profiles.edit(path) as profiles:
+        thread = threading.Thread(target=add, args=("second",))
+        thread.start()
+        profiles.stored["first"] = Profile("first")
+    thread.join()
+    assert sorted(Profiles.load(path).stored) == ["first", "second"]
 
 
 def test_advice_about_the_keyring_keeps_other_accounts(

@@ -74,7 +74,7 @@ def run(
     login = log_in(
         context.client_for(token, base_url),
         token,
-        profiles=profiles,
+        config_file=context.config_file,
         credentials=Credentials(context.environ, context.config_dir, context.keyring()),
         profile=replace(known, base_url=base_url, timezone=zone),
         insecure_storage=insecure_storage,

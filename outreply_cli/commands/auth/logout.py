@@ -16,7 +16,7 @@ def run(context: Context) -> None:
     Example: outreply auth logout --profile agency
     """
     from outreply_cli.accounts.credentials import Credentials
-    from outreply_cli.accounts.profiles import UnknownProfileError
+    from outreply_cli.accounts.profiles import Profiles, UnknownProfileError
 
     profiles = context.profiles
     if not profiles.stored:
@@ -25,8 +25,8 @@ def run(context: Context) -> None:
         )
     profile = profiles.get(context.profile_name)
     Credentials(context.environ, context.config_dir, context.keyring()).delete(profile)
-    profiles.stored[profile.name] = replace(profile, storage=None)
-    profiles.save()
+    with Profiles.edit(context.config_file) as profiles:
+        profiles.stored[profile.name] = replace(profile, storage=None)
     context.completion_cache_path(profile.name).unlink(missing_ok=True)
     context.report(
         {"profile": profile.name, "signed_out": True},

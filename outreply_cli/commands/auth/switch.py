@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.accounts.profiles import Profiles
 from outreply_cli.cli.options import command
 from outreply_cli.commands.auth.shared import warn_about_variable
 from outreply_cli.context import Context
@@ -20,8 +21,7 @@ def run(
 
     Example: outreply auth switch $(outreply auth list -q | head -n 1)
     """
-    profiles = context.profiles
-    profiles.current = profiles.get(name).name
-    profiles.save()
+    with Profiles.edit(context.config_file) as profiles:
+        profiles.current = profiles.get(name).name
     context.report({"profile": name}, f"Switched to the profile {name!r}.")
     warn_about_variable(context, name)

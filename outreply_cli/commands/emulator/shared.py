@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from outreply_cli.accounts.credentials import Credentials
-from outreply_cli.accounts.profiles import Profile
+from outreply_cli.accounts.profiles import Profile, Profiles
 from outreply_cli.context import Context
 from outreply_cli.emulator.client import STATE_VARIABLE, EmulatorHandle, find_running
 from outreply_cli.emulator.config import EmulatorConfig
@@ -127,17 +127,18 @@ def print_started(context: Context, handle: EmulatorHandle) -> None:
 
 def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, Any]) -> None:
     """Store the profile `emulator` with an active token, if there is one, and show the emulator."""
-    profiles = context.profiles
-    known = profiles.stored.get(PROFILE, Profile(PROFILE))
-    profile = replace(known, base_url=handle.base_url, storage="file")
     credentials, token = Credentials(context.environ, context.config_dir), active_token(status)
-    if token is None:
-        credentials.delete(profile)
-        context.warn("the emulator has no active token; run: outreply emulator token --name NAME")
-    else:
-        credentials.save(PROFILE, Token(token), "file")
-    profiles.stored[PROFILE] = profile
-    profiles.save()
+    with Profiles.edit(context.config_file) as profiles:
+        known = profiles.stored.get(PROFILE, Profile(PROFILE))
+        profile = replace(known, base_url=handle.base_url, storage="file")
+        if token is None:
+            credentials.delete(profile)
+            context.warn(
+                "the emulator has no active token; run: outreply emulator token --name NAME"
+            )
+        else:
+            credentials.save(PROFILE, Token(token), "file")
+        profiles.stored[PROFILE] = profile
     show_emulator(context, handle, status)
 
 
