@@ -25,8 +25,10 @@ def find_insufficient_quotas(quota: Quota, minimums: Mapping[str, int]) -> list[
     Without minimums, each bucket needs 1. A bucket without a limit is never short.
 
     Raises:
-        QuotaUnknownError: The account does not report a bucket in `minimums`.
+        QuotaUnknownError: The account does not report a bucket in `minimums`, or any.
     """
+    if not quota.buckets:
+        raise QuotaUnknownError("the account does not report its monthly quotas")
     unknown = [name for name in minimums if quota.bucket(name) is None]
     if unknown:
         raise QuotaUnknownError(

@@ -8,6 +8,7 @@ import pytest
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
+from tests.scripted_server import ScriptedServer, response
 
 
 def set_used(emulator: EmulatorServer, bucket: str, used: int) -> None:
@@ -121,6 +122,13 @@ def test_check_without_minimum_requires_1(cli: CommandLine, emulator: EmulatorSe
     set_used(emulator, "publishes", 500)
     assert cli.run("quota", "check").code == 6
     assert cli.run("quota", "check", "--min-replies", "1").code == 0
+
+
+def test_check_of_account_without_quotas_is_not_silent(cli: CommandLine) -> None:
+    with ScriptedServer([response(200, {"user": {"id": "1"}})]) as server:
+        result = cli.run("quota", "check", env={"OUTREPLY_BASE_URL": server.url})
+    assert result.code == 1
+    assert "does not report its monthly quotas" in result.err
 
 
 def test_watch_prints_one_line_per_poll(cli: CommandLine, emulator_clock: ManualClock) -> None:

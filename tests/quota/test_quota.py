@@ -131,8 +131,10 @@ def test_short_buckets() -> None:
     assert find_insufficient_quotas(make_quota(publishes=80), {"publishes": 20}) == []
     short = find_insufficient_quotas(make_quota(publishes=100, reads=99), {})
     assert [bucket.name for bucket, _ in short] == ["publishes"]
-    with pytest.raises(QuotaUnknownError):
+    with pytest.raises(QuotaUnknownError, match="does not report these quotas: reads"):
         find_insufficient_quotas(make_quota(publishes=1), {"reads": 1})
+    with pytest.raises(QuotaUnknownError, match="does not report its monthly quotas"):
+        find_insufficient_quotas(make_quota(), {})
 
 
 def test_nearly_used() -> None:
