@@ -23,6 +23,7 @@ _UNITS = {
 }  # fmt: skip
 _DURATION_PART = re.compile(r"(\d{1,6})\s*([a-z]+)\s*")
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
+_NO_ZONES = ("right/", "localtime", "posixrules")
 # Longer waits overflow in the system.
 _MAX_DURATION = timedelta(days=36_525)
 
@@ -30,11 +31,12 @@ _MAX_DURATION = timedelta(days=36_525)
 def parse_zone(name: str) -> ZoneInfo:
     """Return the IANA time zone `name`; raises TimeError if unknown.
 
-    The zones below `right/`, which count leap seconds, are rejected: their times are 27 s off.
+    The zones below `right/`, which count leap seconds, are rejected: their times are 27 s off. So
+    are files of the system that mean another zone on each machine.
     """
     # The pattern matters: ZoneInfo opens the name as a path.
     with suppress(KeyError, ValueError, OSError):
-        if _ZONE_NAME.fullmatch(name.strip()) and not name.strip().startswith("right/"):
+        if _ZONE_NAME.fullmatch(name.strip()) and not name.strip().startswith(_NO_ZONES):
             return ZoneInfo(name.strip())
     raise TimeError(f"unknown time zone {name!r}", hint=f"Use {_suggest_zone(name.strip())}.")
 

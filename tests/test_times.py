@@ -151,6 +151,8 @@ def error_of(call: Callable[[], object]) -> TimeError:
         ("Mars/Olympus", "Use an IANA name such as Europe/Paris, America/New_York or UTC."),
         ("right/Europe/Paris", "Use Europe/Paris."),
         (" right/UTC ", "Use UTC."),
+        ("localtime", "Use an IANA name such as Europe/Paris, America/New_York or UTC."),
+        ("posixrules", "Use an IANA name such as Europe/Paris, America/New_York or UTC."),
         ("Romance Standard Time", "Use Europe/Paris."),
         ("romance standard time", "Use Europe/Paris."),
     ],
