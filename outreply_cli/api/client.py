@@ -257,8 +257,9 @@ class Client:
         """`DELETE /media/:mediaId`; raises ApiError `MEDIA_IN_USE` while a post needs it."""
 
         def find() -> Resource | None:
-            ids = {str(item.get("media_id")) for item in self.media().items}
-            return None if media_id in ids else {}
+            listing = self.media()
+            ids = {str(item.get("media_id")) for item in listing.items}
+            return None if media_id in ids or listing.truncated else {}
 
         self._delete(requests.delete_media(media_id), find)
         self._notify_deleted("media", media_id)

@@ -332,6 +332,16 @@ def test_delete_used_media_names_post(cli: CommandLine, client: Client, tmp_path
     assert client.media().items == []
 
 
+def test_delete_is_not_done_because_a_list_ends_before_the_media(cli: CommandLine) -> None:
+    failed = response(500, {"error": "Failed", "code": "SERVER_ERROR"})
+    listing = response(200, {"media": [{"media_id": f"m{number}"} for number in range(100)]})
+    done = response(200, {"success": True, "media_id": "old"})
+    with ScriptedServer([failed, listing, done]) as server:
+        ran = cli.run("media", "delete", "old", "-y", env={"OUTREPLY_BASE_URL": server.url})
+        assert ran.code == 0, ran.err
+        assert [request.method for request in server.received] == ["DELETE", "GET", "DELETE"]
+
+
 def test_delete_looks_up_post_of_used_media(cli: CommandLine) -> None:
     in_use = response(409, {"error": "Media is attached", "code": "MEDIA_IN_USE"})
     item = response(200, {"media": {"media_id": "m1", "scheduled_post_id": "p1"}})
