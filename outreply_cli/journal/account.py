@@ -20,4 +20,5 @@ def account_fingerprint(client: Client, account: Mapping[str, Any] | None = None
 
 def fingerprint(base_url: str, user_id: object) -> str:
     """Return the digest of an API's address and a user ID."""
-    return hashlib.sha256(f"{base_url}\n{user_id}".encode()).hexdigest()[:16]
+    key = f"{base_url}\n{user_id}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(key).hexdigest()[:16]

@@ -58,8 +58,13 @@ class StorageLimits:
     @classmethod
     def from_account(cls, account: Mapping[str, Any] | None) -> "StorageLimits":
         """Return the limits in `account` (`GET /account`), if it is known."""
-        storage = ((account or {}).get("quota") or {}).get("storage") or {}
-        figures = (storage.get("max_file_bytes"), storage.get("remaining_bytes"))
+        return cls.from_quota(((account or {}).get("quota") or {}).get("storage"))
+
+    @classmethod
+    def from_quota(cls, storage: object) -> "StorageLimits":
+        """Return the limits in the API's object about the storage, if it is one."""
+        known = storage if isinstance(storage, Mapping) else {}
+        figures = (known.get("max_file_bytes"), known.get("remaining_bytes"))
         return cls(*(figure if isinstance(figure, int) else None for figure in figures))
 
 

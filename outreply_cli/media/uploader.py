@@ -15,7 +15,13 @@ from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.types import Media
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import Journal
-from outreply_cli.media.files import InspectedFile, MediaFile, VerifiedReader, hash_file
+from outreply_cli.media.files import (
+    InspectedFile,
+    MediaFile,
+    StorageLimits,
+    VerifiedReader,
+    hash_file,
+)
 from outreply_cli.media.library import created_at
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.spec.media_types import EXTENSIONS
@@ -153,10 +159,8 @@ class Uploader:
         with self._lock:
             if self._media is not None:
                 self._media[media_id] = {**item, "size_bytes": file.size}
-        left = (item.get("quota") or {}).get("remaining_bytes")
-        return UploadedMedia(
-            media_id, file, is_new=True, storage_left=left if isinstance(left, int) else None
-        )
+        left = StorageLimits.from_quota(item.get("quota")).remaining_bytes
+        return UploadedMedia(media_id, file, is_new=True, storage_left=left)
 
     def _find_lost(
         self, file: InspectedFile, started_at: datetime, media_before: set[str] | None = None

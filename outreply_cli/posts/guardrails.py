@@ -39,7 +39,9 @@ class GuardrailLimits:
         brand = live.get("perBrandPer24hSafetyNet")
         pages = live.get("perPage")
         return cls(
-            min_gap=timedelta(milliseconds=gap) if isinstance(gap, (int, float)) else PAGE_MIN_GAP,
+            min_gap=timedelta(milliseconds=gap)
+            if isinstance(gap, (int, float)) and 0 <= gap <= _DAY / timedelta(milliseconds=1)
+            else PAGE_MIN_GAP,
             per_brand_day=brand if isinstance(brand, int) else BRAND_PUBLISHES_PER_DAY,
             per_page={
                 str(code): (_int_or_none(caps.get("perHour")), _int_or_none(caps.get("per24h")))

@@ -16,7 +16,7 @@ from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
 from tests.media.sample_files import WHOLE, jpeg, mp4, png
-from tests.reliability.proxy import RuleProxy, lagging_lists
+from tests.reliability.proxy import Request, Response, RuleProxy, lagging_lists
 from tests.scripted_server import ScriptedServer, response
 
 ONE_COPY = [fault for fault in FAULTS if fault.forward < 2 and not fault.hang]
@@ -146,6 +146,23 @@ def test_skip_existing_within_batch(cli: CommandLine, client: Client, tmp_path: 
     assert len({result["media_id"] for result in results}) == 2
     assert len({result["media_id"] for result in results[:3]}) == 1
     assert len(client.media().items) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [("/media/upload", {"quota": 3.7}), ("/account", {"user": {"id": "\ud800"}})],
+)
+def test_upload_with_invalid_values_of_the_server(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, path: str, fields: dict[str, Any]
+) -> None:
+    def apply(request: Request, answer: Response) -> Response:
+        return answer.with_json({**answer.json, **fields}) if request.path == path else answer
+
+    (tmp_path / "a.png").write_bytes(png())
+    with RuleProxy(emulator.port) as proxy:
+        proxy.response_filters.append(apply)
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        assert upload(cli, str(tmp_path / "a.png"))[0]["status"] == "uploaded"
 
 
 @pytest.mark.parametrize("fault", ONE_COPY, ids=lambda fault: fault.name)

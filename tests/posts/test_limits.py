@@ -171,7 +171,9 @@ def test_limits_of_an_account_without_valid_values_are_those_of_the_reference() 
         "perBrandPer24hSafetyNet": None,
         "perPage": {"LN": None, "TW": 7},
     }
-    for account in ({}, {"quota": None}, {"quota": {"publish_guardrails": invalid}}):
+    huge = {"minGapBetweenSchedulesMs": 1e300}
+    quotas = [None, *({"publish_guardrails": live} for live in (invalid, huge))]
+    for account in ({}, *({"quota": quota} for quota in quotas)):
         assert GuardrailLimits.from_account(account) == LIMITS
     assert (LIMITS.min_gap, LIMITS.per_brand_day, LIMITS.per_page) == (60 * SECOND, 500, {})
 
