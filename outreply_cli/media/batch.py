@@ -106,6 +106,9 @@ class UploadBatch:
             file: InspectedFile | None = None
             try:
                 file = inspect(candidate.path, self._limits)
+                if candidate.name == STDIN:
+                    # The next run knows its content only: it copies it to another file.
+                    file = hash_file(file)
                 if not (self._skip_existing and self._is_duplicate(file, checked)):
                     storage_left = _reserve_storage(file, storage_left)
                 checked.files[index] = file

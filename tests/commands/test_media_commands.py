@@ -16,7 +16,7 @@ from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
 from tests.media.sample_files import WHOLE, jpeg, mp4, png
-from tests.reliability.proxy import Request, Response, RuleProxy, lagging_lists
+from tests.reliability.proxy import Request, Response, RuleProxy, lagging_lists, outage
 from tests.scripted_server import ScriptedServer, response
 
 ONE_COPY = [fault for fault in FAULTS if fault.forward < 2 and not fault.hang]
@@ -212,6 +212,24 @@ def test_killed_upload_is_found_by_next_run(
         child.wait()
         proxy.fault = None
         ran = cli.run(*words, "-q", env={"OUTREPLY_BASE_URL": proxy.url})
+    assert ran.code == 0, ran.err
+    assert [item["media_id"] for item in client.media().items] == ran.out.split()
+
+
+@pytest.mark.parametrize("name", ["-", "FILE"])
+def test_upload_with_lost_response_is_found_by_next_run(
+    cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    words = ("media", "upload", name.replace("FILE", str(tmp_path / "a.png")), "-q")
+    with RuleProxy(emulator.port) as proxy:
+        proxy.on("POST", "/media/upload", outage)
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        assert cli.run(*words, "--max-wait", "5s", stdin=png()).code == 7
+        cli.clock.advance(60)
+        proxy.is_down = False
+        proxy.rules.clear()
+        ran = cli.run(*words, stdin=png())
     assert ran.code == 0, ran.err
     assert [item["media_id"] for item in client.media().items] == ran.out.split()
 
