@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from outreply_cli.api.client import Client, post_time
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.posts.listing import list_posts
 from outreply_cli.quota.check import QuotaUnknownError
 from outreply_cli.quota.quota import Bucket, Quota, month_start
 
@@ -48,7 +49,7 @@ def fetch_forecast(client: Client) -> QuotaForecast:
     if quota.resets_at is None:
         raise QuotaUnknownError("the account does not report when its quotas reset")
     try:
-        posts = client.scheduled_posts().items
+        posts = list_posts(client, published=False).items
     except (PermissionDeniedError, NotFoundError):
         posts = None
     times = [time for post in posts or [] if (time := post_time(post)) is not None]

@@ -1,11 +1,14 @@
 """`outreply quota`, against the emulator."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pexpect
 import pytest
 
+from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.timestamps import format_timestamp
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.scripted_server import ScriptedServer, response
@@ -185,3 +188,21 @@ def test_forecast_includes_webhooks_of_scheduled_posts(
     forecasts = {item["bucket"]: item for item in json.loads(result.out)}
     assert forecasts["webhooks"]["at_reset"] == 2
     assert "1 scheduled post is already counted in publishes." in result.err
+
+
+def test_forecast_counts_scheduled_posts_that_one_list_does_not_hold(
+    cli: CommandLine, client: Client, emulator: EmulatorServer
+) -> None:
+    cli.run("webhooks", "create", "--url", "http://127.0.0.1:9/a", "--events", "post.published")
+    start = datetime(2026, 11, 24, tzinfo=UTC)
+    ids = {page["platform"]: page["id"] for page in client.pages().items}
+    with emulator.state.transaction() as db:
+        db.execute("UPDATE users SET tier = 'elite'")
+    for number in range(120):
+        at = format_timestamp(start + timedelta(hours=number))
+        page_id = ids["twitter" if number % 2 else "facebook"]
+        client.schedule({"page_id": page_id, "scheduled_at": at, "message": f"Post {number}"})
+    result = cli.run("quota", "forecast", "--json")
+    forecasts = {item["bucket"]: item for item in json.loads(result.out)}
+    assert "120 scheduled posts are already counted" in result.err
+    assert forecasts["webhooks"]["at_reset"] == 120
