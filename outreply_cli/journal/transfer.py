@@ -65,6 +65,11 @@ def dump_lines(rows: Rows) -> Iterator[str]:
             yield json.dumps({"table": table, "row": row})
 
 
+def is_backup(content: bytes) -> bool:
+    """Return whether the content of a file is that of a copy."""
+    return content.startswith(json.dumps({"format": _FORMAT})[:-1].encode())
+
+
 def parse_lines(name: str, lines: Iterable[str]) -> Rows:
     """Return the rows of a copy, for messages called `name`.
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.storage.private_files import create_private
 
 
 def check_output_file(option: str, path: Path, calendars: Iterable[Path] = ()) -> None:
@@ -62,20 +63,25 @@ def _find_problem(path: Path) -> str | None:
         return error.strerror or str(error)
 
 
-def write_file(path: Path, content: str | bytes) -> None:
-    """Replace a file, text as UTF-8, or write into a pipe or device; raises StorageError."""
+def write_file(path: Path, content: str | bytes, *, is_private: bool = False) -> None:
+    """Replace a file, text as UTF-8, or write into a pipe or device; raises StorageError.
+
+    Only its owner may read a file that `is_private`.
+    """
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
-            replace_file(path, data)
+            replace_file(path, data, is_private=is_private)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from None
 
 
-def replace_file(path: Path, content: bytes, *, expected: bytes | None = None) -> bool:
-    """Replace the file at `path` by `content`, and keep its mode.
+def replace_file(
+    path: Path, content: bytes, *, expected: bytes | None = None, is_private: bool = False
+) -> bool:
+    """Replace the file at `path` by `content`, and keep its mode unless it becomes private.
 
     If `path` is a link, the file that it points to is replaced. Return False, with nothing changed,
     if the content of the file is not `expected`.
@@ -86,11 +92,15 @@ def replace_file(path: Path, content: bytes, *, expected: bytes | None = None) -
     path = path.resolve()
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
-        with temporary.open("xb") as stream:
+        with (
+            os.fdopen(create_private(temporary), "wb")
+            if is_private
+            else temporary.open("xb") as stream
+        ):
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        if path.exists():
+        if path.exists() and not is_private:
             shutil.copymode(path, temporary)
         if expected is not None and path.read_bytes() != expected:
             return False

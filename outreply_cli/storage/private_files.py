@@ -189,7 +189,10 @@ def _read(path: Path, refused: int, remedy: str) -> str | None:
 
 def _refuse_shared(path: Path) -> None:
     if is_writable_by_others(path):
-        raise OSError(errno.EACCES, f"{path} is writable by other users; run: chmod go-w '{path}'")
+        # Everyone needs a sticky directory, such as /tmp, as it is.
+        is_sticky = path.stat().st_mode & stat.S_ISVTX
+        remedy = "" if is_sticky else f"; run: chmod go-w '{path}'"
+        raise OSError(errno.EACCES, f"{path} is writable by other users{remedy}")
 
 
 def _is_trusted(owner: int) -> bool:

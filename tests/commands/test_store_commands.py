@@ -86,6 +86,36 @@ def test_backup_and_restore(cli: CommandLine, calendar: Path, tmp_path: Path) ->
     assert "mon 09:00" in other.run("slots", "list").out
 
 
+@pytest.mark.parametrize("mode", [0o1777, 0o770, 0o755])
+def test_backup_in_a_shared_directory(cli: CommandLine, tmp_path: Path, mode: int) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(mode)
+    backup = shared / "backup.jsonl"
+    for _ in range(2):
+        assert cli.run("store", "export", "--file", str(backup)).code == 0
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert [path.name for path in shared.iterdir()] == ["backup.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("plan.csv", "exists and is not a backup"),
+        ("missing/backup.jsonl", "its directory does not exist"),
+        (".", "it is a directory"),
+    ],
+)
+def test_backup_replaces_no_other_file(
+    cli: CommandLine, calendar: Path, name: str, reason: str
+) -> None:
+    path = calendar.parent / name
+    result = cli.run("store", "export", "--file", str(path))
+    assert result.code == 2
+    assert reason in result.err
+    assert calendar.read_text() == CALENDAR
+
+
 def test_restored_backup_keeps_what_was_done_since(
     cli: CommandLine, calendar: Path, tmp_path: Path
 ) -> None:

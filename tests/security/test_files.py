@@ -108,8 +108,10 @@ def test_directory_writable_by_others_is_rejected(tmp_path: Path) -> None:
         shared = tmp_path / oct(mode)
         shared.mkdir()
         shared.chmod(mode)
-        with pytest.raises(StorageError, match="is writable by other users"):
+        with pytest.raises(StorageError, match="is writable by other users") as raised:
             write_private(shared / "config.toml", "x")
+        # Never /tmp.
+        assert ("chmod" in raised.value.message) == (mode != 0o1777)
         assert list(shared.iterdir()) == []
         with pytest.raises(StorageError):
             DeliveryStore(shared / "webhooks.db")

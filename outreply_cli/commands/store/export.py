@@ -9,8 +9,8 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.journal.journal import TABLES
-from outreply_cli.journal.transfer import Rows, dump_lines, read_rows
-from outreply_cli.storage.private_files import write_private
+from outreply_cli.journal.transfer import Rows, dump_lines, is_backup, read_rows
+from outreply_cli.storage.files import check_replaceable, write_file
 
 
 @command(api=False)
@@ -33,6 +33,8 @@ def run(
 
     Example: outreply store export | gzip > backup.jsonl.gz
     """
+    if file is not None and str(file) != "-":
+        check_replaceable("--file", file, "a backup", is_backup)
     rows: Rows = {table: [] for table in TABLES}
     if context.store.exists:
         with closing(context.store.open(allow_readonly=True)) as journal:
@@ -42,6 +44,6 @@ def run(
     if file is None or str(file) == "-":
         context.output.write_document(text)
         return
-    write_private(file, text)
+    write_file(file, text, is_private=True)
     note = f"Exported {entries:,} post{'s' * (entries != 1)} to {file}."
     context.report({"file": str(file), "posts": entries}, note)
