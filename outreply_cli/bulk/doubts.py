@@ -271,8 +271,10 @@ def _find_doubt(
         text = normalize_text(post.get("message"))
         if row.takes_new_slot:
             return texts.are_similar(text, message)
-        # A row with a key is done once its post is published, whatever its time is now.
-        return has_lost_text(post) or (row.post.key is not None and text == message != "")
+        # A row with a key is done once its post is published, whatever its time is now. A post that
+        # is missing may have been replaced elsewhere by one that was published since.
+        is_done = row.post.key is not None or status == PostStatus.MISSING
+        return has_lost_text(post) or (is_done and text == message != "")
 
     candidates = [
         post for post in unclaimed if "published_at" not in post or may_be_published(post)

@@ -8,6 +8,7 @@ import pytest
 
 from outreply_cli.api.client import Client
 from tests.command_line import CommandLine, Result
+from tests.commands.team_machines import make_machine
 
 DAY = 86_400
 HEADER = "key,page,scheduled_at,message\n"
@@ -406,3 +407,21 @@ class TestPostChangedWithoutJournal:
         plan.write_text(plan.read_text().replace("12-01 09:00", "12-01 17:00"))
         assert schedule(cli, plan) == {"unchanged": 2}
         assert posts(client) == [*MOVED, SECOND]
+
+
+@pytest.mark.parametrize("keys", [{}, {"a": "sale", "b": "day"}], ids=["no keys", "keys"])
+def test_post_that_another_machine_moved_ahead_and_published(
+    cli: CommandLine, client: Client, plan: Path, keys: dict[str, str]
+) -> None:
+    write(plan, HEADER + ROWS, **keys)
+    assert schedule(cli, plan) == {"created": 2}
+    post_id = next(str(p["id"]) for p in client.scheduled_posts().items if "Sale" in p["message"])
+    other = make_machine(cli, "other")
+    moved = other.run("posts", "reschedule", post_id, "--at", "2026-11-24 10:00")
+    assert moved.code == 0, moved.err
+    cli.clock.advance(DAY)
+    held = bulk(cli, "schedule", plan, code=3)
+    assert "Done: 1 unchanged, 1 unknown" in held.err
+    bulk(cli, "reconcile", plan, "--yes")
+    assert schedule(cli, plan) == {"unchanged": 2}
+    assert posts(client) == [SECOND]
