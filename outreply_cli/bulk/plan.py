@@ -22,6 +22,11 @@ from outreply_cli.timestamps import format_timestamp
 ALREADY_PUBLISHED = "already published"
 ALREADY_FAILED = "failed on the platform"
 PUBLISHED_WITHOUT_KEY = "published without a key"
+# Why rows whose posts have these statuses are left as they are.
+_HELD = {
+    PostStatus.UNKNOWN: "the outcome of an earlier request is not known",
+    PostStatus.FORBIDDEN: "the row's post is of a brand that the token may not use",
+}
 
 
 class ActionType(StrEnum):
@@ -153,10 +158,10 @@ def make_plan(
     """Return what to do about each row.
 
     `statuses` are those of posts by the ID of their entry. With `prune`, the posts of `orphaned`
-    entries, which have no row, are cancelled.
+    entries, which have no row, are cancelled if the token may do that.
     """
-    final_statuses = {PostStatus.MISSING, PostStatus.PUBLISHED, PostStatus.FAILED}
-    pending = [entry for entry in orphaned if statuses.get(entry.id) not in final_statuses]
+    kept = {PostStatus.MISSING, PostStatus.PUBLISHED, PostStatus.FAILED, PostStatus.FORBIDDEN}
+    pending = [entry for entry in orphaned if statuses.get(entry.id) not in kept]
     actions = [_decide(row, statuses) for row in rows]
     if prune:
         actions += [Action.cancel(entry, "row removed") for entry in pending]
@@ -245,9 +250,8 @@ def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:
     if entry is None:
         return Action.for_row(ActionType.CREATE, row)
     status = statuses.get(entry.id, PostStatus.UNKNOWN)
-    if status == PostStatus.UNKNOWN:
-        reason = "the outcome of an earlier request is not known"
-        return Action.for_row(ActionType.KEEP, row, reason, unresolved=True)
+    if status in _HELD:
+        return Action.for_row(ActionType.KEEP, row, _HELD[status], unresolved=True)
     if status == PostStatus.FAILED:
         return Action.for_row(ActionType.KEEP, row, "" if row.is_unchanged else ALREADY_FAILED)
     if status == PostStatus.PUBLISHED:

@@ -28,6 +28,7 @@ class PostStatus(StrEnum):
     FAILED = "failed"
     MISSING = "missing"
     UNLISTED = "unlisted"
+    FORBIDDEN = "forbidden"
     UNKNOWN = "unknown"
 
 
@@ -149,6 +150,11 @@ def _fetch_status(client: Client, entry: JournalEntry) -> PostStatus:
         post = client.scheduled_post(str(entry.post_id))
     except NotFoundError:
         return PostStatus.MISSING
+    except PermissionDeniedError as error:
+        # A calendar may have posts of brands that the token may not use.
+        if error.code != "BRAND_NOT_AUTHORIZED":
+            raise
+        return PostStatus.FORBIDDEN
     return PostStatus.FAILED if post.get("status") == "failed" else _scheduled_status(post, entry)
 
 

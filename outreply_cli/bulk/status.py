@@ -19,6 +19,7 @@ _TEXTS = {
     PostStatus.FAILED: "failed on the platform",
     PostStatus.MISSING: "cancelled elsewhere",
     PostStatus.EDITED: "edited elsewhere",
+    PostStatus.FORBIDDEN: "of a brand that the token may not use",
     PostStatus.UNKNOWN: UNKNOWN,
 }
 

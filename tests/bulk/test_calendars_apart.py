@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.api.client import Client
+from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine, Result
 
 HEADER = "page,scheduled_at,message\n"
@@ -147,3 +148,60 @@ class TestRenamedCalendar:
         cli.clock.advance(4 * 86_400)
         bulk(cli, "schedule", scheduled, "--name", "spring")
         assert texts(client) == ["One", "Two"]
+
+
+class TestTokenOfOneBrand:
+    """A calendar has posts of two brands, and a colleague's token may use one of them."""
+
+    @pytest.fixture(autouse=True)
+    def both(
+        self, cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
+    ) -> Path:
+        path = tmp_path / "both.csv"
+        path.write_text(
+            "key,page,scheduled_at,message\n"
+            "a,facebook:acme,2026-12-01T10:00Z,Day 1\nb,x:bluebird,2026-12-02T10:00Z,Day 2\n"
+        )
+        bulk(cli, "schedule", path, "--name", "Spring")
+        (own,) = (page["brand_id"] for page in client.pages(platform="twitter").items)
+        with emulator.state.transaction() as db:
+            db.execute("UPDATE tokens SET brand_ids = ?", (json.dumps([own]),))
+        return path
+
+    @pytest.fixture
+    def own(self, tmp_path: Path) -> Path:
+        path = tmp_path / "own.csv"
+        path.write_text(
+            "key,page,scheduled_at,message\n"
+            "b,x:bluebird,2026-12-02T10:00Z,Day 2\nc,x:bluebird,2026-12-03T10:00Z,Day 3\n"
+        )
+        return path
+
+    def test_own_posts_are_scheduled(
+        self, cli: CommandLine, own: Path, emulator: EmulatorServer
+    ) -> None:
+        ran = bulk(cli, "schedule", own, "--name", "Spring", "--prune", "--max-cancel", "9")
+        assert ran.err.endswith("Done: 1 created, 1 unchanged.\n")
+        bulk(cli, "status", own, "--name", "Spring")
+        assert live_texts(emulator) == days(1, 2, 3)
+
+    def test_own_posts_are_cancelled(
+        self, cli: CommandLine, own: Path, emulator: EmulatorServer
+    ) -> None:
+        bulk(cli, "cancel", own, "--name", "Spring", "--yes")
+        assert live_texts(emulator) == days(1)
+
+    def test_row_moved_from_the_other_brand_is_held(
+        self, cli: CommandLine, own: Path, emulator: EmulatorServer
+    ) -> None:
+        own.write_text(own.read_text().replace("b,x", "a,x"))
+        ran = bulk(cli, "schedule", own, "--name", "Spring", code=3)
+        assert "the row's post is of a brand that the token may not use" in ran.err
+        assert live_texts(emulator) == days(1, 2, 3)
+
+
+def live_texts(emulator: EmulatorServer) -> list[str]:
+    rows = emulator.state.connection.execute(
+        "SELECT message FROM posts WHERE status = 'scheduled' AND message LIKE 'Day %'"
+    )
+    return sorted(row["message"] for row in rows)

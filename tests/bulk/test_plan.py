@@ -175,7 +175,8 @@ ALL_STATUSES = tuple(PostStatus)
 PENDING = [
     number
     for number, status in enumerate(ALL_STATUSES, 1)
-    if status not in {PostStatus.MISSING, PostStatus.PUBLISHED, PostStatus.FAILED}
+    if status
+    not in {PostStatus.MISSING, PostStatus.PUBLISHED, PostStatus.FAILED, PostStatus.FORBIDDEN}
 ]
 
 

@@ -415,7 +415,9 @@ def test_post_that_another_machine_moved_ahead_and_published(
 ) -> None:
     write(plan, HEADER + ROWS, **keys)
     assert schedule(cli, plan) == {"created": 2}
-    post_id = next(str(p["id"]) for p in client.scheduled_posts().items if "Sale" in p["message"])
+    post_id = next(
+        str(p["id"]) for p in client.scheduled_posts().items if "Sale" in str(p["message"])
+    )
     other = make_machine(cli, "other")
     moved = other.run("posts", "reschedule", post_id, "--at", "2026-11-24 10:00")
     assert moved.code == 0, moved.err
