@@ -32,8 +32,8 @@ class CopyReport:
     """What `add_rows` did.
 
     Attributes:
-        added: Entries that were added.
-        present: Entries that the journal already had.
+        added: Entries that were added, or whose post the journal did not have.
+        present: The other ones.
         different: Those that it had with another state or post, as `calendar: row`.
     """
 
@@ -176,7 +176,7 @@ def _add_entries(db: Any, rows: list[dict[str, Any]], report: CopyReport) -> dic
         [(*(row[name] for name in columns), before[_identity(row)]["id"]) for row in made],
     )
     known = _known_entries(db)
-    report.added = len({_identity(row) for row in rows} - before.keys())
+    report.added = len({_identity(row) for row in rows} - before.keys()) + len(made)
     report.present = len(rows) - report.added
     ids = {row["id"]: int(known[_identity(row)]["id"]) for row in rows}
     for row in rows:

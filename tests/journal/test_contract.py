@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -250,13 +251,30 @@ def test_copy_keeps_the_post_that_one_of_both_has(open_journal: Callable[[], Jou
     entries[planned.id] |= {"state": "done", "post_id": "post-3"}
     rows["entries"].append({**entries[planned.id], "id": 99, "row": "new", "replaces": planned.id})
     report = add_rows(journal, rows)
-    assert report.added == 1
+    assert (report.added, report.present) == (2, 2)
     assert report.different == ["rows:1: key:b@p1"]
     assert journal.post_ids("account") == {"post-1", "post-2", "post-3"}
     # The journal does not know what was sent since the copy was made.
     assert not journal.knows_all_posts("account", "rows:1")
     (new,) = journal.entries_of_rows("account", ["new"])
     assert new.replaces == planned.id
+
+
+def test_copy_of_the_posts_that_a_journal_has_planned(
+    open_journal: Callable[[], Journal], tmp_path: Path
+) -> None:
+    journal, other = open_journal(), Journal(tmp_path / "other" / "journal.db")
+    plan(journal)
+    journal.record_calendar("account", "rows:1", "/a.csv")
+    journal.record_all_known("account", "rows:1")
+    other.mark_done(plan(other), "post-1")
+    other.mark_upload("account", "sha", NOW, "media-1", name="a.jpg")
+    for added in (1, 0):
+        report = add_rows(journal, read_rows(other))
+        assert (report.added, report.present) == (added, 1 - added)
+        assert [event.id for event in journal.events()] == ["post-1"]
+        assert journal.media_names() == {"media-1": "a.jpg"}
+    other.close()
 
 
 def test_copy_that_adds_no_entry_adds_nothing(journal: Journal) -> None:
