@@ -20,7 +20,13 @@ from outreply_cli.api.retry import is_definitive
 from outreply_cli.api.types import Post
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import FILES_FIELD, EntryState, JournalEntry, JournalEntryDraft
+from outreply_cli.journal.models import (
+    CHANGES_CALENDAR,
+    FILES_FIELD,
+    EntryState,
+    JournalEntry,
+    JournalEntryDraft,
+)
 from outreply_cli.posts.content import PostContent
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
@@ -282,9 +288,23 @@ class Sender:
         self._finish_cancelling(self._journal.entry(successor.id))
 
     def find_existing(self, entry: JournalEntry) -> JournalEntry | None:
-        """Return `entry` as done if the server has its post and no other entry claims it."""
+        """Return `entry` as done if the server has its post and no other entry claims it.
+
+        It may have been edited or rescheduled where the journal did not know its key.
+        """
         post_id, _ = self._search(entry)
+        post_id = post_id or self._find_changed(entry)
         return self._record_post(entry, post_id).entry if post_id is not None else None
+
+    def _find_changed(self, entry: JournalEntry) -> str | None:
+        for found in self._journal.entries_at(entry.account, [(entry.page_id, entry.scheduled_at)]):
+            current: JournalEntry | None = found
+            if found.calendar == CHANGES_CALENDAR and _has_text_of(found.body, entry):
+                while current is not None and current.state == EntryState.CANCELLED:
+                    current = self._journal.get_replacement(current)
+                if current is not None and current.state == EntryState.DONE:
+                    return current.post_id
+        return None
 
     def _find_again(self, entry: JournalEntry) -> str | None:
         """Return the ID of the entry's post if another machine sent it after an old search."""
@@ -570,9 +590,11 @@ def matches_entry(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:
     on_time = is_same_time(at, entry.scheduled_at) or (
         "published_at" in post and earliest <= delay < _PUBLISHED_WITHIN
     )
-    return on_time and normalize_text(post.get("message")) == normalize_text(
-        entry.body.get("message")
-    )
+    return on_time and _has_text_of(post, entry)
+
+
+def _has_text_of(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:
+    return normalize_text(post.get("message")) == normalize_text(entry.body.get("message"))
 
 
 def is_same_time(at: datetime, other: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Posts of the journal that were changed in the dashboard, then moved or edited here."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,22 @@ def test_uploads_that_cannot_be_compared_are_kept(
     (uploaded,) = client.post_media(get_only_post(client))
     assert uploaded["media_id"] == media_id
     assert len(get_only_post(client)["media"]) == 1
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+@CHANGES
+def test_key_of_a_post_that_was_changed_without_its_journal(
+    cli: CommandLine, client: Client, words: tuple[str, ...], is_cancelled: bool
+) -> None:
+    post_id = schedule(cli)
+    shutil.rmtree(cli.home / "state")
+    run_change(cli, post_id, words)
+    new = get_only_post(client)
+    if is_cancelled:
+        assert cli.run("posts", "cancel", new["id"]).code == 0
+    # The server has forgotten the key.
+    cli.clock.advance(25 * 3600)
+    same = schedule(cli)
+    assert (same == new["id"]) != is_cancelled
+    assert get_only_post(client)["id"] == same
+    assert schedule(cli) == same
