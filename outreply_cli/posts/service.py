@@ -40,6 +40,7 @@ from outreply_cli.posts.sender import (
     entry_request,
     find_created_post,
     idempotency_key,
+    is_claimed,
     is_same_time,
     key_used_error,
 )
@@ -126,12 +127,14 @@ class PostService:
         scheduled_at: datetime | None,
         dedupe_key: str | None,
         fetch_slots: Callable[[Journal], SlotFinder] | None = None,
+        failed_at: datetime | None = None,
     ) -> PostResult:
         """Schedule a post (time in UTC), or publish it now without `scheduled_at`.
 
         With `fetch_slots`, which returns the slots as they are now, a post without a time is
         scheduled at the next free slot of its page, claimed before anything is sent. A post with
-        the same `dedupe_key` is created only once, and keeps its slot.
+        the same `dedupe_key` is created only once, and keeps its slot. One that has failed before,
+        at `failed_at`, is not sent if another machine may have sent it again.
         """
         body = content.body(str(page["id"]), scheduled_at)
         key = dedupe_key
@@ -141,6 +144,8 @@ class PostService:
             key = f"{SLOT_KEY.removeprefix(KEY_CALENDAR)}{uuid.uuid4().hex[:12]}"
         try:
             if key is not None:
+                if failed_at is not None:
+                    self._check_not_retried(body, key, failed_at)
                 return self._post_with_key(page, body, key, scheduled_at, fetch_slots)
             draft = _make_draft(
                 "", "", row="", generation=1,
@@ -154,6 +159,28 @@ class PostService:
             if error.maybe_applied and not isinstance(error, OutcomeUnknownError):
                 return PostResult(page, error=_explain_unknown_outcome(error, dedupe_key))
             return PostResult(page, error=error)
+
+    def _check_not_retried(self, body: Mapping[str, Any], key: str, failed_at: datetime) -> None:
+        """Raise OutcomeUnknownError if a post with the same text came after a failed one.
+
+        Nothing else shows what another machine, or one that lost its journal, has sent again.
+        """
+        page_id, text = str(body["page_id"]), normalize_text(body.get("message"))
+        with self._open_journal() as journal:
+            if not text or _find_history(journal, self._account, KEY_CALENDAR + key, page_id):
+                return
+            claimed = journal.post_ids(self._account)
+        published = self._client.published_posts(page_id=page_id, since=failed_at)
+        for post in [*published.items, *self._client.scheduled_posts(page_id=page_id).items]:
+            if normalize_text(post.get("message")) == text and not is_claimed(post, claimed):
+                at = post_time(post)
+                words = ["outreply", "posts", "publish", "--page", page_id]
+                words += PostContent.from_body(body).to_flags()
+                raise OutcomeUnknownError(
+                    f"post {post.get('id')}{f' at {format_timestamp(at)}' if at else ''} has the "
+                    "same text; the failed post may have been sent again already",
+                    hint=f"Nothing was sent. To send it anyway, use: {shlex.join(words)}",
+                )
 
     def _schedule(
         self,

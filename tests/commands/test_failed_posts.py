@@ -17,6 +17,7 @@ from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 from outreply_cli.webhooks.team_store import TeamDeliveryStore
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
+from tests.commands.team_machines import make_machine
 from tests.commands.test_quota_commands import set_used
 from tests.postgres import open_migrated
 from tests.request_count import count_requests
@@ -161,6 +162,40 @@ def test_retry_sends_once(cli: CommandLine, client: Client, failed_id: str) -> N
     assert list_published_texts(client).count("Sale today") == 1
     assert not [post for post in client.scheduled_posts().items if post["message"] == "Sale today"]
     assert list_failed(cli) == []
+
+
+@pytest.mark.parametrize("options", [(), ("--at", "+3d")], ids=["published", "scheduled"])
+@pytest.mark.parametrize("other_token", [False, True], ids=["same token", "other token"])
+def test_retry_on_another_machine_sends_nothing(
+    cli: CommandLine,
+    emulator: EmulatorServer,
+    failed_id: str,
+    options: tuple[str, ...],
+    other_token: bool,
+) -> None:
+    assert cli.run("posts", "retry", failed_id, "--yes", *options).code == 0
+    other = make_machine(cli, "other")
+    if other_token:
+        token = emulator.handle.request("token", name="second")["token"]
+        other.environ["OUTREPLY_API_KEY"] = str(token)
+    else:
+        # The server has forgotten the key.
+        cli.clock.advance(25 * 3600)
+    before = list_live(emulator)
+    ran = other.run("posts", "retry", failed_id, "--yes")
+    assert ran.code == 1
+    assert "the failed post may have been sent again already" in ran.err
+    assert "To send it anyway, use: outreply posts publish --page" in ran.err
+    assert list_live(emulator) == before
+    assert cli.run("posts", "retry", failed_id, "--yes").code == 0
+    assert list_live(emulator) == before
+
+
+def list_live(emulator: EmulatorServer) -> list[str]:
+    rows = emulator.state.connection.execute(
+        "SELECT id FROM posts WHERE message = 'Sale today' AND status <> 'failed' ORDER BY id"
+    )
+    return [row["id"] for row in rows]
 
 
 def test_retry_of_several_posts_at_one_time(

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.api.client import get_page_id
+from outreply_cli.api.client import get_page_id, post_time
+from outreply_cli.api.types import Post
 from outreply_cli.cli.options import TimeZone, Yes, command
 from outreply_cli.commands.posts.options import DryRunOption, PostIdsArgument
 from outreply_cli.commands.posts.output import post_columns, report_posts
@@ -64,7 +65,7 @@ def run(
     now = client.now()
     times = [parse_post_time(at, now, zone) if at is not None else None for zone in zones]
     service = PostService(client, context.store, context.info, context.warn)
-    parts: list[tuple[Page, PostContent, datetime | None, str]] = []
+    parts: list[tuple[Page, PostContent, datetime | None, Post]] = []
     refused: list[PostResult] = []
     for post, page, time in zip(posts, targets, times, strict=True):
         try:
@@ -74,15 +75,17 @@ def run(
                 raise
             refused.append(PostResult(page, error=error))
         else:
-            parts.append((page, content, time, f"{RETRY_KEY}{post['id']}"))
+            parts.append((page, content, time, post))
     if dry_run and not context.options.print_as:
         bodies = [content.body(str(page["id"]), time) for page, content, time, _ in parts]
         print_dry_run(context, bodies, zones[0], pages)
         return
     if context.options.print_as:
         requests = [
-            service.build_request(page, content, scheduled_at=time, dedupe_key=key)
-            for page, content, time, key in parts
+            service.build_request(
+                page, content, scheduled_at=time, dedupe_key=f"{RETRY_KEY}{post['id']}"
+            )
+            for page, content, time, post in parts
         ]
         print_requests(context, client, requests)
         return
@@ -93,7 +96,13 @@ def run(
         context.confirm(f"{action} again on {aliases}?", yes=False)
     service.recover_pending()
     results = [
-        service.post(page, content, scheduled_at=time, dedupe_key=key)
-        for page, content, time, key in parts
+        service.post(
+            page,
+            content,
+            scheduled_at=time,
+            dedupe_key=f"{RETRY_KEY}{post['id']}",
+            failed_at=post_time(post),
+        )
+        for page, content, time, post in parts
     ]
     report_posts(context, [*results, *refused], zones[0], pages)
