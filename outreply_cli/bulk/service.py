@@ -738,6 +738,12 @@ class BulkService:
             [entry for entry in unsettled if entry.scheduled_at > now],
         )
 
+    def count_unrecorded(self, opened: OpenCalendar) -> int:
+        """Return how many rows have, or may have, a post that the journal does not know."""
+        rows = self.diff(opened, reconcile=False).rows
+        # An entry without a row in the database has a negative ID.
+        return sum(row.doubt != "" if row.entry is None else row.entry.id < 0 for row in rows)
+
     def check_cancels_own(self, opened: OpenCalendar, pending: Sequence[JournalEntry]) -> None:
         """Raise InvalidInputError if another file has the rows of some `pending` posts."""
         self._check_own_rows(opened, "", {entry.id for entry in pending})

@@ -8,6 +8,7 @@ import pytest
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine, Result
+from tests.commands.team_machines import make_machine
 
 HEADER = "page,scheduled_at,message\n"
 
@@ -148,6 +149,37 @@ class TestRenamedCalendar:
         cli.clock.advance(4 * 86_400)
         bulk(cli, "schedule", scheduled, "--name", "spring")
         assert texts(client) == ["One", "Two"]
+
+
+def test_cancel_without_the_journal_of_the_calendar(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "plan.csv", 1, 2)
+    bulk(cli, "schedule", path)
+    other = make_machine(cli, "other")
+    ran = bulk(other, "cancel", path, "--yes", code=3)
+    assert "2 rows of" in ran.err
+    assert "Nothing to cancel" not in ran.err
+    assert texts(client) == days(1, 2)
+    bulk(other, "reconcile", path)
+    bulk(other, "cancel", path, "--yes")
+    assert texts(client) == []
+    assert "Nothing to cancel" in bulk(other, "cancel", path, "--yes").err
+    # The machine that has scheduled the posts finds them cancelled.
+    assert "Nothing to cancel" in bulk(cli, "cancel", path, "--yes").err
+
+
+def test_cancel_of_a_calendar_that_the_journal_knows_in_part(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "plan.csv", 1)
+    bulk(cli, "schedule", path)
+    write(path, 1, 2)
+    other = make_machine(cli, "other")
+    bulk(other, "schedule", path)
+    ran = bulk(cli, "cancel", path, "--yes", code=3)
+    assert "1 row of" in ran.err
+    assert texts(client) == days(2)
 
 
 class TestTokenOfOneBrand:

@@ -1,5 +1,7 @@
 """`outreply bulk cancel`."""
 
+import shlex
+
 from outreply_cli.bulk.calendar import STDIN, is_address
 from outreply_cli.bulk.loader import calendar_path
 from outreply_cli.bulk.plan import Action
@@ -53,10 +55,11 @@ def run(
             calendar_id = known
             assert bulk.lock is not None
             bulk.lock(calendar_id)
+        unrecorded = bulk.service.count_unrecorded(opened[0]) if opened else 0
         pending, unknown = bulk.service.pending_entries(calendar_id)
         if not pending:
             show_results(context, [])
-            _check_unknown(file, len(unknown))
+            _check_unknown(file, len(unknown), unrecorded)
             context.info(f"Nothing to cancel: {file} has no pending posts.")
             return
         if opened:
@@ -71,12 +74,18 @@ def run(
     results = [(file, result) for result in report.results]
     restored = file if calendars and file != STDIN else None
     finish_run(context, results, bulk.stop, reading, cancelled_file=restored)
-    _check_unknown(file, len(unknown))
+    _check_unknown(file, len(unknown), unrecorded)
 
 
-def _check_unknown(file: str, count: int) -> None:
+def _check_unknown(file: str, count: int, unrecorded: int) -> None:
     if count:
         raise PartialFailureError(
             f"{count} posts of {file} may have been sent, and were not cancelled",
             hint="List them with: outreply store status",
+        )
+    if unrecorded:
+        raise PartialFailureError(
+            f"{unrecorded} row{'s' * (unrecorded != 1)} of {file} may have posts that the journal "
+            "does not know; those were not cancelled",
+            hint=f"Run: outreply bulk reconcile {shlex.quote(file)}; then run this command again.",
         )
