@@ -160,6 +160,8 @@ def test_cancel_without_the_journal_of_the_calendar(
     ran = bulk(other, "cancel", path, "--yes", code=3)
     assert "2 rows of" in ran.err
     assert "Nothing to cancel" not in ran.err
+    unknown = bulk(other, "cancel", "plan", "--yes", code=2)
+    assert "Calendar not found in the journal: plan" in unknown.err
     assert texts(client) == days(1, 2)
     bulk(other, "reconcile", path)
     bulk(other, "cancel", path, "--yes")

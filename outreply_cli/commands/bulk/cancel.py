@@ -49,7 +49,7 @@ def run(
             known = bulk.service.find_calendar(reading.name or file, str(path))
             if known is None:
                 raise InvalidInputError(
-                    f"calendar not found: {file}; no posts were scheduled from it",
+                    f"calendar not found in the journal: {file}",
                     hint="Use the file that was scheduled, or the name of the calendar.",
                 )
             calendar_id = known
