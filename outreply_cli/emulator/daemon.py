@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from outreply_cli.clock import Clock
@@ -24,7 +24,7 @@ STATE_FILE = "emulator.db"
 _LOG_FILE = "emulator.log"
 _LOCK_FILE = "emulator.lock"
 _START_SECONDS = 20.0
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 
 
@@ -177,15 +177,15 @@ def start_daemon(
     raise EmulatorError(f"the emulator did not respond within {_START_SECONDS:.0f} s; see {log}")
 
 
-def stop(handle: EmulatorHandle, directory: Path, clock: Clock) -> None:
-    """Stop an emulator; raises EmulatorError if it keeps running."""
-    os.kill(handle.pid, signal.SIGTERM)
-    waited = 0.0
-    while find_running(directory) is not None:
-        if waited > _STOP_SECONDS:
-            raise EmulatorError(f"the emulator (pid {handle.pid}) did not stop")
-        clock.sleep(_POLL_SECONDS)
-        waited += _POLL_SECONDS
+def stop(handle: EmulatorHandle, directory: Path) -> None:
+    """Stop an emulator and wait for its last delivery; raises EmulatorError if it keeps running."""
+    with suppress(ProcessLookupError):
+        os.kill(handle.pid, signal.SIGTERM)
+    try:
+        with file_lock(directory / _LOCK_FILE, wait=_STOP_SECONDS):
+            pass
+    except (OSError, sqlite3.Error):
+        raise EmulatorError(f"the emulator (pid {handle.pid}) did not stop") from None
 
 
 @contextmanager

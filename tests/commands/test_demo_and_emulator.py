@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -92,6 +93,22 @@ def test_unresponsive_emulator_keeps_its_directory(cli_with_emulator: CommandLin
         assert "An emulator is already running" in second.err
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_directory_is_free_once_it_is_stopped(cli_with_emulator: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        url = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
+        api = ("-p", "emulator", "-q")
+        events = ("--events", "comment.received")
+        assert cli_with_emulator.spawn("webhooks", "create", "--url", url, *events, *api).code == 0
+        posts = cli_with_emulator.spawn("posts", "list", "--published", *api).out.split()
+        assert cli_with_emulator.spawn("emulator", "add-comment", posts[0], "-m", "Hi").code == 0
+        connection, _ = receiver.accept()
+        # The last delivery gets no response.
+        with connection:
+            assert cli_with_emulator.spawn("emulator", "stop").code == 0
+            again = cli_with_emulator.spawn("emulator", "start", "--port", "0")
+    assert again.code == 0, again.err
 
 
 def test_advice_names_the_state_directory(cli_with_emulator: CommandLine, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def run(context: Context, state: StateOption = None) -> None:
     from outreply_cli.emulator.daemon import stop
 
     handle = running_emulator(context, state)
-    stop(handle, state_directory(context, state), context.clock)
+    stop(handle, state_directory(context, state))
     context.report(
         {"stopped": True, "pid": handle.pid, "port": handle.port, "base_url": handle.base_url},
         f"Stopped the emulator on port {handle.port}; its state is kept.",
