@@ -91,7 +91,12 @@ def remove_handle(directory: Path) -> None:
     """Remove the handle of an emulator of this process."""
     text = read_private(directory / _FILE)
     if text is not None and f'"pid": {os.getpid()},' in text:
-        (directory / _FILE).unlink(missing_ok=True)
+        delete_handle(directory)
+
+
+def delete_handle(directory: Path) -> None:
+    """Delete the handle in a state directory; raises OSError."""
+    (directory / _FILE).unlink(missing_ok=True)
 
 
 def _to_error(body: Mapping[str, Any], status: int) -> OutReplyError:

@@ -10,7 +10,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from outreply_cli.clock import Clock
-from outreply_cli.emulator.client import STATE_VARIABLE, EmulatorHandle, find_running, remove_handle
+from outreply_cli.emulator.client import (
+    STATE_VARIABLE,
+    EmulatorHandle,
+    delete_handle,
+    find_running,
+    remove_handle,
+)
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.errors import EmulatorError
 from outreply_cli.emulator.server import EmulatorServer
@@ -134,20 +140,20 @@ def start_daemon(
     Raises:
         EmulatorError: An emulator already uses this directory, or the new one failed to start.
     """
-    # The new process holds the lock; this only reports the running one in few words.
-    with _lock(directory, stop_hint):
-        pass
     log = directory / _LOG_FILE
     start = ["emulator", "start", "--foreground", "--port", str(port), "--host", host, *options]
     try:
-        make_private_dir(directory)
-        # Unlinked, not truncated: a symlink there would lead to another file.
-        log.unlink(missing_ok=True)
-        stream = os.fdopen(create_private(log), "wb")
-        # Not by its name later: another start may have replaced the file.
-        output = log.open("rb")
+        # The new process takes the lock itself; here it reports a running one in few words.
+        with _lock(directory, stop_hint):
+            # A damaged one would hide the new process.
+            delete_handle(directory)
+            # Unlinked, not truncated: a symlink there would lead to another file.
+            log.unlink(missing_ok=True)
+            stream = os.fdopen(create_private(log), "wb")
+            # Not by its name later: another start may have replaced the file.
+            output = log.open("rb")
     except OSError as error:
-        raise EmulatorError(f"cannot write {log}: {error.strerror}") from None
+        raise EmulatorError(f"cannot write {error.filename}: {error.strerror}") from None
     with stream, output:
         process = subprocess.Popen(  # noqa: S603 - this program
             own_command(*start, "--state", str(directory)),

@@ -95,6 +95,16 @@ def test_unresponsive_emulator_keeps_its_directory(cli_with_emulator: CommandLin
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe{", b"garbage", b'{"pid": 1}'])
+def test_start_replaces_a_damaged_handle(cli_logged_out: CommandLine, content: bytes) -> None:
+    directory = cli_logged_out.home / "state" / "emulator"
+    directory.mkdir(mode=0o700, parents=True)
+    (directory / "running.json").write_bytes(content)
+    started = cli_logged_out.spawn("emulator", "start", "--port", "0")
+    assert cli_logged_out.spawn("emulator", "stop").code == 0
+    assert started.code == 0, started.err
+
+
 def test_directory_is_free_once_it_is_stopped(cli_with_emulator: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as receiver:
         url = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
