@@ -11,6 +11,7 @@ from outreply_cli.emulator.errors import (
     EmulatorError,
     EmulatorNotFoundError,
     EmulatorNotRunningError,
+    EmulatorUnresponsiveError,
     SeedError,
 )
 from outreply_cli.errors import InvalidInputError, OutReplyError
@@ -62,7 +63,7 @@ class EmulatorHandle:
             response = connection.getresponse()
             body = json.loads(response.read())
         except TimeoutError:
-            raise EmulatorError(f"the emulator did not respond within {seconds:.0f} s") from None
+            raise EmulatorUnresponsiveError(self.pid, seconds) from None
         except (OSError, http.client.HTTPException, ValueError):
             raise EmulatorNotRunningError from None
         finally:
@@ -75,7 +76,11 @@ class EmulatorHandle:
 
 
 def find_running(directory: Path) -> EmulatorHandle | None:
-    """The running emulator whose state is in `directory`, or None."""
+    """The running emulator whose state is in `directory`, or None.
+
+    Raises:
+        EmulatorUnresponsiveError: It does not respond.
+    """
     text = read_private(directory / _FILE)
     if text is None:
         return None
@@ -83,6 +88,8 @@ def find_running(directory: Path) -> EmulatorHandle | None:
         handle = EmulatorHandle(**json.loads(text))
         # Another emulator may listen on its port.
         return handle if handle.request("status").get("pid") == handle.pid else None
+    except EmulatorUnresponsiveError:
+        raise
     except (ValueError, TypeError, EmulatorError):
         return None
 

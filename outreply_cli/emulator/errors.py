@@ -18,6 +18,16 @@ class EmulatorNotRunningError(EmulatorError):
         super().__init__("no emulator is running", hint=f"Run: outreply emulator start{options}")
 
 
+class EmulatorUnresponsiveError(EmulatorError):
+    """An emulator runs, but is suspended or busy."""
+
+    def __init__(self, pid: int, seconds: float) -> None:
+        super().__init__(
+            f"the emulator is running (pid {pid}), but did not respond within {seconds:.0f} s",
+            hint=f"If it is suspended, resume it: kill -CONT {pid}",
+        )
+
+
 class EmulatorNotFoundError(EmulatorError):
     """The emulator has no post, webhook or account with this name."""
 

@@ -83,14 +83,15 @@ def test_one_emulator_for_each_state_directory(cli_logged_out: CommandLine) -> N
     assert cli_logged_out.spawn("emulator", "stop").code == 1
 
 
-def test_unresponsive_emulator_keeps_its_directory(cli_with_emulator: CommandLine) -> None:
+def test_unresponsive_emulator_is_not_called_stopped(cli_with_emulator: CommandLine) -> None:
     pid = json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)["pid"]
     os.kill(pid, signal.SIGSTOP)
     try:
-        # A request to the running emulator takes ten seconds; its lock is seen at once.
-        second = cli_with_emulator.spawn("emulator", "start", "--port", "0")
-        assert second.code == 1
-        assert "An emulator is already running" in second.err
+        for words in (("start", "--port", "0"), ("stop",)):
+            result = cli_with_emulator.spawn("emulator", *words)
+            assert result.code == 1
+            assert f"The emulator is running (pid {pid}), but did not respond" in result.err
+            assert f"resume it: kill -CONT {pid}" in result.err
     finally:
         os.kill(pid, signal.SIGCONT)
 
