@@ -65,6 +65,15 @@ def test_exec_environment_and_exit_code(
     assert "no-such-command-here" in missing.err
 
 
+@pytest.mark.parametrize("change", [("reset",), ("seed", str(ROOMY))], ids=["reset", "seed"])
+def test_exec_keeps_the_profile(cli_with_emulator: CommandLine, change: tuple[str, ...]) -> None:
+    before = cli_with_emulator.spawn("auth", "list", "--json").out
+    words = [sys.executable, "-m", "outreply_cli", "emulator", *change, "--yes"]
+    assert cli_with_emulator.spawn("emulator", "exec", "--", *words).code == 0
+    assert cli_with_emulator.spawn("auth", "list", "--json").out == before
+    assert cli_with_emulator.spawn("pages", "list", "-p", "emulator").code == 0
+
+
 def test_seed_and_export(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     unconfirmed = cli_with_emulator.spawn("emulator", "seed", str(ROOMY))
     assert unconfirmed.code == 2

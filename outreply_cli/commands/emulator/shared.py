@@ -126,7 +126,13 @@ def print_started(context: Context, handle: EmulatorHandle) -> None:
 
 
 def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, Any]) -> None:
-    """Store the profile `emulator` with an active token, if there is one, and show the emulator."""
+    """Store the profile `emulator` with an active token, if there is one, and show the emulator.
+
+    That of `emulator exec` is temporary, and its command uses the token in the environment.
+    """
+    if STATE_VARIABLE in context.environ:
+        show_emulator(context, handle, status)
+        return
     credentials, token = Credentials(context.environ, context.config_dir), active_token(status)
     with Profiles.edit(context.config_file) as profiles:
         known = profiles.stored.get(PROFILE, Profile(PROFILE))
