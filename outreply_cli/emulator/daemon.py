@@ -172,7 +172,8 @@ def start_daemon(
                 return handle
             if process.poll() is not None:
                 text = output.read().decode("utf-8", "replace").strip()
-                message, _, hint = text.removeprefix("Error: ").partition("\n")
+                # After warnings, if there are any.
+                message, _, hint = f"\n{text}".rpartition("\nError: ")[2].strip().partition("\n")
                 raise EmulatorError(
                     f"the emulator failed to start: {message or 'no output'}",
                     hint=" ".join(hint.split()) or None,

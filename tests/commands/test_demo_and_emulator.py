@@ -230,11 +230,14 @@ def test_two_state_directories(cli_with_emulator: CommandLine, tmp_path: Path) -
     assert cli_with_emulator.spawn("emulator", "stop", "--state", other).code == 0
 
 
-def test_port_in_use(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
-    port = json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)["port"]
-    result = cli_with_emulator.spawn(
-        "emulator", "start", "--port", str(port), "--state", str(tmp_path / "x")
-    )
+# Other addresses are warned of.
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - in use
+def test_port_in_use(cli_logged_out: CommandLine, host: str) -> None:
+    with socket.create_server((host, 0)) as server:
+        port = str(server.getsockname()[1])
+        result = cli_logged_out.spawn("emulator", "start", "--port", port, "--host", host, "--json")
     assert result.code == 1
-    assert "--port" in result.err
-    assert "Traceback" not in result.err
+    error = json.loads(result.err.splitlines()[-1])["error"]
+    assert f"failed to start: Cannot listen on {host}:{port}" in error["message"]
+    assert error["hint"].startswith("The port is in use")
+    assert "--port" in error["hint"]
