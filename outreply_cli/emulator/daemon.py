@@ -56,8 +56,7 @@ def serve(
         stopped = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _signal, _frame: stopped.set())
-        with _running(directory, clock, port=port, host=host, config=config) as handle:
-            on_ready(handle)
+        with _running(directory, clock, on_ready, port=port, host=host, config=config):
             while not stopped.wait(0.5):
                 pass
 
@@ -79,8 +78,7 @@ def run_with_emulator(
     Raises:
         InvalidInputError: The command cannot be run.
     """
-    with _running(directory, clock, port=0, host="127.0.0.1", config=config) as handle:
-        on_ready(handle)
+    with _running(directory, clock, on_ready, port=0, host="127.0.0.1", config=config) as handle:
         tokens = handle.request("status")["tokens"]
         return _run(argv, {
             **{name: value for name, value in environ.items() if name not in TOKEN_VARIABLES},
@@ -92,13 +90,20 @@ def run_with_emulator(
 
 @contextmanager
 def _running(
-    directory: Path, clock: Clock, *, port: int, host: str, config: EmulatorConfig
+    directory: Path,
+    clock: Clock,
+    on_ready: Callable[[EmulatorHandle], None],
+    *,
+    port: int,
+    host: str,
+    config: EmulatorConfig,
 ) -> Iterator[EmulatorHandle]:
-    """A served emulator, with its handle in the state directory."""
+    """A served emulator, with its handle in the state directory once `on_ready` has returned."""
     server = EmulatorServer(directory / STATE_FILE, clock, port=port, host=host, config=config)
-    server.handle.save(directory)
     try:
         with server:
+            on_ready(server.handle)
+            server.handle.save(directory)
             yield server.handle
     finally:
         remove_handle(directory)

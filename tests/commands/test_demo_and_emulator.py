@@ -106,6 +106,17 @@ def test_start_replaces_a_damaged_handle(cli_logged_out: CommandLine, content: b
     assert started.code == 0, started.err
 
 
+def test_start_reports_an_unusable_directory(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+    config = tmp_path / "file"
+    config.touch()
+    cli_logged_out.environ["OUTREPLY_CONFIG_DIR"] = str(config)
+    started = cli_logged_out.spawn("emulator", "start", "--port", "0")
+    assert started.code == 1
+    assert f"failed to start: {config}" in started.err
+    assert "cannot be used: Not a directory" in started.err
+    assert cli_logged_out.spawn("emulator", "stop").code == 1
+
+
 def test_directory_is_free_once_it_is_stopped(cli_with_emulator: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as receiver:
         url = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
