@@ -57,14 +57,18 @@ def run(
 
 
 def _catalog(context: Context) -> list[Mapping[str, Any]]:
-    built_in = [vars(entry) for entry in CATALOG]
+    built_in = {entry.code: vars(entry) for entry in CATALOG}
     base_url = resolve_base_url(context.profile, context.options.profile, context.environ)
     try:
         # Without a token: the live catalog is public.
         live = context.client_for(None, base_url, max_wait=_LIVE_SECONDS).error_catalog()
     except OutReplyError:
         context.info("The live catalog is unavailable; this is the built-in copy.")
-        return [*built_in]
+        return [*built_in.values()]
     live_codes = {entry.get("code") for entry in live}
-    # Codes documented in the reference or changelog but missing in the live catalog.
-    return [*live, *(entry for entry in built_in if entry["code"] not in live_codes)]
+    return [
+        # The reference does not say how the fields of the live catalog are called.
+        *({**built_in.get(entry["code"], {}), **entry} for entry in live),
+        # Codes documented in the reference or changelog but missing in the live catalog.
+        *(entry for code, entry in built_in.items() if code not in live_codes),
+    ]

@@ -210,6 +210,17 @@ def test_errors_uses_live_catalog_or_builtin_copy(
     assert "built-in copy" in offline.err
 
 
+def test_errors_fills_in_fields_with_other_names(cli_logged_out: CommandLine) -> None:
+    live = {"code": "MEDIA_IN_USE", "http_status": 409, "recommended_fix": "Wait."}
+    with ScriptedServer([response(200, {"errors": [live, {"code": "NEW_ONE"}]})]) as server:
+        env = {"OUTREPLY_BASE_URL": server.url}
+        shown = json.loads(cli_logged_out.run("errors", "media_in_use", "--json", env=env).out)
+        assert cli_logged_out.run("errors", "new_one", env=env).code == 0
+    assert shown[0].items() >= live.items()
+    assert shown[0]["status"] == 409
+    assert shown[0]["fix"] == "Cancel the post first, then delete the media."
+
+
 _NEW = {"brand_new": {"deep": [1, None]}}
 _PAGE = {"id": "p1", "platform": "mastodon", "name": "A", "username": "a", **_NEW}
 
