@@ -74,6 +74,13 @@ def test_exec_keeps_the_profile(cli_with_emulator: CommandLine, change: tuple[st
     assert cli_with_emulator.spawn("pages", "list", "-p", "emulator").code == 0
 
 
+def test_exec_is_not_stopped_by_its_command(cli_logged_out: CommandLine) -> None:
+    words = [sys.executable, "-m", "outreply_cli", "emulator", "stop"]
+    result = cli_logged_out.spawn("emulator", "exec", "--", *words)
+    assert result.code == 2
+    assert "An emulator of emulator exec stops once its command ends" in result.err
+
+
 def test_seed_and_export(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     unconfirmed = cli_with_emulator.spawn("emulator", "seed", str(ROOMY))
     assert unconfirmed.code == 2

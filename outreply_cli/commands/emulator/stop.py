@@ -3,6 +3,8 @@
 from outreply_cli.cli.options import command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator, state_directory
 from outreply_cli.context import Context
+from outreply_cli.emulator.client import STATE_VARIABLE
+from outreply_cli.errors import InvalidInputError
 
 
 @command(api=False)
@@ -15,6 +17,11 @@ def run(context: Context, state: StateOption = None) -> None:
     """
     from outreply_cli.emulator.daemon import stop
 
+    if state is None and STATE_VARIABLE in context.environ:
+        raise InvalidInputError(
+            "an emulator of emulator exec stops once its command ends",
+            hint="To stop another one, use --state DIR.",
+        )
     handle = running_emulator(context, state)
     stop(handle, state_directory(context, state))
     context.report(
