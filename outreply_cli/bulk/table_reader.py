@@ -489,10 +489,16 @@ class _RowReader:
 
     def _add_platform(self, line: int, platform: str, name: str) -> str:
         """Return the name of a page with the row's platform, which must not be another one."""
+        known = find_platform(platform)
+        if known is not None and ":" not in name and name != platform:
+            alias, names = f"{known.name}:{name.lstrip('@')}", self._calendar.settings.page_names
+            # A name may be that of pages on several platforms.
+            if alias.lower() in names or name.lower() not in names:
+                return alias
+            # `--pages` leaves out a name without a page.
+            name = names[name.lower()] or name
         prefix, colon, _ = name.partition(":")
-        known, own = find_platform(platform), find_platform(prefix) if colon else None
-        if known is not None and not colon and name != platform:
-            return f"{known.name}:{name.lstrip('@')}"
+        own = find_platform(prefix) if colon else None
         if own is None and known is None and name != platform:
             message = (
                 f"{platform!r} is not one of {', '.join(item.name for item in PLATFORMS)}; write "

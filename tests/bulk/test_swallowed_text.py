@@ -608,6 +608,34 @@ def test_platform_that_contradicts_the_page(
         assert f"c.csv:2: page: {problem}" in text
 
 
+@pytest.mark.parametrize(
+    ("pages", "page", "problem"),
+    [
+        ({"acme official": "facebook:acme"}, "facebook:acme", None),
+        ({"acme official": "65f1"}, "65f1", None),
+        ({"acme official": "instagram:acme"}, "", "'instagram:acme' is not on 'Facebook'"),
+        (
+            {"acme official": "instagram:acme", "facebook:acme official": "facebook:acme"},
+            "facebook:acme",
+            None,
+        ),
+        ({"other": "65f1"}, "facebook:Acme Official", None),
+        ({"acme official": ""}, "", "the row is left out"),
+    ],
+)
+def test_account_name_beside_a_platform_is_mapped(
+    tmp_path: Path, pages: dict[str, str], page: str, problem: str | None
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("Platform,Account,Date,Text\nFacebook,Acme Official,2026-12-24 18:00,Hi\n")
+    calendar = load_calendar(str(path), ReadSettings(page_names=pages))
+    if problem is None:
+        assert get_texts(calendar) == []
+        assert [row.pages for row in calendar.rows] == [(page,)]
+    else:
+        assert f"c.csv:2: page: {problem}" in get_texts(calendar)[0]
+
+
 def test_two_dates_are_not_a_date_and_a_time(tmp_path: Path) -> None:
     text = "Post date,Publish date,Text,page\n2026-12-24 18:00,2026-12-25 18:00,Hi,facebook:acme\n"
     assert "may hold the scheduled_at like 'Post date'" in get_only_text(read(tmp_path, text))
