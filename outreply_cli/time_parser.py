@@ -77,6 +77,9 @@ _ISO = re.compile(
     re.ASCII,
 )
 
+# A time with an offset, or the start and the end of a range.
+_RANGE = re.compile(r"(?:^|[\s,])((\d\d?)(:?)(\d\d)) ?-(\d\d)(?:\3(\d\d))?(?![\d:-])", re.ASCII)
+
 
 def _alternatives(words: dict[str, int]) -> str:
     longest_first = sorted(words, key=len, reverse=True)
@@ -244,6 +247,7 @@ def _parse_day(words: str, today: date) -> date:
 def _parse(
     text: str, now: datetime, zone: ZoneInfo, date_order: str | None, *, is_past: bool
 ) -> datetime:
+    _check_range(text)
     # Nearly all times are ISO 8601.
     if match := _ISO.fullmatch(text.strip()):
         day, separator, hour, rest, offset = match.groups(default="")
@@ -266,6 +270,19 @@ def _parse(
     if match := _DISPLAYED.fullmatch(words):
         return _parse_displayed(match, now, is_past=is_past)
     return _TimeText(words, now, zone, date_order, is_past=is_past).parse()
+
+
+def _check_range(text: str) -> None:
+    match = _RANGE.search(text)
+    if match is None:
+        return
+    start, *numbers = match.group(1, 2, 4, 5, 6)
+    first, last = ([int(number or 0) for number in pair] for pair in (numbers[:2], numbers[2:]))
+    if first < last:
+        raise TimeError(
+            f"ambiguous time {text!r}: a range, or a time with an offset",
+            hint=f"Use {start} alone, or a T before a time with an offset: 2026-12-24T06:00-08:00",
+        )
 
 
 def _add(now: datetime, text: str, zone: ZoneInfo) -> datetime:
