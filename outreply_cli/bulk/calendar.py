@@ -244,19 +244,20 @@ def guess_field(name: str) -> str | None:
     import difflib
 
     name = _normalize(name)
+    # A platform alone may be a column of its pages, or of check marks.
     platform = find_platform(name.removeprefix("message_"))
     if platform is not None:
-        return PLATFORM_MESSAGES[platform.name]
+        return PLATFORM_MESSAGES[platform.name] if name.startswith("message_") else None
 
     def is_near(field: str) -> bool:
         if field in TIME_FIELDS and name.count("_") > field.count("_"):
             # Such as `end time` or `scheduled_at_utc`.
             return False
         # `message_fr` is not a text for X.
-        start = "message_" if field.startswith("message_") else ""
-        cutoff = 0.7 if start or field in TIME_FIELDS else 0.6
-        ends = name.removeprefix(start), [field.removeprefix(start)]
-        return bool(difflib.get_close_matches(*ends, cutoff=cutoff))
+        is_text = field.startswith("message_")
+        start = len("message_") if is_text and name.startswith("message_") else 0
+        cutoff = 0.7 if is_text or field in TIME_FIELDS else 0.6
+        return bool(difflib.get_close_matches(name[start:], [field[start:]], cutoff=cutoff))
 
     near = difflib.get_close_matches(name, [*FIELDS, *ALIASES], n=len(FIELDS), cutoff=0.6)
     return next(filter(is_near, near), None)

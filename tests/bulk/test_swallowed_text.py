@@ -478,6 +478,8 @@ def test_contradictory_columns_of_a_time(
         ("scheduled_at,message_threads", "ignore it with --columns 'message_threads='"),
         ("scheduled_at,message_ig", "Map it with --columns 'message_ig=message_instagram'"),
         ("scheduled_at,message_instagam", "Map it with --columns 'message_instagam=message_instag"),
+        ("scheduled_at,Facebook", "ignore it with --columns 'Facebook='"),
+        ("scheduled_at,X", "ignore it with --columns 'X='"),
         ("date,start time,end time", "map them with --columns 'start time=,end time=';"),
         ("date,start time", "ignore it with --columns 'start time='"),
         ("Due Date", "Map it with --columns 'Due Date=scheduled_at'"),
