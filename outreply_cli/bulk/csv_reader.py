@@ -16,6 +16,7 @@ _DELIMITERS = (",", ";", "\t")
 _SEPARATOR_LINE = re.compile(
     r'\n*"?sep=(?P<delimiter>[^"\w\s]|\t| )"?(?P=delimiter)*[ \t]*(?:\n|$)', re.IGNORECASE
 )
+_QUOTED_CELL = re.compile(r'(^|[,;\t])[ \t]*"(?:[^"]|"")*"', re.MULTILINE)
 _HEADER_MAX_CHARACTERS = 50_000
 _SAVE_AS = "in the spreadsheet, choose 'Save as' and 'CSV UTF-8'"
 _CELL_MAX_CHARACTERS = 1_000_000
@@ -43,7 +44,8 @@ def parse_csv(calendar: Calendar, content: bytes) -> None:
 
 def _find_delimiter(text: str) -> str:
     """Return the delimiter of the header, which may be below a title."""
-    header, *others = text.lstrip("\n")[:_HEADER_MAX_CHARACTERS].split("\n")
+    start = _QUOTED_CELL.sub(r"\1", text.lstrip("\n")[:_HEADER_MAX_CHARACTERS])
+    header, *others = start.split("\n")
     if not any(map(header.count, _DELIMITERS)) and not (
         normalize_field(header) or get_target(header)
     ):

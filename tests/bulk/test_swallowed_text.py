@@ -173,6 +173,27 @@ def test_text_in_a_nameless_column(tmp_path: Path, header: str, row: str) -> Non
     assert len(get_messages(read(tmp_path, f"{header}\n{blank}\n"))) == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '2026-12-24 18:00,"Hi; you; all"\n',
+        '2026-12-24 18:00,"""Hi; you; all"""\n',
+        '"Plan, 2026"\nscheduled_at;message\n2026-12-24 18:00;"Hi; you; all"\n',
+        '"When";"message\n(at most 280, with links, tags)"\n2026-12-24 18:00;"Hi; you; all"\n',
+    ],
+)
+def test_delimiters_in_quotation_marks_are_text(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(text)
+    columns = parse_columns('"message\n(at most 280, with links, tags)"=message')
+    settings = ReadSettings(pages=("facebook:acme",), columns=columns)
+    calendar = load_calendar(str(path), settings)
+    assert [message and message.strip('"') for message in get_messages(calendar)] == [
+        "Hi; you; all"
+    ]
+    assert [row.scheduled_at for row in calendar.rows] == ["2026-12-24 18:00"]
+
+
 def test_separator_line_on_stdin(cli: CommandLine) -> None:
     text = "sep=|\r\npage|scheduled_at|message\r\nfacebook:acme|2026-12-24 18:00|Hello\r\n"
     ran = cli.run("bulk", "schedule", "-", "--json", stdin=text)
