@@ -29,6 +29,9 @@ from outreply_cli.times import BRAND_ZONE, parse_zone
 
 # How a spreadsheet shows the time of a cell without a date format.
 _NUMBER = re.compile(r"\d{5}(?:[.,]\d+)?")
+_TIME_OF_DAY = re.compile(
+    r"\d{1,2}(?:[:.]\d\d){0,2}\s?(?:[ap]\.?\s?m\.?|uhr|h(?:\s?\d\d)?)?|noon", re.IGNORECASE
+)
 # The last time zone in which a day ends.
 LAST_ZONE = "Etc/GMT+12"
 # Zones whose names also stand for their standard time, or for the time of a region in summer too.
@@ -492,7 +495,9 @@ class _RowResolver:
             and is_relative(self._calendar, row.scheduled_at, zone, self._now)
         ):
             message = f"{row.scheduled_at!r} is relative to the day of the run; write the date"
-            self._add(row, "scheduled_at", message, is_warning=True)
+            # Columns of times alone are those of another day.
+            is_warning = _TIME_OF_DAY.fullmatch(row.scheduled_at) is None
+            self._add(row, "scheduled_at", message, is_warning=is_warning)
         return time
 
     def _parse_time_in(self, row: Row, zone: ZoneInfo) -> datetime | None:

@@ -143,6 +143,15 @@ def test_relative_dates_are_warned_about(
     assert ("relative to the day of the run" in ran.err) == is_relative
 
 
+@pytest.mark.parametrize("time", ["18:00", "6 pm", "18 Uhr", "18h30", "6:00:00 p.m."])
+def test_time_of_day_alone_is_not_today(cli: CommandLine, tmp_path: Path, time: str) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"Day,Time,page,message\n24,{time},facebook:acme,Hi\n")
+    ran = cli.run("bulk", "schedule", str(path), "--columns", "Day=", "--dry-run")
+    assert ran.code == 2
+    assert f"c.csv:2: scheduled_at: {time!r} is relative to the day of the run" in ran.err
+
+
 @pytest.mark.parametrize(
     ("zone", "advice"),
     [("EST", "America/New_York"), ("MST", "Etc/GMT+7"), (" CET ", "Europe/Paris"),
