@@ -424,7 +424,10 @@ def _to_json(node: yaml.Node) -> Any:
     if isinstance(node, yaml.MappingNode):
         if not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
             raise ValueError("a name must be text")
-        return {str(key.value): _to_json(value) for key, value in node.value}
+        values = {str(key.value): _to_json(value) for key, value in node.value}
+        if len(values) < len(node.value):
+            raise ValueError("a name occurs twice; keep one of them")
+        return values
     if isinstance(node, yaml.SequenceNode):
         return [_to_json(item) for item in node.value]
     constructor = _Constructor()

@@ -271,7 +271,19 @@ def test_yaml_tiktok_settings_become_json() -> None:
     assert calendar.rows[0].content.tiktok_settings == {"d": "2026-01-02", "n": [1, True, 1.5]}
 
 
-@pytest.mark.parametrize("value", [".nan", ".inf", "!!bool x", "!!int ''", "!!float x", "{[]: 1}"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        ".nan",
+        ".inf",
+        "!!bool x",
+        "!!int ''",
+        "!!float x",
+        "{[]: 1}",
+        "{a: 1, a: 2}",
+        '{a: 1, "a": 1}',
+    ],
+)
 def test_yaml_settings_invalid_as_json(value: str) -> None:
     calendar = Calendar("c", Path("/nowhere/c"))
     row = f"posts: [{{page: a, scheduled_at: b, tiktok_settings: {{n: {value}}}}}]"
