@@ -389,7 +389,7 @@ class Context:
         raise NotLoggedInError(
             "the token does not start with outreply_live_",
             hint="Copy the token from the dashboard again. If it is correct, store it with: "
-            "outreply auth login --yes",
+            "outreply auth login --yes --profile NAME",
         )
 
     def zone(self, tz: str | None = None) -> "ZoneInfo":

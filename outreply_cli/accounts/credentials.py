@@ -55,11 +55,11 @@ class Credentials:
         path = self._dir / profile.name
         text = read_secret(path)
         if text:
-            return Credential(_parse_stored(text, str(path)), "file", str(path))
+            return Credential(_parse_stored(text, profile, str(path)), "file", str(path))
         if profile.storage == "keyring":
             text = self._keyring.read(profile.name)
             if text:
-                return Credential(_parse_stored(text, _KEYRING), "keyring", _KEYRING)
+                return Credential(_parse_stored(text, profile, _KEYRING), "keyring", _KEYRING)
         return None
 
     def save(self, profile: str, token: Token, storage: Storage) -> str:
@@ -91,11 +91,11 @@ class Credentials:
         self._keyring.delete(profile)
 
 
-def _parse_stored(text: str, location: str) -> Token:
+def _parse_stored(text: str, profile: Profile, location: str) -> Token:
     try:
         return Token(text)
     except InvalidInputError as error:
         raise StorageError(
             f"invalid token in {location}: {error.message}",
-            hint="Sign in again: outreply auth login",
+            hint=f"Sign in again: outreply auth login --profile {profile.name}",
         ) from None

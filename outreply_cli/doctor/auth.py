@@ -75,7 +75,9 @@ def _request_me(context: DoctorContext, account: Account) -> CheckResult | Token
         return context.open_client(token, account.sign_in()).me()
     except ApiError as error:
         is_refused = isinstance(error, AuthenticationError)
-        default = "Sign in again: outreply auth login" if is_refused else "Try again later."
+        default = (
+            f"Copy the token again, then {account.sign_in()}" if is_refused else "Try again later."
+        )
         detail = f"{name}: {error.message} ({error.code})"
         return failure("token", detail, error.hint or default)
     except OutReplyError as error:
@@ -99,7 +101,7 @@ def _token(context: DoctorContext, account: Account, response: TokenInfo) -> Che
         return ok("token", f"{detail}, does not expire")
     detail = f"{detail}, expires in {format_duration(expires_at - now)}"
     if expires_at - now < _EXPIRES_SOON:
-        hint = "Create a new token in the dashboard, then run: outreply auth login"
+        hint = f"Create a new token in the dashboard, then {account.sign_in()}"
         return warning("token", detail, hint)
     return ok("token", detail)
 

@@ -495,6 +495,29 @@ def test_advice_about_the_keyring_keeps_other_accounts(
     assert "read: outreply auth login --profile agency --insecure-storage, or" in refused.err
 
 
+def test_advice_about_a_refused_login_keeps_other_accounts(
+    two_accounts: CommandLine, emulator: EmulatorServer
+) -> None:
+    login = ("auth", "login", "--insecure-storage", "--profile", "third", "--base-url")
+    unknown, other = "outreply_live_" + "a" * 48, "sk_0123456789"
+    for url, words, stdin, hint in (
+        (emulator.base_url, ["--with-token"], unknown, "then run the command again\n"),
+        ("https://api.example.com", ["--with-token"], other, "auth login --yes --profile NAME\n"),
+        (emulator.base_url, [], unknown, "Add --with-token, and pass the token on stdin"),
+    ):
+        refused = two_accounts.run(*login, url, *words, stdin=stdin)
+        assert hint in refused.err
+
+
+def test_advice_about_a_damaged_token_names_the_profile(two_accounts: CommandLine) -> None:
+    path = two_accounts.home / "config" / "tokens" / "agency"
+    path.write_text("Bearer outreply_live_x")
+    path.chmod(0o600)
+    advice = "Sign in again: outreply auth login --profile agency"
+    assert two_accounts.run("pages", "list", "-p", "agency").err.endswith(f"{advice}\n")
+    assert advice in two_accounts.run("doctor", "-p", "agency", "--json").out
+
+
 def test_advice_about_a_token_in_the_environment_names_the_variable(
     cli: CommandLine, emulator: EmulatorServer
 ) -> None:

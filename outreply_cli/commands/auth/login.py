@@ -61,7 +61,7 @@ def run(
     if not with_token and not context.is_interactive:
         raise InvalidInputError(
             "a token is required when not running interactively",
-            hint="Pass the token on stdin: outreply auth login --with-token < FILE",
+            hint="Add --with-token, and pass the token on stdin, for example: --with-token < FILE",
         )
     token = Token(context.read_line() if with_token else context.prompt_secret("API token: "))
     profiles = context.profiles
@@ -72,7 +72,7 @@ def run(
         base_url = resolve_base_url(known, profile, context.environ)
     context.confirm_unrecognized_token(token, base_url, accepted=yes)
     login = log_in(
-        context.client_for(token, base_url),
+        context.client_for(token, base_url, sign_in="run the command again"),
         token,
         config_file=context.config_file,
         credentials=Credentials(context.environ, context.config_dir, context.keyring()),
