@@ -22,16 +22,16 @@ def main() -> None:
 def run() -> int:
     """Run the command line; `--version` and completion import nothing heavy."""
     first = sys.argv[1:2]
-    if first == ["--version"]:
-        return _print_version()
-    if first == ["__complete"]:
-        return _complete()
-    _interrupt_on_sigterm()
-    if first == ["__refresh"]:
-        _exit_after_timeout()
-        del sys.argv[1]
-    _disable_core_files()
     try:
+        if first == ["--version"]:
+            return _print_version()
+        if first == ["__complete"]:
+            return _complete()
+        _interrupt_on_sigterm()
+        if first == ["__refresh"]:
+            _exit_after_timeout()
+            del sys.argv[1]
+        _disable_core_files()
         from outreply_cli.app import run as run_app
 
         return run_app()

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from outreply_cli.context import Context
 from outreply_cli.env import pop_secrets
-from outreply_cli.errors import ExitCode, OutReplyError
+from outreply_cli.errors import ExitCode, InterruptedRunError, OutReplyError
 from outreply_cli.ui.streams import OutputWriteError, SafeStderr, SafeStdout, configure_encoding
 
 
@@ -19,7 +19,13 @@ def main(args: Sequence[str], context: Context) -> int:
         _show_root_help(context, requested=bool(args))
         code: int = ExitCode.SUCCESS
     else:
-        code = _run(args, context)
+        try:
+            code = _run(args, context)
+        except KeyboardInterrupt:
+            code = ExitCode.INTERRUPTED
+            # For people, the shell shows what they pressed.
+            if _wants_json(context, args):
+                _print_error(context, InterruptedRunError("interrupted"), args)
     with suppress(OutputWriteError):
         context.stdout.flush()
     write_error = context.stdout.write_error if isinstance(context.stdout, SafeStdout) else None
@@ -79,8 +85,8 @@ def _run(args: Sequence[str], context: Context) -> int:
         else:
             _print_error(context, to_input_error(error), args)
             code = ExitCode.USAGE
-    except (KeyboardInterrupt, Abort):
-        code = ExitCode.INTERRUPTED
+    except Abort:
+        raise KeyboardInterrupt from None
     except Exception as error:  # noqa: BLE001 - a bug must not print what was being handled
         from outreply_cli.ui.errors import format_traceback, internal_error
 
@@ -88,6 +94,10 @@ def _run(args: Sequence[str], context: Context) -> int:
             context.echo_err(format_traceback(error))
         _print_error(context, internal_error(error), args)
         code = ExitCode.ERROR
+    else:
+        if code == ExitCode.INTERRUPTED:
+            # Typer's result of Ctrl-C.
+            raise KeyboardInterrupt
     finally:
         context.close()
     return int(code)
@@ -96,9 +106,12 @@ def _run(args: Sequence[str], context: Context) -> int:
 def _print_error(context: Context, error: OutReplyError, args: Sequence[str]) -> None:
     from outreply_cli.ui.errors import format_error
 
+    context.echo_err(format_error(error, as_json=_wants_json(context, args)))
+
+
+def _wants_json(context: Context, args: Sequence[str]) -> bool:
     # If option parsing failed, the format is guessed from the raw arguments.
-    as_json = context.wants_json if context.is_configured else _requests_json(args)
-    context.echo_err(format_error(error, as_json=as_json))
+    return context.wants_json if context.is_configured else _requests_json(args)
 
 
 def run() -> int:

@@ -11,7 +11,7 @@ import typer
 
 from outreply_cli.cli.typer_adapter import CommandSpec
 from outreply_cli.context import Context
-from outreply_cli.errors import InterruptedRunError, InvalidInputError, TimeError
+from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.spec.text import is_unicode
 from outreply_cli.ui.options import GlobalOptions
 
@@ -140,11 +140,6 @@ def command(
                 function(context, **values)
             except TimeError as error:
                 raise _with_option_name(ctx, error) from None
-            except KeyboardInterrupt:
-                # In JSON output Ctrl-C is reported as an error; otherwise nothing is printed.
-                if context.wants_json:
-                    raise InterruptedRunError("interrupted") from None
-                raise
 
         parameters = [
             _keyword("ctx", typer.Context, inspect.Parameter.empty),

@@ -222,6 +222,16 @@ def test_token_prompt_is_hidden(login_cli: CommandLine, emulator: EmulatorServer
     assert emulator.token not in before + str(child.before)
 
 
+def test_end_of_input_at_the_token_prompt_is_one_json_object(login_cli: CommandLine) -> None:
+    child = login_cli.at_terminal("auth", "login", "--json")
+    child.expect("API token: ")
+    child.sendeof()
+    child.expect('{"error": {"code": "INTERRUPTED"')
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+
+
 def test_unrecognized_token_is_not_sent(
     cli_logged_out: CommandLine,
 ) -> None:

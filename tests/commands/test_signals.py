@@ -1,5 +1,6 @@
 """SIGTERM ends every command as Ctrl-C does, also in process 1."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from outreply_cli import __main__ as entry_point
-from tests.command_line import CommandLine, wait_for_line
+from tests.command_line import CommandLine, Result, wait_for_line
 from tests.media.sample_files import png
 from tests.scripted_server import ScriptedServer, response
 
@@ -47,6 +48,34 @@ def test_sigterm_ends_a_wait(cli_logged_out: CommandLine, words: str) -> None:
         _, err = process.communicate(timeout=50)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+    assert ('\n{"error": {"code": "INTERRUPTED"' in err) == ("--json" in words)
+
+
+def test_interrupt_while_the_program_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(entry_point, "_disable_core_files", interrupt)
+    monkeypatch.setattr(sys, "argv", ["outreply", "pages", "list"])
+    try:
+        assert entry_point.run() == 130
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def test_interrupt_before_the_command_is_one_json_object(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # While modules are imported.
+    monkeypatch.setattr("outreply_cli.cli.typer_adapter.root_group", interrupt)
+    result = cli.run("pages", "list", "--json")
+    assert (result.code, result.out) == (130, "")
+    assert json.loads(result.err)["error"]["code"] == "INTERRUPTED"
+    assert cli.run("pages", "list") == Result(130, "", "")
 
 
 @pytest.mark.skipif(not can_unshare(), reason="requires root and unshare, for a process 1")
