@@ -93,6 +93,11 @@ class Profiles:
             profiles.stored[name] = Profile(name, **settings)
         return profiles
 
+    @property
+    def only_name(self) -> str:
+        """The name of the only stored profile, for advice; NAME if there are several."""
+        return next(iter(self.stored)) if len(self.stored) == 1 else "NAME"
+
     def get(self, name: str) -> Profile:
         """Return a profile by name; raises UnknownProfileError."""
         if name in self.stored:

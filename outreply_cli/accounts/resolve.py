@@ -127,9 +127,10 @@ def resolve_account(
     credentials = Credentials(environ, config_dir, keyring)
     credential = credentials.from_environment(select_token_variable(option, environ))
     if credential is None and profile is None and profiles.stored:
-        name = min(profiles.stored)
+        name = profiles.only_name
+        names = f"; stored: {', '.join(sorted(profiles.stored))}" if name == "NAME" else ""
         raise NotLoggedInError(
-            f"you are not signed in with the profile {profiles.current!r}",
+            f"you are not signed in with the profile {profiles.current!r}{names}",
             hint=f"Use --profile {name}, or run: outreply auth switch {name}",
         )
     if credential is None and profile is not None:

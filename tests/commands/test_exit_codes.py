@@ -98,6 +98,13 @@ def test_exit_code_profile_not_selected(
         "Error: You are not signed in with the profile 'gone'\n"
         "  Use --profile work, or run: outreply auth switch work\n"
     )
+    # Which of several accounts is meant is not known.
+    config.write_text(f"{config.read_text()}\n[profiles.agency]\n")
+    assert cli_logged_out.run("pages", "list").err == (
+        "Error: You are not signed in with the profile 'gone'; stored: agency, work\n"
+        "  Use --profile NAME, or run: outreply auth switch NAME\n"
+    )
+    assert "auth switch NAME" in cli_logged_out.run("doctor").out
     assert cli_logged_out.run("auth", "switch", "work").code == 0
     assert cli_logged_out.run("pages", "list").code == 0
 
