@@ -43,6 +43,7 @@ from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReply
 from outreply_cli.net.proxy import Proxy
 from outreply_cli.net.tls import describe_tls_error, find_tls_error
 from outreply_cli.spec.token import LEAK_PROBLEM, Token, holds_secret
+from outreply_cli.ui.redact import redact
 
 _MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 _MAX_REDIRECTS = 5
@@ -602,9 +603,10 @@ class Transport:
         if status < 400:
             message = f"the server responded with {status} and no address"
             raise InvalidResponseError("REDIRECT_REFUSED", message, status=status)
-        raise parse_error(
-            status, headers, response.content, host, path=path, now=now, sign_in=self._sign_in
-        )
+        # An echoed token would get into results, reports and the journal.
+        secrets = [self._token.reveal()] if self._token is not None else []
+        content = redact(response.content.decode("latin-1"), secrets).encode("latin-1")
+        raise parse_error(status, headers, content, host, path=path, now=now, sign_in=self._sign_in)
 
     def _record(
         self,

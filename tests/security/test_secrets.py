@@ -13,6 +13,7 @@ from outreply_cli.commands import COMMANDS
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.webhooks.receiver import ReceiverConfig
 from tests.command_line import CommandLine, command_tree
+from tests.media.sample_files import png
 from tests.scripted_server import ScriptedServer, response
 from tests.security.test_transit import find_flags
 from tests.webhooks.receiver_fixture import event_body, run_receiver
@@ -60,6 +61,25 @@ def test_login_redacts_token_echoed_by_server(
                 result = cli_logged_out.run(*words, stdin=token, env=env)
                 assert result.code == 4, result.err
                 assert token not in result.out + result.err
+
+
+def test_token_echoed_in_an_error_is_not_in_results(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(png())
+    upload = ("media", "upload", str(picture), "--json")
+    for token in (TOKEN, 'of-an-unknown-kind-"quoted"!#%'):
+        empty = response(200, {"media": []})
+        refusal = response(409, {"error": f"bad {token}", "code": token, "details": [token]})
+        # The account, the token and the media are read first.
+        with ScriptedServer([empty, empty, empty, refusal]) as server:
+            # A token of any kind may be sent to this machine.
+            env = {"OUTREPLY_BASE_URL": server.url, "OUTREPLY_API_KEY": token}
+            result = cli_logged_out.run(*upload, env=env)
+        assert json.loads(result.out)[0]["error"]["message"] == "bad (hidden)"
+        assert token not in result.out + result.err
+        assert json.dumps(token)[1:-1] not in result.out + result.err
 
 
 def test_traceback_has_no_secrets(tmp_path: Path) -> None:
