@@ -417,6 +417,16 @@ class Context:
             profile = self.profile
         return parse_zone(profile.timezone) if profile and profile.timezone else machine_zone()
 
+    @property
+    def display_zone(self) -> "ZoneInfo":
+        """The time zone of times shown after a change: `zone`, or UTC if it is not usable."""
+        from outreply_cli.times import parse_zone
+
+        try:
+            return self.zone()
+        except TimeError:
+            return parse_zone("UTC")
+
     def echo_err(self, text: str) -> None:
         """Write `text` to stderr with all secrets redacted."""
         from outreply_cli.ui.redact import redact

@@ -280,3 +280,27 @@ def test_invalid_input(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
         load = cli_with_emulator.run("emulator", "snapshot", "load", str(tmp_path / name), "--yes")
         assert f"annot load the snapshot {tmp_path / name}: {reason}\n" in load.err
         assert load.code == 2
+
+
+def test_unknown_time_zone_does_not_hide_a_change(cli_with_emulator: CommandLine) -> None:
+    cli = cli_with_emulator
+    zone = {"OUTREPLY_TIMEZONE": "Mars/Olympus"}
+    advanced = cli.run("emulator", "advance", "1h", env=zone)
+    assert (advanced.code, "UTC" in advanced.out) == (0, True)
+    assert cli.run("emulator", "status", env=zone).code == 0
+    token = json.loads(
+        cli.run("emulator", "token", "--name", "short", "--expires-in", "2d", "--json").out
+    )
+    login = ("auth", "login", "--with-token", "--insecure-storage", "--base-url")
+    signed_in = cli.run(*login, token["base_url"], stdin=token["token"], env=zone)
+    assert (signed_in.code, "The token expires" in signed_in.err) == (0, True)
+
+
+def test_unknown_time_zone_is_reported_before_a_wait(cli_with_emulator: CommandLine) -> None:
+    post = get_published_id(cli_with_emulator)
+    for words in (["--tz", "Mars/Olympus"], []):
+        result = cli_with_emulator.run(
+            "posts", "wait", post, "-p", "emulator", "-v", *words,
+            env={"OUTREPLY_TIMEZONE": "Mars/Olympus"},
+        )  # fmt: skip
+        assert (result.code, result.out, "GET" in result.err) == (2, "", False)

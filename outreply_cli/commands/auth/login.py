@@ -96,7 +96,8 @@ def run(
     for line in describe_scopes(login["scopes"]):
         context.info(line)
     if login["expires_at"]:
-        context.info(f"The token expires {format_api_time(login['expires_at'], context.zone())}.")
+        expires = format_api_time(login["expires_at"], context.display_zone)
+        context.info(f"The token expires {expires}.")
     if zone and not tz:
         context.info(f"The profile keeps its time zone {zone}; --tz changes it.")
     note_sandbox(context, token)

@@ -212,7 +212,7 @@ def token_settings(
 
 def token_columns(context: Context) -> list[Column]:
     """The columns of a token."""
-    zone = context.zone()
+    zone = context.display_zone
     return [
         Column("ID", "id"),
         Column("Name", "name"),
@@ -234,4 +234,4 @@ def show_clock(context: Context, item: Item) -> None:
 
 def time_column(context: Context) -> Column:
     """The column with the emulator's time in the user's time zone."""
-    return Column("Time", "now", lambda item: format_api_time(item["now"], context.zone()))
+    return Column("Time", "now", lambda item: format_api_time(item["now"], context.display_zone))

@@ -103,10 +103,10 @@ def post_describer(context: Context, client: Client) -> Callable[[Item], str]:
     return describe
 
 
-def print_post(context: Context, client: Client, post: Item, tz: str | None) -> None:
+def print_post(context: Context, client: Client, post: Item, zone: ZoneInfo) -> None:
     """Print one post with all its fields."""
     pages = client.pages().items if context.options.output == "table" else []
-    context.output.print_one(post, post_columns(context.zone(tz), pages, post))
+    context.output.print_one(post, post_columns(zone, pages, post))
 
 
 def print_changes(output: Output, title: str, changes: Mapping[str, Mapping[str, Any]]) -> None:

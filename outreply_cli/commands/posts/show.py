@@ -16,8 +16,8 @@ def run(context: Context, post_id: PostIdArgument, tz: DisplayZone = None) -> No
 
     Example: outreply posts show $(outreply posts list -q --limit 1) --json
     """
-    client = context.client()
+    client, zone = context.client(), context.zone(tz)
     (post_id,) = resolve_posts(client, [post_id])
     with PostService(client, context.store, context.info).explain_missing(post_id):
         post = client.post(post_id)
-    print_post(context, client, post, tz)
+    print_post(context, client, post, zone)

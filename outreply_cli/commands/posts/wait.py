@@ -31,9 +31,9 @@ def run(
 
     Example: outreply posts wait $(outreply posts list -q --limit 1) --timeout 1h
     """
-    client = context.client()
+    client, zone = context.client(), context.zone(tz)
     seconds = parse_duration(timeout).total_seconds()
     (post_id,) = resolve_posts(client, [post_id])
     with PostService(client, context.store, context.info).explain_missing(post_id):
         post = wait_until_published(client, context.clock, post_id, timeout=seconds)
-    print_post(context, client, post, tz)
+    print_post(context, client, post, zone)
