@@ -161,7 +161,9 @@ def _post(
                 connection.putheader(name, value.encode("latin-1", "replace"))
         connection.putheader("Content-Length", str(len(body)))
         connection.putheader("Connection", "close")
-        connection.endheaders(body)
+        # A handler may respond, and close the connection, before it has read the body.
+        with suppress(ConnectionError):
+            connection.endheaders(body)
         response = connection.getresponse()
         responded_at = time.monotonic()
         data, is_truncated = _read_start(response)
@@ -184,8 +186,9 @@ def _read_start(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
         while left and (part := response.read(left)):
             parts.append(part)
             left -= len(part)
-    except http.client.IncompleteRead as error:
-        parts.append(error.partial)
+    except (OSError, http.client.HTTPException) as error:
+        # The status counts: the handler has accepted or rejected the delivery.
+        parts.append(getattr(error, "partial", b""))
         return b"".join(parts)[:RESPONSE_BYTES_MAX], True
     data = b"".join(parts)
     # `length` is the number of announced bytes that did not arrive.
@@ -202,9 +205,12 @@ def _connect(addresses: Sequence[Address], port: int, deadline: float) -> socket
         # An address that never responds leaves time for the others.
         timeout = (deadline - time.monotonic()) / (len(addresses) - index)
         try:
-            return socket.create_connection((str(address), port), timeout=max(0.01, timeout))
+            sock = socket.create_connection((str(address), port), timeout=max(0.01, timeout))
         except OSError as error:
             failure = error
+        else:
+            sock.settimeout(max(0.01, deadline - time.monotonic()))
+            return sock
     raise failure
 
 

@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -69,6 +70,27 @@ def tls_server(certificate: tuple[Path, Path]) -> Iterator[int]:
 
 
 @contextmanager
+def resetting_server(reply: bytes) -> Iterator[str]:
+    """A server that responds before it has read a request, and resets the connection."""
+
+    def serve() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock:
+                sock.recv(64)
+                sock.sendall(reply)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
 def plain_server() -> Iterator[int]:
     """A server that responds to anything as HTTP servers respond to a TLS handshake."""
 
@@ -119,6 +141,23 @@ def test_silent_address_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch
     result = deliver("http://a.test/", b"", {}, timeout=90, lookup=lambda _host, _seconds: UNUSED)
     assert result.error == "timed out"
     assert [round(timeout) for timeout in timeouts] == [30, 45, 90]
+
+
+def test_response_gets_the_time_that_other_addresses_do_not_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sockets: list[socket.socket] = []
+    connect = socket.create_connection
+
+    def keep(address: tuple[str, int], timeout: float) -> socket.socket:
+        sockets.append(connect(address, timeout))
+        return sockets[-1]
+
+    monkeypatch.setattr(socket, "create_connection", keep)
+    with ScriptedServer([response(204)]) as server:
+        url = f"http://app.test:{server.port}/hooks"
+        deliver(url, b"{}", {}, timeout=90, lookup=lambda _host, _seconds: [LOCALHOST, *UNUSED])
+    assert [round(sock.gettimeout() or 0) for sock in sockets] == [90]
 
 
 def test_untrusted_certificate(certificate: tuple[Path, Path]) -> None:
@@ -220,3 +259,24 @@ def test_response_is_kept(reply: bytes, body: bytes, is_truncated: bool) -> None
     assert (result.response.body, result.response.is_truncated) == (body, is_truncated)
     times = [0, result.response.connect_ms, result.response.first_byte_ms, result.milliseconds]
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("size", [9, 3_000_000])
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", 200),
+        (b"HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\n\r\nabc", 202),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", 200),
+        (b"", None),
+    ],
+    ids=["no length", "length", "chunked", "no response"],
+)
+def test_status_counts_whatever_happens_to_the_connection_afterwards(
+    reply: bytes, status: int | None, size: int
+) -> None:
+    """Or a handler would get a delivery that it has accepted again and again."""
+    with resetting_server(reply) as url:
+        result = deliver(url, b"x" * size, {})
+    error = None if status else "connection closed without a response"
+    assert (result.status, result.error) == (status, error)
