@@ -1,6 +1,7 @@
 """`outreply serve-webhook`."""
 
 import re
+import shlex
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
@@ -265,7 +266,7 @@ def run(
                 tunnel_note,
             )  # fmt: skip
             for item in stream:
-                _show(context, report, item)
+                _show(context, report, store, item)
             if not stream.is_interrupted:
                 server.drain()
 
@@ -363,21 +364,22 @@ def _summary(
         # No summary after a failed start.
         if stream.started:
             for item in stream.drain():
-                _show(context, report, item)
+                _show(context, report, store, item)
             report.close()
             context.info(f"Received: {report.summary()}.")
             given_up = store.given_up_since(started_at)
             for forward in given_up[:_GIVEN_UP_SHOWN]:
                 delivery = store.find(f"#{forward.delivery}")
                 reason = "" if forward.error is None else f" ({forward.error})"
+                command = _queue_command(store, "retry", delivery.number, "--to", forward.target)
                 context.info(
                     f"Gave up on {delivery.id} for {forward.target}: {forward.state}{reason}"
-                    f". To queue it again: outreply webhooks queue retry {delivery.number}"
+                    f". To queue it again: {command}"
                 )
             if len(given_up) > _GIVEN_UP_SHOWN:
                 context.info(
                     f"Gave up on {len(given_up)} deliveries. To list them: "
-                    "outreply webhooks queue list --failed"
+                    + _queue_command(store, "list", "--failed")
                 )
             for queue in store.queue_lengths():
                 count = "1 delivery is" if queue.count == 1 else f"{queue.count} deliveries are"
@@ -386,6 +388,12 @@ def _summary(
                     f"{count} still queued for {queue.target}; the next serve-webhook that "
                     f"forwards there will send {sent}."
                 )
+
+
+def _queue_command(store: "DeliveryStore", *words: str | int) -> str:
+    """A command that uses the queues of the same store."""
+    team = ["--team"] if store.is_remote else []
+    return shlex.join(["outreply", "webhooks", "queue", *map(str, words), *team])
 
 
 def _report_waiting(context: Context, count: int) -> None:
@@ -465,7 +473,12 @@ def _prepare_tunnel(
     )
 
 
-def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardReport") -> None:
+def _show(
+    context: Context,
+    report: "DeliveryReport",
+    store: "DeliveryStore",
+    item: "Received | ForwardReport",
+) -> None:
     from outreply_cli.commands.webhooks.responses import print_response
     from outreply_cli.webhooks.forward import ForwardAttempt, QueueFailure, TargetBusy
 
@@ -482,14 +495,13 @@ def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardR
         report.show_forwarded(item)
         if report.shows_response(item):
             print_response(context, item.result)
+        # Other targets of the delivery are left as they are.
+        selected = (item.delivery.number, "--to", item.target)
         if item.retry_in is None and not item.result.is_accepted:
-            context.info(
-                f"  To queue it again: outreply webhooks queue retry {item.delivery.number}"
-            )
+            context.info(f"  To queue it again: {_queue_command(store, 'retry', *selected)}")
         if item.waiting and item.attempt == _BLOCKING_ATTEMPTS:
             context.info(
-                "  To skip it and forward the rest: "
-                f"outreply webhooks queue skip {item.delivery.number}"
+                f"  To skip it and forward the rest: {_queue_command(store, 'skip', *selected)}"
             )
         return
     report.show_received(item)

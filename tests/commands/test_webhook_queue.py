@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import shlex
 import signal
 import sys
@@ -16,6 +17,7 @@ import pytest
 from outreply_cli.webhooks import sign
 from tests.command_line import CommandLine
 from tests.commands.receiver_process import SECRET, ReceiverProcess, run_receiver, send
+from tests.webhooks.conftest import open_team_store
 from tests.webhooks.handler_server import run_handler, wait_for
 from tests.webhooks.receiver_fixture import event_body
 
@@ -83,6 +85,51 @@ def test_rejected_delivery_is_shown_and_skipped(cli_logged_out: CommandLine) -> 
         assert "unknown page" in ran.err
         assert "1 forwarded" in ran.err
         assert f"Gave up on {first['id']} for {app.url}: skipped. To queue it again" in ran.err
+
+
+def advised_words(text: str, err: str) -> list[str]:
+    """The arguments of the command that a line of the receiver advises."""
+    (command,) = re.findall(rf"{text}: outreply (.+)", err)
+    return shlex.split(command)
+
+
+def test_advice_to_skip_keeps_the_delivery_for_other_targets(cli_logged_out: CommandLine) -> None:
+    cli = cli_logged_out
+    down = "http://127.0.0.1:1"
+    with run_handler() as app:
+        app.verifies = False
+        app.refuses = lambda _body: True
+        with run_receiver(cli, "--forward-to", app.url, "--forward-to", down) as receiver:
+            for _ in range(2):
+                assert send(receiver.url, event_body()) == 200
+            wait_for(
+                lambda: all(item["attempts"] >= 3 for item in queue(cli) if item["number"] < 2)
+            )
+            ran = receiver.stop()
+    (words,) = (
+        shlex.split(line.partition(": outreply ")[2])
+        for line in ran.err.splitlines()
+        if "To skip it" in line and app.url in line
+    )
+    assert cli.run(*words).code == 0
+    assert [item["number"] for item in queue(cli, "--to", app.url)] == [2]
+    assert [item["number"] for item in queue(cli, "--to", down)] == [1, 2]
+
+
+def test_advice_concerns_the_same_store(cli_logged_out: CommandLine, postgres_url: str) -> None:
+    """A delivery with that number in the other store is another one."""
+    cli = cli_logged_out
+    open_team_store(postgres_url).close()
+    cli.environ["OUTREPLY_STORE_URL"] = postgres_url
+    with run_receiver(cli, "--team", "--exec", "sh -c 'exit 3'") as receiver:
+        assert send(receiver.url, event_body()) == 200
+        wait_for(lambda: bool(queue(cli, "--team", "--failed")))
+        ran = receiver.stop()
+    for text in ("  To queue it again", r"\(exit code 3\)\. To queue it again"):
+        words = advised_words(text, ran.err)
+        assert words[-3:] == ["--to", "exec:sh -c 'exit 3'", "--team"]
+        retried = cli.run(*words)
+        assert (retried.code, retried.err) == (0, "Retrying 1 delivery.\n")
 
 
 def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:
