@@ -321,9 +321,11 @@ class Receiver:
 
     def _relay(self, delivery: IncomingDelivery) -> tuple[str, DeliveryResult] | None:
         target = self._relay_target
-        if target is None:
+        # A redelivery is forwarded if the target rejected the event, but not if the sender only
+        # missed the response.
+        is_served = target is not None and target.name in delivery.served_targets
+        if target is None or (is_served and not self._config.forwards_duplicates):
             return None
-        # A redelivery is forwarded too: the sender retries because the target rejected it.
         started_at = self._clock.now().timestamp()
         result = target.send(self._store.find(f"#{delivery.number}"))
         attempt = Attempt(target.name, started_at, redact_result(result, self._config.secrets))

@@ -302,6 +302,7 @@ class DeliveryStore:
             if state is ForwardState.FORWARDED:
                 # The target accepts deliveries again: those that wait for a retry become due.
                 self._make_due(db, forward.target, attempt.started_at)
+                self._settle(db, forward.delivery, attempt, GIVEN_UP_STATES)
 
     def record_relay(self, number: int, attempt: Attempt, status: int) -> None:
         """Record an attempt to forward a delivery while its sender waited for its `status`."""
@@ -317,20 +318,18 @@ class DeliveryStore:
             )  # fmt: skip
             self._insert_attempt(db, number, attempt)
             db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
+            if result.is_accepted:
+                self._settle(db, number, attempt, GIVEN_UP_STATES)
 
     def record_replay(self, number: int, attempt: Attempt, *, is_unchanged: bool) -> None:
         """Record that a user replayed a delivery to a target.
 
-        If it was sent unchanged and accepted, it is not forwarded to that target again.
+        If it was sent unchanged and accepted, its event is not forwarded to that target again.
         """
         with self._change() as db:
             self._insert_attempt(db, number, attempt)
             if attempt.result.is_accepted and is_unchanged:
-                db.execute(
-                    "UPDATE forwards SET state = 'forwarded', due_at = NULL, status = ?, "
-                    "error = NULL WHERE delivery = ? AND target = ?",
-                    (attempt.result.status, number, attempt.target),
-                )
+                self._settle(db, number, attempt, [*OPEN_STATES, *GIVEN_UP_STATES])
 
     def requeue(self, delivery: Delivery, target: str, now: float) -> None:
         """Queue a stored delivery for `target` again."""
@@ -639,6 +638,18 @@ class DeliveryStore:
     def _insert_note(self, db: Any, forward: Forward, now: float, text: str) -> None:
         note = Attempt(forward.target, now, DeliveryResult(None, text, 0.0))
         self._insert_attempt(db, forward.delivery, note)
+
+    def _settle(
+        self, db: Any, number: int, attempt: Attempt, states: Sequence[ForwardState]
+    ) -> None:
+        """Mark an event as forwarded to a target, whichever of its deliveries was accepted."""
+        db.execute(
+            "UPDATE forwards SET state = 'forwarded', due_at = NULL, status = ?, error = NULL "  # noqa: S608 - placeholders only
+            f"WHERE target = ? AND state IN {_placeholders(1, len(states))} AND delivery IN "
+            "(SELECT number FROM deliveries WHERE verified = 1 AND id = "
+            "(SELECT id FROM deliveries WHERE number = ? AND verified = 1))",
+            (attempt.result.status, attempt.target, *states, number),
+        )
 
     def _make_due(self, db: Any, target: str, now: float) -> None:
         db.execute(

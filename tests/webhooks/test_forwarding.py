@@ -338,6 +338,19 @@ def test_event_that_a_target_refused_is_forwarded_when_it_is_delivered_again(
                 assert len(app.requests) == 2, number
 
 
+@pytest.mark.parametrize("repeats", [False, True])
+def test_event_that_a_target_accepted_is_not_relayed_again(tmp_path: Path, repeats: bool) -> None:
+    """A sender delivers again if it missed the response."""
+    body = event_body()
+    config = ReceiverConfig([SECRET], relays_status=True, forwards_duplicates=repeats)
+    with run_handler() as app:
+        app.script = [500, 202, 500]
+        with run_receiver(tmp_path, config, targets=[UrlTarget(app.url)]) as receiver:
+            statuses = [receiver.send(body)[0] for _ in range(3)]
+            assert statuses == [500, 202, 500 if repeats else 200]
+            assert len(app.requests) == (3 if repeats else 2)
+
+
 def test_event_that_was_received_without_a_target_is_forwarded(tmp_path: Path) -> None:
     body = event_body()
     with run_receiver(tmp_path) as receiver:

@@ -311,6 +311,42 @@ def test_accepted_replay_leaves_the_queue(store: DeliveryStore) -> None:
     assert len(store.attempts(number)) == 3
 
 
+def test_event_is_accepted_whichever_delivery_the_target_got(store: DeliveryStore) -> None:
+    """Or a retry of what the target refused before would send it the event again."""
+    first, second = incoming("evt_1"), incoming("evt_1")
+    other = incoming("evt_2", targets=[TARGET, OTHER])
+    first.status, first.targets = 500, []
+    store.store([first, other])
+    store.record_relay(first.number, Attempt(TARGET, NOW, REFUSED), 500)
+    store.store([second])
+    assert second.queued_targets == [TARGET]
+    lease = acquire_lease(store)
+    record(store, next_pending(store), REFUSED, lease)
+    record(store, next_pending(store), ACCEPTED, lease)
+    lease.release()
+    (given_up,) = store.queued_forwards(states=GIVEN_UP_STATES)
+    assert (given_up.delivery, given_up.target) == (other.number, TARGET)
+
+
+@pytest.mark.parametrize("is_accepted", [True, False])
+def test_relayed_event_is_given_up_until_it_is_accepted(
+    store: DeliveryStore, is_accepted: bool
+) -> None:
+    for result in (REFUSED, ACCEPTED if is_accepted else UNREACHABLE):
+        delivery = incoming("evt_1", targets=[])
+        store.store([delivery])
+        store.record_relay(delivery.number, Attempt(TARGET, NOW, result), 500)
+    assert len(store.given_up_since(NOW)) == (0 if is_accepted else 2)
+
+
+def test_accepted_replay_of_a_redelivery_leaves_the_queue(store: DeliveryStore) -> None:
+    first, second = incoming("evt_1"), incoming("evt_1")
+    store.store([first])
+    store.store([second, incoming("evt_2")])
+    store.record_replay(second.number, Attempt(TARGET, NOW, ACCEPTED), is_unchanged=True)
+    assert queued_ids(store) == ["evt_2"]
+
+
 def test_queued_number_without_its_delivery(tmp_path: Path) -> None:
     path = tmp_path / "webhooks.db"
     with closing(DeliveryStore(path)) as store:
