@@ -230,6 +230,28 @@ def test_objects_do_not_wait_for_another_receiver(cli_logged_out: CommandLine) -
         assert second.process.poll() is None
 
 
+def test_objects_do_not_wait_for_a_target_that_is_down(cli_logged_out: CommandLine) -> None:
+    words = ("-o", "jsonl", "--forward-to", "http://127.0.0.1:1/")
+    with run_receiver(cli_logged_out, *words) as receiver:
+        assert receiver.process.stdout is not None
+        for forward in ("connection refused", None, None):
+            assert send(receiver.url, event_body()) == 200
+            item = json.loads(receiver.process.stdout.readline())
+            assert item["forward"].get("error") == forward
+        # While it runs, not at its end.
+        assert receiver.process.poll() is None
+
+
+def test_object_of_a_delayed_response_has_its_forward(cli_logged_out: CommandLine) -> None:
+    words = ("-o", "jsonl", "--delay", "1s", "--exec", "true")
+    with run_receiver(cli_logged_out, *words) as receiver:
+        assert receiver.process.stdout is not None
+        assert send(receiver.url, event_body()) == 200
+        item = json.loads(receiver.process.stdout.readline())
+        assert (item["forward"]["target"], item["forward"]["status"]) == ("exec:true", 200)
+        assert receiver.process.poll() is None
+
+
 def test_last_events_are_forwarded(cli_logged_out: CommandLine) -> None:
     count = 10
     options = ["--exec", "cat", "--exec-concurrency", "1", "--max-events", str(count)]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,6 +41,7 @@ WEBHOOK_COLUMNS = [
 # After these, an attempt that fails in the same way as the one before is shown once per minute.
 _ATTEMPTS_SHOWN = 3
 _RESPONSES_SHOWN = 3
+_EARLY_ATTEMPTS_MAX = 1_000
 _GOOD, _BAD, _DIM = "green", "red", "dim"
 
 
@@ -206,7 +207,8 @@ class DeliveryReport:
     """Prints deliveries and forward attempts as they happen.
 
     The JSON object of a delivery is printed after one attempt at each of its targets, except those
-    that another receiver forwards to. `usernames` maps page IDs to user names.
+    that reject an earlier delivery, or that another receiver forwards to. `usernames` maps page IDs
+    to user names.
     """
 
     output: Output
@@ -218,6 +220,10 @@ class DeliveryReport:
     _pending: dict[int, dict[str, Any]] = field(default_factory=dict)
     _failures: dict[str, tuple[Any, float]] = field(default_factory=dict)
     _busy_targets: set[str] = field(default_factory=set)
+    # First attempts at deliveries that are not shown yet.
+    _early: deque[tuple[int, dict[str, Any]]] = field(
+        default_factory=lambda: deque(maxlen=_EARLY_ATTEMPTS_MAX)
+    )
 
     def show_received(self, received: "Received") -> None:
         """Print a delivery; its JSON object follows once it is forwarded."""
@@ -244,19 +250,25 @@ class DeliveryReport:
         if self.output.format == "table":
             self._show_attempt(attempt)
             return
-        if attempt.attempt > 1:
-            # Its object was printed after the first attempt.
-            return
+        # Its object is printed after the first attempt.
+        if attempt.attempt == 1:
+            self._add_first_attempt(attempt)
+        if attempt.waiting:
+            self.note_busy(attempt.target)
+
+    def _add_first_attempt(self, attempt: "ForwardAttempt") -> None:
         number = attempt.delivery.number
+        forward = _attempt_to_dict(attempt.target, attempt.result, attempt.attempt)
         pending = self._pending.get(number)
-        if pending is not None:
-            pending["forwards"].append(
-                _attempt_to_dict(attempt.target, attempt.result, attempt.attempt)
-            )
+        if pending is None:
+            # Its response is delayed, or it was received earlier or by another receiver.
+            self._early.append((number, forward))
+        else:
+            pending["forwards"].append(forward)
             self._await_no_more(number, attempt.target)
 
     def note_busy(self, target: str) -> None:
-        """Await no attempts at a target that another receiver forwards to."""
+        """Await no attempts at a target that rejects, or that another receiver forwards to."""
         self._busy_targets.add(target)
         for number in list(self._pending):
             self._await_no_more(number, target)
@@ -362,7 +374,9 @@ class DeliveryReport:
             "data": received.event.payload.get("data") if received.event is not None else None,
         }
         forwards = [_attempt_to_dict(*received.forward, 1)] if received.forward is not None else []
-        awaited = {*delivery.queued_targets} - self._busy_targets
+        forwards += [forward for number, forward in self._early if number == delivery.number]
+        attempted = {forward["target"] for forward in forwards}
+        awaited = {*delivery.queued_targets} - self._busy_targets - attempted
         self._pending[delivery.number] = {"item": item, "forwards": forwards, "awaited": awaited}
         if not awaited:
             self._finish(delivery.number)
