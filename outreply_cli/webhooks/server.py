@@ -128,16 +128,20 @@ class WebhookServer:
             forwarder.stop()
         if self._inspector is not None:
             self._inspector.close()
-        self._server.stop()
-        self._thread.join(_SHUTDOWN_SECONDS)
+        self._stop_receiving()
         self._receiver.close()
         self._finish_attempts()
 
     def drain(self) -> None:
-        """Wait until no delivery that was received so far is due at a target, or for `abort`."""
+        """Receive no more, and wait until no delivery is due at a target, or for `abort`."""
+        self._stop_receiving()
         while any(forwarder.has_due() for forwarder in self._forwarders):
             if self._aborted.wait(_POLL_SECONDS):
                 return
+
+    def _stop_receiving(self) -> None:
+        self._server.stop()
+        self._thread.join(_SHUTDOWN_SECONDS)
 
     def abort(self) -> None:
         """Abort forward attempts in progress; safe to call from any thread."""

@@ -264,6 +264,30 @@ def test_last_events_are_forwarded(cli_logged_out: CommandLine) -> None:
     assert "still queued" not in ran.err
 
 
+def is_listening(port: int | None) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port or 0), 10).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_nothing_is_received_after_the_last_event(cli_logged_out: CommandLine) -> None:
+    """Or a steady sender would keep a receiver from ending."""
+    with run_handler() as app:
+        app.verifies, app.gate = False, threading.Event()
+        words = ("--forward-to", app.url, "--max-events", "1")
+        with run_receiver(cli_logged_out, *words) as receiver:
+            assert send(receiver.url, event_body()) == 200
+            wait_for(lambda: bool(app.requests))
+            wait_for(lambda: not is_listening(urlsplit(receiver.url).port))
+            assert receiver.process.poll() is None
+            app.gate.set()
+            ran = receiver.wait()
+    assert ran.code == 0, ran.err
+    assert "1 verified, 1 forwarded" in ran.err
+
+
 def test_rejected_last_event_stays_queued(cli_logged_out: CommandLine) -> None:
     options = ["--forward-to", "http://127.0.0.1:1/", "--max-events", "2"]
     with run_receiver(cli_logged_out, *options) as receiver:
