@@ -182,14 +182,14 @@ _OTHER_DIGESTS: Sequence[tuple[str, Callable[[bytes, str], str]]] = (
         "URL-safe base64",
         lambda body, secret: base64.urlsafe_b64encode(_digest(body, secret)).decode().rstrip("="),
     ),
-    ("HMAC-SHA1", lambda body, secret: hmac.digest(secret.encode(), body, "sha1").hex()),
-    ("HMAC-SHA512", lambda body, secret: hmac.digest(secret.encode(), body, "sha512").hex()),
+    ("HMAC-SHA1", lambda body, secret: _digest(body, secret, "sha1").hex()),
+    ("HMAC-SHA512", lambda body, secret: _digest(body, secret, "sha512").hex()),
     ("a plain SHA-256 of the body", lambda body, _secret: hashlib.sha256(body).hexdigest()),
 )
 
 
-def _digest(body: bytes, secret: str) -> bytes:
-    return hmac.digest(secret.encode("utf-8", "surrogatepass"), body, "sha256")
+def _digest(body: bytes, secret: str, algorithm: str = "sha256") -> bytes:
+    return hmac.digest(secret.encode("utf-8", "surrogatepass"), body, algorithm)
 
 
 def _shorten(signature: str) -> str:

@@ -70,6 +70,13 @@ def test_other_digests() -> None:
     assert "another secret" in findings(BODY, sign(BODY, "whsec_other"))
 
 
+def test_secret_that_is_not_utf_8() -> None:
+    """As Python reads such bytes from the environment."""
+    secret = "caf\udce9"
+    assert "signed with another secret" in findings(BODY, sign(BODY, SECRET), secret)
+    assert "signed with secret 1" in findings(BODY, sign(BODY, secret), secret)
+
+
 def test_valid_signature_notes() -> None:
     assert "secret 2, an older secret" in findings(BODY, sign(BODY, SECRET), "new", SECRET)
     both = f"{sign(BODY, 'x')}, {sign(BODY, SECRET)}"
