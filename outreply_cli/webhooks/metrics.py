@@ -34,7 +34,7 @@ class ReceiverMetrics:
     def observe_attempt(self, target: str, result: str) -> None:
         """Count a forward attempt by its result, such as `accepted`."""
         with self._lock:
-            self._attempts[target, result] += 1
+            self._attempts[_target_label(target), result] += 1
 
     def render(self, queues: Sequence[QueueLength], now: float) -> str:
         """Return the metrics, with those of the queues at the time `now`."""
@@ -59,18 +59,21 @@ class ReceiverMetrics:
         name = "outreply_webhook_forward_attempts_total"
         yield from _head(name, "counter", "Forward attempts, by target and result.")
         for (target, result), count in sorted(self._attempts.items()):
-            yield _sample(name, count, target=_target_label(target), result=result)
+            yield _sample(name, count, target=target, result=result)
+        counts: Counter[str] = Counter()
+        ages: dict[str, float] = {}
+        for queue in queues:
+            # Targets may differ only in what their label leaves out.
+            label = _target_label(queue.target)
+            counts[label] += queue.count
+            ages[label] = max(ages.get(label, 0.0), round(now - queue.oldest_at, 3))
         for name, text, values in (
-            ("queued", "Deliveries queued for a target.", {q.target: q.count for q in queues}),
-            (
-                "queue_age_seconds",
-                "Age of the oldest delivery queued for a target.",
-                {q.target: round(max(0.0, now - q.oldest_at), 3) for q in queues},
-            ),
+            ("queued", "Deliveries queued for a target.", counts),
+            ("queue_age_seconds", "Age of the oldest delivery queued for a target.", ages),
         ):
             yield from _head(f"outreply_webhook_{name}", "gauge", text)
             for target, value in values.items():
-                yield _sample(f"outreply_webhook_{name}", value, target=_target_label(target))
+                yield _sample(f"outreply_webhook_{name}", value, target=target)
 
 
 def _head(name: str, kind: str, text: str) -> Iterator[str]:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.webhooks import sign
+from outreply_cli.webhooks.metrics import ReceiverMetrics
 from outreply_cli.webhooks.mock_responses import ResponseScript, RetrySimulator, parse_script
+from outreply_cli.webhooks.models import QueueLength
 from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, ReceiverConfig
 from outreply_cli.webhooks.signature import Tolerance
 from tests.webhooks.receiver_fixture import SECRET, event_body, run_receiver
@@ -241,3 +243,20 @@ def test_retry_simulator() -> None:
     for _ in range(20):
         last = simulator.predict(500, 0.1, 1) or ""
     assert "webhook is disabled" in last
+
+
+def test_metrics_have_one_sample_of_targets_that_differ_in_a_secret() -> None:
+    """Monitoring systems refuse repeated samples."""
+    metrics = ReceiverMetrics()
+    targets = ("http://app/hooks?token=a", "http://app/hooks?token=b", "exec:job a", "exec:job b")
+    for target in targets:
+        metrics.observe_attempt(target, "accepted")
+    queues = [QueueLength(name, 2, 100.0 + index) for index, name in enumerate(targets)]
+    lines = metrics.render(queues, 110.0).splitlines()
+    samples = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+    assert len(samples) == len(set(samples))
+    for label, age in (("http://app/hooks", 10.0), ("exec:job", 8.0)):
+        attempts = f'attempts_total{{target="{label}",result="accepted"}} 2'
+        assert f"outreply_webhook_forward_{attempts}" in lines
+        assert f'outreply_webhook_queued{{target="{label}"}} 4' in lines
+        assert f'outreply_webhook_queue_age_seconds{{target="{label}"}} {age}' in lines
