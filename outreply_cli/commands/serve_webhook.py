@@ -480,10 +480,10 @@ def _show(
     item: "Received | ForwardReport",
 ) -> None:
     from outreply_cli.commands.webhooks.responses import print_response
-    from outreply_cli.webhooks.forward import ForwardAttempt, QueueFailure, TargetBusy
+    from outreply_cli.webhooks.forward import ForwardAttempt, StoreFailure, TargetBusy
 
-    if isinstance(item, QueueFailure):
-        context.warn(f"nothing is forwarded to {item.target}: {item.reason}")
+    if isinstance(item, StoreFailure):
+        context.warn(f"{item.consequence}: {item.reason}")
         return
     if isinstance(item, TargetBusy):
         report.note_busy(item.target)

@@ -140,14 +140,14 @@ class TargetBusy:
 
 
 @dataclass(frozen=True)
-class QueueFailure:
-    """The queue of a target cannot be read, for a reason; nothing is forwarded meanwhile."""
+class StoreFailure:
+    """The store cannot be used, for a reason; the consequence is in words."""
 
-    target: str
+    consequence: str
     reason: str
 
 
-ForwardReport = ForwardAttempt | TargetBusy | QueueFailure
+ForwardReport = ForwardAttempt | TargetBusy | StoreFailure
 
 
 class Forwarder:
@@ -245,7 +245,8 @@ class Forwarder:
         except StorageError as error:
             # The queue is kept.
             if not self._has_failed:
-                self._report(QueueFailure(self._target.name, error.message))
+                consequence = f"nothing is forwarded to {self._target.name}"
+                self._report(StoreFailure(consequence, error.message))
             self._has_failed = True
             return None
         self._has_failed = False

@@ -20,7 +20,7 @@ from outreply_cli.net.server.server import Respond, WorkerPool
 from outreply_cli.spec.events import matches
 from outreply_cli.webhooks.conditions import Conditions, matches_all
 from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_event
-from outreply_cli.webhooks.forward import Forwarder, ForwardTarget
+from outreply_cli.webhooks.forward import Forwarder, ForwardTarget, StoreFailure
 from outreply_cli.webhooks.inspector import Inspector
 from outreply_cli.webhooks.metrics import CONTENT_TYPE
 from outreply_cli.webhooks.mock_responses import ResponseScript, ScriptedResponse
@@ -104,7 +104,8 @@ class Receiver:
     Deliveries are taken over in the server's loop by `accept`; everything else is handled as a
     WSGI application.
 
-    `on_received` is called with each delivery once its response is known, from any thread.
+    `on_received` is called with each delivery once its response is known, and `on_failure` when the
+    store fails, both from any thread.
     `forwarders` are notified after each delivery. `inspector` handles requests below `/_inspect`,
     and `measure` returns the metrics.
     """
@@ -117,13 +118,14 @@ class Receiver:
         script: ResponseScript,
         clock: Clock,
         on_received: Callable[[Received], None],
+        on_failure: Callable[[StoreFailure], None],
         targets: Sequence[ForwardTarget] = (),
         forwarders: Sequence[Forwarder] = (),
         inspector: Inspector | None = None,
         measure: Callable[[], str] | None = None,
     ) -> None:
         self._store, self._config, self._script = store, config, script
-        self._clock, self._on_received = clock, on_received
+        self._clock, self._on_received, self._on_failure = clock, on_received, on_failure
         self._inspector, self._measure = inspector, measure
         # The sender waits for this target; the others have queues.
         self._relay_target = targets[0] if targets and config.relays_status else None
@@ -133,7 +135,7 @@ class Receiver:
         self._slow = WorkerPool(_SLOW_THREADS)
         # A file is written in the event loop: handing it to a thread would take longer.
         self._writer = WorkerPool(1) if store.is_remote else None
-        self._is_writing = False
+        self._is_writing = self._has_failed = False
 
     def close(self) -> None:
         """Stop the threads."""
@@ -255,6 +257,9 @@ class Receiver:
             self._store.store([pending.delivery for pending in batch])
         except StorageError as failure:
             error = failure
+            if not self._has_failed:
+                self._on_failure(StoreFailure("deliveries are refused with 503", error.message))
+        self._has_failed = error is not None
         for pending in batch:
             if error is not None:
                 # The sender retries unacknowledged deliveries.

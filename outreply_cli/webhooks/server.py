@@ -96,6 +96,7 @@ class WebhookServer:
             script=script or ResponseScript(),
             clock=clock,
             on_received=observe_received,
+            on_failure=observe_forwarded,
             targets=targets,
             forwarders=self._forwarders,
             inspector=self._inspector,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.fixtures import encode_body, sample_event
-from outreply_cli.webhooks.forward import ForwardAttempt, ForwardReport, QueueFailure
+from outreply_cli.webhooks.forward import ForwardAttempt, ForwardReport, StoreFailure
 from outreply_cli.webhooks.inspector import InspectorSettings
 from outreply_cli.webhooks.receiver import Received, ReceiverConfig
 from outreply_cli.webhooks.server import WebhookServer
@@ -90,7 +90,7 @@ def run_receiver(
     def on_forwarded(report: ForwardReport) -> None:
         if isinstance(report, ForwardAttempt):
             forwarded.append(report)
-        elif isinstance(report, QueueFailure):
+        elif isinstance(report, StoreFailure):
             failures.append(report.reason)
         else:
             taken.append(report.target)

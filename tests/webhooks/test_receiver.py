@@ -3,7 +3,9 @@
 import gzip
 import resource
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,21 @@ def test_scripted_responses(tmp_path: Path) -> None:
     with run_receiver(tmp_path, script=script) as receiver:
         statuses = [receiver.send(event_body())[0] for _ in range(5)]
     assert statuses == [500, 500, 503, 200, 200]
+
+
+def test_failure_of_the_store_is_reported_once(tmp_path: Path) -> None:
+    with (
+        run_receiver(tmp_path) as receiver,
+        closing(sqlite3.connect(tmp_path / "receiver" / "webhooks.db")) as db,
+    ):
+        for count in (1, 2):
+            db.execute("ALTER TABLE deliveries RENAME TO moved")
+            assert [receiver.send(event_body())[0] for _ in range(2)] == [503, 503]
+            assert len(receiver.failures) == count
+            assert all("no such table" in reason for reason in receiver.failures)
+            db.execute("ALTER TABLE moved RENAME TO deliveries")
+            assert receiver.send(event_body())[0] == 200
+        assert len(receiver.stored_ids()) == len(receiver.received) == 2
 
 
 def test_dropped_delivery_is_stored(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def _receiver() -> tuple[Receiver, SimpleQueue[Received]]:
         script=ResponseScript(),
         clock=ManualClock(),
         on_received=results.put,
+        on_failure=lambda _failure: None,
     )
     return receiver, results
 
