@@ -32,7 +32,7 @@ class Event:
         name: Event name, such as `post.published`; empty if missing.
         created_at: Creation time as received; None if missing.
         data: The payload's `data`.
-        payload: The whole payload.
+        payload: The whole payload; `event` is the name also if only `type` has it.
     """
 
     key: str
@@ -56,15 +56,16 @@ def parse_event(body: bytes | str) -> Event:
     if not isinstance(payload, dict):
         raise EventError("body is not a JSON object")
     names = (payload.get("event"), payload.get("type"))
+    name = next((name for name in names if isinstance(name, str)), "")
     event_id = payload.get("id")
     data = payload.get("data")
     created = payload.get("created_at")
     return Event(
         key=event_id if _is_key(event_id) else body_digest(raw),
-        name=next((name for name in names if isinstance(name, str)), ""),
+        name=name,
         created_at=created if isinstance(created, str) else None,
         data=data if isinstance(data, dict) else {},
-        payload=payload,
+        payload={**payload, "event": name},
     )
 
 

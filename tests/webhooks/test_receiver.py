@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.webhooks import sign
+from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.metrics import ReceiverMetrics
 from outreply_cli.webhooks.mock_responses import ResponseScript, RetrySimulator, parse_script
 from outreply_cli.webhooks.models import QueueLength
@@ -202,6 +203,15 @@ def test_excluded_event_is_acknowledged(tmp_path: Path) -> None:
         assert receiver.send(event_body("comment.received"))[0] == 200
         assert receiver.send(event_body())[0] == 200
         assert [received.matches_filter for received in receiver.received] == [False, True]
+
+
+@pytest.mark.parametrize("field", ["event", "type"])
+@pytest.mark.parametrize("pattern", ["post.published", "post.*", "comment.*"])
+def test_event_is_filtered_by_either_field(tmp_path: Path, field: str, pattern: str) -> None:
+    config = ReceiverConfig([SECRET], conditions=parse_conditions(f"event={pattern}", "--filter"))
+    with run_receiver(tmp_path, config) as receiver:
+        assert receiver.send(b'{"%s": "post.published"}' % field.encode())[0] == 200
+        assert receiver.received[0].matches_filter is pattern.startswith("post.")
 
 
 def test_scripted_responses(tmp_path: Path) -> None:
