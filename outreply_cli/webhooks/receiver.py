@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX = 1024 * 1024
 _TOO_LARGE = "Body exceeds 1 MiB"
-_MAX_STORED_REJECTED_BYTES = 64 * 1024
+_MAX_STORED_UNSIGNED_BYTES = 64 * 1024
 _MAX_NAME_LENGTH = 100
 _HEALTH_PATH = "/healthz"
 # For responses that have to wait: for a simulated delay, or for the response of a target.
@@ -297,16 +297,17 @@ class Receiver:
         now = self._clock.now().timestamp()
         event: Event | None = None
         reason: str | None = None
-        name, status = "", 401
+        name, status, is_signed = "", 401, True
         if self._config.secrets:
-            reason = verify_signature(
+            verification = verify_signature(
                 body,
                 environ.get("HTTP_X_OUTREPLY_SIGNATURE"),
                 self._config.secrets,
                 timestamp=environ.get("HTTP_X_OUTREPLY_TIMESTAMP"),
                 tolerance=self._config.tolerance,
                 now=now,
-            ).reason
+            )
+            reason, is_signed = verification.reason, verification.secret_index is not None
         if reason is not None:
             name = environ.get("HTTP_X_OUTREPLY_EVENT", "")
         else:
@@ -319,7 +320,8 @@ class Receiver:
             body_digest(body) if event is None else event.key, now, _drop_unprintable(name),
             is_verified=event is not None, reason=None if reason is None else str(reason),
             status=status, headers=headers,
-            body=body[:_MAX_STORED_REJECTED_BYTES] if event is None else body,
+            # Anyone can send a body that is not signed.
+            body=body if is_signed else body[:_MAX_STORED_UNSIGNED_BYTES],
             forward_if_duplicate=self._config.forwards_duplicates,
         )  # fmt: skip
         return delivery, event

@@ -60,6 +60,19 @@ def test_invalid_deliveries_are_capped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "reason"), [(MIB, "timestamp outside tolerance"), (MIB[:-1], "body is not valid JSON")]
+)
+def test_signed_delivery_is_stored_whole(tmp_path: Path, body: bytes, reason: str) -> None:
+    """Or it could not be verified or replayed to find the mistake."""
+    headers = {"X-OutReply-Timestamp": "9"} if body == MIB else {}
+    config = ReceiverConfig([SECRET], tolerance=Tolerance(300))
+    with run_receiver(tmp_path, config) as receiver:
+        receiver.send(body, headers=headers)
+        (entry,) = receiver.store.history(limit=9)
+    assert (entry.delivery.reason, entry.delivery.body) == (reason, body)
+
+
+@pytest.mark.parametrize(
     ("body", "status"),
     [
         (b"", 400), (b"{}", 200), (MIB, 200), (MIB + b" ", 413), (MIB + b" " * 70_000, 413),
