@@ -36,7 +36,8 @@ class UrlTarget:
         name: Name in the queue and in messages: the URL.
         concurrency: Number of simultaneous attempts.
         is_ordered: Whether a delivery waits until the one before it was accepted.
-        runs_once: Whether an attempt is recorded before it starts, and never retried automatically.
+        runs_once: Whether an attempt is recorded before it starts, and not retried automatically
+            once it has started.
         conditions: Conditions of the events to forward.
 
     Raises:
@@ -92,14 +93,17 @@ class CommandTarget:
         self._runner = CommandRunner(captures=True)
 
     def send(self, delivery: Delivery) -> DeliveryResult:
-        """Run the command; exit code 0 counts as status 200, others as 500."""
+        """Run the command; exit code 0 counts as status 200, others as 500.
+
+        A command that could not be started counts as unreachable.
+        """
         started_at = time.monotonic()
         variables = {"OUTREPLY_EVENT": delivery.event, "OUTREPLY_DELIVERY": delivery.id}
         result = self._runner.run(
             self._words, {**self._environ, **variables}, delivery.body, timeout=self._timeout
         )
         if not result.was_started:
-            return DeliveryResult(None, result.error, 0.0)
+            return DeliveryResult(None, result.error, 0.0, is_connected=False)
         milliseconds = (time.monotonic() - started_at) * 1000
         return DeliveryResult(
             200 if result.error is None else 500, result.error, milliseconds,
@@ -306,7 +310,7 @@ class Forwarder:
         retry_in = None
         if result.is_accepted:
             state = ForwardState.FORWARDED
-        elif target.runs_once:
+        elif target.runs_once and result.is_connected:
             state = ForwardState.FAILED
         else:
             state = ForwardState.QUEUED

@@ -406,25 +406,41 @@ def test_exec_gets_body_but_no_secrets(tmp_path: Path) -> None:
     assert lines[0][2] == ["OUTREPLY_DELIVERY", "OUTREPLY_EVENT"]
 
 
-def test_exec_failure_timeout_and_missing_program(tmp_path: Path) -> None:
-    program = tmp_path / "program"
-    program.symlink_to(sys.executable)
+def test_exec_failure_and_timeout(tmp_path: Path) -> None:
     cases = [
         (f"{sys.executable} -c 'raise SystemExit(3)'", 60, "exit code 3"),
         (f"{sys.executable} -c 'import time; time.sleep(3600)'", 0.5, "killed after 0.5 s"),
-        (str(program), 60, "cannot run the command"),
     ]
     targets = [
         (CommandTarget(line, {}, concurrency=1, timeout=timeout), error)
         for line, timeout, error in cases
     ]
-    program.unlink()
     for target, error in targets:
         with run_receiver(tmp_path / str(len(error)), targets=[target]) as receiver:
             receiver.send(event_body())
             wait_for(partial(_has_forwarded, receiver, 1))
             assert error in (receiver.forwarded[0].result.error or "")
             assert receiver.forwarded[0].retry_in is None
+
+
+def test_command_that_could_not_be_started_is_retried(tmp_path: Path) -> None:
+    """As while its program is replaced."""
+    program = tmp_path / "program"
+    program.symlink_to("/bin/true")
+    target = CommandTarget(str(program), {}, concurrency=1, timeout=60)
+    program.unlink()
+    with run_receiver(tmp_path, targets=[target]) as receiver:
+        receiver.send(event_body())
+        wait_for(partial(_has_forwarded, receiver, 1))
+        program.symlink_to("/bin/true")
+        wait_for(partial(_has_forwarded, receiver, 2))
+        assert receiver.store.queue() == []
+    missing, accepted = receiver.forwarded
+    assert "cannot run the command" in str(missing.result.error)
+    assert (missing.retry_in, accepted.result.is_accepted) == (1.0, True)
+
+
+def test_invalid_command_is_rejected(tmp_path: Path) -> None:
     for line in ("", "'", "/no/such/command", str(tmp_path)):
         with pytest.raises(InvalidInputError):
             CommandTarget(line, {}, concurrency=1, timeout=1)
