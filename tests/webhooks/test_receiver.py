@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from outreply_cli.webhooks import sign
@@ -232,6 +233,20 @@ def test_scripted_responses(tmp_path: Path) -> None:
     with run_receiver(tmp_path, script=script) as receiver:
         statuses = [receiver.send(event_body())[0] for _ in range(5)]
     assert statuses == [500, 500, 503, 200, 200]
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_status_without_a_body_leaves_the_connection_usable(tmp_path: Path, status: int) -> None:
+    """A client would take the bytes of a body for the start of the next response."""
+    script = ResponseScript([(status, 1), (200, 1)])
+    with run_receiver(tmp_path, script=script) as receiver, httpx.Client() as client:
+        statuses = []
+        for _ in range(2):
+            body = event_body()
+            headers = {"X-OutReply-Signature": sign(body, SECRET)}
+            url = f"http://127.0.0.1:{receiver.server.port}/"
+            statuses.append(client.post(url, content=body, headers=headers).status_code)
+    assert statuses == [status, 200]
 
 
 def test_failure_of_the_store_is_reported_once(tmp_path: Path) -> None:

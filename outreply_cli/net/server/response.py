@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _JSON = "application/json; charset=utf-8"
+_WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 # `json.dumps` makes a new encoder for each call that changes a default.
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
@@ -32,8 +33,9 @@ class Response:
     def __init__(
         self, status: int, body: bytes, headers: dict[str, str], content_type: str = _JSON
     ) -> None:
-        self.status, self.body, self.headers = status, body, headers
-        self.content_type, self.length = content_type, len(body)
+        self.status, self.headers, self.content_type = status, headers, content_type
+        self.body = b"" if status in _WITHOUT_BODY else body
+        self.length = len(self.body)
 
     @property
     def reason(self) -> str:
