@@ -191,6 +191,21 @@ def test_save_secret_stores_in_keyring(
     (secret,) = json.loads((tmp_path / "kept.json").read_text()).values()
     signed = cli.spawn("webhooks", "sign", stdin=BODY)
     assert signed.out.strip() == sign(BODY, secret)
+    assert "was replaced" not in ran.err
+    ran = cli.spawn("webhooks", "create", "--url", "http://127.0.0.1:8/", "--save-secret")
+    assert "the keyring's earlier webhook secret was replaced" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "is_printed"),
+    [(["-q"], False), (["--fields", "id"], False), (["--fields", "secret"], True), ([], True)],
+)
+def test_secret_that_is_not_printed(cli: CommandLine, words: list[str], is_printed: bool) -> None:
+    ran = cli.run("webhooks", "create", "--url", "http://127.0.0.1:9/", *words)
+    assert ran.code == 0
+    assert ("whsec_" in ran.out) is is_printed
+    assert ("Save the secret now" in ran.err) is is_printed
+    assert ("the secret was not printed" in ran.err) is not is_printed
 
 
 @pytest.mark.parametrize(

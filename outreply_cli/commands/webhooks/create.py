@@ -52,9 +52,8 @@ def run(
         return
     keyring = context.keyring(hint="Remove --save-secret to print the secret instead.")
     entry = keyring_name(context.profile_name)
-    if save_secret:
-        # Checked before the webhook exists, because its secret is returned only once.
-        keyring.read(entry)
+    # Read before the webhook exists, because its secret is returned only once.
+    replaced = keyring.read(entry) if save_secret else None
     with wrap_not_found():
         hook = context.client().create_webhook(url, names)
     shown, secret = dict(hook), hook.get("secret")
@@ -68,8 +67,18 @@ def run(
         try:
             keyring.write(entry, str(secret))
             is_saved, shown["secret"] = True, "(in the keyring)"
+            if replaced is not None:
+                context.warn(
+                    "the keyring's earlier webhook secret was replaced; if its webhook still "
+                    "exists, serve-webhook rejects its deliveries"
+                )
         except OutReplyError as error:
             context.warn(f"{error.message}; the secret is printed instead, only once")
     context.output.print_one(shown, [*WEBHOOK_COLUMNS, Column("Secret", "secret")])
-    if secret is not None and not is_saved:
+    if secret is None or is_saved:
+        return
+    fields = context.output.fields
+    if context.options.quiet or (fields is not None and "secret" not in fields):
+        context.warn("the secret was not printed and is not shown again; use --save-secret")
+    else:
         context.info("Save the secret now; it is not shown again.")
