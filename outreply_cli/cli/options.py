@@ -5,7 +5,9 @@ import inspect
 import math
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from copy import copy
+from functools import partial
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -15,66 +17,76 @@ from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.spec.text import is_unicode
 from outreply_cli.ui.options import GlobalOptions
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation prompts.")]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="Treat broken rules of a platform as errors.")
-]
+
+def option(metavar: str, text: str, *flags: str, **settings: Any) -> Any:
+    """Declare an option that takes a value; without `flags`, it has the name of its parameter."""
+    return typer.Option(..., *flags, metavar=metavar, help=text, **settings)
+
+
+def switch(text: str, *flags: str, **settings: Any) -> Any:
+    """Declare an option without a value; without `flags`, it has the name of its parameter."""
+    return typer.Option(..., *flags, help=text, **settings)
+
+
+def argument(metavar: str, text: str) -> Any:
+    """Declare an argument."""
+    return typer.Argument(metavar=metavar, help=text)
+
+
+Yes = Annotated[bool, switch("Skip confirmation prompts.", "--yes", "-y")]
+Strict = Annotated[bool, switch("Treat broken rules of a platform as errors.")]
 TimeZone = Annotated[
     str | None,
-    typer.Option(
-        "--tz", metavar="ZONE",
-        help="Time zone of local times, such as Europe/Paris, or 'brand' for the page's brand.",
+    option(
+        "ZONE",
+        "Time zone of local times, such as Europe/Paris, or 'brand' for the page's brand.",
     ),
-]  # fmt: skip
+]
 DisplayZone = Annotated[
-    str | None,
-    typer.Option("--tz", metavar="ZONE", help="Time zone of local times, such as Europe/Paris."),
+    str | None, option("ZONE", "Time zone of local times, such as Europe/Paris.")
 ]
 PollCount = Annotated[
     int | None,
-    typer.Option(
-        "--count", metavar="COUNT", min=1,
-        help="Stop after this many polls (default: run until interrupted).",
-    ),
-]  # fmt: skip
-
-
-def _global_option(kind: Any, *flags: str, text: str, metavar: str | None = None) -> Any:
-    option = typer.Option(*flags, metavar=metavar, help=text, rich_help_panel="Common options")
-    return Annotated[kind, option]
-
-
+    option("COUNT", "Stop after this many polls (default: run until interrupted).", min=1),
+]
+_common_option = partial(option, rich_help_panel="Common options")
+_common_switch = partial(switch, rich_help_panel="Common options")
 _OUTPUT_OPTIONS: dict[str, Any] = {
-    "output": _global_option(
-        str, "--output", "-o", metavar="FORMAT",
-        text="Print the result as table, json, jsonl, yaml, csv or tsv.",
-    ),
-    "json": _global_option(bool, "--json", text="Print JSON; short for -o json."),
-    "fields": _global_option(
-        str | None, metavar="A,B.C", text="Print only these fields, in this order."
-    ),
-    "quiet": _global_option(bool, "--quiet", "-q", text="Print only IDs, one per line."),
-    "no_color": _global_option(bool, "--no-color", text="Disable color."),
-    "plain": _global_option(bool, "--plain", text="Disable color, boxes, bars and symbols."),
-}  # fmt: skip
+    "output": Annotated[
+        str,
+        _common_option(
+            "FORMAT", "Print the result as table, json, jsonl, yaml, csv or tsv.", "--output", "-o"
+        ),
+    ],
+    "json": Annotated[bool, _common_switch("Print JSON; short for -o json.")],
+    "fields": Annotated[
+        str | None, _common_option("A,B.C", "Print only these fields, in this order.")
+    ],
+    "quiet": Annotated[bool, _common_switch("Print only IDs, one per line.", "--quiet", "-q")],
+    "no_color": Annotated[bool, _common_switch("Disable color.")],
+    "plain": Annotated[bool, _common_switch("Disable color, boxes, bars and symbols.")],
+}
 _API_OPTIONS: dict[str, Any] = {
-    "profile": _global_option(
-        str | None, "--profile", "-p", metavar="NAME", text="Use this profile."
-    ),
+    "profile": Annotated[
+        str | None, _common_option("NAME", "Use this profile.", "--profile", "-p")
+    ],
     **_OUTPUT_OPTIONS,
-    "verbose": _global_option(bool, "--verbose", "-v", text="Log requests to stderr."),
-    "max_wait": _global_option(
-        str | None, metavar="DURATION",
-        text="Maximum total time for attempts, retries and rate-limit waits.",
-    ),
-}  # fmt: skip
+    "verbose": Annotated[bool, _common_switch("Log requests to stderr.", "--verbose", "-v")],
+    "max_wait": Annotated[
+        str | None,
+        _common_option(
+            "DURATION", "Maximum total time for attempts, retries and rate-limit waits."
+        ),
+    ],
+}
 _PRINT_OPTION = Annotated[
     str | None,
-    typer.Option(
-        "--print", metavar="TOOL",
-        help="Print the request for curl, python, node, n8n, make or zapier; send nothing.",
+    option(
+        "TOOL",
+        "Print the request for curl, python, node, n8n, make or zapier; send nothing.",
+        "--print",
     ),
-]  # fmt: skip
+]
 # TEXT may be empty; so may SIGNATURE, because it is untrusted input to verify.
 _MAY_BE_EMPTY = frozenset({"TEXT", "SIGNATURE"})
 # A file name may be any bytes.
@@ -183,6 +195,11 @@ def _expand(parameter: inspect.Parameter) -> list[inspect.Parameter]:
 
 
 def _keyword(name: str, kind: Any, default: Any) -> inspect.Parameter:
+    if get_args(kind)[:1] == (bool,):
+        declared = copy(get_args(kind)[1])
+        # Typer would add `--no-…` to a switch without flags.
+        declared.param_decls = declared.param_decls or (f"--{name.replace('_', '-')}",)
+        kind = Annotated[bool, declared]
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, keyword, default=default, annotation=kind)
 

@@ -3,9 +3,7 @@
 from dataclasses import replace
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option, switch
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -14,38 +12,31 @@ from outreply_cli.errors import InvalidInputError
 @command(prints=True)
 def run(
     context: Context,
-    method: Annotated[
-        str, typer.Argument(metavar="METHOD", help="HTTP method: GET, POST, PUT, PATCH or DELETE.")
-    ],
-    path: Annotated[
-        str, typer.Argument(metavar="PATH", help="Path below the base URL, such as /pages.")
-    ],
+    method: Annotated[str, argument("METHOD", "HTTP method: GET, POST, PUT, PATCH or DELETE.")],
+    path: Annotated[str, argument("PATH", "Path below the base URL, such as /pages.")],
     raw_field: Annotated[
         list[str] | None,
-        typer.Option(
-            "-f", "--raw-field", metavar="KEY=VALUE",
-            help="Add a string to the body, or to the query of a GET or DELETE.",
+        option(
+            "KEY=VALUE",
+            "Add a string to the body, or to the query of a GET or DELETE.",
+            "-f",
+            "--raw-field",
         ),
     ] = None,
     typed_field: Annotated[
         list[str] | None,
-        typer.Option(
-            "-F", "--field", metavar="KEY=VALUE",
-            help="Add a JSON value, or the text of a file with KEY=@FILE.",
+        option(
+            "KEY=VALUE", "Add a JSON value, or the text of a file with KEY=@FILE.", "-F", "--field"
         ),
     ] = None,
     body_file: Annotated[
-        str | None,
-        typer.Option("--input", metavar="FILE", help="Read the body from a file (- is stdin)."),
+        str | None, option("FILE", "Read the body from a file (- is stdin).", "--input")
     ] = None,
     header: Annotated[
-        list[str] | None,
-        typer.Option("-H", "--header", metavar="NAME:VALUE", help="Add a header."),
+        list[str] | None, option("NAME:VALUE", "Add a header.", "-H", "--header")
     ] = None,
-    paginate: Annotated[
-        bool, typer.Option("--paginate", help="Fetch all pages of a list.")
-    ] = False,
-) -> None:  # fmt: skip
+    paginate: Annotated[bool, switch("Fetch all pages of a list.")] = False,
+) -> None:
     """Make an authenticated request to any endpoint.
 
     Example: outreply api GET /me

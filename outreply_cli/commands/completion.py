@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.context import Context
 from outreply_cli.errors import unknown_choice_error
 
@@ -12,9 +10,7 @@ from outreply_cli.errors import unknown_choice_error
 @command(api=False)
 def run(
     context: Context,
-    shell: Annotated[
-        str, typer.Argument(metavar="SHELL", help="Shell: bash, zsh, fish or powershell.")
-    ],
+    shell: Annotated[str, argument("SHELL", "Shell: bash, zsh, fish or powershell.")],
 ) -> None:
     """Generate shell completion scripts.
 

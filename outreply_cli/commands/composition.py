@@ -4,8 +4,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from outreply_cli.cli.options import option
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sanitize import sanitize
@@ -16,10 +15,8 @@ if TYPE_CHECKING:
 
 ComposeWith = Annotated[
     str | None,
-    typer.Option(
-        "--compose-with",
-        metavar="CMD",
-        help="Compose the text with this program; see: outreply help compose",
+    option(
+        "CMD", "Compose the text with this program; see: outreply help compose", "--compose-with"
     ),
 ]
 
@@ -30,15 +27,15 @@ class ComposeOptions:
 
     compose_with: ComposeWith = None
     compose_timeout: Annotated[
-        str, typer.Option(metavar="DURATION", help="Kill the composing program after this time.")
+        str, option("DURATION", "Kill the composing program after this time.")
     ] = "120s"
     examples: Annotated[
         int,
-        typer.Option(
-            metavar="COUNT",
+        option(
+            "COUNT",
+            "Give the composing program this many earlier posts of the page.",
             min=0,
             max=100,
-            help="Give the composing program this many earlier posts of the page.",
         ),
     ] = 0
 

@@ -4,10 +4,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import typer
-
 from outreply_cli.accounts.resolve import resolve_base_url
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.spec.errors import CATALOG
@@ -27,8 +25,7 @@ _COLUMNS = (
 def run(
     context: Context,
     code: Annotated[
-        str | None,
-        typer.Argument(metavar="CODE", help="Error code, such as RATE_LIMITED (default: all)."),
+        str | None, argument("CODE", "Error code, such as RATE_LIMITED (default: all).")
     ] = None,
 ) -> None:
     """Explain error codes.

@@ -4,9 +4,7 @@ import difflib
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.ui.columns import Column
@@ -18,9 +16,7 @@ _COLUMNS = (Column("Name", "name"), Column("Description", "description", shrinka
 @command(api=False)
 def run(
     context: Context,
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Example to print (default: list all).")
-    ] = None,
+    name: Annotated[str | None, argument("[NAME]", "Example to print (default: list all).")] = None,
 ) -> None:
     """Print examples of scripts, workflows and webhook handlers.
 

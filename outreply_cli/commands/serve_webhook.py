@@ -9,9 +9,7 @@ from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.webhooks.shared import (
     ALLOW_PUBLIC_HELP,
     TeamOption,
@@ -33,9 +31,11 @@ if TYPE_CHECKING:
     from outreply_cli.webhooks.server import WebhookServer
     from outreply_cli.webhooks.store import DeliveryStore
 
-_forwarding = partial(typer.Option, rich_help_panel="Forwarding")
-_stopping = partial(typer.Option, rich_help_panel="Stop conditions")
-_simulation = partial(typer.Option, rich_help_panel="Simulated responses")
+_forward_option = partial(option, rich_help_panel="Forwarding")
+_forward_switch = partial(switch, rich_help_panel="Forwarding")
+_stop_option = partial(option, rich_help_panel="Stop conditions")
+_simulation_option = partial(option, rich_help_panel="Simulated responses")
+_simulation_switch = partial(switch, rich_help_panel="Simulated responses")
 # A delivery rejected this many times may never be accepted: the command that skips it is shown.
 _BLOCKING_ATTEMPTS = 3
 _GIVEN_UP_SHOWN = 10
@@ -48,123 +48,123 @@ _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 def run(
     context: Context,
     port: Annotated[
-        int,
-        typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on (0 picks a free "
-                     "port)."),
+        int, option("PORT", "Port to listen on (0 picks a free port).", min=0, max=65535)
     ] = 8484,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address or name to bind to (* for all).")
+        str, option("ADDRESS", "Address or name to bind to (* for all).")
     ] = "127.0.0.1",
-    path: Annotated[
-        str, typer.Option(metavar="PATH", help="Path that deliveries are posted to.")
-    ] = "/",
+    path: Annotated[str, option("PATH", "Path that deliveries are posted to.")] = "/",
     secret_env: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Read a secret from this variable (repeatable, for "
-                     "secret rotation; default: OUTREPLY_WEBHOOK_SECRET)."),
+        option(
+            "NAME",
+            "Read a secret from this variable (repeatable, for secret rotation; default: "
+            "OUTREPLY_WEBHOOK_SECRET).",
+        ),
     ] = None,
-    no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="Accept unsigned deliveries (for testing only).")
-    ] = False,
+    no_verify: Annotated[bool, switch("Accept unsigned deliveries (for testing only).")] = False,
     tolerance: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", min=0, help="Reject deliveries whose X-OutReply-Timestamp "
-                     "differs from the current time by more than this (default: off; timestamps "
-                     "are not signed, and late retries may have old ones)."),
+        option(
+            "SECONDS",
+            "Reject deliveries whose X-OutReply-Timestamp differs from the current time by more "
+            "than this (default: off; timestamps are not signed, and late retries may have old "
+            "ones).",
+            min=0,
+        ),
     ] = None,
-    require_timestamp: Annotated[
-        bool, typer.Option("--require-timestamp", help="Reject deliveries without a timestamp.")
-    ] = False,
+    require_timestamp: Annotated[bool, switch("Reject deliveries without a timestamp.")] = False,
     events: Annotated[
-        str | None,
-        typer.Option(metavar="EVENT,...", help="Show and forward only these events, such as "
-                     "'post.*'."),
+        str | None, option("EVENT,...", "Show and forward only these events, such as 'post.*'.")
     ] = None,
     filter_text: Annotated[
         str | None,
-        typer.Option("--filter", metavar="CONDITIONS", help="Show and forward only events that "
-                     "match, such as data.post.platform=instagram."),
+        option(
+            "CONDITIONS",
+            "Show and forward only events that match, such as data.post.platform=instagram.",
+            "--filter",
+        ),
     ] = None,
     emulator: Annotated[
-        bool, typer.Option("--emulator", help="Register with the running emulator until this "
-                           "command exits.")
+        bool, switch("Register with the running emulator until this command exits.")
     ] = False,
     tunnel: Annotated[
         str | None,
-        typer.Option(metavar="TOOL", help="Open a tunnel from the internet with cloudflared, "
-                     "ngrok or tailscale, and register its URL until this command exits (tested "
-                     "only with stand-ins for these tools).")
+        option(
+            "TOOL",
+            "Open a tunnel from the internet with cloudflared, ngrok or tailscale, and register "
+            "its URL until this command exits (tested only with stand-ins for these tools).",
+        ),
     ] = None,
-    no_inspect: Annotated[
-        bool, typer.Option("--no-inspect", help="Disable the web page at /_inspect.")
-    ] = False,
+    no_inspect: Annotated[bool, switch("Disable the web page at /_inspect.")] = False,
     team: TeamOption = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show bodies and the responses of targets.")
+        bool, switch("Show bodies and the responses of targets.", "--verbose", "-v")
     ] = False,
     forward_to: Annotated[
         list[str] | None,
-        _forwarding(metavar="URL", help="Forward deliveries to this URL, unchanged and in order, "
-                    "retrying until it accepts them (repeatable; 'URL CONDITIONS' forwards only "
-                    "matching events)."),
+        _forward_option(
+            "URL",
+            "Forward deliveries to this URL, unchanged and in order, retrying until it accepts "
+            "them (repeatable; 'URL CONDITIONS' forwards only matching events).",
+        ),
     ] = None,
     unordered: Annotated[
-        bool, _forwarding("--unordered", help="Forward later deliveries without waiting for one "
-                          "that a target rejects.")
+        bool,
+        _forward_switch("Forward later deliveries without waiting for one that a target rejects."),
     ] = False,
     forward_duplicates: Annotated[
-        bool, _forwarding("--forward-duplicates", help="Forward repeated deliveries too.")
+        bool, _forward_switch("Forward repeated deliveries too.")
     ] = False,
     relay_status: Annotated[
-        bool, _forwarding("--relay-status", help="Respond with the first target's status.")
+        bool, _forward_switch("Respond with the first target's status.")
     ] = False,
-    allow_public: Annotated[
-        bool, _forwarding("--allow-public", help=ALLOW_PUBLIC_HELP)
-    ] = False,
+    allow_public: Annotated[bool, _forward_switch(ALLOW_PUBLIC_HELP)] = False,
     exec_command: Annotated[
         str | None,
-        _forwarding("--exec", metavar="CMD", help="Run a command for each event, without a "
-                    "shell: body on stdin, event name in OUTREPLY_EVENT."),
+        _forward_option(
+            "CMD",
+            "Run a command for each event, without a shell: body on stdin, event name in "
+            "OUTREPLY_EVENT.",
+            "--exec",
+        ),
     ] = None,
     exec_concurrency: Annotated[
-        int, _forwarding(metavar="COUNT", min=1, max=64, help="Run at most COUNT commands "
-                         "simultaneously.")
+        int, _forward_option("COUNT", "Run at most COUNT commands simultaneously.", min=1, max=64)
     ] = 4,
     exec_timeout: Annotated[
-        str, _forwarding(metavar="DURATION", help="Kill a command that runs longer than "
-                         "this.")
+        str, _forward_option("DURATION", "Kill a command that runs longer than this.")
     ] = "60s",
     max_events: Annotated[
-        int | None, _stopping(metavar="COUNT", min=1, help="Stop after COUNT events.")
+        int | None, _stop_option("COUNT", "Stop after COUNT events.", min=1)
     ] = None,
     until: Annotated[
         str | None,
-        _stopping(metavar="CONDITIONS", help="Stop at the first event that matches, such as "
-                  "event=post.published,data.post.id=ID."),
+        _stop_option(
+            "CONDITIONS",
+            "Stop at the first event that matches, such as event=post.published,data.post.id=ID.",
+        ),
     ] = None,
     timeout: Annotated[
         str | None,
-        _stopping(metavar="DURATION", help="Stop after this long; exit with 124 if --until or "
-                  "--max-events was not met."),
+        _stop_option(
+            "DURATION",
+            "Stop after this long; exit with 124 if --until or --max-events was not met.",
+        ),
     ] = None,
     respond: Annotated[
-        str, _simulation(metavar="STATUS", help="Respond with these statuses, such as 500 or "
-                         "500x3,200.")
+        str, _simulation_option("STATUS", "Respond with these statuses, such as 500 or 500x3,200.")
     ] = "200",
-    delay: Annotated[
-        str | None, _simulation(metavar="DURATION", help="Delay each response.")
-    ] = None,
-    drop: Annotated[
-        bool, _simulation("--drop", help="Close connections without a response.")
-    ] = False,
+    delay: Annotated[str | None, _simulation_option("DURATION", "Delay each response.")] = None,
+    drop: Annotated[bool, _simulation_switch("Close connections without a response.")] = False,
     fail_rate: Annotated[
-        float, _simulation(metavar="RATE", min=0, max=1, help="Respond with 500 to this fraction "
-                           "of deliveries, from 0 to 1.")
+        float,
+        _simulation_option(
+            "RATE", "Respond with 500 to this fraction of deliveries, from 0 to 1.", min=0, max=1
+        ),
     ] = 0.0,
-    seed: Annotated[
-        int, _simulation(metavar="NUMBER", help="Random seed for reproducible results.")
-    ] = 0,
-) -> None:  # fmt: skip
+    seed: Annotated[int, _simulation_option("NUMBER", "Random seed for reproducible results.")] = 0,
+) -> None:
     """Receive webhooks locally and forward them.
 
     Each delivery is verified and stored before the 200 response. Show stored deliveries with:

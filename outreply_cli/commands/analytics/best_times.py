@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import DisplayZone, argument, command
 from outreply_cli.commands.analytics.output import bar_column, number_column
 from outreply_cli.commands.analytics.shared import analytics_store
 from outreply_cli.context import Context
@@ -14,9 +12,7 @@ from outreply_cli.ui.columns import Column
 @command()
 def run(
     context: Context,
-    page: Annotated[
-        str | None, typer.Argument(metavar="[PAGE]", help="Page (default: all pages).")
-    ] = None,
+    page: Annotated[str | None, argument("[PAGE]", "Page (default: all pages).")] = None,
     tz: DisplayZone = None,
 ) -> None:
     """Compare the hours of the week at which posts were published.

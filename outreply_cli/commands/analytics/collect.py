@@ -3,9 +3,7 @@
 from contextlib import closing
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import DisplayZone, command, option
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.ui.columns import Column
@@ -17,8 +15,7 @@ _STYLES = {"collected": "green", "skipped": "yellow", "failed": "bold red"}
 def run(
     context: Context,
     keep_reads: Annotated[
-        int,
-        typer.Option(metavar="COUNT", min=0, help="Leave this much of the monthly quota of reads."),
+        int, option("COUNT", "Leave this much of the monthly quota of reads.", min=0)
     ] = 100,
     tz: DisplayZone = None,
 ) -> None:

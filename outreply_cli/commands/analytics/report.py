@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.analytics.shared import FigureOptions, analytics_store
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -18,12 +16,9 @@ _STDOUT = Path("-")
 def run(
     context: Context,
     *,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page to share (- for stdout).")
-    ] = None,
+    html: Annotated[Path | None, option("FILE", "Write a page to share (- for stdout).")] = None,
     csv: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write a line per page and day (- for stdout)."),
+        Path | None, option("FILE", "Write a line per page and day (- for stdout).")
     ] = None,
     options: FigureOptions,
 ) -> None:

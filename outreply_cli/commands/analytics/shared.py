@@ -5,9 +5,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone
+from outreply_cli.cli.options import DisplayZone, argument, option, switch
 from outreply_cli.context import Context
 from outreply_cli.errors import TimeError
 
@@ -22,18 +20,12 @@ class FigureOptions:
     """The options of commands that show the figures of a period."""
 
     target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[PAGE|POST|brand:NAME]", help="Page, post or brand (default: all pages)."
-        ),
+        str | None, argument("[PAGE|POST|brand:NAME]", "Page, post or brand (default: all pages).")
     ] = None
     since: Annotated[
-        str,
-        typer.Option(metavar="TIME", help="Start with the day of this time, such as 90d or 1 may."),
+        str, option("TIME", "Start with the day of this time, such as 90d or 1 may.")
     ] = "30d"
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Compare with the period of the same length before.")
-    ] = False
+    compare: Annotated[bool, switch("Compare with the period of the same length before.")] = False
     tz: DisplayZone = None
 
     def find_subjects(

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import Yes, command
+from outreply_cli.cli.options import Yes, command, option, switch
 from outreply_cli.commands.auth.shared import note_sandbox, warn_about_variable
 from outreply_cli.context import Context
 from outreply_cli.env import select_profile
@@ -18,29 +16,23 @@ from outreply_cli.spec.scopes import COMMAND_SCOPES, get_allowed_commands, missi
 @command()
 def run(
     context: Context,
-    with_token: Annotated[
-        bool, typer.Option("--with-token", help="Read the token from stdin.")
-    ] = False,
-    base_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Base URL of the API.")
-    ] = None,
+    with_token: Annotated[bool, switch("Read the token from stdin.")] = False,
+    base_url: Annotated[str | None, option("URL", "Base URL of the API.")] = None,
     profile: Annotated[
         str | None,
-        typer.Option(
-            "--profile", "-p", metavar="NAME",
-            help="Store the account as this profile (default: the current one).",
+        option(
+            "NAME",
+            "Store the account as this profile (default: the current one).",
+            "--profile",
+            "-p",
         ),
     ] = None,
     insecure_storage: Annotated[
-        bool,
-        typer.Option("--insecure-storage", help="Store the token in a file only you can read, "
-                     "not in the keyring."),
+        bool, switch("Store the token in a file only you can read, not in the keyring.")
     ] = False,
-    tz: Annotated[
-        str | None, typer.Option("--tz", metavar="ZONE", help="Set the account's time zone.")
-    ] = None,
+    tz: Annotated[str | None, option("ZONE", "Set the account's time zone.")] = None,
     yes: Yes = False,
-) -> None:  # fmt: skip
+) -> None:
     """Sign in to an account.
 
     The token is read from a hidden prompt, or from stdin with --with-token, and verified with the

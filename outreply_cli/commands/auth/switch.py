@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from outreply_cli.accounts.profiles import Profiles
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.commands.auth.shared import warn_about_variable
 from outreply_cli.context import Context
 
@@ -13,7 +11,7 @@ from outreply_cli.context import Context
 @command(api=False)
 def run(
     context: Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Profile to use by default.")],
+    name: Annotated[str, argument("NAME", "Profile to use by default.")],
 ) -> None:
     """Switch the account used by default.
 

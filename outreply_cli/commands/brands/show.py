@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.commands.brands.shared import COLUMNS
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias, resolve_brand_id
@@ -14,9 +12,7 @@ from outreply_cli.ui.columns import Column
 @command()
 def run(
     context: Context,
-    brand_id: Annotated[
-        str, typer.Argument(metavar="BRAND", help="ID or exact name of the brand.")
-    ],
+    brand_id: Annotated[str, argument("BRAND", "ID or exact name of the brand.")],
 ) -> None:
     """Show a brand and its pages.
 

@@ -4,10 +4,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from outreply_cli.bulk.reports import ReportFile
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.commands.bulk.options import (
     AllowOutside,
     Concurrency,
@@ -28,7 +26,7 @@ from outreply_cli.journal.journal import SlotTakenError
 @command()
 def run(
     context: Context,
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="Plan saved by `bulk plan`.")],
+    plan: Annotated[Path, argument("PLAN", "Plan saved by `bulk plan`.")],
     concurrency: Concurrency = 4,
     report: ReportName = None,
     wait_lock: WaitLock = "30s",

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from outreply_cli.cli.options import Yes, command
+from outreply_cli.cli.options import Yes, command, option, switch
 from outreply_cli.commands.bulk.options import File, ReadOptions
 from outreply_cli.commands.bulk.preview import preview_file
 from outreply_cli.commands.bulk.shared import load_calendars
@@ -28,20 +26,15 @@ _LETTERS = frozenset("yncsaq")
 def run(
     context: Context,
     file: File,
-    by: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Who approves (default: asked, or the user)."),
-    ] = None,
-    approve_all: Annotated[
-        bool, typer.Option("--all", help="Approve all posts, after one question.")
-    ] = False,
+    by: Annotated[str | None, option("NAME", "Who approves (default: asked, or the user).")] = None,
+    approve_all: Annotated[bool, switch("Approve all posts, after one question.", "--all")] = False,
     approval: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "FILE",
+            "Write the approval to this file (default: in the current directory, named after the "
+            "calendar).",
             "--file",
-            metavar="FILE",
-            help="Write the approval to this file (default: in the current directory, named after "
-            "the calendar).",
         ),
     ] = None,
     yes: Yes = False,

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, switch
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import Files, ReadOptions, parse_options
 from outreply_cli.commands.bulk.shared import load_calendars
@@ -26,7 +24,7 @@ class CheckFailedError(InvalidInputError):
 def run(
     context: Context,
     files: Files,
-    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
+    strict: Annotated[bool, switch("Treat warnings as errors.")] = False,
     *,
     compose_with: ComposeWith = None,
     reading: ReadOptions,

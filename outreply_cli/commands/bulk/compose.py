@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
-import typer
-
 from outreply_cli.bulk.calendar import STDIN, Calendar
 from outreply_cli.bulk.resolve import PlannedPost, is_relative
 from outreply_cli.bulk.service import OpenCalendar, calendar_error
-from outreply_cli.cli.options import Yes
+from outreply_cli.cli.options import Yes, switch
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import BulkContext, collect_errors
 from outreply_cli.commands.composition import ComposeOptions, show_text
@@ -31,9 +29,9 @@ class RowComposeOptions(ComposeOptions):
 
     write_back: Annotated[
         bool | None,
-        typer.Option(
+        switch(
+            "Write composed texts into a CSV or YAML file (default: ask on a terminal).",
             "--write-back/--no-write-back",
-            help="Write composed texts into a CSV or YAML file (default: ask on a terminal).",
         ),
     ] = None
     yes: Yes = False

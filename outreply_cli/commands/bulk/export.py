@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
 from outreply_cli.pages import resolve_page_id
@@ -15,11 +13,8 @@ from outreply_cli.storage.files import check_replaceable, write_file
 @command()
 def run(
     context: Context,
-    file: Annotated[
-        Path | None,
-        typer.Option("--file", metavar="FILE", help="Write to a file (default: stdout)."),
-    ] = None,
-    page: Annotated[str | None, typer.Option(metavar="PAGE", help="Filter by page.")] = None,
+    file: Annotated[Path | None, option("FILE", "Write to a file (default: stdout).")] = None,
+    page: Annotated[str | None, option("PAGE", "Filter by page.")] = None,
 ) -> None:
     """Export scheduled posts as a calendar file.
 

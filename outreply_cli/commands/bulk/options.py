@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import typer
-
 from outreply_cli.api.client import Client
 from outreply_cli.bulk.calendar import Calendar, ReadSettings
 from outreply_cli.bulk.headers import SCHEDULERS, find_scheduler_by_name
@@ -24,7 +22,7 @@ from outreply_cli.bulk.service import (
 )
 from outreply_cli.bulk.utm import parse_utm
 from outreply_cli.cancellation import CancellationToken, InterruptibleClock
-from outreply_cli.cli.options import Strict, TimeZone
+from outreply_cli.cli.options import Strict, TimeZone, argument, option, switch
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError, NotLoggedInError, unknown_choice_error
@@ -40,40 +38,32 @@ _T = TypeVar("_T")
 _Result = TypeVar("_Result")
 
 Files = Annotated[
-    list[str],
-    typer.Argument(metavar="FILE...", help="Calendar files or https:// addresses; - for stdin."),
+    list[str], argument("FILE...", "Calendar files or https:// addresses; - for stdin.")
 ]
-File = Annotated[
-    str, typer.Argument(metavar="FILE", help="Calendar file or https:// address; - for stdin.")
-]
+File = Annotated[str, argument("FILE", "Calendar file or https:// address; - for stdin.")]
 NoAdopt = Annotated[
-    bool,
-    typer.Option("--no-adopt/--adopt", help="Do not pair rows with identical existing posts."),
+    bool, switch("Do not pair rows with identical existing posts.", "--no-adopt/--adopt")
 ]
-NoUpload = Annotated[
-    bool, typer.Option("--no-upload", help="Reject rows whose files are not uploaded yet.")
-]
+NoUpload = Annotated[bool, switch("Reject rows whose files are not uploaded yet.", "--no-upload")]
 Concurrency = Annotated[
-    int,
-    typer.Option(metavar="COUNT", min=1, max=32, help="Send at most this many requests at a time."),
+    int, option("COUNT", "Send at most this many requests at a time.", min=1, max=32)
 ]
 ReportName = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Write the result of each row to a .csv or .xlsx file, next to the row's own columns.",
+    option(
+        "FILE",
+        "Write the result of each row to a .csv or .xlsx file, next to the row's own columns.",
     ),
 ]
 WaitLock = Annotated[
-    str,
-    typer.Option(metavar="DURATION", help="Wait this long for another run of the same calendar."),
+    str, option("DURATION", "Wait this long for another run of the same calendar.")
 ]
 
 AllowOutside = Annotated[
     bool,
-    typer.Option(
+    switch(
+        "Accept files outside the calendar's directory, including through symbolic links.",
         "--allow-outside",
-        help="Accept files outside the calendar's directory, including through symbolic links.",
     ),
 ]
 
@@ -84,83 +74,73 @@ class ReadOptions:
 
     columns: Annotated[
         str | None,
-        typer.Option(
-            metavar="COLUMN=FIELD,...",
-            help="Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column, '*=' "
-            "all unknown ones. `bulk schedule` remembers it.",
+        option(
+            "COLUMN=FIELD,...",
+            "Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column, '*=' all "
+            "unknown ones. `bulk schedule` remembers it.",
         ),
     ] = None
     page: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PAGE",
-            help="Page of rows without a page (repeatable). `bulk schedule` remembers it.",
-        ),
+        option("PAGE", "Page of rows without a page (repeatable). `bulk schedule` remembers it."),
     ] = None
     pages: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME=PAGE,...",
-            help="Map the file's names of accounts or platforms to pages; 'NAME=' leaves one out. "
-            "`bulk schedule` remembers it.",
+        option(
+            "NAME=PAGE,...",
+            "Map the file's names of accounts or platforms to pages; 'NAME=' leaves one out. `bulk "
+            "schedule` remembers it.",
         ),
     ] = None
     from_: Annotated[
         str | None,
-        typer.Option(
-            "--from",
-            metavar="TOOL",
-            help="Read a file for another scheduler: "
+        option(
+            "TOOL",
+            "Read a file for another scheduler: "
             f"{', '.join(scheduler.name for scheduler in SCHEDULERS)} (default: recognize it). "
             "`bulk schedule` remembers it.",
+            "--from",
         ),
     ] = None
     sheet: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Read this sheet of a workbook. `bulk schedule` remembers it."
-        ),
+        str | None, option("NAME", "Read this sheet of a workbook. `bulk schedule` remembers it.")
     ] = None
     date_order: Annotated[
         str | None,
-        typer.Option(
-            metavar="dmy|mdy|ymd",
-            help="Read numeric dates such as 24/12/2026 in this order. `bulk schedule` remembers "
-            "it.",
+        option(
+            "dmy|mdy|ymd",
+            "Read numeric dates such as 24/12/2026 in this order. `bulk schedule` remembers it.",
         ),
     ] = None
     tz: TimeZone = None
     name: Annotated[
         str | None,
-        typer.Option(
-            metavar="CALENDAR",
-            help="Name of the calendar that the file belongs to (default: its `name`, or the "
-            "calendar that it shares rows with).",
+        option(
+            "CALENDAR",
+            "Name of the calendar that the file belongs to (default: its `name`, or the calendar "
+            "that it shares rows with).",
         ),
     ] = None
     utm: Annotated[
         str | None,
-        typer.Option(
-            metavar="PARAMETER=VALUE,...",
-            help="Add UTM parameters to links, such as 'source={platform},campaign={key}'. "
-            "`bulk schedule` remembers it.",
+        option(
+            "PARAMETER=VALUE,...",
+            "Add UTM parameters to links, such as 'source={platform},campaign={key}'. `bulk "
+            "schedule` remembers it.",
         ),
     ] = None
     forget: Annotated[
         bool,
-        typer.Option(
-            "--forget",
-            help="Ignore the options that earlier runs of `bulk schedule` remembered for the file.",
-        ),
+        switch("Ignore the options that earlier runs of `bulk schedule` remembered for the file."),
     ] = False
     allow_outside: AllowOutside = False
 
     def to_flags(self) -> str:
         """Return the options that are set, as the words of a command line."""
         words = []
-        for option in fields(self):
-            flag = f" --{option.name.strip('_').replace('_', '-')}"
-            value = getattr(self, option.name)
+        for field in fields(self):
+            flag = f" --{field.name.strip('_').replace('_', '-')}"
+            value = getattr(self, field.name)
             values = value if isinstance(value, list) else [value]
             words += [
                 flag if item is True else f"{flag} {shlex.quote(item)}" for item in values if item
@@ -190,25 +170,20 @@ class ReadOptions:
 class PlanOptions:
     """The options that decide what a run does with the rows."""
 
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Cancel posts whose rows were removed.")
-    ] = False
+    prune: Annotated[bool, switch("Cancel posts whose rows were removed.")] = False
     spread: Annotated[
-        bool,
-        typer.Option(
-            "--spread", help="Move rows that violate a guardrail to the nearest free time."
-        ),
+        bool, switch("Move rows that violate a guardrail to the nearest free time.")
     ] = False
     spread_window: Annotated[
-        str, typer.Option(metavar="DURATION", help="Maximum distance that --spread may move a row.")
+        str, option("DURATION", "Maximum distance that --spread may move a row.")
     ] = "24h"
     max_cancel: Annotated[
         int | None,
-        typer.Option(
-            metavar="COUNT",
-            min=0,
-            help="Abort if more than COUNT posts would be cancelled (default: 10, or 20% of the "
+        option(
+            "COUNT",
+            "Abort if more than COUNT posts would be cancelled (default: 10, or 20% of the "
             "calendar if less).",
+            min=0,
         ),
     ] = None
     strict: Strict = False

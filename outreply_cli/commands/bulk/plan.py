@@ -4,11 +4,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from outreply_cli.bulk.calendar import STDIN, is_address
 from outreply_cli.bulk.reports import build_report, results_from_plan
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.bulk.compose import RowComposeOptions, compose_rows
 from outreply_cli.commands.bulk.options import (
     File,
@@ -29,9 +27,7 @@ from outreply_cli.ui.output import FORMATS
 def run(
     context: Context,
     file: File,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="PLAN", help="Save the plan to this file.")
-    ],
+    output: Annotated[Path, option("PLAN", "Save the plan to this file.", "-o", "--output")],
     planning: PlanOptions,
     reading: ReadOptions,
     composing: RowComposeOptions,

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.bulk.options import File, ReadOptions, parse_options
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.commands.html_file import check_html_file, write_html_file
@@ -24,12 +22,9 @@ def run(
     context: Context,
     file: File,
     html: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write a page to share to this file (- for stdout)."),
+        Path | None, option("FILE", "Write a page to share to this file (- for stdout).")
     ] = None,
-    terminal: Annotated[
-        bool, typer.Option("--terminal", help="Print the posts as text (default without --html).")
-    ] = False,
+    terminal: Annotated[bool, switch("Print the posts as text (default without --html).")] = False,
     *,
     reading: ReadOptions,
 ) -> None:

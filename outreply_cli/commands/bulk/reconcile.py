@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import typer
-
 from outreply_cli.api.client import post_time
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt
 from outreply_cli.bulk.service import BulkService
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.bulk.options import (
     File,
     ReadOptions,
@@ -55,36 +53,22 @@ def run(
     context: Context,
     file: File,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the pairs without recording anything.")
-    ] = False,
+    dry_run: Annotated[bool, switch("Show the pairs without recording anything.")] = False,
     pair: Annotated[
         list[str] | None,
-        typer.Option(
-            "--pair", metavar="LINE=POST", help="Use this post for the row on this line "
-            "(repeatable).",
-        ),
+        option("LINE=POST", "Use this post for the row on this line (repeatable)."),
     ] = None,
     separate: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--separate", metavar="POST", help="Do not pair this post with any row "
-            "(repeatable).",
-        ),
+        list[str] | None, option("POST", "Do not pair this post with any row (repeatable).")
     ] = None,
     new: Annotated[
         list[int] | None,
-        typer.Option(
-            "--new", metavar="LINE", help="Schedule the row on this line as a new post "
-            "(repeatable).",
-        ),
+        option("LINE", "Schedule the row on this line as a new post (repeatable)."),
     ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Accept unambiguous pairs.")
-    ] = False,
+    yes: Annotated[bool, switch("Accept unambiguous pairs.", "--yes", "-y")] = False,
     reading: ReadOptions,
     wait_lock: WaitLock = "30s",
-) -> None:  # fmt: skip
+) -> None:
     """Pair rows that may already be scheduled with existing posts.
 
     A post with the same page, time and text as a row is paired automatically. A post with the same
@@ -145,10 +129,10 @@ def _check_decisions(decisions: _Decisions, pairs: Pairs, service: BulkService) 
     """Return the ID of the post that `--pair` names for a row, by the row's name."""
     lines = {doubt.row.post.row.line for doubt in pairs.rows}
     named = {line for line, _ in decisions.pairs}
-    for option, wanted in (("--pair", named), ("--new", decisions.new_lines)):
+    for flag, wanted in (("--pair", named), ("--new", decisions.new_lines)):
         for line in sorted(wanted - lines):
             raise InvalidInputError(
-                f"{option}: no row on line {line} has an unknown outcome",
+                f"{flag}: no row on line {line} has an unknown outcome",
                 hint="Without the option, the command lists the rows whose outcome is unknown.",
             )
     candidates = {str(post["id"]) for doubt in pairs.rows for post in doubt.candidates}

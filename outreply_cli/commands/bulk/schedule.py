@@ -4,10 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from outreply_cli.bulk.reports import ReportFile, results_from_plan
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.bulk.compose import RowComposeOptions, compose_rows
 from outreply_cli.commands.bulk.options import (
     Concurrency,
@@ -36,16 +34,11 @@ def run(
     context: Context,
     files: Files,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan without sending anything.")
-    ] = False,
+    dry_run: Annotated[bool, switch("Show the plan without sending anything.")] = False,
     planning: PlanOptions,
     approved: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Send only what this approval file approves; see: outreply help calendar",
-        ),
+        option("FILE", "Send only what this approval file approves; see: outreply help calendar"),
     ] = None,
     no_adopt: NoAdopt = False,
     no_upload: NoUpload = False,
@@ -55,10 +48,10 @@ def run(
     wait_lock: WaitLock = "30s",
     write_times: Annotated[
         bool | None,
-        typer.Option(
-            "--write-times/--no-write-times",
-            help="Write the times that rows without one got into a CSV file (default: ask on a "
+        switch(
+            "Write the times that rows without one got into a CSV file (default: ask on a "
             "terminal).",
+            "--write-times/--no-write-times",
         ),
     ] = None,
     composing: RowComposeOptions,

@@ -4,9 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option
 from outreply_cli.context import Context
 from outreply_cli.errors import (
     InvalidInputError,
@@ -59,11 +57,8 @@ posts:
 @command()
 def run(
     context: Context,
-    kind: Annotated[str, typer.Argument(metavar="yaml|csv|xlsx", help="Template format.")] = "yaml",
-    file: Annotated[
-        Path | None,
-        typer.Option("--file", metavar="FILE", help="Write to a new file (default: stdout)."),
-    ] = None,
+    kind: Annotated[str, argument("yaml|csv|xlsx", "Template format.")] = "yaml",
+    file: Annotated[Path | None, option("FILE", "Write to a new file (default: stdout).")] = None,
 ) -> None:
     """Print a calendar template.
 

@@ -3,9 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, switch
 from outreply_cli.commands.comments.output import CommentView
 from outreply_cli.commands.comments.shared import (
     DaysOption,
@@ -23,7 +21,7 @@ def run(
     days: DaysOption = 7,
     since: SinceOption = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help="Include answered comments that were shown before.")
+        bool, switch("Include answered comments that were shown before.", "--all")
     ] = False,
 ) -> None:
     """Show new and unanswered comments on all recent posts.

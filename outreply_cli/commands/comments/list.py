@@ -3,9 +3,7 @@
 from dataclasses import replace
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option, switch
 from outreply_cli.commands.comments.output import CommentView
 from outreply_cli.commands.comments.shared import (
     SinceOption,
@@ -20,14 +18,10 @@ from outreply_cli.time_parser import parse_past_time
 @command()
 def run(
     context: Context,
-    post: Annotated[str, typer.Argument(metavar="POST", help="ID or URL of a published post.")],
+    post: Annotated[str, argument("POST", "ID or URL of a published post.")],
     since: SinceOption = None,
-    unanswered: Annotated[
-        bool, typer.Option("--unanswered", help="Show only comments that need a reply.")
-    ] = False,
-    contains: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Filter by text, ignoring case.")
-    ] = None,
+    unanswered: Annotated[bool, switch("Show only comments that need a reply.")] = False,
+    contains: Annotated[str | None, option("TEXT", "Filter by text, ignoring case.")] = None,
 ) -> None:
     """List the comments of a post, in their threads.
 

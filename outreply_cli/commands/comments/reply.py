@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from outreply_cli.api.client import get_page_id
-from outreply_cli.cli.options import Yes, command
+from outreply_cli.cli.options import Yes, argument, command, option, switch
 from outreply_cli.commands.comments.shared import (
     SEARCHED_DAYS,
     comment_store,
@@ -39,30 +37,21 @@ _DRY_RUN_COLUMNS = (
 @command(prints=True)
 def run(
     context: Context,
-    comment: Annotated[str, typer.Argument(metavar="COMMENT", help="ID of the comment.")],
-    message: Annotated[
-        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Text of the reply.")
-    ] = None,
+    comment: Annotated[str, argument("COMMENT", "ID of the comment.")],
+    message: Annotated[str | None, option("TEXT", "Text of the reply.", "--message", "-m")] = None,
     file: FileOption = None,
     edit: EditOption = False,
     template: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Read the text from a template with {author}, {username} and {post}.",
-        ),
+        option("FILE", "Read the text from a template with {author}, {username} and {post}."),
     ] = None,
     *,
     composing: ComposeOptions,
     key: Annotated[
         str | None,
-        typer.Option(
-            metavar="KEY", help="Set an idempotency key; with the same key, nothing is sent twice."
-        ),
+        option("KEY", "Set an idempotency key; with the same key, nothing is sent twice."),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the comment and the reply; send nothing.")
-    ] = False,
+    dry_run: Annotated[bool, switch("Show the comment and the reply; send nothing.")] = False,
     yes: Yes = False,
 ) -> None:
     """Reply to a comment.

@@ -6,8 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from outreply_cli.cli.options import option
 from outreply_cli.context import Context
 from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.formats.text import quote
@@ -26,14 +25,9 @@ if TYPE_CHECKING:
 # `comments inbox` lists the comments of as many days by default.
 SEARCHED_DAYS = 7
 SinceOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME", help="Show only comments newer than TIME, such as 2h or 'mon 09:00'."
-    ),
+    str | None, option("TIME", "Show only comments newer than TIME, such as 2h or 'mon 09:00'.")
 ]
-DaysOption = Annotated[
-    int, typer.Option(metavar="DAYS", min=1, max=365, help="Include posts of this many past days.")
-]
+DaysOption = Annotated[int, option("DAYS", "Include posts of this many past days.", min=1, max=365)]
 
 
 class UnknownPostError(InvalidInputError):

@@ -4,9 +4,7 @@ import webbrowser
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, switch
 from outreply_cli.commands.comments.output import CommentView, comment_item, format_author
 from outreply_cli.commands.comments.shared import (
     DaysOption,
@@ -33,9 +31,7 @@ _PROMPT = "[r]eply, [e]dit in $EDITOR, [s]kip, [o]pen, [u]ndo, [q]uit? "
 def run(
     context: Context,
     days: DaysOption = 7,
-    skipped: Annotated[
-        bool, typer.Option("--skipped", help="Include comments skipped before.")
-    ] = False,
+    skipped: Annotated[bool, switch("Include comments skipped before.")] = False,
     *,
     composing: ComposeOptions,
 ) -> None:

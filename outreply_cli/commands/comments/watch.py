@@ -3,9 +3,7 @@
 import json
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import PollCount, command, parse_interval
+from outreply_cli.cli.options import PollCount, command, option, parse_interval
 from outreply_cli.commands.comments.output import CommentView, comment_item
 from outreply_cli.commands.comments.shared import DaysOption, SinceOption, comment_store
 from outreply_cli.context import Context
@@ -18,18 +16,19 @@ _EXEC_SECONDS = 60.0
 def run(
     context: Context,
     days: DaysOption = 7,
-    interval: Annotated[
-        str, typer.Option(metavar="DURATION", help="Polling interval.")
-    ] = "1m",
+    interval: Annotated[str, option("DURATION", "Polling interval.")] = "1m",
     count: PollCount = None,
     since: SinceOption = None,
     exec_command: Annotated[
         str | None,
-        typer.Option("--exec", metavar="CMD", help="Run a command for each comment, without a "
-                     "shell; it gets the comment as JSON on stdin and OUTREPLY_COMMENT in the "
-                     "environment."),
+        option(
+            "CMD",
+            "Run a command for each comment, without a shell; it gets the comment as JSON on stdin "
+            "and OUTREPLY_COMMENT in the environment.",
+            "--exec",
+        ),
     ] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Show comments as they arrive.
 
     Each poll uses one read of the monthly quota per post. If the API does not respond, polls until

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.ui.columns import Column
@@ -13,10 +11,10 @@ from outreply_cli.ui.columns import Column
 @command(api=False)
 def run(
     context: Context,
-    post: Annotated[str, typer.Argument(metavar="POST", help="ID of a published post.")],
-    message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="Comment text.")],
-    name: Annotated[str, typer.Option(metavar="NAME", help="Author name.")] = "Jane Doe",
-    username: Annotated[str, typer.Option(metavar="NAME", help="Author username.")] = "jane.doe",
+    post: Annotated[str, argument("POST", "ID of a published post.")],
+    message: Annotated[str, option("TEXT", "Comment text.", "--message", "-m")],
+    name: Annotated[str, option("NAME", "Author name.")] = "Jane Doe",
+    username: Annotated[str, option("NAME", "Author username.")] = "jane.doe",
     state: StateOption = None,
 ) -> None:
     """Add a comment to a published post and send its webhooks.

@@ -3,9 +3,7 @@
 import re
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator, time_column
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -21,12 +19,9 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 def run(
     context: Context,
     duration: Annotated[
-        str | None,
-        typer.Argument(metavar="[DURATION]", help="Advance by this duration, or to this date."),
+        str | None, argument("[DURATION]", "Advance by this duration, or to this date.")
     ] = None,
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Advance to this time.")
-    ] = None,
+    to: Annotated[str | None, option("TIME", "Advance to this time.")] = None,
     state: StateOption = None,
 ) -> None:
     """Advance the clock and publish posts that become due.

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.ui.columns import Column, time_column
@@ -13,16 +11,11 @@ from outreply_cli.ui.columns import Column, time_column
 @command(api=False)
 def run(
     context: Context,
-    limit: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, max=1000, help="Show at most COUNT entries.")
-    ] = 50,
+    limit: Annotated[int, option("COUNT", "Show at most COUNT entries.", min=1, max=1000)] = 50,
     event: Annotated[
-        str | None,
-        typer.Option(metavar="EVENT", help="Filter by event, such as request or token.revoked."),
+        str | None, option("EVENT", "Filter by event, such as request or token.revoked.")
     ] = None,
-    denied: Annotated[
-        bool, typer.Option("--denied", help="Filter by requests refused with 401 or 403.")
-    ] = False,
+    denied: Annotated[bool, switch("Filter by requests refused with 401 or 403.")] = False,
     state: StateOption = None,
 ) -> None:
     """List authenticated requests and changes of tokens in the last 30 days, newest first.

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.times import format_api_time
@@ -14,9 +12,7 @@ from outreply_cli.ui.columns import Column
 @command(api=False)
 def run(
     context: Context,
-    limit: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, max=1000, help="Show at most COUNT deliveries.")
-    ] = 50,
+    limit: Annotated[int, option("COUNT", "Show at most COUNT deliveries.", min=1, max=1000)] = 50,
     state: StateOption = None,
 ) -> None:
     """List webhook deliveries, newest first.

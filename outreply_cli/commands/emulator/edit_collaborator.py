@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator, token_columns
 from outreply_cli.context import Context
 
@@ -12,12 +10,8 @@ from outreply_cli.context import Context
 @command(api=False)
 def run(
     context: Context,
-    collaborator: Annotated[
-        str, typer.Argument(metavar="COLLABORATOR", help="ID of the collaborator.")
-    ],
-    action: Annotated[
-        str, typer.Argument(metavar="ACTION", help="Change to make: remove, downgrade or restore.")
-    ],
+    collaborator: Annotated[str, argument("COLLABORATOR", "ID of the collaborator.")],
+    action: Annotated[str, argument("ACTION", "Change to make: remove, downgrade or restore.")],
     state: StateOption = None,
 ) -> None:
     """Remove or downgrade a collaborator, and show the tokens that the collaborator issued.

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, switch
 from outreply_cli.commands.emulator.shared import (
     AllowIpOption,
     BrandsOption,
@@ -27,7 +25,7 @@ def run(
     *,
     scopes: ScopesOption = None,
     expires_in: ExpiresInOption = None,
-    expire: Annotated[bool, typer.Option("--expire", help="Let the token expire now.")] = False,
+    expire: Annotated[bool, switch("Let the token expire now.")] = False,
     brands: BrandsOption = None,
     allow_ip: AllowIpOption = None,
     state: StateOption = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option
 from outreply_cli.commands.emulator.shared import BehaviorOptions
 from outreply_cli.context import Context
 from outreply_cli.emulator.client import EmulatorHandle
@@ -15,10 +15,8 @@ from outreply_cli.emulator.client import EmulatorHandle
 def run(
     context: Context,
     *,
-    words: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="Command to run.")],
-    file: Annotated[
-        Path | None, typer.Option("--seed-file", metavar="FILE", help="Seed file to load first.")
-    ] = None,
+    words: Annotated[list[str], argument("-- COMMAND...", "Command to run.")],
+    file: Annotated[Path | None, option("FILE", "Seed file to load first.", "--seed-file")] = None,
     behavior: BehaviorOptions,
 ) -> None:
     """Run a command against a temporary emulator.

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import Yes, command
+from outreply_cli.cli.options import Yes, argument, command, switch
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator, save_and_show
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -14,12 +12,8 @@ from outreply_cli.errors import InvalidInputError
 @command(api=False)
 def run(
     context: Context,
-    file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="YAML file that describes accounts.")
-    ] = None,
-    export: Annotated[
-        bool, typer.Option("--export", help="Print the emulator's data as a seed file.")
-    ] = False,
+    file: Annotated[Path | None, argument("[FILE]", "YAML file that describes accounts.")] = None,
+    export: Annotated[bool, switch("Print the emulator's data as a seed file.")] = False,
     state: StateOption = None,
     yes: Yes = False,
 ) -> None:

@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from outreply_cli.accounts.credentials import Credentials
 from outreply_cli.accounts.profiles import Profile, Profiles
+from outreply_cli.cli.options import argument, option, switch
 from outreply_cli.context import Context
 from outreply_cli.emulator.client import STATE_VARIABLE, EmulatorHandle, find_running
 from outreply_cli.emulator.config import EmulatorConfig
@@ -21,31 +20,24 @@ from outreply_cli.ui.columns import Column, Item
 
 PROFILE = "emulator"
 
-StateOption = Annotated[
-    Path | None, typer.Option("--state", metavar="DIR", help="State directory of the emulator.")
-]
-TokenArgument = Annotated[str, typer.Argument(metavar="TOKEN", help="Name or ID of the token.")]
-ScopesOption = Annotated[
-    str | None, typer.Option("--scopes", metavar="SCOPE,...", help="Scopes of the token.")
-]
+StateOption = Annotated[Path | None, option("DIR", "State directory of the emulator.", "--state")]
+TokenArgument = Annotated[str, argument("TOKEN", "Name or ID of the token.")]
+ScopesOption = Annotated[str | None, option("SCOPE,...", "Scopes of the token.", "--scopes")]
 ExpiresInOption = Annotated[
-    str | None,
-    typer.Option("--expires-in", metavar="DURATION", help="Lifetime of at most 2 years, or never."),
+    str | None, option("DURATION", "Lifetime of at most 2 years, or never.", "--expires-in")
 ]
 BrandsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--brands", metavar="BRAND,...", help="Restrict the token to these brands, or all."
-    ),
+    str | None, option("BRAND,...", "Restrict the token to these brands, or all.", "--brands")
 ]
 AllowIpOption = Annotated[
     str | None,
-    typer.Option(
-        "--allow-ip", metavar="ADDRESS,...",
-        help="Restrict the token to these addresses and CIDR ranges, or any.",
+    option(
+        "ADDRESS,...",
+        "Restrict the token to these addresses and CIDR ranges, or any.",
+        "--allow-ip",
     ),
-]  # fmt: skip
-WebhookArgument = Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")]
+]
+WebhookArgument = Annotated[str, argument("ID", "Webhook ID.")]
 FAULT_COLUMNS = [
     Column(name.capitalize(), name)
     for name in ("number", "fault", "method", "path", "every", "probability", "times", "hits")
@@ -56,33 +48,20 @@ FAULT_COLUMNS = [
 class BehaviorOptions:
     """The options that decide how an emulator behaves."""
 
-    seed: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="Random seed for reproducible results.")
-    ] = None
-    frozen: Annotated[bool, typer.Option("--frozen", help="Start with a frozen clock.")] = False
+    seed: Annotated[int | None, option("NUMBER", "Random seed for reproducible results.")] = None
+    frozen: Annotated[bool, switch("Start with a frozen clock.")] = False
     failure_rate: Annotated[
-        float,
-        typer.Option(
-            metavar="RATE",
-            min=0,
-            max=1,
-            help="Fraction of posts that fail to publish, from 0 to 1.",
-        ),
+        float, option("RATE", "Fraction of posts that fail to publish, from 0 to 1.", min=0, max=1)
     ] = 0.0
     comments: Annotated[
-        int,
-        typer.Option(
-            metavar="COUNT", min=0, max=100, help="Number of comments received on each new post."
-        ),
+        int, option("COUNT", "Number of comments received on each new post.", min=0, max=100)
     ] = 0
     lenient: Annotated[
-        bool,
-        typer.Option("--lenient", help="Publish posts that a platform would refuse, such as text."),
+        bool, switch("Publish posts that a platform would refuse, such as text.")
     ] = False
     growth: Annotated[
-        bool,
-        typer.Option("--growth", help="Let likes, shares and followers change with the clock."),
-    ] = False
+        bool, switch("Let likes, shares and followers change with the clock.")
+    ] = False  # fmt: skip
 
     def to_config(self, *, allow_external: bool = False) -> EmulatorConfig:
         """The configuration of the emulator."""

@@ -3,9 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.emulator.shared import (
     BehaviorOptions,
     StateOption,
@@ -21,20 +19,15 @@ def run(
     context: Context,
     *,
     port: Annotated[
-        int,
-        typer.Option(
-            metavar="PORT", min=0, max=65535, help="Port to listen on (0 picks a free port)."
-        ),
+        int, option("PORT", "Port to listen on (0 picks a free port).", min=0, max=65535)
     ] = 8787,
     state: StateOption = None,
-    foreground: Annotated[bool, typer.Option("--foreground", help="Run in this terminal.")] = False,
+    foreground: Annotated[bool, switch("Run in this terminal.")] = False,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address or name to bind to (* for all).")
+        str, option("ADDRESS", "Address or name to bind to (* for all).")
     ] = "127.0.0.1",
     behavior: BehaviorOptions,
-    allow_external: Annotated[
-        bool, typer.Option("--allow-external", help="Allow webhooks to other machines.")
-    ] = False,
+    allow_external: Annotated[bool, switch("Allow webhooks to other machines.")] = False,
 ) -> None:
     """Start the emulator in the background.
 

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.emulator.shared import (
     AllowIpOption,
     BrandsOption,
@@ -28,10 +26,9 @@ def run(
     brands: BrandsOption = None,
     allow_ip: AllowIpOption = None,
     collaborator: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="Issue the token as this collaborator of one brand."),
+        str | None, option("ID", "Issue the token as this collaborator of one brand.")
     ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of a new token.")] = None,
+    name: Annotated[str | None, option("NAME", "Name of a new token.")] = None,
     state: StateOption = None,
 ) -> None:
     """Print an API token for the emulator.

@@ -3,9 +3,7 @@
 from contextlib import closing
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.mcp.shared import open_plans
 from outreply_cli.context import Context
 
@@ -13,9 +11,7 @@ from outreply_cli.context import Context
 @command(api=False)
 def run(
     context: Context,
-    limit: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, max=1_000, help="Show at most COUNT plans.")
-    ] = 20,
+    limit: Annotated[int, option("COUNT", "Show at most COUNT plans.", min=1, max=1_000)] = 20,
 ) -> None:
     """List the plans of agents, newest first.
 

@@ -5,9 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.cli.typer_adapter import root_group
 from outreply_cli.commands.mcp.shared import open_plans
 from outreply_cli.context import Context
@@ -21,24 +19,22 @@ _PER_DAY = 10
 @command(output=False)
 def run(
     context: Context,
-    profile: Annotated[
-        str | None, typer.Option("--profile", "-p", metavar="NAME", help="Use this profile.")
-    ] = None,
+    profile: Annotated[str | None, option("NAME", "Use this profile.", "--profile", "-p")] = None,
     allow_writes: Annotated[
         str | None,
-        typer.Option(metavar="SCOPE,...", help="Apply plans with these scopes without an approval: "
-                     "write:posts, write:comments."),
+        option(
+            "SCOPE,...",
+            "Apply plans with these scopes without an approval: write:posts, write:comments.",
+        ),
     ] = None,
     page: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PAGE", help="Limit --allow-writes to this page (repeatable)."),
+        list[str] | None, option("PAGE", "Limit --allow-writes to this page (repeatable).")
     ] = None,
     max_per_day: Annotated[
         int | None,
-        typer.Option(metavar="COUNT", min=1, help="Limit --allow-writes to COUNT plans in 24 hours "
-                     "(default: 10)."),
+        option("COUNT", "Limit --allow-writes to COUNT plans in 24 hours (default: 10).", min=1),
     ] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Serve an agent on stdin and stdout, with the Model Context Protocol.
 
     The agent can read the account. What it wants to send is a plan, which is applied after a person
@@ -68,10 +64,10 @@ def run(
             raise InvalidInputError(
                 f"--allow-writes: unknown scope {scope!r}", hint=f"Use one of: {known}"
             )
-    for option, value in (("--page", page), ("--max-per-day", max_per_day)):
+    for flag, value in (("--page", page), ("--max-per-day", max_per_day)):
         if value and not scopes:
             raise InvalidInputError(
-                f"{option} requires --allow-writes", hint="Add: --allow-writes write:posts"
+                f"{flag} requires --allow-writes", hint="Add: --allow-writes write:posts"
             )
     from outreply_cli.commands.mcp.server import serve
 

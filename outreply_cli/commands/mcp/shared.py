@@ -3,8 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from outreply_cli.cli.options import argument
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sanitize import sanitize
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 # Shown in the first line of a post, or no news to the person.
 _NOT_LISTED = frozenset({"action", "file", "page", "page_id", "scheduled_at", "status"})
 
-PlanArgument = Annotated[str, typer.Argument(metavar="ID", help="ID of the plan.")]
+PlanArgument = Annotated[str, argument("ID", "ID of the plan.")]
 
 
 def open_plans(context: Context, *, allow_readonly: bool = False) -> "PlanStore":

@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from outreply_cli.api.requests import delete_media
-from outreply_cli.cli.options import Yes, command
+from outreply_cli.cli.options import Yes, argument, command
 from outreply_cli.commands.media.output import delete_items, fetch_needed, resolve_media
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
@@ -15,7 +13,7 @@ from outreply_cli.errors import InvalidInputError
 @command(prints=True)
 def run(
     context: Context,
-    media_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Media IDs.")],
+    media_ids: Annotated[list[str], argument("ID...", "Media IDs.")],
     yes: Yes = False,
 ) -> None:
     """Delete uploaded media.

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import DisplayZone, command, option, switch
 from outreply_cli.commands.media.output import (
     ID_FIELD,
     fetch_media,
@@ -22,12 +20,10 @@ def run(
     context: Context,
     sort: Annotated[
         str | None,
-        typer.Option(
-            metavar="ORDER", help="Sort by age (oldest first), size (largest first), name or post."
-        ),
+        option("ORDER", "Sort by age (oldest first), size (largest first), name or post."),
     ] = None,
     only_unused: Annotated[
-        bool, typer.Option("--unused", help="Show only media that no scheduled post uses.")
+        bool, switch("Show only media that no scheduled post uses.", "--unused")
     ] = False,
     tz: DisplayZone = None,
 ) -> None:

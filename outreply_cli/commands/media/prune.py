@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone, Yes, command
+from outreply_cli.cli.options import DisplayZone, Yes, command, option, switch
 from outreply_cli.commands.media.output import (
     ID_FIELD,
     delete_items,
@@ -23,12 +21,9 @@ from outreply_cli.times import parse_duration
 def run(
     context: Context,
     older_than: Annotated[
-        str | None,
-        typer.Option(metavar="DURATION", help="Delete only media older than this, such as 7d."),
+        str | None, option("DURATION", "Delete only media older than this, such as 7d.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing.")
-    ] = False,
+    dry_run: Annotated[bool, switch("Show what would be deleted; delete nothing.")] = False,
     yes: Yes = False,
     tz: DisplayZone = None,
 ) -> None:

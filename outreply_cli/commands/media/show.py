@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import DisplayZone, argument, command
 from outreply_cli.commands.media.output import ID_FIELD, add_own_names, media_columns, resolve_media
 from outreply_cli.context import Context
 
@@ -12,7 +10,7 @@ from outreply_cli.context import Context
 @command()
 def run(
     context: Context,
-    media_id: Annotated[str, typer.Argument(metavar="ID", help="Media ID.")],
+    media_id: Annotated[str, argument("ID", "Media ID.")],
     tz: DisplayZone = None,
 ) -> None:
     """Show one uploaded image or video.

@@ -4,11 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Annotated
 
-import typer
-
 from outreply_cli.api.requests import FilePart, upload_media
 from outreply_cli.cancellation import CancellationToken, InterruptibleClock
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option, switch
 from outreply_cli.commands.interrupts import interruptible
 from outreply_cli.commands.media.output import report_checked, report_uploads
 from outreply_cli.commands.print_requests import print_requests
@@ -30,18 +28,15 @@ _INTERRUPTED = InterruptedRunError(
 @command(prints=True)
 def run(
     context: Context,
-    names: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...", help="Files or directories (- for stdin)."),
-    ],
+    names: Annotated[list[str], argument("FILE...", "Files or directories (- for stdin).")],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Include files in subdirectories.")
+        bool, switch("Include files in subdirectories.", "--recursive", "-r")
     ] = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Skip files already uploaded from this machine.")
+        bool, switch("Skip files already uploaded from this machine.")
     ] = False,
     concurrency: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, max=16, help="Upload this many files at a time.")
+        int, option("COUNT", "Upload this many files at a time.", min=1, max=16)
     ] = 3,
 ) -> None:
     """Upload images and videos.

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.pages.shared import COLUMNS
 from outreply_cli.context import Context
 from outreply_cli.errors import unknown_choice_error
@@ -16,11 +14,9 @@ from outreply_cli.spec.platforms import PLATFORMS, find_platform
 def run(
     context: Context,
     platform: Annotated[
-        str | None, typer.Option(metavar="PLATFORM", help="Filter by platform, such as instagram.")
+        str | None, option("PLATFORM", "Filter by platform, such as instagram.")
     ] = None,
-    brand: Annotated[
-        str | None, typer.Option(metavar="BRAND", help="Filter by brand (ID or exact name).")
-    ] = None,
+    brand: Annotated[str | None, option("BRAND", "Filter by brand (ID or exact name).")] = None,
 ) -> None:
     """List the pages you can post to.
 

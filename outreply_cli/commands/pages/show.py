@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.commands.pages.shared import COLUMNS
 from outreply_cli.context import Context
 from outreply_cli.pages import resolve_page
@@ -14,9 +12,7 @@ from outreply_cli.ui.columns import Column
 @command()
 def run(
     context: Context,
-    page: Annotated[
-        str, typer.Argument(metavar="PAGE", help="ID, platform:username or exact name.")
-    ],
+    page: Annotated[str, argument("PAGE", "ID, platform:username or exact name.")],
 ) -> None:
     """Show a page.
 

@@ -3,9 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import DisplayZone, command, option, switch
 from outreply_cli.commands.posts.options import PageFilter
 from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.context import Context
@@ -16,15 +14,15 @@ from outreply_cli.pages import resolve_page_id
 @command()
 def run(
     context: Context,
-    week: Annotated[bool, typer.Option("--week", help="Show one week (default).")] = False,
-    month: Annotated[bool, typer.Option("--month", help="Show a whole month.")] = False,
+    week: Annotated[bool, switch("Show one week (default).")] = False,
+    month: Annotated[bool, switch("Show a whole month.")] = False,
     page: PageFilter = None,
     from_: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "DATE",
+            "Show the week or month that contains this day, such as 2026-12-24 or +7d.",
             "--from",
-            metavar="DATE",
-            help="Show the week or month that contains this day, such as 2026-12-24 or +7d.",
         ),
     ] = None,
     tz: DisplayZone = None,

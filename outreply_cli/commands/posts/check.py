@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.posts.options import ContentOptions, describe_problem
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
@@ -29,15 +27,9 @@ class BrokenRulesError(InvalidInputError):
 @command()
 def run(
     context: Context,
-    page: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PAGE", help="Check for this page (repeatable)."),
-    ] = None,
+    page: Annotated[list[str] | None, option("PAGE", "Check for this page (repeatable).")] = None,
     platform: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PLATFORM", help="Check for this platform (repeatable; default: all)."
-        ),
+        list[str] | None, option("PLATFORM", "Check for this platform (repeatable; default: all).")
     ] = None,
     *,
     post: ContentOptions,

@@ -8,12 +8,10 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
-import typer
-
 from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.bulk.remote_state import RemoteAccount, fetch_account
-from outreply_cli.cli.options import DisplayZone, Yes, command
+from outreply_cli.cli.options import DisplayZone, Yes, argument, command, option, switch
 from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import (
     ContentOptions,
@@ -76,45 +74,31 @@ _REPLACEMENT = re.compile(r"((?:\\=|[^=])+)=(.*)", re.DOTALL)
 class EditOptions(ContentOptions):
     """The options for new content of scheduled posts."""
 
-    message: Annotated[
-        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Replace the text.")
-    ] = None
-    edit: Annotated[bool, typer.Option("--edit", help="Edit the text in $EDITOR.")] = False
+    message: Annotated[str | None, option("TEXT", "Replace the text.", "--message", "-m")] = None
+    edit: Annotated[bool, switch("Edit the text in $EDITOR.")] = False
     media: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE|URL|media:ID", help="Replace all images and videos (repeatable)."
-        ),
+        list[str] | None, option("FILE|URL|media:ID", "Replace all images and videos (repeatable).")
     ] = None
     first_comment: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT", help="Replace the first comment (Instagram and Facebook only)."
-        ),
+        str | None, option("TEXT", "Replace the first comment (Instagram and Facebook only).")
     ] = None
-    tiktok: Annotated[
-        str | None, typer.Option(metavar="JSON|@FILE", help="Replace the TikTok settings.")
-    ] = None
-    link: Annotated[str | None, typer.Option(metavar="URL", help="Replace the link.")] = None
+    tiktok: Annotated[str | None, option("JSON|@FILE", "Replace the TikTok settings.")] = None
+    link: Annotated[str | None, option("URL", "Replace the link.")] = None
     replace: Annotated[
         list[str] | None,
-        typer.Option(
-            "--replace",
-            metavar="OLD=NEW",
-            help="Replace OLD in the text and the first comment (repeatable); write an equals "
-            "sign in OLD as '\\='.",
+        option(
+            "OLD=NEW",
+            "Replace OLD in the text and the first comment (repeatable); write an equals sign in "
+            "OLD as '\\='.",
         ),
     ] = None
     clear: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PART",
-            help="Remove this part: message, media, first-comment, link or tiktok (repeatable).",
+        option(
+            "PART", "Remove this part: message, media, first-comment, link or tiktok (repeatable)."
         ),
     ] = None
-    undo: Annotated[
-        bool, typer.Option("--undo", help="Restore the content before the last edit.")
-    ] = False
+    undo: Annotated[bool, switch("Restore the content before the last edit.")] = False
     keep_media: KeepMediaOption = False
 
     @property
@@ -161,18 +145,14 @@ class PostFilters:
     """The options that select several scheduled posts."""
 
     all_posts: Annotated[
-        bool, typer.Option("--all", help="Select all scheduled posts, for --replace.")
-    ] = False
-    page: Annotated[
-        str | None, typer.Option(metavar="PAGE", help="Select posts of a page, for --replace.")
-    ] = None
+        bool, switch("Select all scheduled posts, for --replace.", "--all")
+    ] = False  # fmt: skip
+    page: Annotated[str | None, option("PAGE", "Select posts of a page, for --replace.")] = None
     since: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Select posts due at TIME or later, for --replace."),
+        str | None, option("TIME", "Select posts due at TIME or later, for --replace.")
     ] = None
     until: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Select posts due at TIME or earlier, for --replace."),
+        str | None, option("TIME", "Select posts due at TIME or earlier, for --replace.")
     ] = None
 
     @property
@@ -206,9 +186,7 @@ def run(
     options: EditOptions,
     filters: PostFilters,
     composing: ComposeOptions,
-    post_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID...]", help="Post IDs.")
-    ] = None,
+    post_ids: Annotated[list[str] | None, argument("[ID...]", "Post IDs.")] = None,
     tz: DisplayZone = None,
     dry_run: DryRunOption = False,
     yes: Yes = False,

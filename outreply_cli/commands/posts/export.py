@@ -4,9 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.posts.options import (
     AllFilter,
     PageFilter,
@@ -29,14 +27,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def run(
     context: Context,
     ics: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write iCalendar to this file (default: - for stdout)."),
+        Path | None, option("FILE", "Write iCalendar to this file (default: - for stdout).")
     ] = None,
     csv: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write a calendar file for bulk schedule (- for stdout)."
-        ),
+        Path | None, option("FILE", "Write a calendar file for bulk schedule (- for stdout).")
     ] = None,
     page: PageFilter = None,
     scheduled: ScheduledFilter = False,

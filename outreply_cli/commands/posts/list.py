@@ -3,10 +3,8 @@
 from datetime import datetime
 from typing import Annotated
 
-import typer
-
 from outreply_cli.api.client import post_time
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import DisplayZone, command, option
 from outreply_cli.commands.posts.options import (
     AllFilter,
     FailedFilter,
@@ -31,16 +29,11 @@ def run(
     all_posts: AllFilter = False,
     page: PageFilter = None,
     since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="Show only posts newer than TIME, such as 7d or 2026-11-01."
-        ),
+        str | None, option("TIME", "Show only posts newer than TIME, such as 7d or 2026-11-01.")
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(
-            metavar="COUNT", min=1, help="Show at most COUNT scheduled and COUNT published posts."
-        ),
+        option("COUNT", "Show at most COUNT scheduled and COUNT published posts.", min=1),
     ] = None,
     tz: DisplayZone = None,
 ) -> None:

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from outreply_cli.cli.options import Strict
+from outreply_cli.cli.options import Strict, argument, option, switch
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.paths import find_same_name, to_path
@@ -15,34 +13,23 @@ if TYPE_CHECKING:
     from outreply_cli.media.files import MediaFile
     from outreply_cli.posts.content import Diagnostic, PostContent
 
-PostIdArgument = Annotated[str, typer.Argument(metavar="ID", help="Post ID.")]
-PostIdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Post IDs.")]
+PostIdArgument = Annotated[str, argument("ID", "Post ID.")]
+PostIdsArgument = Annotated[list[str], argument("ID...", "Post IDs.")]
 PageOption = Annotated[
     list[str],
-    typer.Option(
-        "--page",
-        metavar="PAGE",
-        help="Post on this page (ID, platform:username or name; repeatable).",
-    ),
+    option("PAGE", "Post on this page (ID, platform:username or name; repeatable).", "--page"),
 ]
 FileOption = Annotated[
-    str | None,
-    typer.Option("--file", "-F", metavar="FILE", help="Read the text from a file (- for stdin)."),
+    str | None, option("FILE", "Read the text from a file (- for stdin).", "--file", "-F")
 ]
-EditOption = Annotated[bool, typer.Option("--edit", help="Write the text in $EDITOR.")]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Validate and show the posts; send nothing.")
-]
-KeepMediaOption = Annotated[
-    bool, typer.Option("--keep-media", help="Keep uploaded files if the post fails.")
-]
-PageFilter = Annotated[str | None, typer.Option("--page", metavar="PAGE", help="Filter by page.")]
-ScheduledFilter = Annotated[
-    bool, typer.Option("--scheduled", help="Select scheduled posts (default).")
-]
-PublishedFilter = Annotated[bool, typer.Option("--published", help="Select published posts.")]
-FailedFilter = Annotated[bool, typer.Option("--failed", help="Select posts known to have failed.")]
-AllFilter = Annotated[bool, typer.Option("--all", help="Select scheduled and published posts.")]
+EditOption = Annotated[bool, switch("Write the text in $EDITOR.", "--edit")]
+DryRunOption = Annotated[bool, switch("Validate and show the posts; send nothing.", "--dry-run")]
+KeepMediaOption = Annotated[bool, switch("Keep uploaded files if the post fails.", "--keep-media")]
+PageFilter = Annotated[str | None, option("PAGE", "Filter by page.", "--page")]
+ScheduledFilter = Annotated[bool, switch("Select scheduled posts (default).", "--scheduled")]
+PublishedFilter = Annotated[bool, switch("Select published posts.", "--published")]
+FailedFilter = Annotated[bool, switch("Select posts known to have failed.", "--failed")]
+AllFilter = Annotated[bool, switch("Select scheduled and published posts.", "--all")]
 
 _MEDIA_PREFIX = "media:"
 _OPTIONS = {
@@ -56,23 +43,17 @@ _OPTIONS = {
 class ContentOptions:
     """The options for the content of a post."""
 
-    message: Annotated[
-        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Text of the post.")
-    ] = None
+    message: Annotated[str | None, option("TEXT", "Text of the post.", "--message", "-m")] = None
     file: FileOption = None
     edit: EditOption = False
     media: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE|URL|media:ID", help="Attach an image or video (repeatable)."),
+        list[str] | None, option("FILE|URL|media:ID", "Attach an image or video (repeatable).")
     ] = None
     first_comment: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Add a first comment (Instagram and Facebook only)."),
+        str | None, option("TEXT", "Add a first comment (Instagram and Facebook only).")
     ] = None
-    tiktok: Annotated[
-        str | None, typer.Option(metavar="JSON|@FILE", help="Use these TikTok settings.")
-    ] = None
-    link: Annotated[str | None, typer.Option(metavar="URL", help="Attach a link.")] = None
+    tiktok: Annotated[str | None, option("JSON|@FILE", "Use these TikTok settings.")] = None
+    link: Annotated[str | None, option("URL", "Attach a link.")] = None
     strict: Strict = False
 
     def read_content(self, context: Context) -> "PostContent":
@@ -131,10 +112,7 @@ class PostOptions(ContentOptions):
 
     key: Annotated[
         str | None,
-        typer.Option(
-            metavar="KEY",
-            help="Set an idempotency key; with the same key, nothing is posted twice.",
-        ),
+        option("KEY", "Set an idempotency key; with the same key, nothing is posted twice."),
     ] = None
     keep_media: KeepMediaOption = False
 

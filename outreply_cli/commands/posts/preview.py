@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.html_file import check_html_file, write_html_file
 from outreply_cli.commands.posts.check import find_targets
 from outreply_cli.commands.posts.options import ContentOptions, describe_problem
@@ -18,23 +16,14 @@ from outreply_cli.posts.rules import load_rules
 @command()
 def run(
     context: Context,
-    page: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PAGE", help="Show it on this page (repeatable)."),
-    ] = None,
+    page: Annotated[list[str] | None, option("PAGE", "Show it on this page (repeatable).")] = None,
     platform: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PLATFORM", help="Show it on this platform (repeatable; default: all)."
-        ),
+        list[str] | None, option("PLATFORM", "Show it on this platform (repeatable; default: all).")
     ] = None,
     html: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write a page to look at to this file (- for stdout)."),
+        Path | None, option("FILE", "Write a page to look at to this file (- for stdout).")
     ] = None,
-    terminal: Annotated[
-        bool, typer.Option("--terminal", help="Print it as text (default without --html).")
-    ] = False,
+    terminal: Annotated[bool, switch("Print it as text (default without --html).")] = False,
     *,
     post: ContentOptions,
 ) -> None:

@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from outreply_cli.api.client import get_page_id
-from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.cli.options import TimeZone, command, option
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import post_columns, report_existing
 from outreply_cli.commands.posts.shared import (
@@ -25,7 +23,7 @@ from outreply_cli.times import BRAND_ZONE
 def run(
     context: Context,
     post_id: PostIdArgument,
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="Move the post to this time.")],
+    at: Annotated[str, option("TIME", "Move the post to this time.")],
     tz: TimeZone = None,
 ) -> None:
     """Move a scheduled post to another time.

@@ -3,11 +3,9 @@
 from datetime import datetime
 from typing import Annotated
 
-import typer
-
 from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
-from outreply_cli.cli.options import TimeZone, Yes, command
+from outreply_cli.cli.options import TimeZone, Yes, command, option
 from outreply_cli.commands.posts.options import DryRunOption, PostIdsArgument
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.commands.posts.shared import (
@@ -31,8 +29,7 @@ def run(
     context: Context,
     post_ids: PostIdsArgument,
     at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="TIME", help="Schedule for this time (default: publish now)."),
+        str | None, option("TIME", "Schedule for this time (default: publish now).")
     ] = None,
     tz: TimeZone = None,
     dry_run: DryRunOption = False,

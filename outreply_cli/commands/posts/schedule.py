@@ -3,9 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import TimeZone, Yes, command
+from outreply_cli.cli.options import TimeZone, Yes, command, option
 from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOptions
 from outreply_cli.context import Context
@@ -17,11 +15,7 @@ def run(
     page: PageOption,
     at: Annotated[
         str,
-        typer.Option(
-            "--at",
-            metavar="TIME",
-            help="Schedule for this time, such as 'fri 17:30', or for the page's next-slot.",
-        ),
+        option("TIME", "Schedule for this time, such as 'fri 17:30', or for the page's next-slot."),
     ],
     post: PostOptions,
     composing: ComposeOptions,

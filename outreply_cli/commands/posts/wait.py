@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import DisplayZone, command, option
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import print_post
 from outreply_cli.commands.posts.shared import resolve_posts
@@ -18,9 +16,7 @@ from outreply_cli.times import parse_duration
 def run(
     context: Context,
     post_id: PostIdArgument,
-    timeout: Annotated[
-        str, typer.Option(metavar="DURATION", help="Stop waiting after this long.")
-    ] = "15m",
+    timeout: Annotated[str, option("DURATION", "Stop waiting after this long.")] = "15m",
     tz: DisplayZone = None,
 ) -> None:
     """Wait until a scheduled post is published.

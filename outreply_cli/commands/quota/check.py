@@ -2,16 +2,14 @@
 
 from typing import Annotated, Any
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.context import Context
 from outreply_cli.times import format_time
 from outreply_cli.timestamps import format_timestamp
 
 
 def _minimum(name: str) -> Any:
-    return typer.Option(metavar="COUNT", min=0, help=f"Fail if fewer than COUNT {name} remain.")
+    return option("COUNT", f"Fail if fewer than COUNT {name} remain.", min=0)
 
 
 @command()
@@ -21,10 +19,7 @@ def run(
     min_replies: Annotated[int | None, _minimum("replies")] = None,
     min_reads: Annotated[int | None, _minimum("reads")] = None,
     warn_at: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PERCENT", help="Warn when this share of a quota is used, such as 80%."
-        ),
+        str | None, option("PERCENT", "Warn when this share of a quota is used, such as 80%.")
     ] = None,
 ) -> None:
     """Check that enough monthly quota remains.

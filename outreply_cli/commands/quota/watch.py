@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from outreply_cli.cli.options import PollCount, command, parse_interval
+from outreply_cli.cli.options import PollCount, command, option, parse_interval
 from outreply_cli.commands.quota.meters import Meter
 from outreply_cli.commands.quota.output import quota_meters
 from outreply_cli.context import Context
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 @command(streams=True)
 def run(
     context: Context,
-    interval: Annotated[str, typer.Option(metavar="DURATION", help="Polling interval.")] = "1m",
+    interval: Annotated[str, option("DURATION", "Polling interval.")] = "1m",
     count: PollCount = None,
 ) -> None:
     """Poll quotas continuously.

@@ -6,12 +6,10 @@ from contextlib import closing
 from itertools import islice
 from typing import Annotated, Any
 
-import typer
-
 from outreply_cli.api.client import Client
 from outreply_cli.bulk.identity import calendar_label
 from outreply_cli.bulk.matching import key_from_name
-from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.cli.options import TimeZone, argument, command, option
 from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.commands.slots.shared import NO_SLOTS
 from outreply_cli.context import Context
@@ -35,12 +33,9 @@ _STYLES = {"free": "green", "claimed": "yellow", "freed": "yellow", "blocked": "
 def run(
     context: Context,
     page: Annotated[
-        str | None,
-        typer.Argument(metavar="PAGE", help="Page (default: all pages that have slots)."),
+        str | None, argument("PAGE", "Page (default: all pages that have slots).")
     ] = None,
-    limit: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, help="Show this many slots of each page.")
-    ] = 20,
+    limit: Annotated[int, option("COUNT", "Show this many slots of each page.", min=1)] = 20,
     tz: TimeZone = None,
 ) -> None:
     """Show the next slots of a page and what fills them.

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.cli.options import TimeZone, argument, command
 from outreply_cli.commands.slots.shared import COLUMNS, TargetArgument, open_store, resolve_target
 from outreply_cli.context import Context
 from outreply_cli.errors import TimeError
@@ -18,10 +16,7 @@ def run(
     context: Context,
     target: TargetArgument,
     slots: Annotated[
-        str,
-        typer.Argument(
-            metavar="SLOTS", help="Days and times, such as 'mon-fri 09:00,17:30; sat 11:00'."
-        ),
+        str, argument("SLOTS", "Days and times, such as 'mon-fri 09:00,17:30; sat 11:00'.")
     ],
     tz: TimeZone = None,
 ) -> None:

@@ -5,9 +5,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import typer
-
 from outreply_cli.api.client import Client
+from outreply_cli.cli.options import argument
 from outreply_cli.context import Context
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal
@@ -16,10 +15,7 @@ from outreply_cli.pages import UnknownPageError, page_alias, resolve_brand_id, r
 from outreply_cli.posts.slot_finder import BRAND, PAGE
 from outreply_cli.ui.columns import Column
 
-TargetArgument = Annotated[
-    str,
-    typer.Argument(metavar="TARGET", help="Page, or brand:NAME for all pages of a brand."),
-]
+TargetArgument = Annotated[str, argument("TARGET", "Page, or brand:NAME for all pages of a brand.")]
 COLUMNS = (
     Column("ID", "id", shrinkable=True),
     Column("Page or brand", "name", shrinkable=True),

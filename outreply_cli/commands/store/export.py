@@ -4,9 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.context import Context
 from outreply_cli.journal.journal import TABLES
 from outreply_cli.journal.transfer import Rows, dump_lines, is_backup, read_rows
@@ -17,12 +15,7 @@ from outreply_cli.storage.files import check_replaceable, write_file
 def run(
     context: Context,
     file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            metavar="FILE",
-            help="Write to a file that only you can read (default: stdout).",
-        ),
+        Path | None, option("FILE", "Write to a file that only you can read (default: stdout).")
     ] = None,
 ) -> None:
     """Write a backup of the journal as JSON Lines.

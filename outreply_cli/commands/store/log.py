@@ -3,9 +3,7 @@
 from contextlib import closing
 from typing import Annotated, Any
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import DisplayZone, command, option
 from outreply_cli.commands.posts.options import PageFilter
 from outreply_cli.context import Context
 from outreply_cli.journal.models import Event
@@ -19,12 +17,9 @@ def run(
     context: Context,
     page: PageFilter = None,
     since: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Show only what was done since TIME, such as 7d."),
+        str | None, option("TIME", "Show only what was done since TIME, such as 7d.")
     ] = None,
-    limit: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, help="Show at most COUNT events.")
-    ] = 100,
+    limit: Annotated[int, option("COUNT", "Show at most COUNT events.", min=1)] = 100,
     tz: DisplayZone = None,
 ) -> None:
     """List what was done to posts: what, when, by whom, from which host and command.

@@ -3,9 +3,7 @@
 from contextlib import closing
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, switch
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
@@ -13,9 +11,7 @@ from outreply_cli.errors import InvalidInputError
 @command(api=False)
 def run(
     context: Context,
-    with_password: Annotated[
-        bool, typer.Option("--with-password", help="Read the password from stdin.")
-    ] = False,
+    with_password: Annotated[bool, switch("Read the password from stdin.")] = False,
 ) -> None:
     """Store the password of the team's store in the system's keyring.
 

@@ -3,9 +3,7 @@
 from contextlib import closing
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.commands.store.shared import report_copy
 from outreply_cli.context import Context
 from outreply_cli.journal.transfer import add_rows, parse_lines
@@ -14,9 +12,7 @@ from outreply_cli.journal.transfer import add_rows, parse_lines
 @command(api=False)
 def run(
     context: Context,
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Backup of store export, or - for stdin.")
-    ],
+    file: Annotated[str, argument("FILE", "Backup of store export, or - for stdin.")],
 ) -> None:
     """Add a backup to the journal.
 

@@ -4,10 +4,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from outreply_cli import __version__
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option
 from outreply_cli.commands.html_file import STDOUT, check_html_file, write_html_file
 from outreply_cli.commands.webhooks.output import duration_column
 from outreply_cli.commands.webhooks.responses import print_response, response_to_dict
@@ -26,10 +24,9 @@ if TYPE_CHECKING:
 @command(api=False)
 def run(
     context: Context,
-    url: Annotated[str, typer.Argument(metavar="URL", help="URL of your handler.")],
+    url: Annotated[str, argument("URL", "URL of your handler.")],
     html: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write an HTML report to this file (- for stdout)."),
+        Path | None, option("FILE", "Write an HTML report to this file (- for stdout).")
     ] = None,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,

@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from outreply_cli.api.requests import create_webhook
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.commands.webhooks.output import WEBHOOK_COLUMNS
 from outreply_cli.commands.webhooks.shared import keyring_name, wrap_not_found
@@ -17,17 +15,14 @@ from outreply_cli.ui.columns import Column
 @command(prints=True)
 def run(
     context: Context,
-    url: Annotated[str, typer.Option(metavar="URL", help="Send deliveries to this URL.")],
+    url: Annotated[str, option("URL", "Send deliveries to this URL.")],
     events: Annotated[
-        str | None,
-        typer.Option(metavar="EVENT,...", help="Subscribe to these events (default: all)."),
+        str | None, option("EVENT,...", "Subscribe to these events (default: all).")
     ] = None,
     save_secret: Annotated[
-        bool,
-        typer.Option("--save-secret", help="Save the secret in the keyring for serve-webhook "
-                     "instead of printing it."),
+        bool, switch("Save the secret in the keyring for serve-webhook instead of printing it.")
     ] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Create a webhook. The secret is shown only once.
 
     Example: outreply webhooks create --url http://127.0.0.1:8484/ --events post.published

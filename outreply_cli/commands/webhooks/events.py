@@ -2,18 +2,14 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.context import Context
 
 
 @command(api=False)
 def run(
     context: Context,
-    event: Annotated[
-        str | None, typer.Argument(metavar="[EVENT]", help="Show an example of this event.")
-    ] = None,
+    event: Annotated[str | None, argument("[EVENT]", "Show an example of this event.")] = None,
 ) -> None:
     """List webhook events, or show an example payload.
 

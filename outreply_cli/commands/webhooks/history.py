@@ -4,9 +4,7 @@ from contextlib import closing
 from functools import partial
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.webhooks.output import history_columns, history_entry_to_dict
 from outreply_cli.commands.webhooks.shared import TeamOption, open_store
 from outreply_cli.context import Context
@@ -16,34 +14,33 @@ from outreply_cli.context import Context
 def run(
     context: Context,
     limit: Annotated[
-        int,
-        typer.Option(metavar="COUNT", min=1, max=100_000, help="Show at most COUNT deliveries."),
+        int, option("COUNT", "Show at most COUNT deliveries.", min=1, max=100_000)
     ] = 50,
-    event: Annotated[
-        str | None, typer.Option(metavar="EVENT", help="Filter by event, such as 'post.*'.")
-    ] = None,
+    event: Annotated[str | None, option("EVENT", "Filter by event, such as 'post.*'.")] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Show only deliveries newer than TIME, such as 2h, "
-                     "'yesterday 09:00' or a date."),
+        option(
+            "TIME", "Show only deliveries newer than TIME, such as 2h, 'yesterday 09:00' or a date."
+        ),
     ] = None,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Show only deliveries that a target did not accept.")
-    ] = False,
-    invalid: Annotated[
-        bool, typer.Option("--invalid", help="Show only deliveries that failed verification.")
-    ] = False,
+    failed: Annotated[bool, switch("Show only deliveries that a target did not accept.")] = False,
+    invalid: Annotated[bool, switch("Show only deliveries that failed verification.")] = False,
     filter_text: Annotated[
         str | None,
-        typer.Option("--filter", metavar="CONDITIONS", help="Filter by values of the payload, "
-                     "such as data.post.platform=instagram."),
+        option(
+            "CONDITIONS",
+            "Filter by values of the payload, such as data.post.platform=instagram.",
+            "--filter",
+        ),
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Include headers, bodies and the responses of "
-                           "targets (prints JSON).")
+        bool,
+        switch(
+            "Include headers, bodies and the responses of targets (prints JSON).", "--verbose", "-v"
+        ),
     ] = False,
     team: TeamOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Show deliveries that serve-webhook received, newest first.
 
     Example: outreply webhooks history --failed --since 2h

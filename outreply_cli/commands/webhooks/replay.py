@@ -3,9 +3,7 @@
 from contextlib import closing
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.webhooks.output import print_results, result_to_dict
 from outreply_cli.commands.webhooks.shared import (
     DEFAULT_URL,
@@ -28,19 +26,13 @@ def run(
     ids: DeliveriesArgument = None,
     to: ToOption = DEFAULT_URL,
     failed: Annotated[
-        bool,
-        typer.Option("--failed", help="Replay deliveries that a forward target did not accept."),
+        bool, switch("Replay deliveries that a forward target did not accept.")
     ] = False,
     since: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Replay deliveries newer than TIME, such as 2h."),
+        str | None, option("TIME", "Replay deliveries newer than TIME, such as 2h.")
     ] = None,
-    resign: Annotated[
-        bool, typer.Option("--resign", help="Sign again, with a new timestamp.")
-    ] = False,
-    edit: Annotated[
-        bool, typer.Option("--edit", help="Edit the body in $EDITOR first, then sign again.")
-    ] = False,
+    resign: Annotated[bool, switch("Sign again, with a new timestamp.")] = False,
+    edit: Annotated[bool, switch("Edit the body in $EDITOR first, then sign again.")] = False,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
     team: TeamOption = False,

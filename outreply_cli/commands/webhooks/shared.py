@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
-import typer
-
 from outreply_cli.accounts.keyring import KeyringError
 from outreply_cli.api.errors import NotFoundError
+from outreply_cli.cli.options import argument, option, switch
 from outreply_cli.context import Context
 from outreply_cli.env import WEBHOOK_SECRET_VARIABLE
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
@@ -19,29 +18,26 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:8484/"
 DeliveriesArgument = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[ID...]", help="Delivery IDs, or numbers such as 12."),
+    list[str] | None, argument("[ID...]", "Delivery IDs, or numbers such as 12.")
 ]
-WebhookArgument = Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")]
+WebhookArgument = Annotated[str, argument("ID", "Webhook ID.")]
 FileOption = Annotated[
-    str, typer.Option("--file", "-F", metavar="FILE", help="Read the raw body from FILE (- for "
-                      "stdin).")
-]  # fmt: skip
+    str, option("FILE", "Read the raw body from FILE (- for stdin).", "--file", "-F")
+]
 SecretOption = Annotated[
     list[str] | None,
-    typer.Option("--secret-env", metavar="NAME", help="Read the secret from this variable "
-                 "(default: OUTREPLY_WEBHOOK_SECRET)."),
-]  # fmt: skip
-ToOption = Annotated[
-    str, typer.Option("--to", metavar="URL", help="Send to this URL.", show_default=True)
+    option(
+        "NAME",
+        "Read the secret from this variable (default: OUTREPLY_WEBHOOK_SECRET).",
+        "--secret-env",
+    ),
 ]
+ToOption = Annotated[str, option("URL", "Send to this URL.", "--to")]
 ALLOW_PUBLIC_HELP = "Allow URLs outside this machine and private networks."
-PublicOption = Annotated[bool, typer.Option("--allow-public", help=ALLOW_PUBLIC_HELP)]
+PublicOption = Annotated[bool, switch(ALLOW_PUBLIC_HELP, "--allow-public")]
 TeamOption = Annotated[
-    bool,
-    typer.Option("--team", help="Use the team's store (OUTREPLY_STORE_URL) instead of this "
-                 "machine's."),
-]  # fmt: skip
+    bool, switch("Use the team's store (OUTREPLY_STORE_URL) instead of this machine's.", "--team")
+]
 
 
 class WebhookSecrets(NamedTuple):

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option, switch
 from outreply_cli.commands.webhooks.output import print_results, result_to_dict
 from outreply_cli.commands.webhooks.shared import (
     DEFAULT_URL,
@@ -19,27 +17,20 @@ from outreply_cli.context import Context
 @command(api=False)
 def run(
     context: Context,
-    event: Annotated[
-        str, typer.Argument(metavar="EVENT", help="Event to send, such as post.published.")
-    ],
+    event: Annotated[str, argument("EVENT", "Event to send, such as post.published.")],
     to: ToOption = DEFAULT_URL,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Set a field of the payload, such as "
-                     "data.post.message=Hello."),
+        option(
+            "PATH=VALUE", "Set a field of the payload, such as data.post.message=Hello.", "--set"
+        ),
     ] = None,
-    rotate: Annotated[
-        bool, typer.Option("--rotate", help="Send two signatures, as during a secret rotation.")
-    ] = False,
-    stale: Annotated[
-        bool, typer.Option("--stale", help="Send a timestamp that is one hour old.")
-    ] = False,
-    bad_signature: Annotated[
-        bool, typer.Option("--bad-signature", help="Send an invalid signature.")
-    ] = False,
+    rotate: Annotated[bool, switch("Send two signatures, as during a secret rotation.")] = False,
+    stale: Annotated[bool, switch("Send a timestamp that is one hour old.")] = False,
+    bad_signature: Annotated[bool, switch("Send an invalid signature.")] = False,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Send an example event, signed like a real delivery.
 
     Example: outreply webhooks trigger post.failed --to localhost:3000/hooks

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, option
 from outreply_cli.commands.webhooks.shared import FileOption, SecretOption, require_secrets
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError
@@ -19,21 +17,16 @@ class InvalidSignatureError(OutReplyError):
 @command(api=False)
 def run(
     context: Context,
-    signature: Annotated[
-        str, typer.Option(metavar="SIGNATURE", help="Verify this X-OutReply-Signature header.")
-    ],
+    signature: Annotated[str, option("SIGNATURE", "Verify this X-OutReply-Signature header.")],
     file: FileOption = "-",
     timestamp: Annotated[
-        str | None,
-        typer.Option(metavar="TIMESTAMP", help="Check this X-OutReply-Timestamp header."),
+        str | None, option("TIMESTAMP", "Check this X-OutReply-Timestamp header.")
     ] = None,
     tolerance: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", min=0, help="Reject timestamps further than this from "
-                     "now."),
+        float | None, option("SECONDS", "Reject timestamps further than this from now.", min=0)
     ] = None,
     secret_env: SecretOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Verify a webhook signature and explain failures.
 
     Exits with 1 if verification fails.

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command, option
 from outreply_cli.commands.emulator.shared import FAULT_COLUMNS, StateOption, running_emulator
 from outreply_cli.context import Context
 
@@ -14,34 +12,25 @@ def run(
     context: Context,
     kind: Annotated[
         str,
-        typer.Argument(
-            metavar="FAULT",
-            help="Fault to inject: drop-before, drop-after, delay:SECONDS, status:CODE, garbage, "
+        argument(
+            "FAULT",
+            "Fault to inject: drop-before, drop-after, delay:SECONDS, status:CODE, garbage, "
             "truncate, rate-limit[:SECONDS] or skew:SECONDS.",
         ),
     ],
     method: Annotated[
-        str | None, typer.Option(metavar="METHOD", help="Match this HTTP method (default: any).")
+        str | None, option("METHOD", "Match this HTTP method (default: any).")
     ] = None,
     path: Annotated[
-        str | None,
-        typer.Option(metavar="PATTERN", help="Match paths such as '/posts/*' (default: any)."),
+        str | None, option("PATTERN", "Match paths such as '/posts/*' (default: any).")
     ] = None,
-    every: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, help="Affect one in COUNT matching requests.")
-    ] = 1,
+    every: Annotated[int, option("COUNT", "Affect one in COUNT matching requests.", min=1)] = 1,
     probability: Annotated[
-        float,
-        typer.Option(
-            metavar="RATE", min=0, max=1, help="Probability that a matching request is affected."
-        ),
+        float, option("RATE", "Probability that a matching request is affected.", min=0, max=1)
     ] = 1.0,
-    seed: Annotated[
-        int, typer.Option(metavar="NUMBER", help="Random seed for reproducible results.")
-    ] = 0,
+    seed: Annotated[int, option("NUMBER", "Random seed for reproducible results.")] = 0,
     times: Annotated[
-        int | None,
-        typer.Option(metavar="COUNT", min=1, help="Maximum number of hits (default: unlimited)."),
+        int | None, option("COUNT", "Maximum number of hits (default: unlimited).", min=1)
     ] = None,
     state: StateOption = None,
 ) -> None:

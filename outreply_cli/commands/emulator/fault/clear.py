@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import argument, command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.emulator.errors import EmulatorNotFoundError
@@ -14,8 +12,7 @@ from outreply_cli.emulator.errors import EmulatorNotFoundError
 def run(
     context: Context,
     number: Annotated[
-        int | None,
-        typer.Argument(metavar="[NUMBER]", help="Number of the fault (default: all faults)."),
+        int | None, argument("[NUMBER]", "Number of the fault (default: all faults).")
     ] = None,
     state: StateOption = None,
 ) -> None:

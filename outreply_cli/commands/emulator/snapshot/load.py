@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import Yes, command
+from outreply_cli.cli.options import Yes, argument, command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator, save_and_show
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -15,7 +13,7 @@ from outreply_cli.paths import to_path
 @command(api=False)
 def run(
     context: Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Snapshot file to load.")],
+    file: Annotated[Path, argument("FILE", "Snapshot file to load.")],
     state: StateOption = None,
     yes: Yes = False,
 ) -> None:

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import Yes, command
+from outreply_cli.cli.options import Yes, argument, command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.paths import to_path
@@ -14,7 +12,7 @@ from outreply_cli.paths import to_path
 @command(api=False)
 def run(
     context: Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Snapshot file to write.")],
+    file: Annotated[Path, argument("FILE", "Snapshot file to write.")],
     state: StateOption = None,
     yes: Yes = False,
 ) -> None:

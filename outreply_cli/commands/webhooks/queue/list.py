@@ -3,9 +3,7 @@
 from contextlib import closing
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.cli.options import DisplayZone, command, option, switch
 from outreply_cli.commands.webhooks.queue.shared import (
     TargetOption,
     normalize_target,
@@ -19,12 +17,8 @@ from outreply_cli.context import Context
 def run(
     context: Context,
     to: TargetOption = None,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Show failed and skipped deliveries instead.")
-    ] = False,
-    limit: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, help="Show at most COUNT deliveries.")
-    ] = 100,
+    failed: Annotated[bool, switch("Show failed and skipped deliveries instead.")] = False,
+    limit: Annotated[int, option("COUNT", "Show at most COUNT deliveries.", min=1)] = 100,
     team: TeamOption = False,
     tz: DisplayZone = None,
 ) -> None:

@@ -3,9 +3,7 @@
 from contextlib import closing
 from typing import Annotated
 
-import typer
-
-from outreply_cli.cli.options import command
+from outreply_cli.cli.options import command, switch
 from outreply_cli.commands.webhooks.queue.shared import (
     TargetOption,
     change_forwards,
@@ -22,9 +20,7 @@ def run(
     context: Context,
     ids: DeliveriesArgument = None,
     to: TargetOption = None,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Retry all failed and skipped deliveries.")
-    ] = False,
+    failed: Annotated[bool, switch("Retry all failed and skipped deliveries.")] = False,
     team: TeamOption = False,
 ) -> None:
     """Retry deliveries now.

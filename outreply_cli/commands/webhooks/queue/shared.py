@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from outreply_cli.cli.options import option
 from outreply_cli.commands.webhooks.output import iso_time
 from outreply_cli.context import Context
 from outreply_cli.errors import ExitCode, OutReplyError
@@ -14,10 +13,8 @@ if TYPE_CHECKING:
     from outreply_cli.webhooks.store import DeliveryStore
 
 TargetOption = Annotated[
-    str | None,
-    typer.Option("--to", metavar="TARGET", help="Select the queue of this target, as shown by "
-                 "queue list."),
-]  # fmt: skip
+    str | None, option("TARGET", "Select the queue of this target, as shown by queue list.", "--to")
+]
 
 
 class NotQueuedError(OutReplyError):
