@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress, TaskID
 
 
-class Progress:
-    """Receives the progress of a batch, and shows nothing."""
-
-    def step(self, _item: object = None) -> None:
-        """One more item is finished."""
-
-
 class UploadProgress:
     """Receives the progress of uploads, from any thread, and shows nothing."""
 
@@ -38,8 +31,10 @@ class UploadProgress:
 @contextmanager
 def progress(
     notes: Output, label: str, total: int, status: Callable[[], str] = lambda: ""
-) -> Iterator[Progress]:
+) -> Iterator[Callable[..., None]]:
     """A progress bar on the terminal of `notes`; silent elsewhere, with `-q` and with `--plain`.
+
+    Yields the function to call after each step, with any argument or none.
 
     Args:
         notes: stderr.
@@ -48,7 +43,7 @@ def progress(
         status: Returns the text after the bar, such as the remaining rate limit.
     """
     if not notes.is_terminal or notes.quiet or notes.plain or total == 0:
-        yield Progress()
+        yield lambda *_: None
         return
     from rich import progress as bars
     from rich.text import Text
@@ -70,13 +65,8 @@ def progress(
         transient=True,
     )
     task = bar.add_task(label, total=total)
-
-    class _Shown(Progress):
-        def step(self, _item: object = None) -> None:
-            bar.advance(task)
-
     with bar:
-        yield _Shown()
+        yield lambda *_: bar.advance(task)
 
 
 @contextmanager

@@ -41,11 +41,11 @@ def run(
     with closing(open_analytics(context.store, fingerprint)) as store:
         collector = Collector(client, store, context.zone(tz), account, keep_reads)
         pages = collector.list_pages()
-        with progress(context.notes, "Reading", len(pages)) as bar:
+        with progress(context.notes, "Reading", len(pages)) as step:
             items = []
             for page in pages:
                 items.append(collector.collect(page))
-                bar.step()
+                step()
     context.output.print_list(items, [
         Column("Page", "page", shrinkable=True),
         Column("Status", "status", style=lambda item: _STYLES.get(item["status"], "")),

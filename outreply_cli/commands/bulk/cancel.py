@@ -68,9 +68,9 @@ def run(
         actions = [Action.cancel(entry) for entry in pending]
         with (
             interruptible(context, bulk.stop, INTERRUPTED),
-            progress(context.notes, "Cancelling", len(actions), bulk.requests_left) as bar,
+            progress(context.notes, "Cancelling", len(actions), bulk.requests_left) as step,
         ):
-            report = bulk.service.apply_actions(actions, bulk.stop, bar.step)
+            report = bulk.service.apply_actions(actions, bulk.stop, step)
     results = [(file, result) for result in report.results]
     restored = file if calendars and file != STDIN else None
     finish_run(context, results, bulk.stop, reading, cancelled_file=restored)

@@ -122,9 +122,9 @@ def apply_plans(
         )
         with (
             interruptible(context, bulk.stop, INTERRUPTED),
-            progress(context.notes, "Scheduling", total, bulk.requests_left) as bar,
+            progress(context.notes, "Scheduling", total, bulk.requests_left) as step,
         ):
-            report = bulk.service.apply(planned, bulk.stop, bar.step)
+            report = bulk.service.apply(planned, bulk.stop, step)
         results += [(planned.calendar.file_name, result) for result in report.results]
     return results
 

@@ -47,10 +47,8 @@ def run(
     start = parse_past_time(since, now=now, zone=zone) if since else None
     with comment_store(context, client, allow_readonly=True) as store:
         recent = fetch_recent_posts(client, now - timedelta(days=days))
-        with progress(context.notes, "Reading", len(recent.posts)) as bar:
-            groups = fetch_inbox(
-                client, store, recent, since=start, step=bar.step, warn=context.warn
-            )
+        with progress(context.notes, "Reading", len(recent.posts)) as step:
+            groups = fetch_inbox(client, store, recent, since=start, step=step, warn=context.warn)
         new = len(find_new(store, groups))
         unanswered = sum(
             is_unanswered(store, comment) for group in groups for comment in group.threads

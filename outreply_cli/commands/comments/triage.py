@@ -62,8 +62,8 @@ def run(
     composer = composing.make_composer(context, client, yes=False)
     with comment_store(context, client) as store:
         recent = fetch_recent_posts(client, now - timedelta(days=days))
-        with progress(context.notes, "Reading", len(recent.posts)) as bar:
-            groups = fetch_inbox(client, store, recent, step=bar.step, warn=context.warn)
+        with progress(context.notes, "Reading", len(recent.posts)) as step:
+            groups = fetch_inbox(client, store, recent, step=step, warn=context.warn)
         mark_seen(context, store, groups)
 
         def confirm(comment: "ThreadedComment", last: "Comment") -> bool:
