@@ -12,6 +12,7 @@ from outreply_cli.bulk.service import OpenCalendar, calendar_error
 from outreply_cli.cli.options import Yes, switch
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import BulkContext, collect_errors
+from outreply_cli.commands.bulk.shared import save_edited
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError
@@ -170,13 +171,7 @@ def _write_back(
         f"Write the text{'s' * (len(by_line) > 1)} into {name}? Otherwise, the store keeps them."
     ):
         return frozenset()
-    try:
-        is_saved = edited.save()
-    except OSError as failure:
-        context.warn(f"cannot write {name}: {failure.strerror}; the store keeps the texts")
-        return frozenset()
-    if not is_saved:
-        context.warn(f"{name} was changed; the store keeps the texts")
+    if not save_edited(context, edited, "texts"):
         return frozenset()
     for attribute in ("rows", "problems", "header", "records"):
         setattr(calendar, attribute, getattr(edited.calendar, attribute))

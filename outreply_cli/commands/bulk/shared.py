@@ -4,6 +4,7 @@ import gc
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from outreply_cli.bulk.calendar import STDIN, Calendar, is_address
 from outreply_cli.bulk.executor import RowResult, RowStatus
@@ -19,6 +20,9 @@ from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError, InterruptedRunError
 from outreply_cli.journal.journal import SlotTakenError
 from outreply_cli.ui.progress import progress
+
+if TYPE_CHECKING:
+    from outreply_cli.bulk.write_back import EditedCalendar
 
 INTERRUPTED = InterruptedRunError("interrupted", hint="Run the same command again to continue.")
 _GC_THRESHOLD = 1_000_000
@@ -158,19 +162,23 @@ def write_slot_times(
         return
     if not yes and not context.prompt_yes_no(f"Write the chosen times into {calendar.file_name}?"):
         return
-    try:
-        is_saved = edited.save()
-    except OSError as failure:
-        context.warn(
-            f"cannot write {calendar.file_name}: {failure.strerror}; the store keeps the times"
-        )
-        return
-    if is_saved:
+    if save_edited(context, edited, "times"):
         rows = "time of 1 row" if len(times) == 1 else f"times of {len(times)} rows"
         context.info(f"Wrote the {rows} into {calendar.file_name}.")
         remember_options(context.state_dir, calendar.source, calendar.options)
-    else:
-        context.warn(f"{calendar.file_name} was changed; the store keeps the times")
+
+
+def save_edited(context: Context, edited: "EditedCalendar", what: str) -> bool:
+    """Save a file with chosen times or texts, or warn that the store keeps them."""
+    name = edited.calendar.file_name
+    try:
+        is_saved = edited.save()
+    except OSError as failure:
+        context.warn(f"cannot write {name}: {failure.strerror}; the store keeps the {what}")
+        return False
+    if not is_saved:
+        context.warn(f"{name} was changed; the store keeps the {what}")
+    return is_saved
 
 
 def _slot_times(
