@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -213,10 +213,7 @@ def run(
     account = fetch_account(client)
     pages: dict[str, Page] = {str(page["id"]): page for page in account.pages}
     composer = composing.make_composer(context, client, yes=yes or dry_run)
-
-    def make_edit(post: EditablePost) -> PostEdit:
-        return PostEdit(post, _edit_for(context, service, options, edit, post, pages, composer))
-
+    editor = _Editor(context, client, service, options, edit, files, account, pages, composer)
     if filters.is_given:
         ids = filters.find_ids(context, client, pages, zone)
     else:
@@ -229,14 +226,12 @@ def run(
     requested = len(found) + len(missing)
     # The text from an editor or a program differs in each run.
     is_repeatable = not (options.edit or is_composing)
-    replaced, failures = _find_replaced(service, missing, make_edit if is_repeatable else None)
+    replaced, failures = editor.find_replaced(missing, is_repeatable=is_repeatable)
     if requested == 1 and failures:
         raise failures[0][1]
-    edits = [item for item in map(make_edit, service.read_for_edit(found)) if item.changes]
-    _check_edits(
-        context, client, pages, edits, files, account, is_sent=is_sent, is_strict=options.strict
-    )
-    _show_edits(context, edits, pages, zone, is_asked=is_sent and not yes)
+    edits = [item for item in map(editor.make_edit, service.read_for_edit(found)) if item.changes]
+    editor.check(edits, is_sent=is_sent)
+    editor.show(edits, zone, is_asked=is_sent and not yes)
     note_calendars(context, service, [item.post.post_id for item in edits], "changes {} back")
     if not edits and not missing:
         context.info(f"{_describe_unchanged(edit)}; nothing was sent.")
@@ -244,12 +239,12 @@ def run(
     id_columns = [Column("ID", "id"), Column("Replaces", "replaces", csv_only=not dry_run)]
     columns = [*id_columns, *post_columns(zone, account.pages, with_status=False)[1:]]
     if not is_sent:
-        _print_unsent(context, client, service, edits, files, columns[1:])
+        editor.print_unsent(edits, columns[1:])
         raise_for_failures(failures, requested)
         return
     posts = "1 post" if len(edits) == 1 else f"{len(edits)} posts"
     context.confirm(f"Replace {posts}?", yes=yes or not edits)
-    done, failed, interrupted = _replace_posts(context, service, edits, files, options)
+    done, failed, interrupted = editor.replace_posts(edits)
     failures += failed
     done = [*replaced, *done]
     if done or requested > 1 or not failures:
@@ -258,26 +253,6 @@ def run(
     if interrupted is not None:
         raise interrupted
     raise_for_failures(failures, requested)
-
-
-def _print_unsent(
-    context: Context,
-    client: Client,
-    service: PostService,
-    edits: Sequence[PostEdit],
-    files: Sequence[MediaFile],
-    columns: Sequence[Column],
-) -> None:
-    """Print the requests of the edits for `--print`, else the edits."""
-    if context.options.print_as:
-        media_ids = service.find_uploads(PostContent(), files).media_ids
-        edits = [_with_uploads(item, media_ids) if files else item for item in edits]
-        requests = [part for item in edits for part in service.build_edit(item.post, item.body)]
-        print_requests(context, client, requests)
-        return
-    items = [item.to_dict(None) for item in edits]
-    context.output.print_list(items, columns, id_field=None)
-    context.info("Dry run: nothing was sent.")
 
 
 def _check_options(
@@ -349,183 +324,180 @@ def _fetch_posts(
     return found, missing
 
 
-def _edit_for(
-    context: Context,
-    service: PostService,
-    options: EditOptions,
-    edit: ContentEdit,
-    post: EditablePost,
-    pages: Mapping[str, Page],
-    composer: "Composer | None",
-) -> ContentEdit:
-    """Return the edit of one post: with its text from the editor or a program, or undone."""
-    if options.undo:
-        earlier = service.find_earlier_content(post.entry)
-        if earlier is None:
-            raise InvalidInputError(
-                f"no earlier content of post {post.post_id} is in the journal of this machine"
-            )
-        return ContentEdit.restoring(earlier)
-    if composer is not None:
-        text = composer.compose(
-            "edit",
-            pages.get(post.page_id, {"id": post.page_id}),
-            scheduled_at=post.scheduled_at,
-            link=edit.fields.get("link", post.body.get("link")),
-            current_message=post.body.get("message"),
-        )
-        return replace(edit, fields={**edit.fields, "message": text})
-    if options.edit:
-        current = str(post.body.get("message") or "")
-        text = edit_message(context.environ, current)
-        if text != current.rstrip():
-            return replace(edit, fields={**edit.fields, "message": text})
-    return edit
-
-
-def _find_replaced(
-    service: PostService,
-    missing: _Failures,
-    make_edit: Callable[[EditablePost], PostEdit] | None,
-) -> tuple[list[dict[str, Any]], _Failures]:
-    """Return missing posts that the same edit replaced earlier, and the errors of the others."""
-    replaced: list[dict[str, Any]] = []
-    failures: _Failures = []
-    for post_id, error in missing:
-        found = service.find_replaced(post_id)
-        if found is not None and make_edit is not None:
-            old, new_id, body = found
-            item = make_edit(old)
-            if item.body == body:
-                replaced.append(item.to_dict(new_id))
-                continue
-        failures.append((post_id, error))
-    return replaced, failures
-
-
-def _check_edits(
-    context: Context,
-    client: Client,
-    pages: Mapping[str, Page],
-    edits: Sequence[PostEdit],
-    files: Sequence[MediaFile],
-    account: RemoteAccount,
-    *,
-    is_sent: bool,
-    is_strict: bool,
-) -> None:
-    """Print warnings; raise InvalidInputError with all problems."""
-    if is_sent and edits and account.account is None:
-        # Posts are cancelled before new ones are sent: the rest of the quota must be known.
-        client.account()
-    publishes_left = account.publishes_left
-    rules = load_rules(context.config_dir)
-    check_connected(pages.get(item.post.page_id, {}) for item in edits)
-    problems: list[tuple[str, bool]] = []
-    for item in edits:
-        post, prefix = item.post, f"post {item.post.post_id}: " if len(edits) > 1 else ""
-        page = pages.get(post.page_id, {"platform": post.platform})
-        found = validate_content(
-            PostContent.from_body(item.body),
-            str(page.get("platform") or ""),
-            files=[file.to_media() for file in files],
-            rules=rules,
-            is_strict=is_strict,
-            has_secret=client.transport.holds_secret,
-        )
-        problems += [
-            (f"{prefix}{describe_problem(problem)}", problem.is_warning) for problem in found
-        ]
-        if reason := validate_edit_time(post.scheduled_at, client.now()):
-            problems.append((f"post {post.post_id}: {reason}", False))
-        if post.has_unknown_settings and "tiktok_settings" not in item.edit.fields:
-            text = (
-                f"post {post.post_id}: its TikTok settings would be lost, because the API does not "
-                "return them; add --tiktok JSON, or --clear tiktok if it has none"
-            )
-            problems.append((text, False))
-    if publishes_left is not None and publishes_left < len(edits):
-        text = (
-            f"the edit needs {len(edits)} publishes, because the API counts a replaced post again, "
-            f"but only {max(0, publishes_left)} remain this month"
-        )
-        problems.append((text, False))
-    report_problems(context, problems, files, hint="Nothing was sent.")
-
-
-def _show_edits(
-    context: Context,
-    edits: Sequence[PostEdit],
-    pages: Mapping[str, Page],
-    zone: ZoneInfo,
-    *,
-    is_asked: bool,
-) -> None:
-    """Print the differences for people; for programs, only if a question follows."""
-    if not is_asked and (context.options.output != "table" or context.options.quiet):
-        return
-    for item in edits:
-        post = item.post
-        at = format_time(post.scheduled_at, zone)
-        alias = page_alias(pages.get(post.page_id, {"id": post.page_id}))
-        title = f"Post {post.post_id}, {alias}, {at}"
-        print_changes(context.notes, title, item.changes)
-
-
 def _describe_unchanged(edit: ContentEdit) -> str:
     texts = " or ".join(repr(old) for old, _ in edit.replacements)
     return f"No post contains {texts}" if texts else "Nothing differs"
 
 
-def _replace_posts(
-    context: Context,
-    service: PostService,
-    edits: Sequence[PostEdit],
-    files: Sequence[MediaFile],
-    options: EditOptions,
-) -> tuple[list[dict[str, Any]], _Failures, OutReplyError | None]:
-    """Upload files and replace posts; return the new posts, the failures, and an interruption."""
-    new_media: list[str] = []
-    if edits and files:
-        content = PostContent(media_ids=tuple(edits[0].edit.fields["media_ids"]))
-        with upload_bars(context.notes, [file.size for file in files]) as bars:
-            content, new_media = service.upload(
-                content, files, keep=options.keep_media, progress=bars
+@dataclass(frozen=True)
+class _Editor:
+    """The steps of an edit."""
+
+    context: Context
+    client: Client
+    service: PostService
+    options: EditOptions
+    edit: ContentEdit
+    files: Sequence[MediaFile]
+    account: RemoteAccount
+    pages: Mapping[str, Page]
+    composer: "Composer | None"
+
+    def make_edit(self, post: EditablePost) -> PostEdit:
+        """Return the edit of one post."""
+        return PostEdit(post, self._edit_for(post))
+
+    def _edit_for(self, post: EditablePost) -> ContentEdit:
+        """Return the edit of one post: with its text from the editor or a program, or undone."""
+        if self.options.undo:
+            earlier = self.service.find_earlier_content(post.entry)
+            if earlier is None:
+                raise InvalidInputError(
+                    f"no earlier content of post {post.post_id} is in the journal of this machine"
+                )
+            return ContentEdit.restoring(earlier)
+        if self.composer is not None:
+            text = self.composer.compose(
+                "edit",
+                self.pages.get(post.page_id, {"id": post.page_id}),
+                scheduled_at=post.scheduled_at,
+                link=self.edit.fields.get("link", post.body.get("link")),
+                current_message=post.body.get("message"),
             )
-        edits = [_with_uploads(item, content.media_ids) for item in edits]
-        # A post may have the same files already.
-        edits = [item for item in edits if item.changes]
-        if not edits:
-            context.info("Nothing differs; nothing was sent.")
-    done: list[dict[str, Any]] = []
-    failures: _Failures = []
-    interrupted: OutReplyError | None = None
-    is_stopped = False
-    for item in edits:
-        if is_stopped:
-            error = OutReplyError("not edited, because an edit before it failed")
-            failures.append((item.post.post_id, error))
-            continue
-        try:
-            done.append(item.to_dict(service.edit(item.post, item.body)))
-        except InterruptedRunError as error:
-            interrupted = error
-            break
-        except OutReplyError as error:
-            failures.append((item.post.post_id, error))
-            # The API may refuse the other posts, too: they are not cancelled for nothing.
-            is_stopped = not isinstance(error, _UNTOUCHED)
-        except KeyboardInterrupt:
-            interrupted = InterruptedRunError(
-                f"interrupted while post {item.post.post_id} was being edited",
-                hint="Run the command again to finish.",
+            return replace(self.edit, fields={**self.edit.fields, "message": text})
+        if self.options.edit:
+            current = str(post.body.get("message") or "")
+            text = edit_message(self.context.environ, current)
+            if text != current.rstrip():
+                return replace(self.edit, fields={**self.edit.fields, "message": text})
+        return self.edit
+
+    def find_replaced(
+        self, missing: _Failures, *, is_repeatable: bool
+    ) -> tuple[list[dict[str, Any]], _Failures]:
+        """Return missing posts that the same edit replaced earlier, and errors of the others."""
+        replaced: list[dict[str, Any]] = []
+        failures: _Failures = []
+        for post_id, error in missing:
+            found = self.service.find_replaced(post_id)
+            if found is not None and is_repeatable:
+                old, new_id, body = found
+                item = self.make_edit(old)
+                if item.body == body:
+                    replaced.append(item.to_dict(new_id))
+                    continue
+            failures.append((post_id, error))
+        return replaced, failures
+
+    def check(self, edits: Sequence[PostEdit], *, is_sent: bool) -> None:
+        """Print warnings; raise InvalidInputError with all problems."""
+        if is_sent and edits and self.account.account is None:
+            # Posts are cancelled before new ones are sent: the rest of the quota must be known.
+            self.client.account()
+        publishes_left = self.account.publishes_left
+        rules = load_rules(self.context.config_dir)
+        check_connected(self.pages.get(item.post.page_id, {}) for item in edits)
+        problems: list[tuple[str, bool]] = []
+        for item in edits:
+            post, prefix = item.post, f"post {item.post.post_id}: " if len(edits) > 1 else ""
+            page = self.pages.get(post.page_id, {"platform": post.platform})
+            found = validate_content(
+                PostContent.from_body(item.body),
+                str(page.get("platform") or ""),
+                files=[file.to_media() for file in self.files],
+                rules=rules,
+                is_strict=self.options.strict,
+                has_secret=self.client.transport.holds_secret,
             )
-            break
-    # A post whose outcome is unknown may use the media.
-    is_unused = not done and not any(error.maybe_applied for _, error in failures)
-    if is_unused and interrupted is None and not options.keep_media:
-        service.delete_uploads(new_media)
-    return done, failures, interrupted
+            problems += [
+                (f"{prefix}{describe_problem(problem)}", problem.is_warning) for problem in found
+            ]
+            if reason := validate_edit_time(post.scheduled_at, self.client.now()):
+                problems.append((f"post {post.post_id}: {reason}", False))
+            if post.has_unknown_settings and "tiktok_settings" not in item.edit.fields:
+                text = (
+                    f"post {post.post_id}: its TikTok settings would be lost, because the API does "
+                    "not return them; add --tiktok JSON, or --clear tiktok if it has none"
+                )
+                problems.append((text, False))
+        if publishes_left is not None and publishes_left < len(edits):
+            text = (
+                f"the edit needs {len(edits)} publishes, because the API counts a replaced post "
+                f"again, but only {max(0, publishes_left)} remain this month"
+            )
+            problems.append((text, False))
+        report_problems(self.context, problems, self.files, hint="Nothing was sent.")
+
+    def show(self, edits: Sequence[PostEdit], zone: ZoneInfo, *, is_asked: bool) -> None:
+        """Print the differences for people; for programs, only if a question follows."""
+        if not is_asked and (self.context.options.output != "table" or self.context.options.quiet):
+            return
+        for item in edits:
+            post = item.post
+            at = format_time(post.scheduled_at, zone)
+            alias = page_alias(self.pages.get(post.page_id, {"id": post.page_id}))
+            title = f"Post {post.post_id}, {alias}, {at}"
+            print_changes(self.context.notes, title, item.changes)
+
+    def print_unsent(self, edits: Sequence[PostEdit], columns: Sequence[Column]) -> None:
+        """Print the requests of the edits for `--print`, else the edits."""
+        if self.context.options.print_as:
+            media_ids = self.service.find_uploads(PostContent(), self.files).media_ids
+            edits = [_with_uploads(item, media_ids) if self.files else item for item in edits]
+            requests = [
+                part for item in edits for part in self.service.build_edit(item.post, item.body)
+            ]
+            print_requests(self.context, self.client, requests)
+            return
+        items = [item.to_dict(None) for item in edits]
+        self.context.output.print_list(items, columns, id_field=None)
+        self.context.info("Dry run: nothing was sent.")
+
+    def replace_posts(
+        self, edits: Sequence[PostEdit]
+    ) -> tuple[list[dict[str, Any]], _Failures, OutReplyError | None]:
+        """Upload files and replace posts; return new posts, failures, and an interruption."""
+        new_media: list[str] = []
+        if edits and self.files:
+            content = PostContent(media_ids=tuple(edits[0].edit.fields["media_ids"]))
+            with upload_bars(self.context.notes, [file.size for file in self.files]) as bars:
+                content, new_media = self.service.upload(
+                    content, self.files, keep=self.options.keep_media, progress=bars
+                )
+            edits = [_with_uploads(item, content.media_ids) for item in edits]
+            # A post may have the same files already.
+            edits = [item for item in edits if item.changes]
+            if not edits:
+                self.context.info("Nothing differs; nothing was sent.")
+        done: list[dict[str, Any]] = []
+        failures: _Failures = []
+        interrupted: OutReplyError | None = None
+        is_stopped = False
+        for item in edits:
+            if is_stopped:
+                error = OutReplyError("not edited, because an edit before it failed")
+                failures.append((item.post.post_id, error))
+                continue
+            try:
+                done.append(item.to_dict(self.service.edit(item.post, item.body)))
+            except InterruptedRunError as error:
+                interrupted = error
+                break
+            except OutReplyError as error:
+                failures.append((item.post.post_id, error))
+                # The API may refuse the other posts, too: they are not cancelled for nothing.
+                is_stopped = not isinstance(error, _UNTOUCHED)
+            except KeyboardInterrupt:
+                interrupted = InterruptedRunError(
+                    f"interrupted while post {item.post.post_id} was being edited",
+                    hint="Run the command again to finish.",
+                )
+                break
+        # A post whose outcome is unknown may use the media.
+        is_unused = not done and not any(error.maybe_applied for _, error in failures)
+        if is_unused and interrupted is None and not self.options.keep_media:
+            self.service.delete_uploads(new_media)
+        return done, failures, interrupted
 
 
 def _with_uploads(item: PostEdit, media_ids: Sequence[str]) -> PostEdit:
