@@ -1,12 +1,10 @@
 """Scheduling of a post on a page that the completion cache knows, without reading the pages."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from outreply_cli.api.client import Client
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
-from outreply_cli.commands.posts.shared import resolve_pages
+from outreply_cli.commands.posts.shared import PostSender, resolve_pages
 from outreply_cli.completion.cache import MAX_VALUES, CompletionCache
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, TimeError
@@ -19,19 +17,13 @@ from outreply_cli.times import BRAND_ZONE
 _LATER = timedelta(days=400)
 
 
-def send_to_cached_page(
-    context: Context,
-    client: Client,
-    name: str,
-    at: str,
-    tz: str | None,
-    send: Callable[..., None],
-) -> bool:
-    """Schedule a post on the page called `name` with `send_posts`; the server confirms its ID.
+def send_to_cached_page(sender: PostSender, name: str, at: str, tz: str | None) -> bool:
+    """Schedule a post on the page called `name`; the server confirms its ID.
 
     Returns False, with nothing sent, if more must be known: the list of pages, the time zone of
     the brand, the server's time for `+2h`, or which page has the name of one that is gone.
     """
+    context, client = sender.context, sender.client
     page = _find_page(context, name) if tz != BRAND_ZONE else None
     if page is None:
         return False
@@ -43,7 +35,7 @@ def send_to_cached_page(
     if time != later or validate_time(time, now) is not None:
         return False
     try:
-        send(targets=[(page, time)], files=[], zone=zone)
+        sender.send([(page, time)], [], zone)
     except (NotFoundError, PermissionDeniedError) as error:
         (current,) = resolve_pages(client, [name])
         # The same page is refused again, and after a lost response it may have the post.

@@ -1,15 +1,14 @@
 """Scheduling of a post at the next free slot of each of its pages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import partial
-from typing import Any
 
-from outreply_cli.api.client import Client
-from outreply_cli.commands.posts.shared import resolve_zones
+from outreply_cli.commands.posts.shared import PostSender, resolve_zones
 from outreply_cli.context import Context
 from outreply_cli.journal.journal import Journal
+from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias
 from outreply_cli.posts.sender import KEY_CALENDAR
 from outreply_cli.posts.slot_finder import SlotFinder, SlotStatus, fetch_slot_finder
@@ -18,16 +17,15 @@ from outreply_cli.times import format_time
 
 
 def schedule_at_next_slot(
-    context: Context,
-    client: Client,
-    pages: Sequence[dict[str, Any]],
-    key: str | None,
+    sender: PostSender,
+    pages: Sequence[Page],
+    files: Sequence[MediaFile],
     tz: str | None,
-    send: Callable[..., None],
     *,
     is_sent: bool,
 ) -> None:
-    """Claim the next free slot of each page, and send the post at these times with `send_posts`."""
+    """Claim the next free slot of each page, and send the post at these times."""
+    context, client, key = sender.context, sender.client, sender.options.key
     fetch_slots = partial(fetch_slot_finder, client, client.pages().items)
     with closing(context.store.open(allow_readonly=not is_sent)) as journal:
         finder = fetch_slots(journal)
@@ -45,7 +43,7 @@ def schedule_at_next_slot(
     if tz is not None:
         slot_zones = set(resolve_zones(context, client, pages, tz))
     zone = slot_zones.pop() if len(slot_zones) == 1 else context.zone()
-    send(targets=list(zip(pages, times, strict=True)), zone=zone, fetch_slots=fetch_slots)
+    sender.send(list(zip(pages, times, strict=True)), files, zone, fetch_slots=fetch_slots)
 
 
 def _next_free(finder: SlotFinder, page: Page) -> datetime:

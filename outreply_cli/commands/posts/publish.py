@@ -3,7 +3,7 @@
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOptions
-from outreply_cli.commands.posts.shared import resolve_pages, send_posts
+from outreply_cli.commands.posts.shared import PostSender, resolve_pages
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 
@@ -30,7 +30,5 @@ def run(
     if not (dry_run or context.options.print_as) and composing.compose_with is None:
         context.confirm(question, yes=yes)
     files = post.inspect_files(client)
-    send_posts(
-        context, client, [(target, None) for target in pages], content, files, post, context.zone(),
-        composing, question, yes=yes, dry_run=dry_run,
-    )  # fmt: skip
+    sender = PostSender(context, client, content, post, composing, question, yes, dry_run)
+    sender.send([(target, None) for target in pages], files, context.zone())

@@ -1,6 +1,5 @@
 """`outreply posts schedule`."""
 
-from functools import partial
 from typing import Annotated
 
 from outreply_cli.cli.options import TimeZone, Yes, command, option
@@ -32,32 +31,29 @@ def run(
 
     Example: outreply posts schedule --page instagram:acme --page facebook:acme --at +3d -F post.txt --media hero.jpg
     """  # noqa: E501 - a line that can be pasted
-    from outreply_cli.commands.posts.shared import resolve_pages, resolve_zones, send_posts
+    from outreply_cli.commands.posts.shared import PostSender, resolve_pages, resolve_zones
     from outreply_cli.posts.slots import NEXT_SLOT
     from outreply_cli.time_parser import parse_time
 
     content = post.read_content(context)
     client = context.client()
-    send = partial(
-        send_posts, context, client, content=content, options=post, composing=composing,
-        question="Schedule?", yes=yes, dry_run=dry_run,
-    )  # fmt: skip
+    sender = PostSender(context, client, content, post, composing, "Schedule?", yes, dry_run)
     is_sent = not (dry_run or context.options.print_as)
     # What is not sent is not confirmed by the server, and a program is given the whole page.
     if is_sent and not composing.compose_with and len(page) == 1 and not post.paths:
         from outreply_cli.commands.posts.cached_page import send_to_cached_page
 
-        if send_to_cached_page(context, client, page[0], at, tz, send):
+        if send_to_cached_page(sender, page[0], at, tz):
             return
     pages = resolve_pages(client, page)
-    send = partial(send, files=post.inspect_files(client))
+    files = post.inspect_files(client)
     if at.strip().lower() == NEXT_SLOT:
         from outreply_cli.commands.posts.next_slot import schedule_at_next_slot
 
-        schedule_at_next_slot(context, client, pages, post.key, tz, send, is_sent=is_sent)
+        schedule_at_next_slot(sender, pages, files, tz, is_sent=is_sent)
         return
     zones = resolve_zones(context, client, pages, tz)
     times = [parse_time(at, now=client.now(), zone=zone) for zone in zones]
     # A table has one time zone: that of the times if they share one.
     zone = zones[0] if len(set(zones)) == 1 else context.zone()
-    send(targets=list(zip(pages, times, strict=True)), zone=zone)
+    sender.send(list(zip(pages, times, strict=True)), files, zone)

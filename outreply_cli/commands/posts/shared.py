@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -40,137 +41,139 @@ from outreply_cli.ui.progress import upload_bars
 
 # Time that failed posts are listed.
 FAILED_WINDOW = timedelta(days=30)
+# Pages, each with the time of its post; None to publish it now.
+Targets = Sequence[tuple[Page, datetime | None]]
 TRUNCATED = "the API lists at most 100 posts of a page; there may be more"
 
 
-def compose_texts(
-    context: Context,
-    client: Client,
-    targets: Sequence[tuple[Page, datetime | None]],
-    content: PostContent,
-    key: str | None,
-    composing: ComposeOptions,
-    *,
-    yes: bool,
-) -> tuple[dict[str, str], list[Page]]:
-    """Return the texts that a program composes, by page ID, and the pages whose text is new.
+@dataclass(frozen=True)
+class PostSender:
+    """Sends the same post on pages."""
 
-    There are none without `--compose-with`. A page whose post of the same `--key` exists has that
-    post's text.
+    context: Context
+    client: Client
+    content: PostContent
+    options: PostOptions
+    composing: ComposeOptions
+    question: str
+    yes: bool
+    dry_run: bool
 
-    Raises:
-        InvalidInputError: The text is given, too, or the program failed.
-    """
-    if composing.compose_with is not None and content.message is not None:
-        raise InvalidInputError("specify only one of -m, -F, --edit and --compose-with")
-    composer = composing.make_composer(context, client, yes=yes)
-    if composer is None:
-        return {}, []
-    texts = known_texts(context, client, key) if key else {}
-    new = [(page, at) for page, at in targets if str(page["id"]) not in texts]
-    for page, at in new:
-        text = composer.compose("post", page, scheduled_at=at, link=content.link)
-        texts[str(page["id"])] = text
-    return texts, [page for page, _ in new]
+    def send(
+        self,
+        targets: Targets,
+        files: Sequence[MediaFile],
+        zone: ZoneInfo,
+        *,
+        fetch_slots: Callable[[Journal], SlotFinder] | None = None,
+    ) -> None:
+        """Validate, send and print the same post on pages; one without a time is published now.
 
+        With `fetch_slots`, which returns the slots as they are now, it takes the next free one
+        instead. Texts that a program composes are shown, and sent once `question` is confirmed.
+        Unless `--keep-media` is given, uploaded `files` are deleted if no post is created.
+        """
+        context, client, options = self.context, self.client, self.options
+        pages = [page for page, _ in targets]
+        media_ids = expand_ids(self.content.media_ids, "media", client.media, id_field="media_id")
+        content = self.content._replace(media_ids=tuple(media_ids))
+        texts, new_pages = self._compose_texts(targets)
 
-def known_texts(context: Context, client: Client, key: str) -> dict[str, str]:
-    """Return the texts that the posts of a key have or may have, by page ID."""
-    if not context.store.exists:
-        return {}
-    with closing(context.store.open(allow_readonly=True)) as journal:
-        histories = journal.rows(account_fingerprint(client), f"{KEY_CALENDAR}{key}")
-    return {
-        history.row: str(history.active.body.get("message") or "")
-        for history in histories
-        if history.active is not None
-    }
+        def content_for(page: Page) -> PostContent:
+            return content._replace(message=texts.get(str(page["id"]), content.message))
 
-
-def send_posts(
-    context: Context,
-    client: Client,
-    targets: Sequence[tuple[Page, datetime | None]],
-    content: PostContent,
-    files: Sequence[MediaFile],
-    options: PostOptions,
-    zone: ZoneInfo,
-    composing: ComposeOptions,
-    question: str,
-    *,
-    yes: bool,
-    dry_run: bool,
-    fetch_slots: Callable[[Journal], SlotFinder] | None = None,
-) -> None:
-    """Validate, send and print the same post on pages; one without a time is published now.
-
-    With `fetch_slots`, which returns the slots as they are now, it takes the next free one instead.
-    Texts that a program composes are shown, and sent once `question` is confirmed.
-    Unless `--keep-media` is given, uploaded `files` are deleted if no post is created.
-    """
-    pages = [page for page, _ in targets]
-    media_ids = expand_ids(content.media_ids, "media", client.media, id_field="media_id")
-    content = content._replace(media_ids=tuple(media_ids))
-    texts, new_pages = compose_texts(
-        context, client, targets, content, options.key, composing, yes=yes or dry_run
-    )
-
-    def content_for(page: Page) -> PostContent:
-        return content._replace(message=texts.get(str(page["id"]), content.message))
-
-    rules, media = load_rules(context.config_dir), [file.to_media() for file in files]
-    problems: list[Diagnostic] = []
-    for page, at in targets:
-        problems += validate_content(
-            content_for(page),
-            str(page.get("platform") or ""),
-            files=media,
-            rules=rules,
-            is_strict=options.strict,
-            has_secret=client.transport.holds_secret,
+        rules, media = load_rules(context.config_dir), [file.to_media() for file in files]
+        problems: list[Diagnostic] = []
+        for page, at in targets:
+            problems += validate_content(
+                content_for(page),
+                str(page.get("platform") or ""),
+                files=media,
+                rules=rules,
+                is_strict=options.strict,
+                has_secret=client.transport.holds_secret,
+            )
+            if at is not None and (problem := validate_time(at, client.now())) is not None:
+                problems.append(problem)
+        report_problems(
+            context,
+            [(describe_problem(problem), problem.is_warning) for problem in problems],
+            files,
+            hint="Nothing was sent. Correct the post and try again.",
         )
-        if at is not None and (problem := validate_time(at, client.now())) is not None:
-            problems.append(problem)
-    report_problems(
-        context,
-        [(describe_problem(problem), problem.is_warning) for problem in problems],
-        files,
-        hint="Nothing was sent. Correct the post and try again.",
-    )
-    if dry_run and not context.options.print_as:
-        bodies = [content_for(page).body(str(page["id"]), at) for page, at in targets]
-        print_dry_run(context, bodies, zone, pages)
-        return
-    service = PostService(client, context.store, context.info, context.warn)
-    if context.options.print_as:
-        content = service.find_uploads(content, files)
-        requests = [
-            service.build_request(page, content_for(page), scheduled_at=at, dedupe_key=options.key)
-            for page, at in targets
-        ]
-        print_requests(context, client, requests)
-        return
-    for page in new_pages:
-        show_text(context, f"Text for {page_alias(page)}", texts[str(page["id"])])
-    context.confirm(question, yes=yes or not new_pages)
-    service.recover_pending()
-    with upload_bars(context.notes, [file.size for file in files]) as bars:
-        content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)
-    post = partial(service.post, dedupe_key=options.key, fetch_slots=fetch_slots)
-    results: list[PostResult] = []
-    interrupted: InterruptedRunError | None = None
-    for page, at in targets:
-        try:
-            results.append(post(page, content_for(page), scheduled_at=at))
-        except KeyboardInterrupt:
-            interrupted = _explain_interruption(page, options.key)
-            break
-    # A post whose outcome is unknown may exist and use the media.
-    if not (options.keep_media or interrupted) and all(
-        result.error and not result.error.maybe_applied for result in results
-    ):
-        service.delete_uploads(new_media)
-    report_posts(context, results, zone, pages, interrupted)
+        if self.dry_run and not context.options.print_as:
+            bodies = [content_for(page).body(str(page["id"]), at) for page, at in targets]
+            print_dry_run(context, bodies, zone, pages)
+            return
+        service = PostService(client, context.store, context.info, context.warn)
+        if context.options.print_as:
+            content = service.find_uploads(content, files)
+            requests = [
+                service.build_request(
+                    page, content_for(page), scheduled_at=at, dedupe_key=options.key
+                )
+                for page, at in targets
+            ]
+            print_requests(context, client, requests)
+            return
+        for page in new_pages:
+            show_text(context, f"Text for {page_alias(page)}", texts[str(page["id"])])
+        context.confirm(self.question, yes=self.yes or not new_pages)
+        service.recover_pending()
+        with upload_bars(context.notes, [file.size for file in files]) as bars:
+            content, new_media = service.upload(
+                content, files, keep=options.keep_media, progress=bars
+            )
+        post = partial(service.post, dedupe_key=options.key, fetch_slots=fetch_slots)
+        results: list[PostResult] = []
+        interrupted: InterruptedRunError | None = None
+        for page, at in targets:
+            try:
+                results.append(post(page, content_for(page), scheduled_at=at))
+            except KeyboardInterrupt:
+                interrupted = _explain_interruption(page, options.key)
+                break
+        # A post whose outcome is unknown may exist and use the media.
+        if not (options.keep_media or interrupted) and all(
+            result.error and not result.error.maybe_applied for result in results
+        ):
+            service.delete_uploads(new_media)
+        report_posts(context, results, zone, pages, interrupted)
+
+    def _compose_texts(self, targets: Targets) -> tuple[dict[str, str], list[Page]]:
+        """Return the texts that a program composes, by page ID, and the pages whose text is new.
+
+        There are none without `--compose-with`. A page whose post of the same `--key` exists has
+        that post's text.
+
+        Raises:
+            InvalidInputError: The text is given, too, or the program failed.
+        """
+        if self.composing.compose_with is not None and self.content.message is not None:
+            raise InvalidInputError("specify only one of -m, -F, --edit and --compose-with")
+        composer = self.composing.make_composer(
+            self.context, self.client, yes=self.yes or self.dry_run
+        )
+        if composer is None:
+            return {}, []
+        texts = self._known_texts(self.options.key) if self.options.key else {}
+        new = [(page, at) for page, at in targets if str(page["id"]) not in texts]
+        for page, at in new:
+            text = composer.compose("post", page, scheduled_at=at, link=self.content.link)
+            texts[str(page["id"])] = text
+        return texts, [page for page, _ in new]
+
+    def _known_texts(self, key: str) -> dict[str, str]:
+        """Return the texts that the posts of a key have or may have, by page ID."""
+        if not self.context.store.exists:
+            return {}
+        with closing(self.context.store.open(allow_readonly=True)) as journal:
+            histories = journal.rows(account_fingerprint(self.client), f"{KEY_CALENDAR}{key}")
+        return {
+            history.row: str(history.active.body.get("message") or "")
+            for history in histories
+            if history.active is not None
+        }
 
 
 def _explain_interruption(page: Page, key: str | None) -> InterruptedRunError:
