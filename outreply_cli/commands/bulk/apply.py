@@ -65,7 +65,7 @@ def run(
     calendars = load_calendars(context, [str(calendar)], reading)
     report_file = ReportFile.check(report, calendars) if report is not None else None
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
-        (planned,) = plan_calendars(context, bulk, calendars, reconcile=True)
+        (planned,) = plan_calendars(bulk, calendars, reconcile=True)
         differences = list(
             find_drift(
                 saved,
@@ -82,5 +82,5 @@ def run(
             bulk.service.claim_slots([planned])
         except SlotTakenError as error:
             raise StalePlanError([error.message]) from None
-        results = apply_plans(context, bulk, [planned])
+        results = apply_plans(bulk, [planned])
     finish_run(context, results, bulk.stop, reading, report_file, [planned])

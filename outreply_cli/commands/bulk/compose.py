@@ -39,10 +39,7 @@ class RowComposeOptions(ComposeOptions):
 
 
 def compose_rows(
-    context: Context,
-    bulk: BulkContext,
-    calendars: Sequence[Calendar],
-    options: RowComposeOptions,
+    bulk: BulkContext, calendars: Sequence[Calendar], options: RowComposeOptions
 ) -> None:
     """Compose the texts of rows without one, and write them into their files or the store.
 
@@ -50,6 +47,7 @@ def compose_rows(
         CalendarError: A calendar has errors, or the program composed no text that can be sent.
         InvalidInputError: The user declined the texts, or cannot be asked.
     """
+    context = bulk.context
     composer = options.make_composer(context, bulk.client, yes=options.yes)
     if composer is None:
         return
@@ -58,9 +56,7 @@ def compose_rows(
         # All calendars are checked before the first text is composed.
         wanted = [(item, bulk.service.find_uncomposed(item)) for item in opened]
         composed = [
-            (item, _compose(context, bulk, item, posts, composer))
-            for item, posts in wanted
-            if posts
+            (item, _compose(bulk, item, posts, composer)) for item, posts in wanted if posts
         ]
     except CalendarError as error:
         annotate_problems(context, error.problems)
@@ -82,11 +78,7 @@ def compose_rows(
 
 
 def _compose(
-    context: Context,
-    bulk: BulkContext,
-    opened: OpenCalendar,
-    posts: Mapping[int, PlannedPost],
-    composer: "Composer",
+    bulk: BulkContext, opened: OpenCalendar, posts: Mapping[int, PlannedPost], composer: "Composer"
 ) -> dict[int, str]:
     """Return the texts of posts by index; raises CalendarError."""
     from outreply_cli.posts.composer import CompositionError
@@ -104,7 +96,7 @@ def _compose(
     texts: dict[int, str] = {}
     for number, (index, post) in enumerate(posts.items(), start=1):
         if len(posts) > 1:
-            context.info(f"Composing text {number} of {len(posts)}.")
+            bulk.context.info(f"Composing text {number} of {len(posts)}.")
         try:
             texts[index] = composer.compose(
                 "post", post.page, scheduled_at=post.scheduled_at, link=post.row.content.link,
@@ -117,7 +109,7 @@ def _compose(
     problems = [problem for problem in checked.problems if problem.line in lines]
     for problem in problems:
         if problem.is_warning:
-            context.warn(problem.text)
+            bulk.context.warn(problem.text)
     if not all(problem.is_warning for problem in problems):
         raise calendar_error(problems)
     return texts

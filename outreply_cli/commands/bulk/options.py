@@ -197,6 +197,7 @@ class BulkContext:
     that writes nothing.
     """
 
+    context: Context
     client: Client
     service: BulkService
     stop: CancellationToken
@@ -293,6 +294,7 @@ def bulk_context(
 
         seconds = None if wait_lock is None else parse_duration(wait_lock).total_seconds()
         yield BulkContext(
+            context,
             client,
             BulkService(client, journal, account, options),
             stop,

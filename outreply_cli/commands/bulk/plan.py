@@ -60,9 +60,9 @@ def run(
     paths = [calendar.path for calendar in calendars]
     check_replaceable("-o", output, "a plan", is_plan, paths)
     with bulk_context(context, options, calendars) as bulk:
-        compose_rows(context, bulk, calendars, composing)
+        compose_rows(bulk, calendars, composing)
         now = bulk.client.now()
-        (planned,) = plan_calendars(context, bulk, calendars, reconcile=False)
+        (planned,) = plan_calendars(bulk, calendars, reconcile=False)
     show_plans(context, [planned], tz)
     saved = {**asdict(planning), **asdict(reading)}
     # Not saved: a plan is untrusted input, so `bulk apply` takes its own --allow-outside.

@@ -85,8 +85,8 @@ def run(
     report_file = ReportFile.check(report, calendars) if report is not None else None
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
-        compose_rows(context, bulk, calendars, composing)
-        plans = plan_calendars(context, bulk, calendars, reconcile=not dry_run, claim=not dry_run)
+        compose_rows(bulk, calendars, composing)
+        plans = plan_calendars(bulk, calendars, reconcile=not dry_run, claim=not dry_run)
         show_plans(context, plans, reading.tz)
         if dry_run:
             results = [
@@ -99,9 +99,9 @@ def run(
                 write_report(report_file, results, plans)
             context.info("Dry run: nothing was sent.")
             return
-        results = apply_plans(context, bulk, plans)
+        results = apply_plans(bulk, plans)
         if write_times is not False:
             for calendar in calendars:
                 own = [result for name, result in results if name == calendar.file_name]
-                write_slot_times(context, bulk, calendar, own, yes=write_times is True)
+                write_slot_times(bulk, calendar, own, yes=write_times is True)
     finish_run(context, results, bulk.stop, reading, report_file, plans)

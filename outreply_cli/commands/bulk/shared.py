@@ -76,12 +76,7 @@ def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
 
 
 def plan_calendars(
-    context: Context,
-    bulk: BulkContext,
-    calendars: Sequence[Calendar],
-    *,
-    reconcile: bool,
-    claim: bool = False,
+    bulk: BulkContext, calendars: Sequence[Calendar], *, reconcile: bool, claim: bool = False
 ) -> list[PlannedCalendar]:
     """Plan each calendar; with `claim`, no other command can take the slots of the plans.
 
@@ -90,7 +85,7 @@ def plan_calendars(
         SlotTakenError: Other commands take slots faster than this one can plan.
     """
     try:
-        with interruptible(context, bulk.stop, INTERRUPTED):
+        with interruptible(bulk.context, bulk.stop, INTERRUPTED):
             opened = bulk.open_calendars(calendars)
             bulk.service.check_prune(opened)
             bulk.service.check_approval(opened)
@@ -109,14 +104,13 @@ def plan_calendars(
                     break
             return plans
     except CalendarError as error:
-        annotate_problems(context, error.problems)
+        annotate_problems(bulk.context, error.problems)
         raise
 
 
-def apply_plans(
-    context: Context, bulk: BulkContext, plans: Sequence[PlannedCalendar]
-) -> list[tuple[str, RowResult]]:
+def apply_plans(bulk: BulkContext, plans: Sequence[PlannedCalendar]) -> list[tuple[str, RowResult]]:
     """Apply each plan with a progress bar, and return the results by file."""
+    context = bulk.context
     results: list[tuple[str, RowResult]] = []
     for planned in plans:
         if planned.calendar.source != STDIN:
@@ -134,17 +128,13 @@ def apply_plans(
 
 
 def write_slot_times(
-    context: Context,
-    bulk: BulkContext,
-    calendar: Calendar,
-    results: Sequence[RowResult],
-    *,
-    yes: bool,
+    bulk: BulkContext, calendar: Calendar, results: Sequence[RowResult], *, yes: bool
 ) -> None:
     """Write the times of rows that have none into their file, after asking unless `yes`.
 
     Without a terminal nothing is asked; where the file cannot be edited, the store keeps the times.
     """
+    context = bulk.context
     is_new = any(
         result.action.kind == ActionType.CREATE and result.status == RowStatus.DONE
         for result in results
@@ -154,7 +144,7 @@ def write_slot_times(
         return
     from outreply_cli.bulk.write_back import write_times
 
-    times = _slot_times(context, bulk, results)
+    times = _slot_times(bulk, results)
     edited = write_times(calendar, times) if times else None
     if edited is None:
         if yes and times:
@@ -181,9 +171,7 @@ def save_edited(context: Context, edited: "EditedCalendar", what: str) -> bool:
     return is_saved
 
 
-def _slot_times(
-    context: Context, bulk: BulkContext, results: Sequence[RowResult]
-) -> dict[int, str]:
+def _slot_times(bulk: BulkContext, results: Sequence[RowResult]) -> dict[int, str]:
     """Return the times of rows that have none and whose posts all exist, by line.
 
     A row with posts at several times is left out: it has one cell.
@@ -200,7 +188,8 @@ def _slot_times(
             posts[post.row.line] = post
     by_page = {post.page_id: post for post in posts.values()}
     zone = {
-        page_id: bulk.service.slot_zone(post) or context.zone() for page_id, post in by_page.items()
+        page_id: bulk.service.slot_zone(post) or bulk.context.zone()
+        for page_id, post in by_page.items()
     }
     return {
         line: format_slot(at, zone[posts[line].page_id])
