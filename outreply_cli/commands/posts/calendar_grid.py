@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import count, cycle, groupby
+from itertools import accumulate, count, cycle, groupby
 from zoneinfo import ZoneInfo
 
 from rich.box import SQUARE
@@ -173,7 +173,10 @@ def lay_out(
     if sum(map(len, blocks)) > max_lines:
         # Drop the messages before any post.
         blocks = [_block(post, width, 0) for post in posts]
-    shown = _count_fitting(blocks, max_lines)
+    shown = len(blocks)
+    if sum(map(len, blocks)) > max_lines:
+        # One line is kept for the number of hidden posts.
+        shown = sum(used < max_lines for used in accumulate(map(len, blocks)))
     lines = [line for block in blocks[:shown] for line in block]
     hidden = len(blocks) - shown
     return [*lines, Text(fit(f"+{hidden} more", width), "bold")] if hidden else lines
@@ -195,17 +198,6 @@ def _candidates(name: str) -> Iterator[str]:
     yield from letters
     yield from "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     yield from map(str, count(10))
-
-
-def _count_fitting(blocks: Sequence[Sequence[Text]], max_lines: int) -> int:
-    if sum(map(len, blocks)) <= max_lines:
-        return len(blocks)
-    used = shown = 0
-    # Keep one line for the number of hidden posts.
-    while used + len(blocks[shown]) <= max_lines - 1:
-        used += len(blocks[shown])
-        shown += 1
-    return shown
 
 
 def _block(post: CellPost, width: int, message_lines: int) -> list[Text]:
