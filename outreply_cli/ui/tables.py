@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from outreply_cli.ui.cells import cell_len, fit, pad
 from outreply_cli.ui.columns import Column, Item
+
+if TYPE_CHECKING:
+    from outreply_cli.ui.output import Output
 
 _GAP = 2
 _MIN_WIDTH = 6
@@ -16,19 +19,7 @@ _MIN_WRAPPED_WIDTH = 24
 Layout = Sequence[Sequence[tuple[int, int]]]
 
 
-class _Output(Protocol):
-    @property
-    def plain(self) -> bool: ...
-
-    @property
-    def width(self) -> int: ...
-
-    def style_text(self, text: str, style: str) -> str: ...
-
-    def print_text(self, text: str) -> None: ...
-
-
-def print_table(output: _Output, items: Sequence[Item], columns: Sequence[Column]) -> None:
+def print_table(output: "Output", items: Sequence[Item], columns: Sequence[Column]) -> None:
     """Print one line per item, or several if one would leave too little of each column."""
     if not items:
         output.print_text("No results.")
@@ -46,7 +37,7 @@ def print_table(output: _Output, items: Sequence[Item], columns: Sequence[Column
 
 
 def print_groups(
-    output: _Output, groups: Sequence[tuple[str, Sequence[Item]]], columns: Sequence[Column]
+    output: "Output", groups: Sequence[tuple[str, Sequence[Item]]], columns: Sequence[Column]
 ) -> None:
     """Print groups of items below their headings, with the same columns."""
     width = output.width - _GAP
@@ -70,7 +61,7 @@ def _texts(items: Sequence[Item], columns: Sequence[Column], width: int) -> list
 
 
 def _print_row(
-    output: _Output, cells: Sequence[str], styles: Sequence[str], layout: Layout, indent: int = 0
+    output: "Output", cells: Sequence[str], styles: Sequence[str], layout: Layout, indent: int = 0
 ) -> None:
     for number, line_columns in enumerate(layout):
         line = " " * (indent + (_GAP if number else 0))
@@ -87,7 +78,7 @@ def _line_width(widths: Iterable[int]) -> int:
     return sum(width + _GAP for width in widths) - _GAP
 
 
-def print_pairs(output: _Output, pairs: Sequence[tuple[str, str, str]]) -> None:
+def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
     """Print `(name, value, style)` as lines, the values in one column."""
     width = max((cell_len(name) for name, _, _ in pairs), default=0)
     for name, value, style in pairs:
