@@ -18,11 +18,12 @@ from outreply_cli.commands.webhooks.shared import (
 )
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
+from outreply_cli.spec.events import matches, parse_patterns
+from outreply_cli.spec.limits import EVENTS
 from outreply_cli.times import parse_duration
 
 if TYPE_CHECKING:
     from outreply_cli.commands.webhooks.output import DeliveryReport
-    from outreply_cli.commands.webhooks.tunnel_webhook import TunnelWebhook
     from outreply_cli.net.ssrf import Reach
     from outreply_cli.webhooks.conditions import Conditions
     from outreply_cli.webhooks.event_stream import EventStream
@@ -182,8 +183,6 @@ def run(
     from outreply_cli.commands.webhooks.output import DeliveryReport
     from outreply_cli.completion.cache import CompletionCache
     from outreply_cli.net.ssrf import reach_from_option
-    from outreply_cli.spec.events import matches, parse_patterns
-    from outreply_cli.spec.limits import EVENTS
     from outreply_cli.webhooks.conditions import parse_conditions
     from outreply_cli.webhooks.event_stream import EventStream
     from outreply_cli.webhooks.forward import CommandTarget
@@ -226,15 +225,17 @@ def run(
         context, secret_env or [], emulator=emulator, no_verify=no_verify,
         has_tunnel=tunnel is not None,
     )  # fmt: skip
-    cache_path = context.completion_cache_path("emulator" if emulator else None)
+    cache = CompletionCache.load(context.completion_cache_path("emulator" if emulator else None))
     report = DeliveryReport(
-        context.output, context.zone(), show_bodies=verbose,
-        usernames=CompletionCache.load(cache_path).usernames(),
-    )  # fmt: skip
-    tunnel_webhook = _prepare_tunnel(
-        context, tunnel, names, accepted, secret_variables=secret_env or [], emulator=emulator,
-        no_verify=no_verify,
-    )  # fmt: skip
+        context.output, context.zone(), show_bodies=verbose, usernames=cache.usernames()
+    )
+    tunnel_webhook = None
+    if tunnel is not None:
+        from outreply_cli.commands.webhooks.tunnel_webhook import TunnelWebhook
+
+        tunnel_webhook = TunnelWebhook(
+            context, tunnel, names, has_secret=len(accepted) > 1, secret_variables=secret_env or []
+        )
     config = ReceiverConfig(
         secrets=accepted, path=path, events=patterns, conditions=filters,
         tolerance=Tolerance(tolerance, is_required=require_timestamp),
@@ -324,7 +325,8 @@ def _accepted_secrets(
     signature, until the webhook is created and its secret is known.
 
     Raises:
-        InvalidInputError: Deliveries are verified, and no secret is set.
+        InvalidInputError: Deliveries are verified, and no secret is set, or a tunnel is asked for
+            with options that do not allow it.
     """
     verifies = not emulator and not no_verify
     secrets = webhook_secrets(context, variables, uses_keyring=verifies)
@@ -333,6 +335,8 @@ def _accepted_secrets(
             "no webhook secret is set",
             hint="Set OUTREPLY_WEBHOOK_SECRET, or use --emulator or --no-verify.",
         )
+    if has_tunnel:
+        _check_tunnel(emulator=emulator, no_verify=no_verify)
     if emulator or has_tunnel:
         name = "the emulator's webhook" if emulator else "the tunnel's webhook"
         return [token_hex(32), *secrets.values], [name, *secrets.names]
@@ -341,8 +345,6 @@ def _accepted_secrets(
 
 def _check_awaited(awaited: "Conditions", patterns: Sequence[str]) -> None:
     """Raise InvalidInputError if --until waits for an event that --events excludes."""
-    from outreply_cli.spec.events import matches
-
     for condition in awaited:
         name = condition.pattern
         is_name = condition.path == "event" and not condition.is_negated and "*" not in name
@@ -442,21 +444,8 @@ def _emulator_webhook(
             client.delete_webhook(str(hook["id"]))
 
 
-def _prepare_tunnel(
-    context: Context,
-    tool: str | None,
-    events: Sequence[str],
-    accepted: list[str],
-    *,
-    secret_variables: Sequence[str],
-    emulator: bool,
-    no_verify: bool,
-) -> "TunnelWebhook | None":
-    """Check that a tunnel can be opened; its webhook's secret replaces the first in `accepted`."""
-    if tool is None:
-        return None
-    from outreply_cli.commands.webhooks.tunnel_webhook import TunnelWebhook
-
+def _check_tunnel(*, emulator: bool, no_verify: bool) -> None:
+    """Raise InvalidInputError if the other options do not allow a tunnel."""
     if emulator:
         raise InvalidInputError(
             "--tunnel cannot be used with --emulator, which sends from this machine",
@@ -468,9 +457,6 @@ def _prepare_tunnel(
             "deliveries",
             hint="Remove --no-verify; signatures are verified with the webhook's own secret.",
         )
-    return TunnelWebhook(
-        context, tool, events, has_secret=len(accepted) > 1, secret_variables=secret_variables
-    )
 
 
 def _show(
