@@ -1,5 +1,6 @@
 """`outreply bulk preview`."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,16 +106,14 @@ def preview_file(context: Context, calendar: "Calendar", reading: ReadOptions) -
     options = parse_options(context, reading)
     zone = context.zone(None if reading.tz == BRAND_ZONE else reading.tz)
     now = context.clock.now()
+    preview = partial(
+        preview_calendar, calendar, zone=options.zone, shown_zone=zone, rules=options.rules
+    )
     try:
         client = context.client()
-        return preview_calendar(
-            calendar, client, zone=options.zone, shown_zone=zone, now=client.now(),
-            rules=options.rules,
-        )  # fmt: skip
+        return preview(client, now=client.now())
     except NotLoggedInError:
         pass
     except NetworkError as error:
         context.warn(f"{error.message}; pages are shown as the file calls them")
-    return preview_calendar(
-        calendar, None, zone=options.zone, shown_zone=zone, now=now, rules=options.rules
-    )
+    return preview(None, now=now)

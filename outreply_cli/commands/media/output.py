@@ -61,12 +61,7 @@ def media_columns(now: datetime, zone: ZoneInfo, item: Item | None = None) -> li
         Column("Type", "mime_type"),
         Column("Size", "size_bytes", lambda item: format_size(media_size(item))),
         Column("Age", "created_at", format_age),
-        Column(
-            "Post",
-            "scheduled_post_id",
-            lambda item: str(item.get("scheduled_post_id") or ""),
-            shrinkable=True,
-        ),
+        Column("Post", "scheduled_post_id", shrinkable=True),
         Column("Name", "filename", media_name, shrinkable=True),
     ]
     if item is not None:
