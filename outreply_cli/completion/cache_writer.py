@@ -1,7 +1,7 @@
 """Updates of the completion cache with what a command saw of an account."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -132,17 +132,9 @@ def _post(post: Mapping[str, Any]) -> str:
     return _line(when, post.get("platform"), post.get("message"))
 
 
-def _media(item: Mapping[str, Any]) -> str:
-    return _line(item.get("filename"), item.get("mime_type"))
-
-
 def _webhook(hook: Mapping[str, Any]) -> str:
     # A query string may hold a secret.
     return _line(str(hook.get("url") or "").partition("?")[0])
-
-
-def _brand(brand: Mapping[str, Any]) -> str:
-    return _line(brand.get("name"))
 
 
 def _comment(comment: Mapping[str, Any]) -> str:
@@ -153,12 +145,12 @@ def _comment(comment: Mapping[str, Any]) -> str:
 
 # The API's name for a list -> the kind of value, the ID field, and the function that describes an
 # object.
-_LISTINGS = {
+_LISTINGS: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
     "pages": ("page", "id", _page),
     "scheduled_posts": ("scheduled", "id", _post),
     "published_posts": ("published", "id", _post),
-    "media": ("media", "media_id", _media),
+    "media": ("media", "media_id", lambda item: _line(item.get("filename"), item.get("mime_type"))),
     "webhooks": ("webhook", "id", _webhook),
-    "brands": ("brand", "id", _brand),
+    "brands": ("brand", "id", lambda brand: _line(brand.get("name"))),
     "comments": ("comment", "id", _comment),
 }

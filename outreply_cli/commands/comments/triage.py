@@ -81,20 +81,15 @@ def run(
         except KeyboardInterrupt:
             context.echo_err("\n")
             context.info(_summary(triage))
-            raise _interruption(triage) from None
+            raise InterruptedRunError(
+                f"interrupted; {_outcome(triage)}",
+                hint="To continue, run: outreply comments triage",
+            ) from None
     context.info(_summary(triage))
 
 
 def _summary(triage: "Triage") -> str:
     return f"{triage.sent} sent, {triage.skipped} skipped, {triage.remaining} left."
-
-
-def _interruption(triage: "Triage") -> InterruptedRunError:
-    """The error of an interrupted triage, which sends nothing more."""
-    return InterruptedRunError(
-        f"interrupted; {_outcome(triage)}",
-        hint="To continue, run: outreply comments triage",
-    )
 
 
 def _outcome(triage: "Triage") -> str:

@@ -206,7 +206,7 @@ class AgentGateway:
             if not spec.is_write:
                 return _to_result(self._run(call, rehearse))
             if rehearse:
-                return _to_result(self._run(apply(call, _rehearsal_key()), True))
+                return _to_result(self._run(apply(call, f"rehearsal-{os.urandom(6).hex()}"), True))
             return self._propose(spec, call)
         except OutReplyError as error:
             return {"note": _UNTRUSTED, "error": error.message, "hint": error.hint}, True
@@ -466,10 +466,6 @@ def _ask(plan: Plan) -> str:
     return f"Ask the person to run in a terminal: outreply mcp approve {plan.id}"
 
 
-def _rehearsal_key() -> str:
-    return f"rehearsal-{os.urandom(6).hex()}"
-
-
 def _untrusted(result: Any) -> dict[str, Any]:
     return {"note": _UNTRUSTED, "result": result}
 
@@ -514,7 +510,8 @@ class CommandProcess:
 
     def to_output(self, code: int, out: str, err: str) -> CommandOutput:
         """What a command printed, without secrets."""
-        error = self._load(_last_line(err))
+        errors = [line for line in err.splitlines() if line.startswith('{"error"')]
+        error = self._load(errors[-1] if errors else "")
         if code and error is None:
             error = self._load(err[-_ERROR_CHARACTERS:])
         return CommandOutput(code, self._load(out), error)
@@ -528,8 +525,3 @@ class CommandProcess:
             return json.loads(text)
         except ValueError:
             return {"message": text}
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.startswith('{"error"')]
-    return lines[-1] if lines else ""
