@@ -242,7 +242,7 @@ def test_only_previews_and_approvals_import_what_they_need(
 
 def test_only_printed_requests_import_templates(cli: CommandLine, emulator: EmulatorServer) -> None:
     words = ("posts", "schedule", "--page", "facebook:acme", "--at", "+1h", "-m", "Hi")
-    templates = {f"outreply_cli.snippets.{name}" for name in ("template", "n8n", "shared")}
+    templates = {f"outreply_cli.snippets.{name}" for name in ("template", "shared")}
     assert not templates & get_loaded_modules(cli, *words)
     assert templates <= get_loaded_modules(cli, *words, "--print", "curl")
 

@@ -18,7 +18,6 @@ def render(tool: str, requests: "Sequence[ApiRequest]", base_url: str) -> str:
     Raises:
         InvalidInputError: A request has a file, and the tool cannot read files of this machine.
     """
-    from outreply_cli.snippets.n8n import n8n_workflow
     from outreply_cli.snippets.template import render_template
 
     for request in requests:
@@ -27,6 +26,4 @@ def render(tool: str, requests: "Sequence[ApiRequest]", base_url: str) -> str:
                 f"--print: this tool cannot read {request.file.path}, a file of this machine",
                 hint="Upload it with: outreply media upload FILE; then attach it with media:ID.",
             )
-    if tool == "n8n":
-        return n8n_workflow(requests, base_url)
     return render_template(tool, requests, base_url)

@@ -1,6 +1,7 @@
-"""Requests as curl commands, a Python script, a JavaScript module, or settings for a workflow."""
+"""Requests as curl commands, a Python script, a JavaScript module, or a workflow."""
 
 import shlex
+import uuid
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -22,13 +23,14 @@ def render_template(tool: str, requests: Sequence[ApiRequest], base_url: str) ->
     )
     environment.filters |= {
         "curl_form": _curl_form, "js": _js, "json": json_text, "repr": repr,
-        "json_without_braces": _json_without_braces, "shell": shlex.quote, "unquote": unquote,
+        "json_without_braces": _json_without_braces, "n8n_text": _n8n_text, "shell": shlex.quote,
+        "unquote": unquote,
     }  # fmt: skip
     methods = [find_sdk_method(request, is_python=tool == "python") for request in requests]
     text = environment.get_template(f"{tool}.txt").render(
         requests=requests, methods=methods, calls=list(zip(requests, methods, strict=True)),
         base_url=base_url, default_url=DEFAULT_BASE_URL, url=url, headers=headers,
-        send_key=send_key,
+        send_key=send_key, new_id=uuid.uuid4,
     )  # fmt: skip
     return text.rstrip("\n")
 
@@ -46,3 +48,9 @@ def _js(value: Any) -> str:
 def _json_without_braces(value: Any) -> str:
     # Make and Zapier insert values at `{{`, which in JSON stands in texts only.
     return json_text(value).replace("{{", "\\u007b\\u007b")
+
+
+def _n8n_text(value: str) -> str:
+    # A value that starts with an equals sign is an expression.
+    quoted = json_text(value).replace("}", "\\u007d")
+    return f"={{{{ {quoted} }}}}" if value.startswith("=") else value
