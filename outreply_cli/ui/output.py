@@ -17,6 +17,7 @@ _CODES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35",
     "cyan": "36",
 }  # fmt: skip
+_TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 FORMATS = ("table", "json", "jsonl", "yaml", "csv", "tsv")
 
 
@@ -225,7 +226,7 @@ class Output:
 
             self.stream.writelines(csv_lines(rows))
         else:
-            self._lines("\t".join(_tsv_cell(cell) for cell in row) for row in rows)
+            self._lines("\t".join(cell.translate(_TSV_ESCAPES) for cell in row) for row in rows)
 
     def _lines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -235,10 +236,3 @@ class Output:
 def _columns_for(items: Sequence[Item]) -> list[Column]:
     names = dict.fromkeys(name for item in items for name in item)
     return [Column(name, name) for name in names]
-
-
-def _tsv_cell(text: str) -> str:
-    escapes = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
-    for character, escape in escapes:
-        text = text.replace(character, escape)
-    return text

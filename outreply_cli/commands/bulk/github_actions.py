@@ -13,6 +13,8 @@ _HEAD = (
     "|---|---|---|---|---|---|---|",
 )
 
+_CELL_ESCAPES = str.maketrans({"\\": "\\\\", "&": "&amp;", "<": "&lt;", "|": "\\|", "`": "'"})
+
 
 def is_github_actions(context: Context) -> bool:
     """Return whether the command runs in a workflow of GitHub Actions."""
@@ -74,13 +76,7 @@ def _markdown(report: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else sanitize(str(value))
-    # The backslash first, or it would escape the escape of a bar.
-    for character, escape in (
-        ("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("`", "'"),
-    ):  # fmt: skip
-        text = text.replace(character, escape)
-    return text
+    return "" if value is None else sanitize(str(value)).translate(_CELL_ESCAPES)
 
 
 def _escape_data(text: str) -> str:
