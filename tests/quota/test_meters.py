@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from rich.cells import cell_len
 
 from outreply_cli.commands.quota.bars import print_meters
-from outreply_cli.commands.quota.meters import Meter
+from outreply_cli.commands.quota.output import Meter
 from outreply_cli.ui.output import Output
 
 METERS = [

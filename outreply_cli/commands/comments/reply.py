@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from outreply_cli.api.client import get_page_id
+from outreply_cli.api.client import Client, get_page_id
 from outreply_cli.cli.options import Yes, argument, command, option, switch
 from outreply_cli.commands.comments.shared import (
     SEARCHED_DAYS,
@@ -22,7 +22,6 @@ from outreply_cli.ui.columns import Column
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from outreply_cli.api.client import Client
     from outreply_cli.comments.replies import ListedReply
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment
@@ -134,7 +133,7 @@ def _question(
 
 
 def _describe(
-    client: "Client", store: "CommentStore", comment_id: str, text: str, last_reply: object
+    client: Client, store: "CommentStore", comment_id: str, text: str, last_reply: object
 ) -> dict[str, Any]:
     """Return a reply that is not sent, and the comment if it was seen on this machine."""
     from outreply_cli.comments.threads import get_author
@@ -195,7 +194,7 @@ def _get_seen(store: "CommentStore", comment_id: str, action: str) -> "Comment":
 
 def _compose(
     context: Context,
-    client: "Client",
+    client: Client,
     store: "CommentStore",
     comment_id: str,
     composing: ComposeOptions,

@@ -6,6 +6,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
+from outreply_cli.api.client import Client, ListResult, Resource
+from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.cli.options import option
 from outreply_cli.context import Context
 from outreply_cli.errors import ExitCode, InvalidInputError
@@ -16,7 +18,6 @@ from outreply_cli.times import format_time_short
 from outreply_cli.timestamps import timestamp_or_none
 
 if TYPE_CHECKING:
-    from outreply_cli.api.client import Client, Resource
     from outreply_cli.comments.inbox import PostComments
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment, ThreadedComment
@@ -39,7 +40,7 @@ class UnknownPostError(InvalidInputError):
 
 @contextmanager
 def comment_store(
-    context: Context, client: "Client", *, allow_readonly: bool = False
+    context: Context, client: Client, *, allow_readonly: bool = False
 ) -> "Iterator[CommentStore]":
     """Open the comments database of the client's account; raises StorageError."""
     from outreply_cli.comments.store import open_comments
@@ -62,7 +63,7 @@ def mark_seen(context: Context, store: "CommentStore", groups: "Sequence[PostCom
         store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
 
 
-def resolve_post(client: "Client", name: str) -> "Resource":
+def resolve_post(client: Client, name: str) -> Resource:
     """Return the published post with an ID (the API's or the platform's) or URL.
 
     Raises:
@@ -116,15 +117,13 @@ def compose_reply(composer: "Composer", group: "PostComments", comment_id: str) 
 
 
 def resolve_comment(
-    client: "Client", store: "CommentStore", word: str, *, search: bool = False
+    client: Client, store: "CommentStore", word: str, *, search: bool = False
 ) -> str:
     """Return the ID of the comment that starts with `word`; raises AmbiguousIdError.
 
     Searches comments of recent posts (one read per post) and those seen on this machine; with
     `search`, also for a whole ID that was not seen. The comment is stored as seen if it is found.
     """
-    from outreply_cli.api.client import ListResult
-    from outreply_cli.api.errors import PermissionDeniedError
     from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
     from outreply_cli.comments.threads import find_thread
 

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from outreply_cli.commands.quota.meters import Meter
+from outreply_cli.commands.quota.output import Meter
 from outreply_cli.ui.cells import fit, pad
 from outreply_cli.ui.output import Output
 

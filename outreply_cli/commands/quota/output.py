@@ -1,11 +1,12 @@
 """Output of the commands of `outreply quota`."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.commands.quota.meters import NOW, Meter
 from outreply_cli.formats.sanitize import sanitize
+from outreply_cli.quota.quota import Quota, whole_percent
 from outreply_cli.spec.limits import MEGABYTE
 from outreply_cli.times import format_time_short
 from outreply_cli.timestamps import format_timestamp
@@ -13,11 +14,38 @@ from outreply_cli.timestamps import format_timestamp
 if TYPE_CHECKING:
     from outreply_cli.quota.forecast import QuotaForecast
     from outreply_cli.quota.guardrail_usage import GuardrailUsage, WindowUsage
-    from outreply_cli.quota.quota import Quota
+
+NOW = "now"
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Use of one limit, formatted: `-` when unlimited or unknown.
+
+    `group` is the heading above the limit, and `note` has details for wide terminals.
+    """
+
+    group: str
+    name: str
+    used: str
+    limit: str
+    remaining: str
+    share: float | None
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name without a heading above it, such as `publishes this month`."""
+        return self.name if self.group == NOW else f"{self.name} {self.group}"
+
+    @property
+    def percent(self) -> str:
+        """Used share such as `17%`, rounded down so that 100% means all."""
+        return "-" if self.share is None else f"{whole_percent(self.share)}%"
 
 
 def quota_meters(
-    quota: "Quota", usages: "Sequence[GuardrailUsage]", requests_left: str | None, zone: ZoneInfo
+    quota: Quota, usages: "Sequence[GuardrailUsage]", requests_left: str | None, zone: ZoneInfo
 ) -> Iterator[Meter]:
     """Yield a meter for each limit: quotas, storage, rate limits, guardrails."""
     for bucket in quota.buckets:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from outreply_cli.cli.options import command
 from outreply_cli.commands.quota.output import quota_meters, usage_object
 from outreply_cli.context import Context
+from outreply_cli.quota.quota import Quota
 from outreply_cli.times import format_time
 from outreply_cli.ui.columns import Column
 
@@ -21,7 +22,6 @@ def run(context: Context) -> None:
     Example: outreply quota show --json
     """
     from outreply_cli.quota.guardrail_usage import fetch_guardrail_usage
-    from outreply_cli.quota.quota import Quota
 
     client, zone = context.client(), context.zone()
     account = client.account()

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from outreply_cli.cli.options import PollCount, command, option, parse_interval
-from outreply_cli.commands.quota.meters import Meter
-from outreply_cli.commands.quota.output import quota_meters
+from outreply_cli.commands.quota.output import Meter, quota_meters
 from outreply_cli.context import Context
+from outreply_cli.quota.quota import Quota
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp
 
@@ -51,8 +51,6 @@ def run(
 def _screens(
     context: Context, snapshots: "Iterator[QuotaSnapshot]"
 ) -> Iterator[tuple[str, Sequence[Meter]]]:
-    from outreply_cli.quota.quota import Quota
-
     zone = context.zone()
     for snapshot in snapshots:
         quota = Quota.from_account(snapshot.account)
@@ -63,8 +61,6 @@ def _screens(
 
 
 def _line(snapshot: "QuotaSnapshot") -> str:
-    from outreply_cli.quota.quota import Quota
-
     figures = [
         f"{bucket.name} {bucket.used}/{'-' if bucket.limit is None else bucket.limit}"
         for bucket in Quota.from_account(snapshot.account).buckets

@@ -1,8 +1,9 @@
 """`outreply webhooks check`."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from outreply_cli import __version__
 from outreply_cli.cli.options import argument, command, option
@@ -15,9 +16,6 @@ from outreply_cli.errors import PartialFailureError
 from outreply_cli.ui.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
     from outreply_cli.webhooks.conformance import ConformanceCheck
 
 
@@ -97,7 +95,7 @@ def run(
         raise PartialFailureError(f"{len(failed)} of {len(checks)} checks failed at {target}")
 
 
-def _to_dict(check: "ConformanceCheck", secrets: "Sequence[str]") -> "dict[str, Any]":
+def _to_dict(check: "ConformanceCheck", secrets: Sequence[str]) -> dict[str, Any]:
     return {
         "check": check.name,
         "status": "ok" if check.passed else "failure",
@@ -109,7 +107,7 @@ def _to_dict(check: "ConformanceCheck", secrets: "Sequence[str]") -> "dict[str, 
     }
 
 
-def _redact_url(url: str, secrets: "Sequence[str]") -> str:
+def _redact_url(url: str, secrets: Sequence[str]) -> str:
     """A URL without secrets and the values of its query, which may be secrets such as a token."""
     address, mark, query = url.partition("?")
     return redact(address, secrets) + mark + re.sub(r"(?<==)[^&#]+", "(hidden)", query)
