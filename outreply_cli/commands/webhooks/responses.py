@@ -9,6 +9,7 @@ from outreply_cli.context import Context
 if TYPE_CHECKING:
     from outreply_cli.net.delivery_result import DeliveryResult
 
+_PHRASES: dict[int | None, str] = {status.value: status.phrase for status in HTTPStatus}
 _SHOWN_LINES = 8
 _SHOWN_CHARACTERS = 200
 
@@ -51,18 +52,11 @@ def print_response(context: Context, result: "DeliveryResult", secrets: Sequence
         context.info(f"  No response: {result.error}")
         return
     lines = shown["body"].strip("\r\n").splitlines()
-    context.info(f"  {format_status(result.status)}{'' if lines else ', no body'}")
+    status = f"HTTP {result.status} {_PHRASES.get(result.status, '')}".rstrip()
+    context.info(f"  {status}{'' if lines else ', no body'}")
     for line in lines[:_SHOWN_LINES]:
         is_cut = len(line) > _SHOWN_CHARACTERS
         context.info(f"  | {line[:_SHOWN_CHARACTERS]}{'…' if is_cut else ''}")
     if len(lines) > _SHOWN_LINES:
         more = len(lines) - _SHOWN_LINES
         context.info(f"  ({more} more {'line' if more == 1 else 'lines'})")
-
-
-def format_status(status: int | None) -> str:
-    """An HTTP status with its usual phrase, such as `HTTP 401 Unauthorized`."""
-    try:
-        return f"HTTP {status} {HTTPStatus(status or 0).phrase}"
-    except ValueError:
-        return f"HTTP {status}"
