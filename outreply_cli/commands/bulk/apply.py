@@ -14,7 +14,6 @@ from outreply_cli.commands.bulk.options import (
     ReportName,
     WaitLock,
     bulk_context,
-    parse_options,
 )
 from outreply_cli.commands.bulk.output import finish_run
 from outreply_cli.commands.bulk.shared import apply_plans, load_calendars, plan_calendars
@@ -59,7 +58,7 @@ def run(
         planning = PlanOptions(**values)
     except TypeError:
         raise InvalidInputError(f"{plan} has options that outreply does not know") from None
-    options = parse_options(context, reading, planning, concurrency=concurrency)
+    options = reading.to_options(context, planning, concurrency=concurrency)
     options = replace(options, planned_at=saved.made_at)
     calendar = locate_calendar(saved, plan)
     calendars = load_calendars(context, [str(calendar)], reading)

@@ -6,13 +6,7 @@ from outreply_cli.bulk.calendar import STDIN, is_address
 from outreply_cli.bulk.loader import calendar_path
 from outreply_cli.bulk.plan import Action
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.bulk.options import (
-    File,
-    ReadOptions,
-    WaitLock,
-    bulk_context,
-    parse_options,
-)
+from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock, bulk_context
 from outreply_cli.commands.bulk.output import finish_run, show_results
 from outreply_cli.commands.bulk.shared import INTERRUPTED, load_calendars
 from outreply_cli.commands.interrupts import interruptible
@@ -37,7 +31,7 @@ def run(
 
     Example: outreply bulk cancel launch.csv --yes --json
     """
-    options = parse_options(context, reading)
+    options = reading.to_options(context)
     path = calendar_path(file)
     is_calendar = path.exists() or file == STDIN or is_address(file)
     calendars = load_calendars(context, [file], reading) if is_calendar else []

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from outreply_cli.cli.options import command, switch
 from outreply_cli.commands.bulk.github_actions import annotate_problems
-from outreply_cli.commands.bulk.options import Files, ReadOptions, parse_options
+from outreply_cli.commands.bulk.options import Files, ReadOptions
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.commands.composition import ComposeWith
 from outreply_cli.context import Context
@@ -43,7 +43,7 @@ def run(
     """
     from outreply_cli.bulk.offline import check_offline
 
-    options = parse_options(context, reading, composes=compose_with is not None)
+    options = reading.to_options(context, composes=compose_with is not None)
     calendars = load_calendars(context, files, reading)
     now = context.clock.now()
     checks = [

@@ -165,6 +165,32 @@ class ReadOptions:
             utm=parse_utm(self.utm),
         )
 
+    def to_options(
+        self,
+        context: Context,
+        planning: "PlanOptions | None" = None,
+        *,
+        adopt: bool = True,
+        concurrency: int = 4,
+        no_upload: bool = False,
+        composes: bool = False,
+    ) -> BulkOptions:
+        """Return the options of a run; raises InvalidInputError."""
+        planning = planning or PlanOptions()
+        return BulkOptions(
+            zone=None if self.tz == BRAND_ZONE else context.zone(self.tz),
+            checks_zone=self.tz is None and not self.forget,
+            prune=planning.prune,
+            adopt=adopt,
+            concurrency=concurrency,
+            spread_window=parse_duration(planning.spread_window) if planning.spread else None,
+            max_cancel=planning.max_cancel,
+            allow_upload=not no_upload,
+            rules=load_rules(context.config_dir),
+            is_strict=planning.strict,
+            composes=composes,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
@@ -225,33 +251,6 @@ class BulkContext:
         """Return the rest of the rate limit, for a progress bar."""
         left = self.client.transport.requests_left
         return f"{left} requests left" if left is not None else ""
-
-
-def parse_options(
-    context: Context,
-    reading: ReadOptions,
-    planning: PlanOptions | None = None,
-    *,
-    adopt: bool = True,
-    concurrency: int = 4,
-    no_upload: bool = False,
-    composes: bool = False,
-) -> BulkOptions:
-    """Return the options of a run; raises InvalidInputError."""
-    planning = planning or PlanOptions()
-    return BulkOptions(
-        zone=None if reading.tz == BRAND_ZONE else context.zone(reading.tz),
-        checks_zone=reading.tz is None and not reading.forget,
-        prune=planning.prune,
-        adopt=adopt,
-        concurrency=concurrency,
-        spread_window=parse_duration(planning.spread_window) if planning.spread else None,
-        max_cancel=planning.max_cancel,
-        allow_upload=not no_upload,
-        rules=load_rules(context.config_dir),
-        is_strict=planning.strict,
-        composes=composes,
-    )
 
 
 @contextmanager

@@ -8,13 +8,7 @@ from outreply_cli.bulk.calendar import STDIN, is_address
 from outreply_cli.bulk.reports import build_report, results_from_plan
 from outreply_cli.cli.options import command, option
 from outreply_cli.commands.bulk.compose import RowComposeOptions, compose_rows
-from outreply_cli.commands.bulk.options import (
-    File,
-    PlanOptions,
-    ReadOptions,
-    bulk_context,
-    parse_options,
-)
+from outreply_cli.commands.bulk.options import File, PlanOptions, ReadOptions, bulk_context
 from outreply_cli.commands.bulk.output import show_plans
 from outreply_cli.commands.bulk.shared import load_calendars, plan_calendars, recall
 from outreply_cli.context import Context
@@ -54,7 +48,7 @@ def run(
     # The plan must not depend on the time zone of the machine that applies it.
     reading = replace(recall(context, file, reading), tz=tz or context.zone().key, forget=True)
     composes = composing.compose_with is not None
-    options = parse_options(context, reading, planning, composes=composes)
+    options = reading.to_options(context, planning, composes=composes)
     options = replace(options, checks_zone=tz is None and not forgets)
     calendars = load_calendars(context, [file], reading)
     paths = [calendar.path for calendar in calendars]

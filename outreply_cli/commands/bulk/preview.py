@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from outreply_cli.cli.options import command, option, switch
-from outreply_cli.commands.bulk.options import File, ReadOptions, parse_options
+from outreply_cli.commands.bulk.options import File, ReadOptions
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.commands.html_file import check_html_file, write_html_file
 from outreply_cli.context import Context
@@ -103,7 +103,7 @@ def preview_file(context: Context, calendar: "Calendar", reading: ReadOptions) -
     from outreply_cli.api.errors import NetworkError
     from outreply_cli.bulk.preview import preview_calendar
 
-    options = parse_options(context, reading)
+    options = reading.to_options(context)
     zone = context.zone(None if reading.tz == BRAND_ZONE else reading.tz)
     now = context.clock.now()
     preview = partial(

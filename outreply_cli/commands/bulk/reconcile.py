@@ -9,13 +9,7 @@ from outreply_cli.api.types import Post
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt
 from outreply_cli.bulk.service import BulkService
 from outreply_cli.cli.options import command, option, switch
-from outreply_cli.commands.bulk.options import (
-    File,
-    ReadOptions,
-    WaitLock,
-    bulk_context,
-    parse_options,
-)
+from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock, bulk_context
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, PartialFailureError, malformed_value_error
@@ -82,7 +76,7 @@ def run(
     """
     decisions = _parse_decisions(pair or [], separate or [], new or [])
     # Identical posts are shown as pairs, too, and a text may still have to be composed.
-    options = parse_options(context, reading, adopt=False, composes=True)
+    options = reading.to_options(context, adopt=False, composes=True)
     calendars = load_calendars(context, [file], reading)
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:

@@ -17,7 +17,6 @@ from outreply_cli.commands.bulk.options import (
     ReportName,
     WaitLock,
     bulk_context,
-    parse_options,
 )
 from outreply_cli.commands.bulk.output import finish_run, show_plans, show_results, write_report
 from outreply_cli.commands.bulk.shared import (
@@ -73,8 +72,8 @@ def run(
 
     Example: outreply bulk schedule launch.csv --approved launch.approval.json
     """
-    options = parse_options(
-        context, reading, planning, adopt=not no_adopt, concurrency=concurrency,
+    options = reading.to_options(
+        context, planning, adopt=not no_adopt, concurrency=concurrency,
         no_upload=no_upload, composes=composing.compose_with is not None,
     )  # fmt: skip
     if approved is not None:

@@ -3,7 +3,7 @@
 import shlex
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.bulk.options import File, ReadOptions, bulk_context, parse_options
+from outreply_cli.commands.bulk.options import File, ReadOptions, bulk_context
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
@@ -21,7 +21,7 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
     from outreply_cli.bulk.status import IN_SYNC, UNKNOWN, compare_rows
 
     # A text may still have to be composed.
-    options = parse_options(context, reading, composes=True)
+    options = reading.to_options(context, composes=True)
     calendars = load_calendars(context, [file], reading)
     with bulk_context(context, options, calendars) as bulk:
         (opened,) = bulk.open_calendars(calendars)
