@@ -22,10 +22,13 @@ class InternalError(OutReplyError):
     code = "INTERNAL_ERROR"
 
 
-def error_object(error: OutReplyError) -> dict[str, Any]:
-    """The JSON object of an error."""
-    return {
-        "error": {
+def format_error(error: OutReplyError, *, as_json: bool) -> str:
+    """Format the failure, its cause and the next step in three lines, or as a JSON object.
+
+    The problems of a calendar come first, one per line.
+    """
+    if as_json:
+        item = {
             "code": error.code,
             "message": error.message,
             "status": getattr(error, "status", None),
@@ -34,16 +37,7 @@ def error_object(error: OutReplyError) -> dict[str, Any]:
             "retry_after_seconds": getattr(error, "retry_after_seconds", None),
             "details": error.details | ({"maybe_applied": True} if error.maybe_applied else {}),
         }
-    }
-
-
-def format_error(error: OutReplyError, *, as_json: bool) -> str:
-    """Format the failure, its cause and the next step in three lines, or as a JSON object.
-
-    The problems of a calendar come first, one per line.
-    """
-    if as_json:
-        return escape_control_json(json.dumps(error_object(error), ensure_ascii=False)) + "\n"
+        return escape_control_json(json.dumps({"error": item}, ensure_ascii=False)) + "\n"
     lines = []
     if isinstance(error, CalendarError):
         lines = [sanitize(text) for text in merge_problems(error.problems)]

@@ -31,8 +31,8 @@ def run(
 
     Example: outreply slots set facebook:acme 'daily 12:00' --tz America/New_York
     """
-    utc = parse_zone("UTC")
-    _parse(slots, utc.key)
+    # Before any request; the zone of the brand is not known yet.
+    _parse(slots, "UTC")
     client = context.client()
     resolved = resolve_target(client, target)
     name = tz if tz and tz != BRAND_ZONE else client.brand_zone(resolved.brand_id)
