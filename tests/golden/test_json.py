@@ -576,7 +576,7 @@ def record_store_commands(recorder: Recorder, folder: Path, store_url: str) -> N
     backup = folder / "backup.jsonl"
     recorder.record("store export", "--file", str(backup))
     recorder.record("store export")
-    recorder.fail("store export", "--file", str(folder), code=1)
+    recorder.fail("store export", "--file", str(folder), code=2)
     recorder.record("store restore", str(backup))
     recorder.fail("store restore", "missing.jsonl", code=2)
     recorder.fail("store migrate", code=2)
