@@ -47,9 +47,9 @@ def log_in(
 ) -> dict[str, Any]:
     """Verify the `token` of `client` with the API, store it for `profile`, and describe it.
 
-    The first profile of `config_file` becomes the current one. If the keyring is unavailable,
-    `confirm_file_storage` decides whether to use a file, as with `insecure_storage`. A previous
-    token in the keyring is replaced; `warn` gets the reason if it cannot be deleted.
+    The profile becomes the current one of `config_file` if that is not stored. If the keyring is
+    unavailable, `confirm_file_storage` decides whether to use a file, as with `insecure_storage`. A
+    previous token in the keyring is replaced; `warn` gets the reason if it cannot be deleted.
 
     Raises:
         AuthenticationError: The token is not valid; nothing was stored.
@@ -73,7 +73,7 @@ def log_in(
             storage = "keyring"
             warn(f"the previous token was not deleted: {error.message}")
     with Profiles.edit(config_file) as profiles:
-        if not profiles.stored:
+        if profiles.current not in profiles.stored:
             profiles.current = profile.name
         profiles.stored[profile.name] = replace(profile, storage=storage)
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}

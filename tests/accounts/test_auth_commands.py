@@ -539,6 +539,20 @@ def test_advice_about_a_token_in_the_environment_names_the_variable(
     assert "set OUTREPLY_API_KEY to it" in doctor.out
 
 
+def test_first_account_after_an_emulator_becomes_current(
+    cli_logged_out: CommandLine, emulator: EmulatorServer
+) -> None:
+    cli, config = cli_logged_out, cli_logged_out.home / "config" / "config.toml"
+    config.parent.mkdir(parents=True, mode=0o700)
+    config.write_text(f'[profiles.emulator]\nbase_url = "{emulator.base_url}"\nstorage = "file"\n')
+    config.chmod(0o600)
+    login = ("auth", "login", "--with-token", "--insecure-storage", "--profile")
+    for name in ("work", "agency"):
+        ran = cli.run(*login, name, "--base-url", emulator.base_url, stdin=emulator.token)
+        assert ran.code == 0, ran.err
+        assert json.loads(cli.run("auth", "status", "--json").out)["profile"] == "work"
+
+
 def test_advice_about_the_current_profile_needs_no_option(
     two_accounts: CommandLine, emulator: EmulatorServer
 ) -> None:
