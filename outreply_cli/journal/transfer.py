@@ -166,14 +166,20 @@ def _add_entries(db: Any, rows: list[dict[str, Any]], report: CopyReport) -> dic
     _insert(db, "entries", columns, rows)
     # A post that one of them has made exists, whatever the other one planned.
     made = [
-        row
+        (row, planned)
         for row in rows
         if row["state"] not in _WITHOUT_POST
-        and before.get(_identity(row), {"state": ""})["state"] in _WITHOUT_POST
+        and (planned := before.get(_identity(row))) is not None
+        and planned["state"] in _WITHOUT_POST
     ]
+    # A run may have sent it in the meantime.
     db.executemany(
-        f"UPDATE entries SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",  # noqa: S608
-        [(*(row[name] for name in columns), before[_identity(row)]["id"]) for row in made],
+        f"UPDATE entries SET {', '.join(f'{name} = ?' for name in columns)} "  # noqa: S608
+        "WHERE id = ? AND state = ?",
+        [
+            (*(row[name] for name in columns), planned["id"], planned["state"])
+            for row, planned in made
+        ],
     )
     known = _known_entries(db)
     report.added = len({_identity(row) for row in rows} - before.keys()) + len(made)

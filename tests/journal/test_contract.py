@@ -1,11 +1,14 @@
 """What a journal promises, in SQLite and in PostgreSQL."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
+import psycopg
 import pytest
 
 from outreply_cli.journal.journal import EntryChangedError, Journal, SlotTakenError
@@ -19,6 +22,7 @@ from outreply_cli.journal.models import (
     SlotText,
 )
 from outreply_cli.journal.transfer import add_rows, read_rows
+from tests.postgres import open_migrated
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 AT = NOW + timedelta(days=1)
@@ -275,6 +279,26 @@ def test_copy_of_the_posts_that_a_journal_has_planned(
         assert [event.id for event in journal.events()] == ["post-1"]
         assert journal.media_names() == {"media-1": "a.jpg"}
     other.close()
+
+
+def test_copy_leaves_an_entry_that_is_sent_meanwhile(postgres_url: str, tmp_path: Path) -> None:
+    journal, other = open_migrated(postgres_url), Journal(tmp_path / "other" / "journal.db")
+    entry = plan(journal)
+    other.mark_done(plan(other), "post-1")
+    copy = read_rows(other)
+    with (
+        closing(journal),
+        closing(other),
+        psycopg.connect(postgres_url) as run,
+        ThreadPoolExecutor() as threads,
+    ):
+        run.execute("UPDATE outreply.entries SET state = 'sent' WHERE id = %s", (entry.id,))
+        adding = threads.submit(add_rows, journal, copy)
+        while not run.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            assert not adding.done()
+        run.commit()
+        adding.result()
+        assert journal.entry(entry.id).state == EntryState.SENT
 
 
 def test_copy_that_adds_no_entry_adds_nothing(journal: Journal) -> None:
