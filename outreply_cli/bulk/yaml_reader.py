@@ -145,7 +145,7 @@ def reject_yaml_bombs(text: str) -> None:
 
 
 def _parse_root(calendar: Calendar, text: str, root: yaml.MappingNode) -> None:
-    top = _mapping(calendar, root, "")
+    top = _mapping(calendar, text, root, "")
     for name, (key, _) in top.items():
         # Editors find the schema of a JSON file by `$schema`.
         if name not in {*_TOP_LEVEL, "$schema"}:
@@ -272,7 +272,7 @@ class _Reader:
             message = "not a mapping of names to texts (for example city: Paris)"
             calendar.add_error(_line(node), "variables", message)
             return
-        for name, (key, value) in _mapping(calendar, node, "variables").items():
+        for name, (key, value) in _mapping(calendar, self._text, node, "variables").items():
             if _VARIABLE_NAME.fullmatch(name) is None:
                 message = f"{name!r} is not a variable name; use letters, digits and _"
                 calendar.add_error(_line(key), "variables", message)
@@ -303,7 +303,7 @@ class _Reader:
             calendar.add_error(_line(node), parent, message)
             return None
         values: dict[str, Any] = {}
-        for name, (key, value) in _mapping(calendar, node, parent).items():
+        for name, (key, value) in _mapping(calendar, self._text, node, parent).items():
             field = normalize_field(name)
             if field is None:
                 message = unknown_field_message(name, guess_field(name))
@@ -333,7 +333,7 @@ class _Reader:
         """Return the fields of a message with texts for single platforms."""
         calendar = self._calendar
         found: dict[str, Any] = {}
-        for name, (key, value) in _mapping(calendar, node, "message").items():
+        for name, (key, value) in _mapping(calendar, self._text, node, "message").items():
             platform = find_platform(name)
             if name != _DEFAULT_MESSAGE and platform is None:
                 platforms = ", ".join(PLATFORM_MESSAGES)
@@ -406,7 +406,7 @@ class _Reader:
         return _VARIABLE.sub(find, text)
 
 
-def _mapping(calendar: Calendar, node: yaml.MappingNode, parent: str) -> Nodes:
+def _mapping(calendar: Calendar, text: str, node: yaml.MappingNode, parent: str) -> Nodes:
     nodes: Nodes = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
@@ -416,7 +416,19 @@ def _mapping(calendar: Calendar, node: yaml.MappingNode, parent: str) -> Nodes:
             calendar.add_error(_line(key), key.value, message)
         else:
             nodes[key.value] = (key, value)
+            _check_colon(calendar, text, key, value)
     return nodes
+
+
+def _check_colon(calendar: Calendar, text: str, key: yaml.ScalarNode, value: yaml.Node) -> None:
+    """Add an error for what is a field only because a comma ends text without quotation marks."""
+    end, start = key.end_mark.index, value.start_mark.index
+    if start == value.end_mark.index and ":" not in text[end:start]:
+        message = (
+            f"without a colon, YAML reads {key.value!r} as a field without a value; put the text "
+            "in quotation marks, or remove it"
+        )
+        calendar.add_error(_line(key), key.value, message)
 
 
 def _to_json(node: yaml.Node) -> Any:

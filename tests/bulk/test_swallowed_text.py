@@ -405,6 +405,30 @@ def test_yaml_comments_and_quoted_text(tmp_path: Path, lines: list[str]) -> None
     assert read(tmp_path, yaml_post(*lines), "c.yaml").problems == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ("message: Come, link", "link"),
+        ("message: Come,link", "link"),
+        ("link, message: Come", "link"),
+        ("message: {x: Come, instagram: Go, linkedin}", "linkedin"),
+    ],
+)
+def test_yaml_text_lost_at_a_comma(tmp_path: Path, fields: str, name: str) -> None:
+    text = f"posts: [{{page: facebook:acme, scheduled_at: 2026-12-24 18:00, {fields}}}]"
+    assert (
+        f"c.yaml:1: {name}: without a colon, YAML reads {name!r} as a field without a value; put "
+        "the text in quotation marks, or remove it"
+    ) in get_texts(read(tmp_path, text, "c.yaml"))
+
+
+def test_yaml_field_without_a_value_in_one_line(tmp_path: Path) -> None:
+    row = "{page: facebook:acme, scheduled_at: 2026-12-24 18:00, message: Hi, link: }"
+    other = "{page: facebook:acme, scheduled_at: 2026-12-25 18:00, message: Hi, first_comment: }"
+    calendar = read(tmp_path, f"posts: [{row}, {other}]", "c.yaml")
+    assert get_messages(calendar) == ["Hi", "Hi"]
+
+
 def test_yaml_text_lost_in_defaults(tmp_path: Path) -> None:
     text = "defaults:\n  first_comment: More #below\n" + yaml_post("message: Hi")
     assert "c.yaml:2: first_comment: YAML drops" in get_only_text(read(tmp_path, text, "c.yaml"))
