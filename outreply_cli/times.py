@@ -3,6 +3,7 @@
 A local time that a clock change skips or repeats is rejected.
 """
 
+import os
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
@@ -51,11 +52,17 @@ def _suggest_zone(name: str) -> str:
     return windows_names.get(name.lower(), example)
 
 
-def machine_zone() -> ZoneInfo:
-    """Return the time zone of this machine; UTC if it has no IANA name and keeps UTC.
+class _UnknownZone(ZoneInfo):
+    """UTC, for times that are shown; `local_time` refuses to read times in it."""
 
-    Raises:
-        TimeError: The clock of the machine is in another zone, such as TZ=EST5EDT.
+    refusal: TimeError
+
+
+def machine_zone() -> ZoneInfo:
+    """Return the time zone of this machine; UTC if it has no IANA name.
+
+    If its clock is in another zone, such as with TZ=EST5EDT, times are shown in UTC, and no local
+    time can be read.
     """
     import tzlocal
 
@@ -63,16 +70,21 @@ def machine_zone() -> ZoneInfo:
         zone = ZoneInfo(tzlocal.get_localzone_name() or "UTC")
     except (KeyError, ValueError, OSError):
         zone = ZoneInfo("UTC")
+    if zone.key == os.environ.get("TZ", "").removeprefix(":"):
+        # Named by the user; without its own database of zones, the system takes it for UTC.
+        return zone
     now = datetime.now(UTC)
     # Posts are scheduled up to 75 days ahead.
     for when in (now, now + timedelta(days=75)):
         local = when.astimezone()
         if local.utcoffset() != when.astimezone(zone).utcoffset():
-            raise TimeError(
+            unknown = _UnknownZone("UTC")
+            unknown.refusal = TimeError(
                 f"the time zone of this machine is unknown: its clock shows {local:%H:%M %Z}, "
                 f"which is not {zone.key}",
                 hint="Set OUTREPLY_TIMEZONE to an IANA name such as America/New_York.",
             )
+            return unknown
     return zone
 
 
@@ -117,6 +129,8 @@ def local_time(day: date, time_of_day: time, zone: ZoneInfo) -> datetime:
     Raises:
         TimeError: A clock change skips or repeats the local time; `details` has both readings.
     """
+    if isinstance(zone, _UnknownZone):
+        raise zone.refusal
     local = datetime.combine(day, time_of_day, zone)
     first, second = (to_utc_time(local.replace(fold=fold), local) for fold in (0, 1))
     if first == second:

@@ -169,11 +169,19 @@ def test_zone_may_have_spaces_around_it() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Python cannot set the zone of Windows")
 @pytest.mark.usefixtures("machine_in_tokyo")
 @pytest.mark.parametrize("name", [None, "", "Mars/Olympus", "/etc/localtime", "Europe/Paris"])
-def test_machine_zone_that_its_clock_is_not_in_is_rejected(
+def test_local_times_of_a_machine_in_an_unknown_zone_are_rejected(
     monkeypatch: pytest.MonkeyPatch, name: str | None
 ) -> None:
     monkeypatch.setattr(tzlocal, "get_localzone_name", lambda: name)
-    error = error_of(machine_zone)
+    zone = machine_zone()
+    # Times are shown in UTC.
+    assert zone.key == "UTC"
+    for text in ("2026-12-24 18:00", "tomorrow 9am", "+3d", "fri 17:30"):
+        with pytest.raises(TimeError, match="time zone of this machine is unknown"):
+            parse_time(text, now=NOW, zone=zone)
+    assert parse_time("2026-12-24T18:00+01:00", now=NOW, zone=zone)
+    assert parse_time("in 2h", now=NOW, zone=zone)
+    error = error_of(lambda: local_time(NOW.date(), time(9), zone))
     assert error.message.startswith("the time zone of this machine is unknown: its clock shows ")
     assert error.hint == "Set OUTREPLY_TIMEZONE to an IANA name such as America/New_York."
 

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,7 @@ def write_table(table: Sequence[Sequence[str]]) -> bytes:
 
 
 def template_workbook(pages: Sequence[str], now: datetime) -> bytes:
-    """Return a workbook with two example rows on the days after `now`, and a sheet with help.
+    """Return a workbook with two example rows, after `now` in every time zone, and a help sheet.
 
     Cells of a page and of a time zone offer lists, of `pages` and of all zones.
 
@@ -81,7 +81,7 @@ def template_workbook(pages: Sequence[str], now: datetime) -> bytes:
 
     workbook = Workbook()
     workbook.properties.creator = "outreply"
-    workbook.properties.created = now.astimezone(UTC).replace(tzinfo=None)
+    workbook.properties.created = now.replace(tzinfo=None)
     del workbook["Sheet"]
     sheet: Worksheet = workbook.create_sheet("Calendar")
     help_sheet: Worksheet = workbook.create_sheet("Help")
@@ -104,7 +104,7 @@ def template_workbook(pages: Sequence[str], now: datetime) -> bytes:
 
 
 def _examples(now: datetime) -> list[dict[str, Any]]:
-    days = [now.date() + timedelta(days=days) for days in (1, 2)]
+    days = [now.date() + timedelta(days=days) for days in (2, 3)]
     return [
         {
             "key": "welcome", "page": "instagram:acme",

@@ -69,7 +69,7 @@ def test_workbook_has_typed_dates_lists_and_help(cli: CommandLine, tmp_path: Pat
     assert set(header) <= {field.name for field in FIELD_TABLE}
     column = header.index("scheduled_at")
     assert [f"{row[column]:%F %H:%M}" for row in (first, second)] == [
-        "2026-11-24 09:00", "2026-11-25 17:30",
+        "2026-11-25 09:00", "2026-11-26 17:30",
     ]  # fmt: skip
     assert sheet.freeze_panes == "A2"
     lists = {

@@ -81,6 +81,11 @@ def test_cron_time_zones(
     unknown = cron.run("posts", "schedule", *at, TZ="EST5EDT")
     assert (unknown.code, unknown.out) == (2, "")
     assert "time zone of this machine is unknown" in unknown.err
+    # What has no local time needs no time zone.
+    at = ("--at", "2026-12-01T09:00+01:00", *at[2:])
+    assert "2026-12-01T08:00:00Z" in cron.run("posts", "schedule", *at, TZ="EST5EDT").out
+    assert cron.run("quota", "check", "--min-publishes", "200000", TZ="EST5EDT").code == 6
+    assert cron.run("posts", "list", TZ="EST5EDT").code == 0
 
 
 def test_cron_quota_check(cron: MinimalEnvironment) -> None:

@@ -37,8 +37,6 @@ def run(
     if kind not in KINDS:
         raise unknown_choice_error("calendar format", kind, KINDS)
     now = context.clock.now()
-    # 09:00 of the next UTC day may be past in the east, and that of the local day in the west.
-    now = max(now, now.astimezone(context.zone()), key=datetime.date)
     if kind == "xlsx":
         _write_workbook(context, file, now)
         return
@@ -92,6 +90,6 @@ def _write_new_file(context: Context, file: Path, content: bytes) -> None:
 
 
 def template(kind: str, now: datetime) -> str:
-    """Return a calendar template, `csv` or `yaml`, with times in the days after `now`."""
-    days = {f"day{days}": f"{now + timedelta(days=days):%Y-%m-%d}" for days in (1, 2)}
+    """Return a calendar template, `csv` or `yaml`, with times after `now` in every time zone."""
+    days = {f"day{days}": f"{now + timedelta(days=days + 1):%Y-%m-%d}" for days in (1, 2)}
     return (_DIRECTORY / f"calendar.{kind}").read_text(encoding="utf-8").format(**days)
