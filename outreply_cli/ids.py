@@ -80,7 +80,10 @@ def expand_id(
     """
     if word in names or not _may_be_short(word):
         return word
-    found = [item_id for item_id in names if item_id.startswith(word)]
+    # The ID of a reply may be that of its comment and a separator: the word is a whole ID then.
+    found = [
+        item_id for item_id in names if item_id.startswith(word) and item_id[len(word)] not in "._"
+    ]
     if not found:
         return word
     if len(found) > 1:

@@ -53,9 +53,11 @@ def build_threads(
         is_reply = isinstance(parent, str) and parent in ids and parent != get_id(comment)
         replies.setdefault(parent if is_reply else None, []).append(comment)
 
+    own_names = set(map(_normalize_name, usernames))
+
     def is_own(comment: Comment) -> bool:
         name = get_author(comment).get("username")
-        return get_id(comment) in own_ids or name in usernames
+        return get_id(comment) in own_ids or _normalize_name(str(name or "")) in own_names
 
     def is_answered(comment: Comment) -> bool:
         children = replies.get(get_id(comment), [])
@@ -118,3 +120,7 @@ def get_author(comment: Comment) -> Mapping[str, Any]:
 def get_created_at(comment: Comment) -> datetime:
     """Return the creation time of a comment, or the earliest time when it is invalid."""
     return timestamp_or_none(comment.get("created_at")) or datetime.min.replace(tzinfo=UTC)
+
+
+def _normalize_name(username: str) -> str:
+    return username.removeprefix("@").casefold()

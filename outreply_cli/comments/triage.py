@@ -31,7 +31,7 @@ class Triage:
         replies: ReplyService,
         store: CommentStore,
         groups: Sequence[PostComments],
-        confirm: Callable[[ThreadedComment, Comment], bool],
+        confirm: Callable[[ThreadedComment, Comment | None], bool],
         *,
         include_skipped: bool = False,
     ) -> None:
@@ -109,10 +109,14 @@ class Triage:
         if self._queued is None:
             return
         comment, message = self._queued
-        existing = self._replies.existing_replies(comment.id) or []
-        is_other = existing and find_same_text(existing, message) is None
-        if not is_other or self._confirm(comment, existing[-1].comment):
-            self._send(comment.id, message, existing)
+        existing = self._replies.existing_replies(comment.id)
+        last = existing[-1].comment if existing else None
+        # A list that is cut off may lack an answer.
+        is_sure = existing is not None and (
+            not existing or find_same_text(existing, message) is not None
+        )
+        if is_sure or self._confirm(comment, last):
+            self._send(comment.id, message, existing or [])
         self._queued, self.may_be_sent = None, False
 
     def _send(self, comment_id: str, message: str, existing: Sequence[ListedReply]) -> None:

@@ -4,14 +4,22 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
 
+from outreply_cli.api.client import Client
+from outreply_cli.comments.inbox import fetch_post_comments
+from outreply_cli.comments.replies import ReplyService
+from outreply_cli.comments.store import open_comments
+from outreply_cli.comments.triage import Triage
+from outreply_cli.context import Context
 from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.journal.account import account_fingerprint
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.composers import Composer
@@ -114,6 +122,68 @@ def test_inbox_shows_new_and_unanswered_comments_at_one_read_per_post(
     comments = run_json(cli, *inbox, "--all")
     assert len(comments) == len(json.loads(first.out)) + 2
     assert any(comment["needs_reply"] for comment in comments)
+
+
+def test_filtered_list_leaves_other_comments_new(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str
+) -> None:
+    first, second = (add_comment(emulator, new_post, text) for text in ("apples?", "pears?"))
+    elsewhere = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    assert cli.run("comments", "reply", second, "-m", "Yes", env=elsewhere).code == 0
+    listed = run_json(cli, "comments", "list", new_post, "--contains", "apples")
+    assert ids(listed) == [first]
+    assert second in ids(run_json(cli, "comments", "inbox"))
+
+
+@pytest.mark.parametrize("spell", ["@{}".format, str.upper])
+def test_own_answer_under_another_spelling_of_the_name(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str, spell: Callable[[str], str]
+) -> None:
+    page = run_json(cli, "pages", "show", run_json(cli, "posts", "show", new_post)["page_id"])
+    comment = add_comment(emulator, new_post, "Open today?")
+    answer = ("Page", spell(page["username"]), "Yes, we are")
+    now = cli.clock.now().timestamp()
+    add_incoming_comment(emulator.state, new_post, answer, now, comment)
+    assert ids(run_json(cli, "comments", "list", new_post, "--unanswered")) == []
+    assert cli.run("comments", "reply", comment, "-m", "Second answer").code == 2
+
+
+def test_nested_reply_is_not_the_comment_that_its_id_starts_with(
+    cli: CommandLine, emulator: EmulatorServer, new_post: str
+) -> None:
+    comment = "UgxKREWxIgDrw8w2e_Z4AaABAg"
+    added = add_comment(emulator, new_post, "A nested reply")
+    with emulator.state.transaction() as db:
+        db.execute("UPDATE comments SET id = ? WHERE id = ?", (f"{comment}.9abc", added))
+    assert run_json(cli, "comments", "list", new_post)
+    ran = cli.run("comments", "reply", comment, "-m", "Yes", "--dry-run", "--json")
+    assert f"{comment}.9abc" not in ran.out
+
+
+def test_triage_asks_where_an_answer_may_not_be_listed(
+    cli: CommandLine, client: Client, emulator: EmulatorServer, new_post: str
+) -> None:
+    comment = add_comment(emulator, new_post, "Open today?")
+    context = Context(environ=cli.environ, clock=cli.clock)
+    store = open_comments(context.store, account_fingerprint(client))
+    group = fetch_post_comments(client, store, {"id": new_post})
+    asked: list[object] = []
+
+    def confirm(_: object, last: object) -> bool:
+        asked.append(last)
+        return False
+
+    triage = Triage(ReplyService(client, store), store, [group], confirm)
+    triage.reply("No, closed")
+    elsewhere = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    assert cli.run("comments", "reply", comment, "-m", "Yes, open", env=elsewhere).code == 0
+    cli.clock.advance(60)
+    for number in range(100):
+        add_comment(emulator, new_post, f"Comment {number}")
+    triage.send_queued()
+    store.close()
+    assert asked == [None]
+    assert triage.sent == 0
 
 
 def test_reply_to_answered_comment_asks_for_confirmation(

@@ -45,7 +45,7 @@ def run(
         ]
         shown = [replace(group, threads=threads)] if threads else []
         CommentView(context.output, zone, client.now()).show(shown)
-        mark_seen(context, store, [group])
+        mark_seen(context, store, shown)
     if not threads:
         context.info("No comments." if not group.threads else "No matching comments.")
     if group.truncated:

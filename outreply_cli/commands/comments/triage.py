@@ -66,11 +66,13 @@ def run(
             groups = fetch_inbox(client, store, recent, step=step, warn=context.warn)
         mark_seen(context, store, groups)
 
-        def confirm(comment: "ThreadedComment", last: "Comment") -> bool:
+        def confirm(comment: "ThreadedComment", last: "Comment | None") -> bool:
             author = format_author(comment.comment) or comment.id
-            answer = format_answer(context, last)
+            answer = "may have an answer that the API does not list"
+            if last is not None:
+                answer = f"was already {format_answer(context, last)}"
             return context.prompt_yes_no(
-                f"The comment of {author} was already {answer}. Send your reply as well?"
+                f"The comment of {author} {answer}. Send your reply as well?"
             )
 
         replies = ReplyService(client, store)
@@ -183,6 +185,8 @@ def _show(
 ) -> None:
     item = comment_item(group, threaded)
     text = sanitize(str(item.get("message") or ""), keep_lines=True)
+    # Its lines must not look like those of this program, such as the head of another comment.
+    text = "\n".join(f"  | {line}" for line in text.splitlines())
     context.echo_err(
         f"\n{view.heading(group)}\n"
         f"{sanitize(format_author(item))}, {view.age(item)}  ({left} left)\n{text}\n"
