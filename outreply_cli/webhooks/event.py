@@ -32,7 +32,7 @@ class Event:
         name: Event name, such as `post.published`; empty if missing.
         created_at: Creation time as received; None if missing.
         data: The payload's `data`.
-        payload: The whole payload; `event` is the name also if only `type` has it.
+        payload: The whole payload.
     """
 
     key: str
@@ -40,6 +40,10 @@ class Event:
     created_at: str | None
     data: Mapping[str, Any]
     payload: Mapping[str, Any]
+
+    def meets(self, conditions: Conditions) -> bool:
+        """Whether the payload meets all conditions; its name may be in `type` only."""
+        return matches_all({**self.payload, "event": self.name}, conditions)
 
 
 def parse_event(body: bytes | str) -> Event:
@@ -65,7 +69,7 @@ def parse_event(body: bytes | str) -> Event:
         name=name,
         created_at=created if isinstance(created, str) else None,
         data=data if isinstance(data, dict) else {},
-        payload={**payload, "event": name},
+        payload=payload,
     )
 
 
@@ -79,7 +83,7 @@ def is_selected(delivery: Delivery, conditions: Conditions) -> bool:
     if not delivery.is_verified:
         return False
     try:
-        return matches_all(parse_event(delivery.body).payload, conditions)
+        return parse_event(delivery.body).meets(conditions)
     except EventError:
         return False
 

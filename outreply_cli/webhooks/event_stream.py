@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from outreply_cli.errors import ExitCode, InterruptedRunError, OutReplyError
-from outreply_cli.webhooks.conditions import Conditions, matches_all
+from outreply_cli.webhooks.conditions import Conditions
 from outreply_cli.webhooks.forward import ForwardReport
 from outreply_cli.webhooks.receiver import Received
 
@@ -105,6 +105,6 @@ class EventStream:
             return False
         self._event_count += 1
         is_last = self._max_events is not None and self._event_count >= self._max_events
-        is_last |= self._until is not None and matches_all(received.event.payload, self._until)
+        is_last |= self._until is not None and received.event.meets(self._until)
         self._satisfied |= is_last
         return is_last

@@ -18,7 +18,7 @@ from outreply_cli.net.server.host_check import is_from_private_network
 from outreply_cli.net.server.response import Response, json_response
 from outreply_cli.net.server.server import Respond, WorkerPool
 from outreply_cli.spec.events import matches
-from outreply_cli.webhooks.conditions import Conditions, matches_all
+from outreply_cli.webhooks.conditions import Conditions
 from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_event
 from outreply_cli.webhooks.forward import Forwarder, ForwardTarget, StoreFailure
 from outreply_cli.webhooks.inspector import Inspector
@@ -173,17 +173,15 @@ class Receiver:
         matches_filter = (
             event is not None
             and matches(delivery.event, self._config.events)
-            and matches_all(event.payload, self._config.conditions)
+            and event.meets(self._config.conditions)
         )
         is_relayed = False
         if matches_filter and event is not None:
             delivery.targets = [
-                target.name
-                for target in self._queued_targets
-                if matches_all(event.payload, target.conditions)
+                target.name for target in self._queued_targets if event.meets(target.conditions)
             ]
             relay = self._relay_target
-            is_relayed = relay is not None and matches_all(event.payload, relay.conditions)
+            is_relayed = relay is not None and event.meets(relay.conditions)
         self._batch.append(
             _Pending(started_at, delivery, event, scripted, matches_filter, is_relayed, respond)
         )
