@@ -74,6 +74,9 @@ def run(
         return
     fields = context.output.fields
     if context.options.quiet or (fields is not None and "secret" not in fields):
-        context.warn("the secret was not printed and is not shown again; use --save-secret")
+        context.warn(
+            "the secret was not printed and is not shown again; delete the webhook with: outreply "
+            f"webhooks delete {hook['id']}; then create it with --save-secret"
+        )
     else:
         context.info("Save the secret now; it is not shown again.")
