@@ -18,7 +18,7 @@ from outreply_cli.emulator.client import (
     remove_handle,
 )
 from outreply_cli.emulator.config import EmulatorConfig
-from outreply_cli.emulator.errors import EmulatorError
+from outreply_cli.emulator.errors import EmulatorError, EmulatorUnresponsiveError
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.env import TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError
@@ -171,7 +171,9 @@ def start_daemon(
         )
         waited = 0.0
         while waited < _START_SECONDS:
-            handle = find_running(directory)
+            handle = None
+            with suppress(EmulatorUnresponsiveError):
+                handle = find_running(directory)
             if handle is not None and handle.pid == process.pid:
                 process.returncode = 0  # Prevents the ResourceWarning about a running child.
                 return handle

@@ -74,6 +74,19 @@ def test_exec_keeps_the_profile(cli_with_emulator: CommandLine, change: tuple[st
     assert cli_with_emulator.spawn("pages", "list", "-p", "emulator").code == 0
 
 
+def test_emulator_that_is_started_within_exec_has_the_profile(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
+    command, state = f"{sys.executable} -m outreply_cli", f"--state {tmp_path / 'other'}"
+    script = (
+        f"{command} emulator start {state} --port 0 && {command} pages list -p emulator -q; "
+        f"{command} emulator stop {state}"
+    )
+    result = cli_logged_out.spawn("emulator", "exec", "--", "sh", "-c", script)
+    assert result.code == 0, result.err
+    assert "Profile not found" not in result.err
+
+
 def test_exec_is_not_stopped_by_its_command(cli_logged_out: CommandLine) -> None:
     words = [sys.executable, "-m", "outreply_cli", "emulator", "stop"]
     result = cli_logged_out.spawn("emulator", "exec", "--", *words)

@@ -201,7 +201,7 @@ def _change_caller(patch: Patch, **columns: object) -> None:
         token: Any = caller and dict(caller.token) | columns
         return caller and replace(caller, token=token)
 
-    patch.setattr(auth, "identify_caller", identify)
+    patch.setattr(endpoints, "identify_caller", identify)
 
 
 class _Anything(tuple):  # type: ignore[type-arg]

@@ -109,7 +109,8 @@ def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, An
 
     That of `emulator exec` is temporary, and its command uses the token in the environment.
     """
-    if STATE_VARIABLE in context.environ:
+    is_temporary = STATE_VARIABLE in context.environ
+    if is_temporary and context.environ.get("OUTREPLY_BASE_URL") == handle.base_url:
         show_emulator(context, handle, status)
         return
     credentials, token = Credentials(context.environ, context.config_dir), active_token(status)
