@@ -88,7 +88,7 @@ URL_START = r"[A-Za-z][A-Za-z0-9+.-]*://"
 _FIELD_NAMES = frozenset(FIELDS)
 _URL = re.compile(URL_START)
 _URL_SEPARATOR = re.compile(
-    r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|[,|\s]+(?=https?://)|\n", re.IGNORECASE
+    r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|(?<![,|\s])[,|\s]+(?=https?://)|\n", re.IGNORECASE
 )
 _NO_MESSAGES: Mapping[str, str] = {}
 _MESSAGE_FILE_MAX_BYTES = 400_000
@@ -255,6 +255,8 @@ def guess_field(name: str) -> str | None:
             return False
         # `message_fr` is not a text for X.
         is_text = field.startswith("message_")
+        if is_text and name.startswith("message") and not name.startswith("message_"):
+            return False
         start = len("message_") if is_text and name.startswith("message_") else 0
         cutoff = 0.7 if is_text or field in TIME_FIELDS else 0.6
         return bool(difflib.get_close_matches(name[start:], [field[start:]], cutoff=cutoff))

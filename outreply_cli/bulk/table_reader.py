@@ -54,7 +54,11 @@ _TIMESTAMP = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}[ T]\d{1,2}:\d\d")
 # Rows with one cell above the header, such as a title.
 _TITLES_MAX = 20
 # What a header says about its values.
-_REMARK = re.compile(r"\s*\([^()]*\)|[\s_-]*(?:utc|gmt)$", re.IGNORECASE)
+_REMARK = re.compile(
+    r"\s*\((?:utc|gmt|[ecmp][sd]?t|[abij]st|cest|aest|[dmyhs][dmyhs ,:./-]*)\)"
+    r"|(?<![\s_-])[\s_-]*(?:utc|gmt)$",
+    re.IGNORECASE,
+)
 # What several columns may hold.
 _SEVERAL = frozenset({"media", "media_urls", "network"})
 # Parts of fields, which are put together once a row is read.
@@ -274,7 +278,7 @@ def _report_unknown_columns(
     for name in unknown:
         plain = _REMARK.sub("", name)
         guess = normalize_field(plain) or get_target(plain) or guess_field(plain) or ""
-        if not has_time and about_time == [name]:
+        if not has_time and about_time == [name] == list(unknown):
             # Rows without a time would take slots.
             guess = "scheduled_at"
         if guess in TIME_FIELDS:

@@ -538,6 +538,8 @@ def test_contradictory_columns_of_a_time(
         ),
         ("Publish Time (UTC)", "'Publish Time (UTC)=scheduled_at', and set the zone of its times "),
         ("date,Time (EST)", "'Time (EST)=time', and set the zone of its times with --tz"),
+        ("Approval date,Launch", "map them with --columns 'Approval date=,Launch='"),
+        ("scheduled_at,Date (created)", "ignore it with --columns 'Date (created)='"),
     ],
 )
 def test_advised_columns_have_the_right_field(tmp_path: Path, header: str, advice: str) -> None:
