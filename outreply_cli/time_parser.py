@@ -78,7 +78,9 @@ _ISO = re.compile(
 )
 
 # A time with an offset, or the start and the end of a range.
-_RANGE = re.compile(r"(?:^|[\s,])((\d\d?)(:?)(\d\d)) ?-(\d\d)(?:\3(\d\d))?(?![\d:-])", re.ASCII)
+_RANGE = re.compile(
+    r"(?:^|[\s,])((\d\d?)(:?)(\d\d)) ?-(\d\d)(?:\3(\d\d))?(?![\d:-]|\s*[(\[])", re.ASCII
+)
 
 
 def _alternatives(words: dict[str, int]) -> str:

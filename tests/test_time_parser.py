@@ -739,3 +739,18 @@ def test_past_day_starts_when_clock_change_skips_or_repeats_midnight(
     now = start + timedelta(hours=30 if word == "yesterday" else 12)
     text = day if word == "DATE" else word
     assert parse_past_time(text, now=now, zone=ZoneInfo(zone)) == start
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Thu 24 Dec 2026 01:00 -03 (04:00 UTC)", datetime(2026, 12, 24, 4, tzinfo=UTC)),
+        (
+            "2026-12-24 06:00-08:00[America/Los_Angeles]",
+            datetime(2026, 12, 24, 14, tzinfo=UTC),
+        ),
+        ("2026-12-24 06:00:00-08:00", datetime(2026, 12, 24, 14, tzinfo=UTC)),
+    ],
+)
+def test_parse_time_with_an_offset_that_is_no_range(text: str, expected: datetime) -> None:
+    assert parse_time(text, now=NOW, zone=PARIS) == expected
