@@ -336,7 +336,8 @@ class Transport:
                     return response
         except OutReplyError as error:
             if self._outer_state is None:
-                self._failed_seconds = self._elapsed(exchange)
+                is_down = is_ambiguous(error) or is_rate_limited(error)
+                self._failed_seconds = self._elapsed(exchange) if is_down else 0.0
             if not exchange.maybe_applied or is_definitive(error):
                 raise
             hint = exchange.maybe_applied_hint or error.hint

@@ -99,9 +99,9 @@ def find_doubts(
         if index in doubts:
             continue
         posts, is_unrecorded = get_posts(row), row.post.position in unrecorded
-        if row.takes_new_slot:
+        if row.takes_new_slot or status == PostStatus.MISSING:
             # A recent one may be in both lists.
-            old = published[row.post.page_id]
+            old = _published_after(published[row.post.page_id], row.entry)
             if is_unrecorded and row.post.key is None:
                 old = [*old, *without_row[row.post.page_id]]
             old = _without_separate(row, old, separate)
@@ -223,6 +223,14 @@ def _group_unclaimed(
     return by_page
 
 
+def _published_after(posts: Iterable[Post], entry: JournalEntry | None) -> list[Post]:
+    """Return the posts that may have replaced the post of `entry`: all but earlier ones."""
+    sent_at = None if entry is None else entry.sent_at
+    return [
+        post for post in posts if sent_at is None or (at := post_time(post)) is None or at > sent_at
+    ]
+
+
 def _without_separate(
     row: MatchedRow, posts: Iterable[Post], separate: Collection[tuple[str, str]]
 ) -> list[Post]:
@@ -257,6 +265,9 @@ def _find_doubt(
     if not unclaimed:
         return None
     message = normalize_text(row.draft.body.get("message"))
+    # Without a key, another text is another post.
+    entry = row.entry if row.post.key is not None else None
+    old_message = normalize_text(entry.body.get("message")) if entry is not None else message
 
     is_composed = row.post.lacks_text or row.post.row.is_composed
 
@@ -274,7 +285,7 @@ def _find_doubt(
         # A row with a key is done once its post is published, whatever its time is now. A post that
         # is missing may have been replaced elsewhere by one that was published since.
         is_done = row.post.key is not None or status == PostStatus.MISSING
-        return has_lost_text(post) or (is_done and text == message != "")
+        return has_lost_text(post) or (is_done and text != "" and text in {message, old_message})
 
     candidates = [
         post for post in unclaimed if "published_at" not in post or may_be_published(post)

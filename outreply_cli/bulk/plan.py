@@ -22,10 +22,11 @@ from outreply_cli.timestamps import format_timestamp
 ALREADY_PUBLISHED = "already published"
 ALREADY_FAILED = "failed on the platform"
 PUBLISHED_WITHOUT_KEY = "published without a key"
+OTHER_BRAND = "the row's post is of a brand that the token may not use; use a token for both brands"
 # Why rows whose posts have these statuses are left as they are.
 _HELD = {
     PostStatus.UNKNOWN: "the outcome of an earlier request is not known",
-    PostStatus.FORBIDDEN: "the row's post is of a brand that the token may not use",
+    PostStatus.FORBIDDEN: OTHER_BRAND,
 }
 
 
@@ -188,7 +189,7 @@ def leave_out_late(
             message = f"the post of {post.row.scheduled_at} {'is left out' if is_new else 'stays'}"
             warning = post.row.diagnostic("repeat", f"{message}: {reason}", is_warning=True)
         elif not is_new and was_moved(action):
-            message = "the post was moved and stays at its new time; set this time in the row"
+            message = "the post was changed elsewhere and stays as it is; set its time in the row"
             warning = post.row.diagnostic("scheduled_at", message, is_warning=True)
         else:
             actions.append(action)

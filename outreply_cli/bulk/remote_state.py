@@ -127,10 +127,18 @@ def fetch_statuses(
         else:
             unlisted.append(entry)
     # Lists may be truncated or late: only `GET` of the post proves that it is missing.
-    for index, entry in enumerate(unlisted):
-        statuses[entry.id] = (
-            _fetch_status(client, entry) if index < _SINGLE_READS_MAX else PostStatus.UNLISTED
-        )
+    forbidden: set[str] = set()
+    reads = 0
+    for entry in unlisted:
+        if entry.page_id in forbidden:
+            # All posts of the page are of the same brand.
+            statuses[entry.id] = PostStatus.FORBIDDEN
+            continue
+        reads += 1
+        is_read = reads <= _SINGLE_READS_MAX
+        statuses[entry.id] = _fetch_status(client, entry) if is_read else PostStatus.UNLISTED
+        if statuses[entry.id] == PostStatus.FORBIDDEN:
+            forbidden.add(entry.page_id)
     return statuses
 
 

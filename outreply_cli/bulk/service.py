@@ -381,7 +381,13 @@ class BulkService:
             else remote.truncated_pages,
             unrecorded=placement.unrecorded,
             older=self._fetch_older(
-                {row.post.page_id for row in adopted if row.takes_new_slot}, now
+                {
+                    row.post.page_id
+                    for row in adopted
+                    if row.takes_new_slot
+                    or (row.entry and statuses[row.entry.id] == PostStatus.MISSING)
+                },
+                now,
             ),
             removed=self._find_removed(matched, histories, remote, now)
             if placement.unrecorded
@@ -581,11 +587,16 @@ class BulkService:
         )  # fmt: skip
 
     def _was_moved(self, action: Action) -> bool:
-        """Return whether the row of an action is the same as when one of its posts was sent."""
+        """Return whether the row of an action is as it was sent, and only its post's time is not.
+
+        A row that was edited and then reverted has a post with the edited content or time.
+        """
         entry, draft = action.entry, action.draft
         while entry is not None and draft is not None:
             if entry.fingerprint == draft.fingerprint:
                 return True
+            if content_digest(entry.body) != content_digest(draft.body):
+                return False
             entry = None if entry.replaces is None else self._journal.entry(entry.replaces)
         return False
 
@@ -719,8 +730,13 @@ class BulkService:
         """Return the IDs of the posts that the journal has cancelled."""
         return self._journal.cancelled_post_ids(self.account.fingerprint)
 
-    def pending_entries(self, calendar_id: str) -> tuple[list[JournalEntry], list[JournalEntry]]:
-        """Reconcile a calendar; return the entries of its scheduled and of its unknown posts."""
+    def pending_entries(
+        self, calendar_id: str
+    ) -> tuple[list[JournalEntry], list[JournalEntry], list[JournalEntry]]:
+        """Reconcile a calendar; return the entries of its scheduled and of its unknown posts.
+
+        The third ones are those of posts that the token may not cancel.
+        """
         now = self._client.now()
         self._reconcile(calendar_id)
         remote = fetch_remote_state(self._client, (), now)
@@ -736,13 +752,21 @@ class BulkService:
         return (
             [entry for entry in pending if statuses[entry.id] in LIVE_STATUSES],
             [entry for entry in unsettled if entry.scheduled_at > now],
+            [entry for entry in pending if statuses[entry.id] == PostStatus.FORBIDDEN],
         )
 
     def count_unrecorded(self, opened: OpenCalendar) -> int:
         """Return how many rows have, or may have, a post that the journal does not know."""
-        rows = self.diff(opened, reconcile=False).rows
-        # An entry without a row in the database has a negative ID.
-        return sum(row.doubt != "" if row.entry is None else row.entry.id < 0 for row in rows)
+        histories = self._journal.rows(self.account.fingerprint, opened.identity.known_id)
+        # What this journal has cancelled is known, whatever other posts are similar.
+        cancelled = {history.row for history in histories if history.cancelled is not None}
+        return sum(
+            # An entry without a row in the database has a negative ID.
+            (row.doubt != "" and row.name not in cancelled)
+            if row.entry is None
+            else row.entry.id < 0
+            for row in self.diff(opened, reconcile=False).rows
+        )
 
     def check_cancels_own(self, opened: OpenCalendar, pending: Sequence[JournalEntry]) -> None:
         """Raise InvalidInputError if another file has the rows of some `pending` posts."""

@@ -40,7 +40,12 @@ def act_on_each(
             succeeded.append({**(fields or {}), id_field: item_id, "success": True})
         except OutReplyError as error:
             if stops_batch(error) and not (succeeded or failures):
-                raise
+                if len(unique_ids) == 1:
+                    raise
+                # Whether this one was carried out may not be known.
+                raise error.replace(
+                    message=f"{item_id}: {error.message.rstrip('.')}; the others were left alone"
+                ) from None
             failures.append((item_id, error))
     if context.options.output == "table" and not context.options.quiet:
         for item in succeeded:

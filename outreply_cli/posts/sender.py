@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from outreply_cli.api.client import Client, CreatedPost, ListResult, find_post, post_time
-from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.api.errors import ApiError, NotFoundError, PermissionDeniedError
 from outreply_cli.api.requests import ApiRequest, create_post
 from outreply_cli.api.resend import LIST_LAG, SearchResult, Step, next_step
 from outreply_cli.api.retry import is_definitive
@@ -302,7 +302,11 @@ class Sender:
             if found.calendar == CHANGES_CALENDAR and _has_text_of(found.body, entry):
                 while current is not None and current.state == EntryState.CANCELLED:
                     current = self._journal.get_replacement(current)
-                if current is not None and current.state == EntryState.DONE:
+                if current is None or current.state != EntryState.DONE or not current.post_id:
+                    continue
+                newest = self._journal.by_post_id(entry.account, current.post_id)
+                # Another key may have the post already.
+                if newest is not None and newest.calendar == CHANGES_CALENDAR:
                     return current.post_id
         return None
 
@@ -396,7 +400,14 @@ class Sender:
                 hint="The API knows this row's key with different content, sent by another program "
                 "or before the journal was restored. Run: outreply bulk reconcile FILE"
             )
-        definitive = is_definitive(error)
+        # No other request has the key of an edit that was not sent before.
+        is_conflict = isinstance(error, ApiError) and error.status == 409
+        definitive = is_definitive(error) or (
+            is_conflict
+            and not maybe_sent
+            and not error.maybe_applied
+            and entry.replaces is not None
+        )
         if error.maybe_applied or (maybe_sent and not definitive):
             return SendResult(self._journal.entry(entry.id), error.replace(maybe_applied=True))
         if error.code.endswith("_GUARDRAIL") and not error.maybe_applied:

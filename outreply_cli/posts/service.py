@@ -49,7 +49,7 @@ from outreply_cli.posts.slots import no_free_slot_error, no_slots_error
 from outreply_cli.spec.limits import PAGE_MIN_GAP
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.spec.text import normalize_text
-from outreply_cli.timestamps import format_timestamp
+from outreply_cli.timestamps import format_timestamp, timestamp_or_none
 from outreply_cli.ui.progress import UploadProgress
 
 _LOCK_SECONDS = 30.0
@@ -172,9 +172,18 @@ class PostService:
             claimed = journal.post_ids(self._account)
         published = self._client.published_posts(page_id=page_id, since=failed_at)
         for post in [*published.items, *self._client.scheduled_posts(page_id=page_id).items]:
-            if normalize_text(post.get("message")) == text and not is_claimed(post, claimed):
+            # One that is older than the failure is another post with the same text.
+            created_at = timestamp_or_none(post.get("created_at"))
+            is_older = created_at is not None and created_at < failed_at
+            if (
+                normalize_text(post.get("message")) == text
+                and not is_claimed(post, claimed)
+                and not is_older
+            ):
                 at = post_time(post)
                 words = ["outreply", "posts", "publish", "--page", page_id]
+                if "scheduled_at" in body:
+                    words[2:] = ["schedule", "--page", page_id, "--at", str(body["scheduled_at"])]
                 words += PostContent.from_body(body).to_flags()
                 raise OutcomeUnknownError(
                     f"post {post.get('id')}{f' at {format_timestamp(at)}' if at else ''} has the "

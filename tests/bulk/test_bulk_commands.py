@@ -281,7 +281,7 @@ def test_cancel_rejects_a_file_that_does_not_exist(cli: CommandLine, calendar: P
     assert cli.run("bulk", "cancel", str(calendar), "--yes").code == 0
     missing = cli.run("bulk", "cancel", "nofile.csv", "--yes")
     assert (missing.code, missing.out) == (2, "")
-    assert missing.err.startswith("Error: Calendar not found: nofile.csv; no posts were scheduled")
+    assert missing.err.startswith("Error: Calendar not found in the journal: nofile.csv")
 
 
 def test_cancel_needs_no_file_once_scheduled(cli: CommandLine, calendar: Path) -> None:

@@ -9,6 +9,7 @@ from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine, Result
 from tests.commands.team_machines import make_machine
+from tests.request_count import count_requests
 
 HEADER = "page,scheduled_at,message\n"
 
@@ -222,8 +223,34 @@ class TestTokenOfOneBrand:
     def test_own_posts_are_cancelled(
         self, cli: CommandLine, own: Path, emulator: EmulatorServer
     ) -> None:
-        bulk(cli, "cancel", own, "--name", "Spring", "--yes")
+        ran = bulk(cli, "cancel", own, "--name", "Spring", "--yes", code=3)
+        assert "1 post of " in ran.err
+        assert "token for all brands" in ran.err
         assert live_texts(emulator) == days(1)
+
+    def test_posts_of_other_brands_only_are_not_cancelled(
+        self, cli: CommandLine, emulator: EmulatorServer
+    ) -> None:
+        for _ in range(2):
+            ran = bulk(cli, "cancel", "Spring", "--yes", code=3)
+            assert "Nothing to cancel" not in ran.err
+            assert live_texts(emulator) == days(1)
+
+    def test_pages_of_other_brands_are_read_once(
+        self, cli: CommandLine, both: Path, own: Path, emulator: EmulatorServer
+    ) -> None:
+        with emulator.state.transaction() as db:
+            db.execute("UPDATE tokens SET brand_ids = '[]'")
+        rows = [f"d{n},facebook:acme,2026-12-{n:02}T09:00Z,Day {n}\n" for n in range(5, 15)]
+        both.write_text(both.read_text() + "".join(rows))
+        bulk(cli, "schedule", both, "--name", "Spring")
+        (page_id,) = {row["brand_id"] for row in emulator.state.connection.execute(
+            "SELECT brand_id FROM pages WHERE platform = 'twitter'")}  # fmt: skip
+        with emulator.state.transaction() as db:
+            db.execute("UPDATE tokens SET brand_ids = ?", (json.dumps([page_id]),))
+        before = count_requests(emulator)
+        bulk(cli, "status", own, "--name", "Spring")
+        assert count_requests(emulator) - before < 10
 
     def test_row_moved_from_the_other_brand_is_held(
         self, cli: CommandLine, own: Path, emulator: EmulatorServer
@@ -231,7 +258,36 @@ class TestTokenOfOneBrand:
         own.write_text(own.read_text().replace("b,x", "a,x"))
         ran = bulk(cli, "schedule", own, "--name", "Spring", code=3)
         assert "the row's post is of a brand that the token may not use" in ran.err
+        assert "reconcile" not in ran.err
         assert live_texts(emulator) == days(1, 2, 3)
+
+
+def test_cancel_again_beside_a_similar_post(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.csv"
+    path.write_text(
+        HEADER + "facebook:acme,2026-12-03T12:00Z,Join our winter sale tomorrow morning\n"
+    )
+    bulk(cli, "schedule", path)
+    bulk(cli, "cancel", path, "--yes")
+    words = ("--page", "facebook:acme", "--at", "2026-12-05T12:00Z")
+    other = make_machine(cli, "other")
+    text = "Join our winter sale tomorrow evening"
+    assert other.run("posts", "schedule", *words, "-m", text).code == 0
+    assert "Nothing to cancel" in bulk(cli, "cancel", path, "--yes").err
+    assert text in {post["message"] for post in client.scheduled_posts().items}
+
+
+def test_cancel_of_a_file_that_cannot_be_read_any_more(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "plan.csv", 1)
+    bulk(cli, "schedule", path)
+    path.write_text(path.read_text().replace("facebook:acme", "facebook:gone"))
+    ran = bulk(cli, "cancel", path, "--yes", code=2)
+    assert "page not found" in ran.err
+    assert texts(client) == days(1)
 
 
 def live_texts(emulator: EmulatorServer) -> list[str]:

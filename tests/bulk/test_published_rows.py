@@ -84,7 +84,7 @@ class TestRescheduled:
         for summary_of_run in ({"created": 1, "unchanged": 1}, {"unchanged": 2}):
             ran = schedule(cli, calendar)
             assert summary(ran) == summary_of_run
-            assert "the post was moved and stays at its new time; set this time in the row" in (
+            assert "the post was changed elsewhere and stays as it is; set its time in the row" in (
                 " ".join(ran.err.split())
             )
         assert texts(client) == ["Row 1", "Row 2"]
@@ -93,7 +93,7 @@ class TestRescheduled:
         calendar.write_text(calendar.read_text().replace("2026-12-03T12:00Z", at))
         ran = schedule(cli, calendar)
         assert summary(ran) == {"unchanged": 2}
-        assert "moved" not in ran.err
+        assert "elsewhere" not in ran.err
 
     def test_moved_in_the_dashboard_behind_its_time(
         self,
@@ -109,7 +109,7 @@ class TestRescheduled:
         cli.clock.advance(11 * DAY)
         ran = schedule(cli, calendar)
         assert summary(ran) == {"unchanged": 1}
-        assert "set this time in the row" in ran.err
+        assert "set its time in the row" in ran.err
         assert client.scheduled_post(scheduled)["id"] == scheduled
 
     def test_edited_to_a_past_time(
@@ -119,6 +119,19 @@ class TestRescheduled:
         calendar.write_text(HEADER + "facebook:acme,2026-11-24T12:00Z,Row 1\n")
         assert "in the past" in schedule(cli, calendar, code=2).err
         assert client.scheduled_post(scheduled)["id"] == scheduled
+
+    @pytest.mark.parametrize("edited", ["2026-12-03T12:00Z,Row B", "2026-12-09T12:00Z,Row B"])
+    def test_row_that_was_edited_and_reverted_too_late(
+        self, cli: CommandLine, calendar: Path, edited: str
+    ) -> None:
+        row = f"key,{HEADER}k,facebook:acme,2026-12-03T12:00Z,Row 1\n"
+        changed = f"key,{HEADER}k,facebook:acme,{edited}\n"
+        for text, count in ((row, "unchanged"), (changed, "changed")):
+            calendar.write_text(text)
+            assert summary(schedule(cli, calendar)) == {count: 1}
+        cli.clock.advance(10 * DAY - 300)
+        calendar.write_text(row)
+        assert "scheduled_at: the time is" in schedule(cli, calendar, code=2).err
 
     def test_command_names_the_file(self, cli: CommandLine, calendar: Path, scheduled: str) -> None:
         ran = cli.run("posts", "reschedule", scheduled, "--at", "2026-12-20T12:00Z", "--json")

@@ -409,9 +409,14 @@ class TestPostChangedWithoutJournal:
         assert posts(client) == [*MOVED, SECOND]
 
 
-@pytest.mark.parametrize("keys", [{}, {"a": "sale", "b": "day"}], ids=["no keys", "keys"])
+@pytest.mark.parametrize("hours", [24, 30])
+@pytest.mark.parametrize(
+    ("keys", "edited"),
+    [({}, False), ({"a": "sale", "b": "day"}, False), ({"a": "sale", "b": "day"}, True)],
+    ids=["no keys", "keys", "keys, edited"],
+)
 def test_post_that_another_machine_moved_ahead_and_published(
-    cli: CommandLine, client: Client, plan: Path, keys: dict[str, str]
+    *, cli: CommandLine, client: Client, plan: Path, keys: dict[str, str], edited: bool, hours: int
 ) -> None:
     write(plan, HEADER + ROWS, **keys)
     assert schedule(cli, plan) == {"created": 2}
@@ -421,7 +426,9 @@ def test_post_that_another_machine_moved_ahead_and_published(
     other = make_machine(cli, "other")
     moved = other.run("posts", "reschedule", post_id, "--at", "2026-11-24 10:00")
     assert moved.code == 0, moved.err
-    cli.clock.advance(DAY)
+    cli.clock.advance(hours * 3600)
+    if edited:
+        plan.write_text(plan.read_text().replace("Sale starts today", "The sale has started"))
     held = bulk(cli, "schedule", plan, code=3)
     assert "Done: 1 unchanged, 1 unknown" in held.err
     bulk(cli, "reconcile", plan, "--yes")

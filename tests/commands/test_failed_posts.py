@@ -1,6 +1,8 @@
 """`outreply status`, `pages check`, `posts list --failed` and `posts retry`, on the emulator."""
 
 import json
+import re
+import shlex
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -189,6 +191,32 @@ def test_retry_on_another_machine_sends_nothing(
     assert list_live(emulator) == before
     assert cli.run("posts", "retry", failed_id, "--yes").code == 0
     assert list_live(emulator) == before
+
+
+def test_held_retry_at_a_time_advises_the_same_time(
+    cli: CommandLine, emulator: EmulatorServer, failed_id: str
+) -> None:
+    assert cli.run("posts", "retry", failed_id, "--yes").code == 0
+    ran = make_machine(cli, "other").run("posts", "retry", failed_id, "--yes", "--at", "+1d")
+    assert ran.code == 1
+    (command,) = re.findall(r"use: outreply (posts schedule --page \w+ --at \S+ .*)", ran.err)
+    before = len(list_live(emulator))
+    assert cli.run(*shlex.split(command)).code == 0
+    assert len(list_live(emulator)) == before + 1
+
+
+def test_retry_is_not_held_for_an_older_post_with_the_same_text(
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
+) -> None:
+    other = make_machine(cli, "other")
+    failed_id = schedule_with_key(cli, "Sale today")
+    words = ("--page", "facebook:acme", "-m", "Sale today", "--at", "+2d")
+    assert other.run("posts", "schedule", *words).code == 0
+    expire(emulator)
+    emulator_clock.advance(7200)
+    cli.run("posts", "list")
+    expire(emulator, expired=False)
+    assert cli.run("posts", "retry", failed_id, "--yes").code == 0
 
 
 def list_live(emulator: EmulatorServer) -> list[str]:

@@ -215,7 +215,8 @@ def test_retry_once(
     database.execute("UPDATE pages SET expired = 0 WHERE platform = 'facebook'")
     text = printed(cli, tool, "posts", "retry", post_id)
     tools.run(tool, text)
-    run(cli, "posts", "retry", post_id, "--yes")
+    again = cli.run("posts", "retry", post_id, "--yes")
+    assert (again.code, "may have been sent again already" in again.err) == (1, True)
     assert [post["message"] for post in client.published_posts().items].count("Sale") == 1
 
 

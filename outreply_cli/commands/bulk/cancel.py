@@ -5,6 +5,7 @@ import shlex
 from outreply_cli.bulk.calendar import STDIN, is_address
 from outreply_cli.bulk.loader import calendar_path
 from outreply_cli.bulk.plan import Action
+from outreply_cli.bulk.service import calendar_error
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock, bulk_context
 from outreply_cli.commands.bulk.output import finish_run, show_results
@@ -50,10 +51,13 @@ def run(
             assert bulk.lock is not None
             bulk.lock(calendar_id)
         unrecorded = bulk.service.count_unrecorded(opened[0]) if opened else 0
-        pending, unknown = bulk.service.pending_entries(calendar_id)
+        pending, unknown, forbidden = bulk.service.pending_entries(calendar_id)
+        if not pending and opened and not all(item.is_warning for item in opened[0].problems):
+            # The rows that cannot be read may be those of the calendar.
+            raise calendar_error(opened[0].problems)
         if not pending:
             show_results(context, [])
-            _check_unknown(file, len(unknown), unrecorded)
+            _check_kept(file, reading, len(unknown), len(forbidden), unrecorded)
             context.info(f"Nothing to cancel: {file} has no pending posts.")
             return
         if opened:
@@ -68,18 +72,28 @@ def run(
     results = [(file, result) for result in report.results]
     restored = file if calendars and file != STDIN else None
     finish_run(context, results, bulk.stop, reading, cancelled_file=restored)
-    _check_unknown(file, len(unknown), unrecorded)
+    _check_kept(file, reading, len(unknown), len(forbidden), unrecorded)
 
 
-def _check_unknown(file: str, count: int, unrecorded: int) -> None:
-    if count:
+def _check_kept(
+    file: str, reading: ReadOptions, unknown: int, forbidden: int, unrecorded: int
+) -> None:
+    """Raise PartialFailureError if posts of a calendar may still be scheduled."""
+    if forbidden:
         raise PartialFailureError(
-            f"{count} posts of {file} may have been sent, and were not cancelled",
+            f"{forbidden} post{'s' * (forbidden != 1)} of {file} were not cancelled, because the "
+            "token may not use their brands",
+            hint="Run this command again with a token for all brands of the calendar.",
+        )
+    if unknown:
+        raise PartialFailureError(
+            f"{unknown} posts of {file} may have been sent, and were not cancelled",
             hint="List them with: outreply store status",
         )
     if unrecorded:
         raise PartialFailureError(
             f"{unrecorded} row{'s' * (unrecorded != 1)} of {file} may have posts that the journal "
             "does not know; those were not cancelled",
-            hint=f"Run: outreply bulk reconcile {shlex.quote(file)}; then run this command again.",
+            hint=f"Run: outreply bulk reconcile {shlex.quote(file)}{reading.to_flags()}; then run "
+            "this command again.",
         )

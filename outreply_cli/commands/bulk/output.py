@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.executor import RowStatus
-from outreply_cli.bulk.plan import Action, ActionType, Plan
+from outreply_cli.bulk.plan import OTHER_BRAND, Action, ActionType, Plan
 from outreply_cli.bulk.reports import ReportFile, Results, build_report, summarize
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.cancellation import CancellationToken
@@ -117,10 +117,12 @@ def finish_run(
         write_report(report, results, plans)
     unfinished = {name: summary[name] for name in ("failed", "pending", "unknown")}
     reconcile_hint = ""
-    if summary["unknown"]:
-        files = dict.fromkeys(
-            file for file, result in results if result.status == RowStatus.UNKNOWN
-        )
+    files = dict.fromkeys(
+        file
+        for file, result in results
+        if result.status == RowStatus.UNKNOWN and result.action.reason != OTHER_BRAND
+    )
+    if files:
         commands = " and ".join(
             f"outreply bulk reconcile {shlex.quote(file)}{reading.to_flags()}" for file in files
         )
