@@ -81,8 +81,8 @@ def _check_kept(
     """Raise PartialFailureError if posts of a calendar may still be scheduled."""
     if forbidden:
         raise PartialFailureError(
-            f"{forbidden} post{'s' * (forbidden != 1)} of {file} were not cancelled, because the "
-            "token may not use their brands",
+            f"not cancelled: {forbidden} post{'s' * (forbidden != 1)} of {file} on brands that the "
+            "token may not use",
             hint="Run this command again with a token for all brands of the calendar.",
         )
     if unknown:
