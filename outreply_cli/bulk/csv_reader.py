@@ -16,7 +16,7 @@ _DELIMITERS = (",", ";", "\t")
 _SEPARATOR_LINE = re.compile(
     r'\n*"?sep=(?P<delimiter>[^"\w\s]|\t| )"?(?P=delimiter)*[ \t]*(?:\n|$)', re.IGNORECASE
 )
-_QUOTED_CELL = re.compile(r'(^|[,;\t])[ \t]*"(?:[^"]|"")*"', re.MULTILINE)
+_QUOTED_CELL = re.compile(r'(^|[,;]|(?<![ \t])\t)[ \t]*"(?:[^"]|"")*"', re.MULTILINE)
 _HEADER_MAX_CHARACTERS = 50_000
 _SAVE_AS = "in the spreadsheet, choose 'Save as' and 'CSV UTF-8'"
 _CELL_MAX_CHARACTERS = 1_000_000

@@ -55,7 +55,7 @@ _TIMESTAMP = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}[ T]\d{1,2}:\d\d")
 _TITLES_MAX = 20
 # What a header says about its values.
 _REMARK = re.compile(
-    r"\s*\((?:utc|gmt|[ecmp][sd]?t|[abij]st|cest|aest|[dmyhs][dmyhs ,:./-]*)\)"
+    r"(?<!\s)\s*\((?:utc|gmt|[ecmp][sd]?t|[abij]st|cest|aest|[dmyhs][dmyhs ,:./-]*)\)"
     r"|(?<![\s_-])[\s_-]*(?:utc|gmt)$",
     re.IGNORECASE,
 )
