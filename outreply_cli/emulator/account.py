@@ -146,7 +146,7 @@ def count_in_month(context: RequestContext, bucket: str | None = None) -> None:
     """
     if is_sandbox(context.caller):
         return
-    user, month = context.caller.user, f"{context.now:%Y-%m}"
+    user, month = context.caller.user, context.now.date().isoformat()[:7]
     context.state.count_later(user["id"], month, "requests")
     if bucket == "writes":
         context.state.count_later(user["id"], month, bucket)

@@ -173,7 +173,7 @@ def count_request(state: State, caller: Principal, now: datetime) -> None:
             raise ErrorResponse(402, "SANDBOX_EXHAUSTED", upgrade_url=_UPGRADE_URL)
     _, per_day = get_rate(caller)
     bucket = f"day of {caller.token['id']}"
-    day = f"{now:%Y-%m-%d}"
+    day = now.date().isoformat()
     if state.count_later(caller.user["id"], day, bucket, limit=per_day) > per_day:
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         raise too_many("DAILY_LIMIT_EXCEEDED", int((midnight - now).total_seconds()) + 1)
