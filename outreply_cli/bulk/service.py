@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource, get_page_id, post_time
@@ -212,6 +212,20 @@ class PlannedCalendar:
     links: Mapping[str, str]
     calendar_id: str
     approved_posts: Sequence[str] = ()
+
+
+class PendingEntries(NamedTuple):
+    """The entries of a calendar's pending posts.
+
+    Attributes:
+        scheduled: Those whose posts can be cancelled.
+        unknown: Those whose posts may have been sent.
+        forbidden: Those whose posts the token may not cancel.
+    """
+
+    scheduled: list[JournalEntry]
+    unknown: list[JournalEntry]
+    forbidden: list[JournalEntry]
 
 
 class BulkService:
@@ -730,13 +744,8 @@ class BulkService:
         """Return the IDs of the posts that the journal has cancelled."""
         return self._journal.cancelled_post_ids(self.account.fingerprint)
 
-    def pending_entries(
-        self, calendar_id: str
-    ) -> tuple[list[JournalEntry], list[JournalEntry], list[JournalEntry]]:
-        """Reconcile a calendar; return the entries of its scheduled and of its unknown posts.
-
-        The third ones are those of posts that the token may not cancel.
-        """
+    def pending_entries(self, calendar_id: str) -> PendingEntries:
+        """Reconcile a calendar, and return the entries of its pending posts."""
         now = self._client.now()
         self._reconcile(calendar_id)
         remote = fetch_remote_state(self._client, (), now)
@@ -749,7 +758,7 @@ class BulkService:
         statuses = fetch_statuses(self._client, remote, pending, now)
         # Also the old posts of rows whose new post exists.
         unsettled = self._journal.list_unsettled(self.account.fingerprint, calendar_id)
-        return (
+        return PendingEntries(
             [entry for entry in pending if statuses[entry.id] in LIVE_STATUSES],
             [entry for entry in unsettled if entry.scheduled_at > now],
             [entry for entry in pending if statuses[entry.id] == PostStatus.FORBIDDEN],
@@ -760,13 +769,13 @@ class BulkService:
         histories = self._journal.rows(self.account.fingerprint, opened.identity.known_id)
         # What this journal has cancelled is known, whatever other posts are similar.
         cancelled = {history.row for history in histories if history.cancelled is not None}
-        return sum(
-            # An entry without a row in the database has a negative ID.
-            (row.doubt != "" and row.name not in cancelled)
-            if row.entry is None
-            else row.entry.id < 0
-            for row in self.diff(opened, reconcile=False).rows
-        )
+        rows = self.diff(opened, reconcile=False).rows
+        in_doubt = [
+            row for row in rows if row.entry is None and row.doubt and row.name not in cancelled
+        ]
+        # An entry without a row in the database has a negative ID.
+        adopted = [row for row in rows if row.entry is not None and row.entry.id < 0]
+        return len(in_doubt) + len(adopted)
 
     def check_cancels_own(self, opened: OpenCalendar, pending: Sequence[JournalEntry]) -> None:
         """Raise InvalidInputError if another file has the rows of some `pending` posts."""
