@@ -136,7 +136,11 @@ class Sender:
         old = self._replaced_by(entry)
         if old.fingerprint == entry.fingerprint:
             return self.finish_replacing(entry)
-        if old.state == EntryState.CANCELLING and self._is_scheduled(old):
+        try:
+            is_kept = old.state == EntryState.CANCELLING and self._is_scheduled(old)
+        except OutReplyError as failure:
+            return SendResult(entry, failure)
+        if is_kept:
             self._journal.mark_kept(old)
         elif old.state == EntryState.CANCELLING:
             error = self._finish_cancelling(old).error
@@ -150,7 +154,7 @@ class Sender:
             return False
         try:
             return self._client.scheduled_post(entry.post_id).get("status") == "scheduled"
-        except OutReplyError:
+        except NotFoundError:
             return False
 
     def cancel(self, entry: JournalEntry) -> SendResult:
@@ -178,9 +182,12 @@ class Sender:
         result = self.reconcile(entry)
         if result.error is not None or result.entry.state != EntryState.PLANNED:
             return result
-        # The old post may be published or cancelled by now.
-        if entry.replaces is None or not self._is_scheduled(self._replaced_by(entry)):
-            return result
+        try:
+            # The old post may be published or cancelled by now.
+            if entry.replaces is None or not self._is_scheduled(self._replaced_by(entry)):
+                return result
+        except OutReplyError as error:
+            return SendResult(result.entry, error)
         return self.send(result.entry)
 
     def _settle(self, entry: JournalEntry) -> SendResult:

@@ -165,6 +165,26 @@ def test_post_that_is_still_scheduled_is_kept(
     assert texts(client) == ["New 1", "New 2", "New 3"]
 
 
+@pytest.mark.parametrize("status", [403, 408, 500, 503])
+def test_post_that_cannot_be_read_is_kept(
+    cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer, status: int
+) -> None:
+    """Nothing is cancelled before it is known whether a doubtful cancellation had an effect."""
+    write(calendar, *rows("Old"))
+    schedule(cli, calendar)
+    write(calendar, *rows("New"))
+    fault(emulator, "status:503", "DELETE", times=9)
+    schedule(cli, calendar, "--concurrency", "1", "--max-wait", "1s", code=3)
+    emulator.handle.request("fault", clear=None)
+    options = {"method": "GET", "path": "/posts/scheduled/*", "times": 99}
+    emulator.handle.request("fault", add=f"status:{status}", options=options)
+    cli.run("bulk", "schedule", str(calendar), "--max-wait", "1s")
+    assert texts(client) == ["Old 1", "Old 2", "Old 3"]
+    emulator.handle.request("fault", clear=None)
+    assert summary(schedule(cli, calendar, "--json")) == {"changed": 3}
+    assert texts(client) == ["New 1", "New 2", "New 3"]
+
+
 def test_interrupted_restoration_is_finished(
     cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer
 ) -> None:
