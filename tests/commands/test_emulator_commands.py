@@ -1,45 +1,41 @@
-"""The `emulator` commands, run as a user runs them."""
+"""The `emulator` commands."""
 
 import json
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.clocks import HurriedClock
 from tests.command_line import CommandLine
 
 ROOMY = Path(__file__).parent.parent / "emulator" / "roomy.yaml"
 
 
 @pytest.fixture
-def cli_with_emulator(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
-    started = cli_logged_out.spawn(
-        "emulator", "start", "--port", "0", "--frozen", "--seed", "7", "-q"
-    )
-    assert started.code == 0, started.err
-    yield cli_logged_out
-    cli_logged_out.spawn("emulator", "stop")
+def emulator_clock() -> HurriedClock:
+    """The machine's clock: an emulator in another process uses it too."""
+    return HurriedClock(speed=1)
 
 
 def get_published_id(cli_with_emulator: CommandLine) -> str:
-    posts = cli_with_emulator.spawn(
+    posts = cli_with_emulator.run(
         "posts", "list", "-p", "emulator", "--published", "-q", "--limit", "1"
     )
     return posts.out.strip()
 
 
-def test_exec_seed_is_reproducible(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
+def test_exec_seed_is_reproducible(cli_logged_out: CommandLine) -> None:
     words = ("-c", "import os; print(os.environ['OUTREPLY_API_KEY'])")
     keys = {
-        cli_with_emulator.spawn("emulator", "exec", "--seed", "7", "--", sys.executable, *words).out
+        cli_logged_out.spawn("emulator", "exec", "--seed", "7", "--", sys.executable, *words).out
         for _ in range(2)
     }
     assert len(keys) == 1
-    other = cli_with_emulator.spawn(
+    other = cli_logged_out.spawn(
         "emulator", "exec", "--seed", "8", "--", sys.executable, *words
     ).out
     assert other not in keys
@@ -67,11 +63,11 @@ def test_exec_environment_and_exit_code(
 
 @pytest.mark.parametrize("change", [("reset",), ("seed", str(ROOMY))], ids=["reset", "seed"])
 def test_exec_keeps_the_profile(cli_with_emulator: CommandLine, change: tuple[str, ...]) -> None:
-    before = cli_with_emulator.spawn("auth", "list", "--json").out
+    before = cli_with_emulator.run("auth", "list", "--json").out
     words = [sys.executable, "-m", "outreply_cli", "emulator", *change, "--yes"]
-    assert cli_with_emulator.spawn("emulator", "exec", "--", *words).code == 0
-    assert cli_with_emulator.spawn("auth", "list", "--json").out == before
-    assert cli_with_emulator.spawn("pages", "list", "-p", "emulator").code == 0
+    assert cli_with_emulator.run("emulator", "exec", "--", *words).code == 0
+    assert cli_with_emulator.run("auth", "list", "--json").out == before
+    assert cli_with_emulator.run("pages", "list", "-p", "emulator").code == 0
 
 
 def test_emulator_that_is_started_within_exec_has_the_profile(
@@ -95,98 +91,96 @@ def test_exec_is_not_stopped_by_its_command(cli_logged_out: CommandLine) -> None
 
 
 def test_seed_and_export(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
-    unconfirmed = cli_with_emulator.spawn("emulator", "seed", str(ROOMY))
+    unconfirmed = cli_with_emulator.run("emulator", "seed", str(ROOMY))
     assert unconfirmed.code == 2
     assert "--yes" in unconfirmed.err
-    assert cli_with_emulator.spawn("emulator", "seed", str(ROOMY), "--yes").code == 0
-    assert "page1" in cli_with_emulator.spawn("pages", "list", "-p", "emulator", "-q").out.split()
-    exported = cli_with_emulator.spawn("emulator", "seed", "--export")
+    assert cli_with_emulator.run("emulator", "seed", str(ROOMY), "--yes").code == 0
+    assert "page1" in cli_with_emulator.run("pages", "list", "-p", "emulator", "-q").out.split()
+    exported = cli_with_emulator.run("emulator", "seed", "--export")
     seed = tmp_path / "seed.yaml"
     seed.write_text(exported.out)
     assert "accounts" in yaml.safe_load(exported.out)
-    assert cli_with_emulator.spawn("emulator", "reset", "--yes").code == 0
-    assert (
-        "page1" not in cli_with_emulator.spawn("pages", "list", "-p", "emulator", "-q").out.split()
-    )
-    assert cli_with_emulator.spawn("emulator", "seed", str(seed), "--yes").code == 0
-    assert cli_with_emulator.spawn("emulator", "seed", "--export").out == exported.out
+    assert cli_with_emulator.run("emulator", "reset", "--yes").code == 0
+    assert "page1" not in cli_with_emulator.run("pages", "list", "-p", "emulator", "-q").out.split()
+    assert cli_with_emulator.run("emulator", "seed", str(seed), "--yes").code == 0
+    assert cli_with_emulator.run("emulator", "seed", "--export").out == exported.out
 
 
 def test_invalid_seed_file_changes_nothing(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     seed = tmp_path / "invalid.yaml"
     seed.write_text("accounts:\n  - email: a@b.c\n    tierr: pro\n")
-    before = cli_with_emulator.spawn("emulator", "seed", "--export").out
-    result = cli_with_emulator.spawn("emulator", "seed", str(seed), "--yes")
+    before = cli_with_emulator.run("emulator", "seed", "--export").out
+    result = cli_with_emulator.run("emulator", "seed", str(seed), "--yes")
     assert result.code == 2
     assert "invalid.yaml:3" in result.err
     assert "tier" in result.err
-    assert cli_with_emulator.spawn("emulator", "seed", "--export").out == before
+    assert cli_with_emulator.run("emulator", "seed", "--export").out == before
 
 
 def test_fault_times(cli_with_emulator: CommandLine) -> None:
-    added = cli_with_emulator.spawn(
+    added = cli_with_emulator.run(
         "emulator", "fault", "add", "status:418", "--method", "get", "--path", "/pages",
         "--times", "1", "--json",
     )  # fmt: skip
     assert json.loads(added.out)["number"] == 1
-    assert cli_with_emulator.spawn("pages", "list", "-p", "emulator").code != 0
-    assert cli_with_emulator.spawn("pages", "list", "-p", "emulator").code == 0
-    (listed,) = json.loads(cli_with_emulator.spawn("emulator", "fault", "list", "--json").out)
+    assert cli_with_emulator.run("pages", "list", "-p", "emulator").code != 0
+    assert cli_with_emulator.run("pages", "list", "-p", "emulator").code == 0
+    (listed,) = json.loads(cli_with_emulator.run("emulator", "fault", "list", "--json").out)
     assert listed["hits"] == 1
-    cleared = cli_with_emulator.spawn("emulator", "fault", "clear", "--json")
+    cleared = cli_with_emulator.run("emulator", "fault", "clear", "--json")
     assert (cleared.code, json.loads(cleared.out)) == (0, {"removed": 1})
-    assert cli_with_emulator.spawn("emulator", "fault", "clear").err == "Removed 0 faults.\n"
-    assert json.loads(cli_with_emulator.spawn("emulator", "fault", "list", "--json").out) == []
-    unknown = cli_with_emulator.spawn("emulator", "fault", "add", "explode")
+    assert cli_with_emulator.run("emulator", "fault", "clear").err == "Removed 0 faults.\n"
+    assert json.loads(cli_with_emulator.run("emulator", "fault", "list", "--json").out) == []
+    unknown = cli_with_emulator.run("emulator", "fault", "add", "explode")
     assert unknown.code == 2
     assert "drop-before" in unknown.err
 
 
 def test_freeze_and_unfreeze(cli_with_emulator: CommandLine) -> None:
     def now() -> str:
-        return str(json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)["now"])
+        return str(json.loads(cli_with_emulator.run("emulator", "status", "--json").out)["now"])
 
     assert now() == now()
-    assert not json.loads(cli_with_emulator.spawn("emulator", "unfreeze", "--json").out)["frozen"]
+    assert not json.loads(cli_with_emulator.run("emulator", "unfreeze", "--json").out)["frozen"]
     assert now() != now()
-    assert json.loads(cli_with_emulator.spawn("emulator", "freeze", "--json").out)["frozen"]
+    assert json.loads(cli_with_emulator.run("emulator", "freeze", "--json").out)["frozen"]
     assert now() == now()
 
 
 def test_add_comment(cli_with_emulator: CommandLine) -> None:
     post = get_published_id(cli_with_emulator)
-    added = cli_with_emulator.spawn(
+    added = cli_with_emulator.run(
         "emulator", "add-comment", post, "-m", "Open on Sunday?", "--json"
     )
     assert json.loads(added.out)["post_id"] == post
-    listed = cli_with_emulator.spawn(
+    listed = cli_with_emulator.run(
         "api", "GET", "/comments", "-f", f"post_id={post}", "-p", "emulator"
     )
     assert "Open on Sunday?" in listed.out
-    assert cli_with_emulator.spawn("emulator", "add-comment", "nope", "-m", "Hi").code == 5
+    assert cli_with_emulator.run("emulator", "add-comment", "nope", "-m", "Hi").code == 5
 
 
 def test_failed_delivery_shows_next_attempt(cli_with_emulator: CommandLine) -> None:
     response = json.loads(
-        cli_with_emulator.spawn(
+        cli_with_emulator.run(
             "api", "POST", "/webhooks", "-p", "emulator",
             "-f", "url=http://127.0.0.1:9/", "-F", 'events=["post.published"]',
         ).out
     )  # fmt: skip
-    page = cli_with_emulator.spawn("pages", "list", "-p", "emulator", "-q").out.split()[0]
+    page = cli_with_emulator.run("pages", "list", "-p", "emulator", "-q").out.split()[0]
     words = ("posts", "schedule", "-p", "emulator", "--page", page, "--at", "in 1h", "-m", "Soon")
-    assert cli_with_emulator.spawn(*words).code == 0
-    cli_with_emulator.spawn("emulator", "advance", "2h")
-    (delivery,) = json.loads(cli_with_emulator.spawn("emulator", "deliveries", "--json").out)
+    assert cli_with_emulator.run(*words).code == 0
+    cli_with_emulator.run("emulator", "advance", "2h")
+    (delivery,) = json.loads(cli_with_emulator.run("emulator", "deliveries", "--json").out)
     assert delivery["event"] == "post.published"
     assert delivery["next_attempt_at"] is not None
     webhook = response.get("webhook", response)
-    rotated = cli_with_emulator.spawn("emulator", "rotate-secret", webhook["id"], "--json")
+    rotated = cli_with_emulator.run("emulator", "rotate-secret", webhook["id"], "--json")
     assert json.loads(rotated.out)["secret"] != webhook["secret"]
 
 
 def test_openapi_without_emulator(cli_logged_out: CommandLine) -> None:
-    document = json.loads(cli_logged_out.spawn("emulator", "openapi", "--json").out)
+    document = json.loads(cli_logged_out.run("emulator", "openapi", "--json").out)
     assert document["openapi"].startswith("3.1")
 
 
@@ -197,15 +191,15 @@ def test_openapi_without_emulator(cli_logged_out: CommandLine) -> None:
      ("*", "http://127.0.0.1:", True)],
 )  # fmt: skip
 def test_start_host(cli_logged_out: CommandLine, host: str, base_url: str, warns: bool) -> None:
-    started = cli_logged_out.spawn("emulator", "start", "--port", "0", "--host", host, "--json")
+    started = cli_logged_out.run("emulator", "start", "--port", "0", "--host", host, "--json")
     try:
         assert started.code == 0, started.err
         assert ("other machines" in started.err) is warns
         assert json.loads(started.out)["base_url"].startswith(base_url)
-        pages = cli_logged_out.spawn("pages", "list", "-p", "emulator", "-q")
+        pages = cli_logged_out.run("pages", "list", "-p", "emulator", "-q")
         assert (pages.code, len(pages.out.split())) == (0, 6), pages.err
     finally:
-        cli_logged_out.spawn("emulator", "stop")
+        cli_logged_out.run("emulator", "stop")
 
 
 def test_start_ignores_modules_in_current_directory(
@@ -221,7 +215,7 @@ def test_start_ignores_modules_in_current_directory(
     try:
         assert started.returncode == 0, started.stderr
     finally:
-        cli_logged_out.spawn("emulator", "stop")
+        cli_logged_out.run("emulator", "stop")
 
 
 NO_TOKEN = "accounts:\n  - brands: [{name: B}]\n    tokens: [{revoked: true}]\n"
@@ -230,15 +224,15 @@ NO_TOKEN = "accounts:\n  - brands: [{name: B}]\n    tokens: [{revoked: true}]\n"
 def test_account_without_active_token(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     seed = tmp_path / "seed.yaml"
     seed.write_text(NO_TOKEN)
-    seeded = cli_with_emulator.spawn("emulator", "seed", str(seed), "--yes")
+    seeded = cli_with_emulator.run("emulator", "seed", str(seed), "--yes")
     assert seeded.code == 0, seeded.err
     assert "no active token" in seeded.err
-    assert "none" in cli_with_emulator.spawn("emulator", "status").out
-    assert cli_with_emulator.spawn("brands", "list", "-p", "emulator").code == 4
-    result = cli_with_emulator.spawn("emulator", "token")
+    assert "none" in cli_with_emulator.run("emulator", "status").out
+    assert cli_with_emulator.run("brands", "list", "-p", "emulator").code == 4
+    result = cli_with_emulator.run("emulator", "token")
     assert result.code == 1
     assert "--name" in result.err
-    assert cli_with_emulator.spawn("emulator", "token", "--name", "A").code == 0
+    assert cli_with_emulator.run("emulator", "token", "--name", "A").code == 0
     script = "import os; print(os.environ.get('OUTREPLY_API_KEY'))"
     words = ("emulator", "exec", "--seed-file", str(seed), "--", sys.executable, "-c", script)
     result = cli_with_emulator.spawn(*words, env={"OUTREPLY_API_KEY": "outreply_live_mine"})
@@ -247,29 +241,29 @@ def test_account_without_active_token(cli_with_emulator: CommandLine, tmp_path: 
 
 def test_snapshot_save_and_load(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     words = ("posts", "schedule", "-p", "emulator", "--page", "x:bluebird", "-q", "--at", "in 1h")
-    post = cli_with_emulator.spawn(*words, "-m", "Kept").out.strip()
-    before = cli_with_emulator.spawn("emulator", "seed", "--export").out
+    post = cli_with_emulator.run(*words, "-m", "Kept").out.strip()
+    before = cli_with_emulator.run("emulator", "seed", "--export").out
     snapshot = tmp_path / "a.db"
-    saved = cli_with_emulator.spawn("emulator", "snapshot", "save", str(snapshot), "--json")
+    saved = cli_with_emulator.run("emulator", "snapshot", "save", str(snapshot), "--json")
     assert saved.code == 0, saved.err
     assert json.loads(saved.out)["file"] == str(snapshot)
     assert json.loads(saved.out)["size_bytes"] == snapshot.stat().st_size
     assert stat.S_IMODE(snapshot.stat().st_mode) == 0o600
-    assert cli_with_emulator.spawn("emulator", "snapshot", "save", str(snapshot)).code == 2
-    cli_with_emulator.spawn("emulator", "advance", "2h")
-    assert cli_with_emulator.spawn("emulator", "seed", "--export").out != before
-    assert cli_with_emulator.spawn("emulator", "snapshot", "load", str(snapshot)).code == 2, (
+    assert cli_with_emulator.run("emulator", "snapshot", "save", str(snapshot)).code == 2
+    cli_with_emulator.run("emulator", "advance", "2h")
+    assert cli_with_emulator.run("emulator", "seed", "--export").out != before
+    assert cli_with_emulator.run("emulator", "snapshot", "load", str(snapshot)).code == 2, (
         "requires confirmation"
     )
-    loaded = cli_with_emulator.spawn("emulator", "snapshot", "load", str(snapshot), "--yes")
+    loaded = cli_with_emulator.run("emulator", "snapshot", "load", str(snapshot), "--yes")
     assert loaded.code == 0, loaded.err
-    assert cli_with_emulator.spawn("emulator", "seed", "--export").out == before
-    shown = cli_with_emulator.spawn("posts", "show", post, "-p", "emulator", "--json")
+    assert cli_with_emulator.run("emulator", "seed", "--export").out == before
+    shown = cli_with_emulator.run("posts", "show", post, "-p", "emulator", "--json")
     assert json.loads(shown.out)["status"] == "scheduled"
 
 
 def test_enable_unknown_webhook(cli_with_emulator: CommandLine) -> None:
-    result = cli_with_emulator.spawn("emulator", "enable-webhook", "nope")
+    result = cli_with_emulator.run("emulator", "enable-webhook", "nope")
     assert result.code == 5
     assert "Webhook not found" in result.err
     assert "outreply webhooks list" in result.err
