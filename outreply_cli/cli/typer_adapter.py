@@ -9,6 +9,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -73,7 +74,7 @@ class CommandSpec:
         self.context_settings = _SETTINGS["context_settings"] | context_settings
 
     def build(self, name: str) -> Any:
-        """The Typer command called `name`."""
+        """The Typer command called `name`; it keeps nothing of the command lines that it ran."""
         app = typer.Typer(
             add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
         )
@@ -144,17 +145,7 @@ class LazyGroup(TyperGroup):
         """The command called `cmd_name`, whose module is imported now; None if unknown."""
         if cmd_name not in self._names:
             return None
-        module = importlib.import_module(f"{self._package}.{cmd_name.replace('-', '_')}")
-        if not hasattr(module, "COMMANDS"):
-            spec: CommandSpec = module.run
-            return spec.build(cmd_name)
-        return LazyGroup(
-            module.__name__,
-            module.COMMANDS,
-            default=getattr(module, "DEFAULT", None),
-            name=cmd_name,
-            help=inspect.cleandoc(str(module.__doc__)),
-        )
+        return _load_command(self._package, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that `args` start with.
@@ -168,6 +159,22 @@ class LazyGroup(TyperGroup):
             f'unknown command "{args[0]}" for {ctx.command_path}',
             hint=_command_hint(ctx.command_path, args[0], self._names),
         )
+
+
+@cache
+def _load_command(package: str, name: str) -> Any:
+    # Cached for processes that run many command lines: building takes longer than most commands.
+    module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
+    if not hasattr(module, "COMMANDS"):
+        spec: CommandSpec = module.run
+        return spec.build(name)
+    return LazyGroup(
+        module.__name__,
+        module.COMMANDS,
+        default=getattr(module, "DEFAULT", None),
+        name=name,
+        help=inspect.cleandoc(str(module.__doc__)),
+    )
 
 
 def root_group() -> LazyGroup:
