@@ -19,6 +19,7 @@ from outreply_cli.posts.service import PostService
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.commands.test_quota_commands import set_used
+from tests.forks import run_forks
 from tests.kill_points import SteppingClient, SteppingJournal
 from tests.media.sample_files import png
 from tests.reliability.proxy import RuleProxy, lagging_lists
@@ -361,12 +362,13 @@ def test_list_since_filters_before_limit(cli: CommandLine) -> None:
     assert cli.run(*words, "5").out.split() == ids[1:]
 
 
-def test_concurrent_commands_make_one_post(cli: CommandLine, client: Client) -> None:
+def test_concurrent_commands_make_one_post(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
     def run_concurrently(*command_lines: tuple[str, ...]) -> list[int]:
-        processes = [cli.start(*words) for words in command_lines]
-        for process in processes:
-            process.communicate(timeout=60)
-        return [process.returncode for process in processes]
+        output = tmp_path / command_lines[0][1]
+        results = run_forks(cli, command_lines, output, at_once=True)
+        return [result.code for result in results]
 
     words = ("posts", "schedule", "--page", "facebook:acme", "-m", "Once", "--key", "k", "--at")
     assert run_concurrently(*[(*words, "2026-12-25 10:00")] * 4) == [0] * 4

@@ -17,6 +17,7 @@ from outreply_cli.errors import StorageError
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.storage.private_files import make_private_dir
 from tests.command_line import CommandLine, Result
+from tests.forks import forking_words, read_results
 
 CALENDAR = "page,scheduled_at,message\ntwitter:bluebird,2026-12-24 18:00,Hello\n"
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -111,9 +112,17 @@ def reader(cli: CommandLine, emulator: EmulatorServer) -> CommandLine:
     return cli
 
 
-@pytest.mark.parametrize("words", READERS)
+def run_lines(cli: CommandLine, lines: Sequence[str], calendar: Path) -> list[Result]:
+    """Run command lines while the home directory is on a read-only file system."""
+    output = calendar.parent / "output"
+    command_lines = [line.format(calendar=calendar).split() for line in lines]
+    ran = run_readonly(cli.home, forking_words(command_lines, output), cli.environ)
+    assert (ran.code, ran.err) == (0, "")
+    return read_results(output)
+
+
 @pytest.mark.parametrize("has_state", [False, True])
-def test_readers_respond(reader: CommandLine, calendar: Path, words: str, has_state: bool) -> None:
+def test_readers_respond(reader: CommandLine, calendar: Path, has_state: bool) -> None:
     state = reader.home / "state"
     if has_state:
         for name in ("bulk schedule", "comments inbox", "webhooks history"):
@@ -124,27 +133,22 @@ def test_readers_respond(reader: CommandLine, calendar: Path, words: str, has_st
             path.unlink()
     else:
         shutil.rmtree(state, ignore_errors=True)
-    ran = run_readonly(
-        reader.home, reader.words(*words.format(calendar=calendar).split()), reader.environ
-    )
-    assert ran.code == 0, ran.err
-    assert "Traceback" not in ran.err
-    if words.startswith("bulk status"):
-        assert ("in sync" in ran.out) is has_state
-    if words.startswith("comments"):
-        assert "OUTREPLY_STATE_DIR" in ran.err
+    for line, ran in zip(READERS, run_lines(reader, READERS, calendar), strict=True):
+        assert ran.code == 0, (line, ran.err)
+        assert "Traceback" not in ran.err, line
+        if line.startswith("bulk status"):
+            assert ("in sync" in ran.out) is has_state
+        if line.startswith("comments"):
+            assert "OUTREPLY_STATE_DIR" in ran.err
 
 
-@pytest.mark.parametrize("words", WRITERS)
-def test_writers_name_the_variable(reader: CommandLine, calendar: Path, words: str) -> None:
+def test_writers_name_the_variable(reader: CommandLine, calendar: Path) -> None:
     shutil.rmtree(reader.home / "state", ignore_errors=True)
-    ran = run_readonly(
-        reader.home, reader.words(*words.format(calendar=calendar).split()), reader.environ
-    )
-    assert ran.code == 1, ran.out
-    assert ran.err.count("Error: ") == 1
-    assert "OUTREPLY_STATE_DIR" in ran.err
-    assert "[Errno" not in ran.err
+    for line, ran in zip(WRITERS, run_lines(reader, WRITERS, calendar), strict=True):
+        assert ran.code == 1, (line, ran.out)
+        assert ran.err.count("Error: ") == 1, line
+        assert "OUTREPLY_STATE_DIR" in ran.err, line
+        assert "[Errno" not in ran.err, line
     assert json.loads(reader.run("posts", "list", "--json").out) == []
 
 

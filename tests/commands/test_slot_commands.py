@@ -19,6 +19,7 @@ from outreply_cli.posts.sender import Sender
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
+from tests.forks import run_forks
 from tests.reliability.proxy import RuleProxy, lagging_lists, refuse
 from tests.scripted_server import response
 
@@ -310,15 +311,16 @@ def test_killed_between_claim_and_request(
     assert get_times(client) == {"Late": "2026-11-30T16:30"}
 
 
-def test_eight_commands_at_once_take_different_slots(slots: CommandLine, client: Client) -> None:
-    commands = [
-        slots.start("posts", "schedule", "--page", PAGE, "--at", "next-slot", "-m", f"Post {n}",
-                    "--max-wait", "10m")
+def test_eight_commands_at_once_take_different_slots(
+    slots: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    command_lines = [
+        ["posts", "schedule", "--page", PAGE, "--at", "next-slot", "-m", f"Post {n}",
+         "--max-wait", "10m"]
         for n in range(8)
     ]  # fmt: skip
-    for command in commands:
-        _, err = command.communicate(timeout=240)
-        assert command.returncode == 0, err
+    for result in run_forks(slots, command_lines, tmp_path / "output", at_once=True):
+        assert result.code == 0, result.err
     found = get_times(client)
     assert sorted(found) == [f"Post {n}" for n in range(8)]
     assert len(set(found.values())) == 8

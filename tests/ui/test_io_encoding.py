@@ -16,6 +16,7 @@ import yaml
 from outreply_cli.webhooks.signature import sign
 from tests.command_line import CommandLine, Result
 from tests.commands.receiver_process import run_receiver
+from tests.forks import run_forks
 
 TEXT = "Zwei Räder 🚲"
 POST = ("posts", "schedule", "--page", "twitter:bluebird", "--tz", "UTC", "--at")
@@ -65,9 +66,6 @@ def test_output_for_programs_is_utf8(
     message.write_text(TEXT, encoding="utf-8")
     assert cli.run(*POST, "2026-12-24 18:00", "-F", str(message)).code == 0
 
-    def posts(*words: str) -> str:
-        return spawn(cli, *words, env=locale).decode("utf-8")
-
     read: dict[str, Callable[[str], object]] = {
         "json": lambda text: json.loads(text)[0]["message"],
         "jsonl": lambda text: json.loads(text)["message"],
@@ -76,12 +74,17 @@ def test_output_for_programs_is_utf8(
         "tsv": lambda text: next(csv.DictReader(io.StringIO(text), delimiter="\t"))["message"],
         "table": lambda text: text.rstrip("\n").split("\t")[-1],
     }
-    for name, parse in read.items():
-        assert parse(posts("posts", "list", "-o", name)) == TEXT, name
-    assert TEXT in posts("posts", "export", "--scheduled")
-    assert TEXT in posts("bulk", "export")
-    assert TEXT in posts("posts", "export", "--json")
-    assert TEXT in posts("api", "GET", "/posts/scheduled")
+    exports = [
+        ["posts", "export", "--scheduled"], ["bulk", "export"], ["posts", "export", "--json"],
+        ["api", "GET", "/posts/scheduled"],
+    ]  # fmt: skip
+    lists = [["posts", "list", "-o", name] for name in read]
+    results = run_forks(cli, [*lists, *exports], tmp_path / "output", env=locale)
+    assert [result.code for result in results] == [0] * len(results), results
+    for (name, parse), result in zip(read.items(), results, strict=False):
+        assert parse(result.out) == TEXT, name
+    for words, result in zip(exports, results[len(read) :], strict=True):
+        assert TEXT in result.out, words
     assert TEXT in help_page_with(cli, TEXT, locale)
 
 
@@ -155,8 +158,13 @@ def test_message_from_stdin(cli: CommandLine, tmp_path: Path, form: str) -> None
     words = (*POST, "2026-12-24 18:00", "--dry-run", "--json", "-F")
     for result in (cli.run(*words, "-", stdin=STDIN[form]), cli.run(*words, str(file))):
         assert json.loads(result.out)[0]["message"] == TEXT
-    env = {"PYTHONIOENCODING": "cp1252"}
-    assert json.loads(spawn(cli, *words, "-", stdin=STDIN[form], env=env))[0]["message"] == TEXT
+
+
+@pytest.mark.parametrize("form", ["UTF-8", "UTF-16-LE"])
+def test_message_from_stdin_of_a_process(cli: CommandLine, form: str) -> None:
+    words = (*POST, "2026-12-24 18:00", "--dry-run", "--json", "-F", "-")
+    out = spawn(cli, *words, stdin=STDIN[form], env={"PYTHONIOENCODING": "cp1252"})
+    assert json.loads(out)[0]["message"] == TEXT
 
 
 def encode_like(form: str, text: str) -> bytes:
