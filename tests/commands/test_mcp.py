@@ -209,7 +209,6 @@ def test_read(agent: Agent) -> None:
 def test_write_is_sent_once_after_an_approval(
     agent: Agent, cli: CommandLine, emulator: EmulatorServer
 ) -> None:
-    agent.uses_processes = True
     before = len(messages(emulator))
     plan_id = agent.propose("Approved post")
     refused = agent.fail("plan_apply", plan_id=plan_id)
@@ -222,6 +221,7 @@ def test_write_is_sent_once_after_an_approval(
     agent.fail("plan_apply", plan_id=plan_id)
     assert len(messages(emulator)) == before
     assert decide(cli, "approve", plan_id, "y")[1] == 0
+    agent.uses_processes = True
     first = agent.call("plan_apply", plan_id=plan_id)
     again = agent.call("plan_apply", plan_id=plan_id)
     assert again == first
@@ -240,10 +240,10 @@ def test_rejected_plan_is_never_sent(
 
 def test_approval_needs_a_terminal(agent: Agent, cli: CommandLine) -> None:
     plan_id = agent.propose()
-    ran = cli.spawn("mcp", "approve", plan_id, stdin="y\n")
+    ran = cli.run("mcp", "approve", plan_id, stdin="y\n")
     assert ran.code == 2
     assert "can only be approved or rejected at a terminal" in ran.err
-    assert "Unknown option --yes" in cli.spawn("mcp", "approve", plan_id, "--yes").err
+    assert "Unknown option --yes" in cli.run("mcp", "approve", plan_id, "--yes").err
     agent.fail("plan_apply", plan_id=plan_id)
 
 
@@ -269,7 +269,7 @@ def test_time_is_fixed_when_the_plan_is_made(agent: Agent, plans: PlanStore) -> 
 def test_limits_allow_writes(
     cli: CommandLine, make_agent: MakeAgent, plans: PlanStore, emulator: EmulatorServer
 ) -> None:
-    pages = {page["username"]: page["id"] for page in json.loads(cli.spawn("pages", "list",
+    pages = {page["username"]: page["id"] for page in json.loads(cli.run("pages", "list",
              "--platform", "x", "--json").out)}  # fmt: skip
     limits = WriteLimits(["write:posts"], [pages["bluebird"]], per_day=2)
     agent = make_agent(limits=limits)
@@ -583,7 +583,7 @@ def test_advice_without_a_terminal_keeps_the_decision(
     agent: Agent, cli: CommandLine, verb: str
 ) -> None:
     plan_id = agent.propose()
-    ran = cli.spawn("mcp", verb, plan_id)
+    ran = cli.run("mcp", verb, plan_id)
     assert ran.code == 2
     assert f"Run in a terminal: outreply mcp {verb} {plan_id}" in ran.err
 
@@ -593,7 +593,7 @@ def test_damaged_plans_are_an_error_with_a_name(agent: Agent, cli: CommandLine) 
     path = Path(cli.environ["OUTREPLY_STATE_DIR"]) / PLANS_FILE
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE plans SET preview = '{'")
-    ran = cli.spawn("mcp", "plans")
+    ran = cli.run("mcp", "plans")
     assert ran.code == 1
     assert str(path) in ran.err
     assert "Internal" not in ran.err
@@ -651,7 +651,6 @@ def test_calendar_is_a_text_without_files(
     cli: CommandLine, make_agent: MakeAgent, plans: PlanStore, emulator: EmulatorServer
 ) -> None:
     agent = make_agent(limits=WriteLimits(["write:posts"], per_day=9))
-    agent.uses_processes = True
     at = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%d %H:%M")
     calendar = f"key,page,scheduled_at,message\na,{PAGE},{at},From a calendar\n"
     assert agent.call("bulk_check", calendar=calendar)["exit_code"] == 0
@@ -660,6 +659,7 @@ def test_calendar_is_a_text_without_files(
     assert "From a calendar" in messages(emulator)
     secret = cli.home / "secret.txt"
     secret.write_text("secret of this machine")
+    agent.uses_processes = True
     stolen = f"key,page,scheduled_at,message_file\na,{PAGE},{at},{secret}\n"
     result = agent.fail("bulk_schedule", calendar=stolen)
     assert "secret of this machine" not in dump_result(result)
@@ -824,7 +824,7 @@ def test_preview_shows_a_calendar_as_its_platforms_do(agent: Agent) -> None:
 
 
 def test_missing_extra_is_named(cli: CommandLine) -> None:
-    ran = cli.spawn("mcp")
+    ran = cli.run("mcp")
     assert ran.code == 2
     assert "outreply-cli[mcp]" in ran.err
 
@@ -838,7 +838,7 @@ def test_missing_extra_is_named(cli: CommandLine) -> None:
     ],
 )
 def test_invalid_options(cli: CommandLine, words: list[str], text: str) -> None:
-    ran = cli.spawn("mcp", *words)
+    ran = cli.run("mcp", *words)
     assert ran.code == 2
     assert text in ran.err
 
