@@ -15,6 +15,7 @@ from outreply_cli.completion.cache import CompletionCache
 from outreply_cli.completion.cache_writer import CacheUpdate
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.paths import config_path, state_path
+from tests.clocks import HurriedClock
 from tests.command_line import CommandLine
 
 NOW = 1_800_000_000.0
@@ -29,6 +30,12 @@ LINES = {
     "scopes": ("emulator", "token", "--scopes"),
     "nonsense": ("no", "such", "command"),
 }
+
+
+@pytest.fixture
+def emulator_clock() -> HurriedClock:
+    """The machine's clock, which `__complete` uses in its own process."""
+    return HurriedClock(speed=1)
 
 
 def complete(cli: CommandLine, kind: str, prefix: str = "", *options: str) -> list[str]:
@@ -54,21 +61,19 @@ def make_cache(tmp_path: Path, listing: str, *items: Mapping[str, object]) -> Co
 
 
 def test_listed_pages_complete_with_names(cli: CommandLine) -> None:
-    assert cli.spawn("pages", "list").code == 0
+    assert cli.run("pages", "list").code == 0
     assert complete(cli, "page", "instagram:") == ["instagram:acme\tAcme Official"]
     assert complete(cli, "page", "", "--verbose")[0].startswith("facebook:acme")
     assert not any("instagram" in line for line in complete(cli, "page", "", "instagram:acme"))
 
 
 def test_post_completes_until_cancelled(cli: CommandLine) -> None:
-    result = cli.spawn(
-        "posts", "schedule", "--page", "x:bluebird", "--at", "in 2h", "-m", "Hi", "-q"
-    )
+    result = cli.run("posts", "schedule", "--page", "x:bluebird", "--at", "in 2h", "-m", "Hi", "-q")
     post_id = result.out.strip()
     (line,) = complete(cli, "scheduled")
     assert line.startswith(f"{post_id}\t")
     assert line.endswith("twitter Hi")
-    assert cli.spawn("posts", "cancel", post_id).code == 0
+    assert cli.run("posts", "cancel", post_id).code == 0
     assert complete(cli, "scheduled") == []
 
 
@@ -85,7 +90,7 @@ def test_stale_list_does_not_restore_deleted_post(tmp_path: Path) -> None:
 
 
 def test_cache_is_private_and_has_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
-    cli.spawn("pages", "list")
+    cli.run("pages", "list")
     path = cache_path(cli)
     assert path.stat().st_mode & 0o777 == 0o600
     assert emulator.token not in path.read_text()
@@ -128,16 +133,16 @@ def test_cache_expiry(
     "content", ["", "{", "[]", '{"kinds": 3}', "\0\0", '{"kinds": {"page": 1}}']
 )
 def test_damaged_cache(cli: CommandLine, content: str) -> None:
-    cli.spawn("pages", "list")
+    cli.run("pages", "list")
     cache_path(cli).write_text(content)
     assert complete(cli, "page") == []
-    assert cli.spawn("pages", "list").code == 0
+    assert cli.run("pages", "list").code == 0
     assert complete(cli, "page", "instagram:a")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_fifo_as_cache_does_not_block(cli: CommandLine) -> None:
-    cli.spawn("pages", "list")
+    cli.run("pages", "list")
     path = cache_path(cli)
     path.unlink()
     os.mkfifo(path)
@@ -155,22 +160,22 @@ def test_unknown_command_line(
 def test_profiles_select_cache(cli: CommandLine) -> None:
     token = cli.environ.pop("OUTREPLY_API_KEY")
     for name in ("main", "agency"):
-        result = cli.spawn(
+        result = cli.run(
             "auth", "login", "--with-token", "--insecure-storage", "-p", name, stdin=token
         )
         assert result.code == 0, result.err
     assert complete(cli, "profile") == ["main", "agency"]
     cli.environ.pop("OUTREPLY_BASE_URL")
-    cli.spawn("pages", "list", "-p", "agency")
+    cli.run("pages", "list", "-p", "agency")
     assert complete(cli, "page", "insta", "-p", "agency") == ["instagram:acme\tAcme Official"]
     assert complete(cli, "page", "insta", "--profile=agency")
     assert complete(cli, "page", "insta") == []
-    cli.spawn("auth", "logout", "-p", "agency")
+    cli.run("auth", "logout", "-p", "agency")
     assert complete(cli, "page", "insta", "-p", "agency") == []
 
 
 def test_expired_values_refresh_in_background(cli: CommandLine) -> None:
-    cli.spawn("brands", "list")
+    cli.run("brands", "list")
     assert complete(cli, "page") == []
     deadline = time.monotonic() + 60
     while not complete(cli, "page") and time.monotonic() < deadline:
@@ -179,7 +184,7 @@ def test_expired_values_refresh_in_background(cli: CommandLine) -> None:
 
 
 def test_no_refresh_with_limited_token(cli: CommandLine) -> None:
-    cli.spawn("brands", "list")
+    cli.run("brands", "list")
     path = cache_path(cli)
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "allow_refresh": False}))
@@ -215,7 +220,7 @@ def test_paths_match_platformdirs(monkeypatch: pytest.MonkeyPatch, xdg: str | No
 
 
 def test_refresh_ignores_modules_in_cwd(cli: CommandLine, tmp_path: Path) -> None:
-    cli.spawn("brands", "list")
+    cli.run("brands", "list")
     trap = tmp_path / "trap"
     trap.mkdir()
     (trap / "httpx.py").write_text(f"open({str(trap / 'run')!r}, 'w')\n")
