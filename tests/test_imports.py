@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ FORBIDDEN_PAIRS = {
 }
 
 
+@cache
 def get_imports(path: Path, *, lazy: bool = True) -> set[str]:
     """The modules that a file imports; without `lazy` only those at module level."""
     found: set[str] = set()
@@ -90,6 +92,7 @@ def get_imports(path: Path, *, lazy: bool = True) -> set[str]:
     return found
 
 
+@cache
 def modules() -> list[tuple[str, Path]]:
     return [
         (".".join(path.relative_to(ROOT).with_suffix("").parts), path)
