@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -284,15 +285,14 @@ def test_report_as_csv_equals_show(cli: CommandLine) -> None:
 
 
 @needs_browser
-@pytest.mark.parametrize("width", [390, 820, 1400])
-def test_report_in_browser(cli: CommandLine, tmp_path: Path, width: int) -> None:
+def test_report_in_browser(cli: CommandLine, tmp_path: Path) -> None:
     fill(cli, 8, gaps=(3,))
     path = tmp_path / "report.html"
     words = ("analytics", "report", "--html", str(path), "--since", "6d", "--compare")
     assert cli.run(*words).code == 0
     (page,) = (item for item in show(cli, "--since", "6d") if item["name"] == "instagram:acme")
     with Browser(tmp_path / "profile") as browser:
-        for dark in (False, True):
+        for width, dark in product((390, 820, 1400), (False, True)):
             tab = browser.open(path.as_uri(), width=width, dark=dark)
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
             gaps = "[...document.querySelectorAll('section')].find((section) => "

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -383,20 +384,31 @@ def test_open_stream_does_not_delay_shutdown(tmp_path: Path) -> None:
     connection.close()
 
 
+@pytest.fixture(scope="module")
+def running_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(running_browser: Browser) -> Browser:
+    """A browser that has noted nothing yet."""
+    running_browser.requests.clear()
+    running_browser.messages.clear()
+    return running_browser
+
+
 @contextmanager
-def run_page(tmp_path: Path) -> Iterator[tuple[RunningReceiver, HandlerServer, Browser, str]]:
+def run_page(tmp_path: Path) -> Iterator[tuple[RunningReceiver, HandlerServer, str]]:
     with run_handler() as app:
         target = UrlTarget(app.url)
-        with (
-            run_receiver(tmp_path, targets=[target]) as receiver,
-            Browser(tmp_path / "profile") as browser,
-        ):
-            yield receiver, app, browser, str(receiver.server.inspector_url)
+        with run_receiver(tmp_path, targets=[target]) as receiver:
+            yield receiver, app, str(receiver.server.inspector_url)
 
 
 @needs_browser
-def test_browser_runs_no_injected_script(tmp_path: Path) -> None:
-    with run_page(tmp_path) as (receiver, _, browser, root):
+def test_browser_runs_no_injected_script(browser: Browser, tmp_path: Path) -> None:
+    with run_page(tmp_path) as (receiver, _, root):
         receiver.send(event_body("comment.received", f"data.comment.message={HOSTILE}"))
         tab = browser.open(f"{root}/1")
         tab.wait("document.getElementById('live').textContent === 'Live'")
@@ -409,8 +421,8 @@ def test_browser_runs_no_injected_script(tmp_path: Path) -> None:
 
 
 @needs_browser
-def test_page_updates_and_handles_keys(tmp_path: Path) -> None:
-    with run_page(tmp_path) as (receiver, app, browser, root):
+def test_page_updates_and_handles_keys(browser: Browser, tmp_path: Path) -> None:
+    with run_page(tmp_path) as (receiver, app, root):
         app.response_body = b"first answer"
         tab = browser.open(root)
         tab.wait("document.getElementById('live').textContent === 'Live'")
@@ -444,8 +456,8 @@ def test_page_updates_and_handles_keys(tmp_path: Path) -> None:
 
 
 @needs_browser
-def test_page_works_without_scripts(tmp_path: Path) -> None:
-    with run_page(tmp_path) as (receiver, app, browser, root):
+def test_page_works_without_scripts(browser: Browser, tmp_path: Path) -> None:
+    with run_page(tmp_path) as (receiver, app, root):
         receiver.send(event_body())
         wait_for(lambda: len(app.requests) == 1)
         tab = browser.open(f"{root}?q=post", scripts=False)
@@ -456,18 +468,16 @@ def test_page_works_without_scripts(tmp_path: Path) -> None:
 
 
 @needs_browser
-@pytest.mark.parametrize("width", [390, 1400])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_page_fits_the_window(tmp_path: Path, width: int, dark: bool) -> None:
-    with run_page(tmp_path) as (receiver, _, browser, root):
+def test_page_fits_the_window(browser: Browser, tmp_path: Path) -> None:
+    overflowing = (
+        "[...document.querySelectorAll('main *, header *')].filter((element) => "
+        "element.getBoundingClientRect().right > innerWidth + 1).length"
+    )
+    with run_page(tmp_path) as (receiver, _, root):
         receiver.send(event_body("post.published", f"data.post.message={'x' * 500}"))
-        for path in ("", "/1", "?show=queue"):
+        for path, width, dark in product(("", "/1", "?show=queue"), (390, 1400), (False, True)):
             tab = browser.open(root + path, width=width, dark=dark)
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
-            overflowing = (
-                "[...document.querySelectorAll('main *, header *')].filter((element) => "
-                "element.getBoundingClientRect().right > innerWidth + 1).length"
-            )
             assert tab.evaluate(overflowing) == 0
             background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (background == "rgb(18, 22, 27)") is dark
