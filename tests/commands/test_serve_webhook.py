@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from outreply_cli.completion.cache import CompletionCache
+from tests.clocks import HurriedClock
 from tests.command_line import CommandLine
 from tests.commands.receiver_process import SECRET, parse_lines, run_receiver, send
 from tests.webhooks.handler_server import run_handler, wait_for
@@ -334,6 +335,7 @@ def test_port_in_use(cli_logged_out: CommandLine) -> None:
 
 
 def test_emulator_registration(cli_logged_out: CommandLine) -> None:
+    cli_logged_out.clock = HurriedClock(speed=1)
     started = cli_logged_out.spawn("emulator", "start", "--port", "0", "--json", "--comments", "1")
     assert started.code == 0, started.err
     cli_logged_out.environ["OUTREPLY_PROFILE"] = "emulator"
@@ -346,23 +348,23 @@ def test_emulator_registration(cli_logged_out: CommandLine) -> None:
             assert secrets in receiver.startup_lines
             assert send(receiver.url, event_body("comment.replied")) == 200
             assert not any("To register it" in line for line in receiver.startup_lines)
-            (hook,) = json.loads(cli_logged_out.spawn("webhooks", "list", "--json").out)
+            (hook,) = json.loads(cli_logged_out.run("webhooks", "list", "--json").out)
             assert hook["url"] == receiver.url
-            posted = cli_logged_out.spawn(
+            posted = cli_logged_out.run(
                 "posts", "schedule", "--page", "x:bluebird", "--at", "in 1h", "-m", "Soon", "-q"
             )
             assert posted.code == 0, posted.err
             # A comment arrives within a day of its post, which is published in an hour.
-            moved = cli_logged_out.spawn("emulator", "advance", "2d")
+            moved = cli_logged_out.run("emulator", "advance", "2d")
             assert moved.code == 0, moved.err
             ran = receiver.wait(30)
         assert ran.code == 0, ran.err
         items = parse_lines(ran)
         assert {"post.published"} <= {item["event"] for item in items}
         assert all(item["verified"] for item in items)
-        assert json.loads(cli_logged_out.spawn("webhooks", "list", "--json").out) == []
+        assert json.loads(cli_logged_out.run("webhooks", "list", "--json").out) == []
     finally:
-        cli_logged_out.spawn("emulator", "stop")
+        cli_logged_out.run("emulator", "stop")
 
 
 @pytest.mark.parametrize(
