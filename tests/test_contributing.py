@@ -62,9 +62,11 @@ def _indent(line: str) -> int:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     root = tmp_path / "copy"
-    # With compiled modules, which stay valid where the recipe changes nothing.
+    # With compiled modules, which stay valid where the recipe changes nothing, but without
+    # those that another process is writing.
+    unfinished = shutil.ignore_patterns("*.pyc.*")
     for name in ("outreply_cli", "tests", "completions"):
-        shutil.copytree(ROOT / name, root / name)
+        shutil.copytree(ROOT / name, root / name, ignore=unfinished)
     shutil.copy(ROOT / "pyproject.toml", root)
     return root
 
