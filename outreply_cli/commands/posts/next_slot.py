@@ -17,15 +17,11 @@ from outreply_cli.times import format_time
 
 
 def schedule_at_next_slot(
-    sender: PostSender,
-    pages: Sequence[Page],
-    files: Sequence[MediaFile],
-    tz: str | None,
-    *,
-    is_sent: bool,
+    sender: PostSender, pages: Sequence[Page], files: Sequence[MediaFile], tz: str | None
 ) -> None:
     """Claim the next free slot of each page, and send the post at these times."""
-    context, client, key = sender.context, sender.client, sender.options.key
+    context, client, is_sent = sender.context, sender.client, sender.is_sent
+    key = sender.options.key
     fetch_slots = partial(fetch_slot_finder, client, client.pages().items)
     with closing(context.store.open(allow_readonly=not is_sent)) as journal:
         finder = fetch_slots(journal)

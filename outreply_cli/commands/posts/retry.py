@@ -4,18 +4,16 @@ from datetime import datetime
 from typing import Annotated
 
 from outreply_cli.api.client import get_page_id, post_time
-from outreply_cli.api.types import Post
 from outreply_cli.cli.options import TimeZone, Yes, command, option
 from outreply_cli.commands.posts.options import DryRunOption, PostIdsArgument
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.commands.posts.shared import (
     check_connected,
     parse_post_time,
-    print_dry_run,
+    print_unsent,
     resolve_failed_posts,
     resolve_zones,
 )
-from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.failed_posts import RETRY_KEY
@@ -62,7 +60,8 @@ def run(
     now = client.now()
     times = [parse_post_time(at, now, zone) if at is not None else None for zone in zones]
     service = PostService(client, context.store, context.info, context.warn)
-    parts: list[tuple[Page, PostContent, datetime | None, Post]] = []
+    drafts: list[tuple[Page, PostContent, datetime | None, str]] = []
+    failed_at: list[datetime | None] = []
     refused: list[PostResult] = []
     for post, page, time in zip(posts, targets, times, strict=True):
         try:
@@ -72,34 +71,20 @@ def run(
                 raise
             refused.append(PostResult(page, error=error))
         else:
-            parts.append((page, content, time, post))
-    if dry_run and not context.options.print_as:
-        bodies = [content.body(str(page["id"]), time) for page, content, time, _ in parts]
-        print_dry_run(context, bodies, zones[0], pages)
-        return
-    if context.options.print_as:
-        requests = [
-            service.build_request(
-                page, content, scheduled_at=time, dedupe_key=f"{RETRY_KEY}{post['id']}"
-            )
-            for page, content, time, post in parts
-        ]
-        print_requests(context, client, requests)
+            drafts.append((page, content, time, f"{RETRY_KEY}{post['id']}"))
+            failed_at.append(post_time(post))
+    columns = post_columns(zones[0], pages)
+    if dry_run or context.options.print_as:
+        print_unsent(context, client, service, drafts, columns)
         return
     if not yes:
-        context.notes.print_list(posts, post_columns(zones[0], pages))
+        context.notes.print_list(posts, columns)
         aliases = ", ".join(dict.fromkeys(page_alias(page) for page in targets))
         action = "Publish" if at is None else "Schedule"
         context.confirm(f"{action} again on {aliases}?", yes=False)
     service.recover_pending()
     results = [
-        service.post(
-            page,
-            content,
-            scheduled_at=time,
-            dedupe_key=f"{RETRY_KEY}{post['id']}",
-            failed_at=post_time(post),
-        )
-        for page, content, time, post in parts
+        service.post(page, content, scheduled_at=time, dedupe_key=key, failed_at=failed)
+        for (page, content, time, key), failed in zip(drafts, failed_at, strict=True)
     ]
     report_posts(context, [*results, *refused], zones[0], pages)

@@ -38,9 +38,8 @@ def run(
     content = post.read_content(context)
     client = context.client()
     sender = PostSender(context, client, content, post, composing, "Schedule?", yes, dry_run)
-    is_sent = not (dry_run or context.options.print_as)
     # What is not sent is not confirmed by the server, and a program is given the whole page.
-    if is_sent and not composing.compose_with and len(page) == 1 and not post.paths:
+    if sender.is_sent and not composing.compose_with and len(page) == 1 and not post.paths:
         from outreply_cli.commands.posts.cached_page import send_to_cached_page
 
         if send_to_cached_page(sender, page[0], at, tz):
@@ -50,7 +49,7 @@ def run(
     if at.strip().lower() == NEXT_SLOT:
         from outreply_cli.commands.posts.next_slot import schedule_at_next_slot
 
-        schedule_at_next_slot(sender, pages, files, tz, is_sent=is_sent)
+        schedule_at_next_slot(sender, pages, files, tz)
         return
     zones = resolve_zones(context, client, pages, tz)
     times = [parse_time(at, now=client.now(), zone=zone) for zone in zones]

@@ -36,7 +36,7 @@ from outreply_cli.posts.service import PostResult, PostService
 from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.time_parser import parse_time
 from outreply_cli.times import BRAND_ZONE
-from outreply_cli.ui.columns import Item
+from outreply_cli.ui.columns import Column
 from outreply_cli.ui.progress import upload_bars
 
 # Time that failed posts are listed.
@@ -58,6 +58,11 @@ class PostSender:
     question: str
     yes: bool
     dry_run: bool
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the post is sent, and not only printed."""
+        return not (self.dry_run or self.context.options.print_as)
 
     def send(
         self,
@@ -101,20 +106,12 @@ class PostSender:
             files,
             hint="Nothing was sent. Correct the post and try again.",
         )
-        if self.dry_run and not context.options.print_as:
-            bodies = [content_for(page).body(str(page["id"]), at) for page, at in targets]
-            print_dry_run(context, bodies, zone, pages)
-            return
         service = PostService(client, context.store, context.info, context.warn)
-        if context.options.print_as:
-            content = service.find_uploads(content, files)
-            requests = [
-                service.build_request(
-                    page, content_for(page), scheduled_at=at, dedupe_key=options.key
-                )
-                for page, at in targets
-            ]
-            print_requests(context, client, requests)
+        if not self.is_sent:
+            if context.options.print_as:
+                content = service.find_uploads(content, files)
+            drafts = [(page, content_for(page), at, options.key) for page, at in targets]
+            print_unsent(context, client, service, drafts, post_columns(zone, pages))
             return
         for page in new_pages:
             show_text(context, f"Text for {page_alias(page)}", texts[str(page["id"])])
@@ -273,11 +270,26 @@ def parse_post_time(at: str, now: datetime, zone: ZoneInfo) -> datetime:
     return time
 
 
-def print_dry_run(
-    context: Context, bodies: Sequence[Item], zone: ZoneInfo, pages: Sequence[Page]
+def print_unsent(
+    context: Context,
+    client: Client,
+    service: PostService,
+    drafts: Sequence[tuple[Page, PostContent, datetime | None, str | None]],
+    columns: Sequence[Column],
 ) -> None:
-    """Print the posts that would be sent."""
-    context.output.print_list(bodies, post_columns(zone, pages), id_field=None)
+    """Print the requests of posts for `--print`, else the posts; send nothing.
+
+    Each draft has its page, content, time and key.
+    """
+    if context.options.print_as:
+        requests = [
+            service.build_request(page, content, scheduled_at=at, dedupe_key=key)
+            for page, content, at, key in drafts
+        ]
+        print_requests(context, client, requests)
+        return
+    bodies = [content.body(str(page["id"]), at) for page, content, at, _ in drafts]
+    context.output.print_list(bodies, columns, id_field=None)
     context.info("Dry run: nothing was sent.")
 
 
