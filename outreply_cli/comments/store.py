@@ -32,14 +32,7 @@ CREATE TABLE replies (
     PRIMARY KEY (account, comment_id, occasion)
 ) WITHOUT ROWID;
 """
-_UPGRADES = {
-    1: """
-ALTER TABLE replies ADD COLUMN attempted_at REAL NOT NULL DEFAULT 0;
-ALTER TABLE replies ADD COLUMN token TEXT NOT NULL DEFAULT '';
-UPDATE replies SET attempted_at = sent_at
-"""
-}
-SCHEMA = FileSchema("the comments database", _STATEMENTS, 2, durable=True, upgrades=_UPGRADES)
+SCHEMA = FileSchema("the comments database", _STATEMENTS, 2, durable=True)
 
 COLUMNS = {
     "comments": ("account", "id", "post_id", "written_at", "body", "skipped"),
@@ -165,12 +158,8 @@ class CommentStore:
 
     def reply_for(self, comment_id: str, occasion: str) -> SentReply | None:
         """Return the reply to a comment on an occasion, or None."""
-        rows = self._execute(
-            "SELECT * FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
-            comment_id, occasion,
-        )  # fmt: skip
-        with self._tables.errors():
-            return _reply(rows[0]) if rows else None
+        replies = self.replies(comment_id)
+        return next((reply for reply in replies if reply.occasion == occasion), None)
 
     def claim(self, reply: SentReply) -> bool:
         """Store a first reply that is about to be sent; False if another process has done so."""
