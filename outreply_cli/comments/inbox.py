@@ -58,18 +58,13 @@ def fetch_recent_posts(client: Client, since: datetime) -> RecentPosts:
     return RecentPosts(list(unique.values()), pages, listing.truncated)
 
 
-def fetch_comments(
+def _fetch_comments(
     client: Client,
     post: Resource,
     pages: Mapping[str, Page],
-    *,
     sent: Sequence[SentReply],
-    since: datetime | None = None,
+    since: datetime | None,
 ) -> PostComments:
-    """Fetch the comments of one post: one read, and one for each further hundred comments.
-
-    `pages` are those of the account by ID; `sent` are the replies sent from this machine.
-    """
     page = pages.get(get_page_id(post), {})
     listing = client.comments(str(post.get("id")), since=since)
     # The API lists only the newest posts: the page of an older one is one of its platform.
@@ -88,9 +83,9 @@ def fetch_comments(
 def fetch_post_comments(
     client: Client, store: CommentStore, post: Resource, *, since: datetime | None = None
 ) -> PostComments:
-    """Fetch the comments of one post as `fetch_comments` does, after its page."""
+    """Fetch the comments of one post: its page, and one read for each hundred comments."""
     pages = {str(page.get("id")): page for page in client.pages().items}
-    return fetch_comments(client, post, pages, sent=store.replies(), since=since)
+    return _fetch_comments(client, post, pages, store.replies(), since)
 
 
 def fetch_inbox(
@@ -103,7 +98,7 @@ def fetch_inbox(
     step: Callable[[], None] = lambda: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> list[PostComments]:
-    """Fetch the comments of recent posts as `fetch_comments` does, and call `step` after each post.
+    """Fetch the comments of recent posts, one read for each hundred; call `step` after each post.
 
     The posts with the most unanswered comments come first. `starts` are later times than `since`
     for some posts, by ID. A post that was removed in the meantime is skipped with a warning.
@@ -112,7 +107,7 @@ def fetch_inbox(
     for post in recent.posts:
         start = starts.get(str(post["id"]), since)
         try:
-            group = fetch_comments(client, post, recent.pages, sent=sent, since=start)
+            group = _fetch_comments(client, post, recent.pages, sent, start)
         except NotFoundError as error:
             warn(f"the comments of post {post['id']} were skipped: {error.message}")
             continue
@@ -131,18 +126,16 @@ def is_unanswered(store: CommentStore, comment: ThreadedComment) -> bool:
 def select_open(store: CommentStore, groups: Sequence[PostComments]) -> list[PostComments]:
     """Return the posts with comments that are unanswered or new, and only those comments."""
     unseen = {comment.id for comment in find_new(store, groups)}
-    selected = [
-        replace(
-            group,
-            threads=[
-                comment
-                for comment in group.threads
-                if comment.id in unseen or is_unanswered(store, comment)
-            ],
-        )
-        for group in groups
-    ]
-    return [group for group in selected if group.threads]
+    selected = []
+    for group in groups:
+        threads = [
+            comment
+            for comment in group.threads
+            if comment.id in unseen or is_unanswered(store, comment)
+        ]
+        if threads:
+            selected.append(replace(group, threads=threads))
+    return selected
 
 
 def find_new(store: CommentStore, groups: Sequence[PostComments]) -> list[ThreadedComment]:

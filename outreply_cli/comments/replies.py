@@ -142,14 +142,9 @@ class ReplyService:
         now, token = self._client.now(), self._client.transport.token_digest
         occasion = earlier.occasion if earlier else _occasion(message, key, is_composed=is_composed)
         first = SentReply(
-            comment_id,
-            occasion,
-            message,
-            _idempotency_key(comment_id, occasion),
-            now.timestamp(),
-            now.timestamp(),
-            token,
-        )
+            comment_id, occasion, message, _idempotency_key(comment_id, occasion),
+            now.timestamp(), now.timestamp(), token,
+        )  # fmt: skip
         if earlier is None:
             same = find_same_text(existing, message)
             if same is not None:
