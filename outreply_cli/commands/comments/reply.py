@@ -1,6 +1,8 @@
 """`outreply comments reply`."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from outreply_cli.api.client import Client, get_page_id
 from outreply_cli.cli.options import Yes, argument, command, option, switch
@@ -14,17 +16,20 @@ from outreply_cli.commands.comments.shared import (
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.commands.posts.options import EditOption, FileOption, read_message
 from outreply_cli.commands.print_requests import print_requests
+from outreply_cli.comments.inbox import fetch_post_comments
+from outreply_cli.comments.replies import (
+    ListedReply,
+    ReplyService,
+    check_reply,
+    fill_template,
+    find_same_text,
+)
+from outreply_cli.comments.store import CommentStore
+from outreply_cli.comments.threads import Comment, get_author
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.ui.columns import Column
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from outreply_cli.comments.replies import ListedReply
-    from outreply_cli.comments.store import CommentStore
-    from outreply_cli.comments.threads import Comment
 
 _TO, _MESSAGE = Column("To", "parent_id"), Column("Message", "message", shrinkable=True)
 _DRY_RUN_COLUMNS = (
@@ -33,18 +38,41 @@ _DRY_RUN_COLUMNS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """The options for the text of a reply."""
+
+    message: Annotated[str | None, option("TEXT", "Text of the reply.", "--message", "-m")] = None
+    file: FileOption = None
+    edit: EditOption = False
+    template: Annotated[
+        str | None,
+        option("FILE", "Read the text from a template with {author}, {username} and {post}."),
+    ] = None
+
+    def read(self, context: Context, *, is_composed: bool) -> str:
+        """Read the text of a reply or its template; empty if it is composed later."""
+        texts = (self.message is not None, self.file is not None, self.edit)
+        if is_composed:
+            if any(texts) or self.template is not None:
+                raise InvalidInputError(
+                    "specify only one of -m, -F, --edit, --template and --compose-with"
+                )
+            return ""
+        if self.template is None:
+            text = read_message(context, self.message, self.file, edit=self.edit) or ""
+            check_reply(text)
+            return text
+        if any(texts):
+            raise InvalidInputError("specify only one of -m, -F, --edit and --template")
+        return context.read_text(self.template).rstrip("\n")
+
+
 @command(prints=True)
 def run(
     context: Context,
     comment: Annotated[str, argument("COMMENT", "ID of the comment.")],
-    message: Annotated[str | None, option("TEXT", "Text of the reply.", "--message", "-m")] = None,
-    file: FileOption = None,
-    edit: EditOption = False,
-    template: Annotated[
-        str | None,
-        option("FILE", "Read the text from a template with {author}, {username} and {post}."),
-    ] = None,
-    *,
+    options: TextOptions,
     composing: ComposeOptions,
     key: Annotated[
         str | None,
@@ -64,30 +92,23 @@ def run(
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -F reply.txt --key thanks
     """  # noqa: E501 - examples that can be pasted
-    from outreply_cli.comments.replies import (
-        ReplyService,
-        check_reply,
-        fill_template,
-        find_same_text,
-    )
-
-    text = _read_text(context, message, file, template, edit=edit, composing=composing)
+    is_composed = composing.compose_with is not None
+    text = options.read(context, is_composed=is_composed)
     client = context.client()
     with comment_store(context, client) as store:
         is_sent = not (dry_run or context.options.print_as)
         is_compared = key is None and not context.options.print_as
-        is_read = template is not None or composing.compose_with is not None
+        is_read = options.template is not None or is_composed
         # A confirmed reply needs no search for others.
         search = is_read or (is_compared and not (yes and is_sent))
         comment = resolve_comment(client, store, comment, search=search)
-        if template is not None:
+        if options.template is not None:
             seen = _get_seen(store, comment, "fill the template")
             post = client.find_published(str(seen["post_id"])) if "{post}" in text else None
             text = fill_template(text, seen, post or {})
             check_reply(text)
         replies = ReplyService(client, store)
         existing = replies.existing_replies(comment) if is_compared else []
-        is_composed = composing.compose_with is not None
         if is_composed:
             sent = replies.find_sent(comment, key=key)
             text = sent.message if sent is not None else _compose(
@@ -114,10 +135,7 @@ def run(
 
 
 def _question(
-    context: Context,
-    store: "CommentStore",
-    comment_id: str,
-    existing: "Sequence[ListedReply] | None",
+    context: Context, store: CommentStore, comment_id: str, existing: Sequence[ListedReply] | None
 ) -> str:
     """Return the question about a comment that has, or may have, `existing` replies."""
     if existing:
@@ -133,11 +151,9 @@ def _question(
 
 
 def _describe(
-    client: Client, store: "CommentStore", comment_id: str, text: str, last_reply: object
+    client: Client, store: CommentStore, comment_id: str, text: str, last_reply: object
 ) -> dict[str, Any]:
     """Return a reply that is not sent, and the comment if it was seen on this machine."""
-    from outreply_cli.comments.threads import get_author
-
     seen = store.comment(comment_id) or {}
     post_id = seen.get("post_id")
     post = None if post_id is None else client.find_published(str(post_id))
@@ -153,35 +169,7 @@ def _describe(
     }
 
 
-def _read_text(
-    context: Context,
-    message: str | None,
-    file: str | None,
-    template: str | None,
-    *,
-    edit: bool,
-    composing: ComposeOptions,
-) -> str:
-    """Read the text of a reply or its template; empty if it is composed later."""
-    from outreply_cli.comments.replies import check_reply
-
-    texts = (message is not None, file is not None, edit, template is not None)
-    if composing.compose_with is not None:
-        if any(texts):
-            raise InvalidInputError(
-                "specify only one of -m, -F, --edit, --template and --compose-with"
-            )
-        return ""
-    if template is None:
-        text = read_message(context, message, file, edit=edit) or ""
-        check_reply(text)
-        return text
-    if sum(texts) > 1:
-        raise InvalidInputError("specify only one of -m, -F, --edit and --template")
-    return context.read_text(template).rstrip("\n")
-
-
-def _get_seen(store: "CommentStore", comment_id: str, action: str) -> "Comment":
+def _get_seen(store: CommentStore, comment_id: str, action: str) -> Comment:
     comment = store.comment(comment_id)
     if comment is None:
         raise InvalidInputError(
@@ -195,7 +183,7 @@ def _get_seen(store: "CommentStore", comment_id: str, action: str) -> "Comment":
 def _compose(
     context: Context,
     client: Client,
-    store: "CommentStore",
+    store: CommentStore,
     comment_id: str,
     composing: ComposeOptions,
     *,
@@ -203,8 +191,6 @@ def _compose(
     yes: bool,
 ) -> str:
     """Return the confirmed text of a program; raises InvalidInputError."""
-    from outreply_cli.comments.inbox import fetch_post_comments
-
     if is_answered:
         # A program composes another text each time: no script must answer twice.
         raise InvalidInputError(

@@ -1,8 +1,9 @@
 """`outreply comments triage`."""
 
 import webbrowser
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from outreply_cli.cli.options import command, switch
 from outreply_cli.commands.comments.output import CommentView, comment_item, format_author
@@ -14,15 +15,16 @@ from outreply_cli.commands.comments.shared import (
     mark_seen,
 )
 from outreply_cli.commands.composition import ComposeOptions, show_text
+from outreply_cli.comments.inbox import PostComments, fetch_inbox, fetch_recent_posts
+from outreply_cli.comments.replies import DOUBT, ReplyService, check_reply
+from outreply_cli.comments.threads import Comment, ThreadedComment
+from outreply_cli.comments.triage import Triage
 from outreply_cli.context import Context
 from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
 from outreply_cli.formats.sanitize import sanitize
-
-if TYPE_CHECKING:
-    from outreply_cli.comments.inbox import PostComments
-    from outreply_cli.comments.threads import Comment, ThreadedComment
-    from outreply_cli.comments.triage import Triage
-    from outreply_cli.posts.composer import Composer
+from outreply_cli.posts.composer import Composer
+from outreply_cli.ui.editor import edit_message
+from outreply_cli.ui.progress import progress
 
 _PROMPT = "[r]eply, [e]dit in $EDITOR, [s]kip, [o]pen, [u]ndo, [q]uit? "
 
@@ -45,11 +47,6 @@ def run(
 
     Example: outreply comments triage --skipped
     """
-    from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
-    from outreply_cli.comments.replies import ReplyService
-    from outreply_cli.comments.triage import Triage
-    from outreply_cli.ui.progress import progress
-
     if not context.is_interactive or context.options.output != "table":
         output = context.options.output
         reason = "requires a terminal" if output == "table" else f"does not support -o {output}"
@@ -66,7 +63,7 @@ def run(
             groups = fetch_inbox(client, store, recent, step=step, warn=context.warn)
         mark_seen(context, store, groups)
 
-        def confirm(comment: "ThreadedComment", last: "Comment | None") -> bool:
+        def confirm(comment: ThreadedComment, last: Comment | None) -> bool:
             author = format_author(comment.comment) or comment.id
             answer = "may have an answer that the API does not list"
             if last is not None:
@@ -77,117 +74,117 @@ def run(
 
         replies = ReplyService(client, store)
         triage = Triage(replies, store, groups, confirm, include_skipped=skipped)
+        view = CommentView(context.output, context.zone(), now)
+        dialog = _Dialog(context, triage, view, composer)
         try:
-            _run_triage(context, triage, CommentView(context.output, context.zone(), now), composer)
-            _send_queued(context, triage)
+            dialog.run()
+            dialog.send_queued()
         except KeyboardInterrupt:
             context.echo_err("\n")
-            context.info(_summary(triage))
+            context.info(dialog.summary)
             raise InterruptedRunError(
-                f"interrupted; {_outcome(triage)}",
+                f"interrupted; {dialog.outcome}",
                 hint="To continue, run: outreply comments triage",
             ) from None
-    context.info(_summary(triage))
+    context.info(dialog.summary)
 
 
-def _summary(triage: "Triage") -> str:
-    return f"{triage.sent} sent, {triage.skipped} skipped, {triage.remaining} left."
+@dataclass(frozen=True)
+class _Dialog:
+    """The dialog with the user about each comment."""
 
+    context: Context
+    triage: Triage
+    view: CommentView
+    composer: Composer | None
 
-def _outcome(triage: "Triage") -> str:
-    comment = triage.queued_comment
-    if comment is None:
-        return "no reply was left to send"
-    doubt = "may have been sent" if triage.may_be_sent else "was not sent"
-    return f"the last reply, to {format_author(comment.comment) or comment.id}, {doubt}"
+    @property
+    def summary(self) -> str:
+        """How many replies were sent, and how many comments are left."""
+        triage = self.triage
+        return f"{triage.sent} sent, {triage.skipped} skipped, {triage.remaining} left."
 
+    @property
+    def outcome(self) -> str:
+        """What became of the queued reply."""
+        comment = self.triage.queued_comment
+        if comment is None:
+            return "no reply was left to send"
+        doubt = "may have been sent" if self.triage.may_be_sent else "was not sent"
+        return f"the last reply, to {format_author(comment.comment) or comment.id}, {doubt}"
 
-def _run_triage(
-    context: Context, triage: "Triage", view: CommentView, composer: "Composer | None"
-) -> None:
-    shown = None
-    prompt = _PROMPT if composer is None else f"[c]ompose, {_PROMPT}"
-    while (current := triage.current) is not None:
-        group, threaded = current
-        if shown != threaded.id:
-            _show(context, view, group, threaded, triage.remaining)
-            shown = threaded.id
-        typed = context.prompt(prompt)
-        if typed is None:
-            # End of input (Ctrl-D) is handled like Ctrl-C: the queued reply is discarded.
-            raise KeyboardInterrupt
-        letter = typed.lower()[:1]
-        if letter == "q":
-            return
+    def run(self) -> None:
+        """Ask about each comment until the last one, or until the user quits."""
+        context, shown = self.context, None
+        prompt = _PROMPT if self.composer is None else f"[c]ompose, {_PROMPT}"
+        while (current := self.triage.current) is not None:
+            group, threaded = current
+            if shown != threaded.id:
+                self._show(group, threaded)
+                shown = threaded.id
+            typed = context.prompt(prompt)
+            if typed is None:
+                # End of input (Ctrl-D) is handled like Ctrl-C: the queued reply is discarded.
+                raise KeyboardInterrupt
+            letter = typed.lower()[:1]
+            if letter == "q":
+                return
+            try:
+                if not self._handle_choice(group, threaded, letter):
+                    unknown = f"Unknown choice {typed!r}. " if typed else ""
+                    letters = "" if self.composer is None else "c, "
+                    context.info(f"{unknown}Type {letters}r, e, s, o, u or q, then Enter.")
+            except OutReplyError as error:
+                context.warn(error.message)
+
+    def send_queued(self) -> None:
+        """Send the last reply, if there is one."""
         try:
-            if letter == "c" and composer is not None:
-                text = compose_reply(composer, group, threaded.id)
-                show_text(context, "Reply", text)
-                if context.prompt_yes_no("Use this reply?"):
-                    _reply(context, triage, text)
-            elif not _handle_choice(context, triage, group, letter):
-                unknown = f"Unknown choice {typed!r}. " if typed else ""
-                letters = "r, e, s, o, u or q" if composer is None else "c, r, e, s, o, u or q"
-                context.info(f"{unknown}Type {letters}, then Enter.")
+            self.triage.send_queued()
         except OutReplyError as error:
-            context.warn(error.message)
+            self.context.info(self.summary)
+            reason = error.message.removesuffix(DOUBT)
+            raise error.replace(message=f"{self.outcome}: {reason}") from error
 
-
-def _handle_choice(context: Context, triage: "Triage", group: "PostComments", letter: str) -> bool:
-    if letter == "r":
-        message = context.prompt("Reply: ")
-        if message:
-            _reply(context, triage, message)
-    elif letter == "e":
-        from outreply_cli.ui.editor import edit_message
-
-        _reply(context, triage, edit_message(context.environ))
-    elif letter == "s":
-        triage.skip()
-    elif letter == "o":
-        address = str(group.post.get("permalink") or "")
-        if address.startswith(("https://", "http://")):
-            webbrowser.open(address)
+    def _handle_choice(self, group: PostComments, threaded: ThreadedComment, letter: str) -> bool:
+        context = self.context
+        if letter == "c" and self.composer is not None:
+            text = compose_reply(self.composer, group, threaded.id)
+            show_text(context, "Reply", text)
+            if context.prompt_yes_no("Use this reply?"):
+                self._reply(text)
+        elif letter == "r":
+            if message := context.prompt("Reply: "):
+                self._reply(message)
+        elif letter == "e":
+            self._reply(edit_message(context.environ))
+        elif letter == "s":
+            self.triage.skip()
+        elif letter == "o":
+            address = str(group.post.get("permalink") or "")
+            if address.startswith(("https://", "http://")):
+                webbrowser.open(address)
+            else:
+                context.info("The post has no URL.")
+        elif letter == "u":
+            is_undone = self.triage.undo()
+            context.info("Undone; nothing was sent." if is_undone else "Nothing to undo.")
         else:
-            context.info("The post has no URL.")
-    elif letter == "u":
-        context.info("Undone; nothing was sent." if triage.undo() else "Nothing to undo.")
-    else:
-        return False
-    return True
+            return False
+        return True
 
+    def _reply(self, message: str) -> None:
+        check_reply(message)
+        self.triage.reply(message)
+        self.context.info("Reply queued; enter u to undo.")
 
-def _reply(context: Context, triage: "Triage", message: str) -> None:
-    from outreply_cli.comments.replies import check_reply
-
-    check_reply(message)
-    triage.reply(message)
-    context.info("Reply queued; enter u to undo.")
-
-
-def _send_queued(context: Context, triage: "Triage") -> None:
-    from outreply_cli.comments.replies import DOUBT
-
-    try:
-        triage.send_queued()
-    except OutReplyError as error:
-        context.info(_summary(triage))
-        reason = error.message.removesuffix(DOUBT)
-        raise error.replace(message=f"{_outcome(triage)}: {reason}") from error
-
-
-def _show(
-    context: Context,
-    view: CommentView,
-    group: "PostComments",
-    threaded: "ThreadedComment",
-    left: int,
-) -> None:
-    item = comment_item(group, threaded)
-    text = sanitize(str(item.get("message") or ""), keep_lines=True)
-    # Its lines must not look like those of this program, such as the head of another comment.
-    text = "\n".join(f"  | {line}" for line in text.splitlines())
-    context.echo_err(
-        f"\n{view.heading(group)}\n"
-        f"{sanitize(format_author(item))}, {view.age(item)}  ({left} left)\n{text}\n"
-    )
+    def _show(self, group: PostComments, threaded: ThreadedComment) -> None:
+        item = comment_item(group, threaded)
+        text = sanitize(str(item.get("message") or ""), keep_lines=True)
+        # Its lines must not look like those of this program, such as the head of another comment.
+        text = "\n".join(f"  | {line}" for line in text.splitlines())
+        self.context.echo_err(
+            f"\n{self.view.heading(group)}\n"
+            f"{sanitize(format_author(item))}, {self.view.age(item)}  "
+            f"({self.triage.remaining} left)\n{text}\n"
+        )
