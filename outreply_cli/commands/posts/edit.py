@@ -218,23 +218,20 @@ def run(
         ids = filters.find_ids(context, client, pages, zone)
     else:
         ids = resolve_posts(client, post_ids or [], published=False)
-    # Lists leave out first comments and media.
-    found, missing = _fetch_posts(client, service, ids)
-    if filters.is_given:
-        # Lists may be late: a post that is not scheduled any more was not selected.
-        missing.clear()
-    requested = len(found) + len(missing)
-    # The text from an editor or a program differs in each run.
-    is_repeatable = not (options.edit or is_composing)
-    replaced, failures = editor.find_replaced(missing, is_repeatable=is_repeatable)
+    # Lists may be late: a post that is not scheduled any more was not selected.
+    found, replaced, failures = editor.fetch(ids, skip_missing=filters.is_given)
+    requested = len(found) + len(replaced) + len(failures)
     if requested == 1 and failures:
         raise failures[0][1]
     edits = [item for item in map(editor.make_edit, service.read_for_edit(found)) if item.changes]
     editor.check(edits, is_sent=is_sent)
     editor.show(edits, zone, is_asked=is_sent and not yes)
     note_calendars(context, service, [item.post.post_id for item in edits], "changes {} back")
-    if not edits and not missing:
-        context.info(f"{_describe_unchanged(edit)}; nothing was sent.")
+    if not (edits or replaced or failures):
+        texts = " or ".join(repr(old) for old, _ in edit.replacements)
+        context.info(
+            f"{f'No post contains {texts}' if texts else 'Nothing differs'}; nothing was sent."
+        )
     # Two IDs would not leave room for the text; the differences name the old ones.
     id_columns = [Column("ID", "id"), Column("Replaces", "replaces", csv_only=not dry_run)]
     columns = [*id_columns, *post_columns(zone, account.pages, with_status=False)[1:]]
@@ -309,26 +306,6 @@ def _parse_bound(
     return datetime.combine(day, day_time, zone).astimezone(UTC)
 
 
-def _fetch_posts(
-    client: Client, service: PostService, ids: Iterable[str]
-) -> tuple[list[Resource], _Failures]:
-    """Return the scheduled posts, and the errors of those that are not scheduled."""
-    found: list[Resource] = []
-    missing: _Failures = []
-    for post_id in ids:
-        try:
-            with service.explain_missing(post_id):
-                found.append(client.scheduled_post(post_id))
-        except NotFoundError as error:
-            missing.append((post_id, error))
-    return found, missing
-
-
-def _describe_unchanged(edit: ContentEdit) -> str:
-    texts = " or ".join(repr(old) for old, _ in edit.replacements)
-    return f"No post contains {texts}" if texts else "Nothing differs"
-
-
 @dataclass(frozen=True)
 class _Editor:
     """The steps of an edit."""
@@ -344,18 +321,15 @@ class _Editor:
     composer: "Composer | None"
 
     def make_edit(self, post: EditablePost) -> PostEdit:
-        """Return the edit of one post."""
-        return PostEdit(post, self._edit_for(post))
-
-    def _edit_for(self, post: EditablePost) -> ContentEdit:
         """Return the edit of one post: with its text from the editor or a program, or undone."""
+        text = None
         if self.options.undo:
             earlier = self.service.find_earlier_content(post.entry)
             if earlier is None:
                 raise InvalidInputError(
                     f"no earlier content of post {post.post_id} is in the journal of this machine"
                 )
-            return ContentEdit.restoring(earlier)
+            return PostEdit(post, ContentEdit.restoring(earlier))
         if self.composer is not None:
             text = self.composer.compose(
                 "edit",
@@ -364,30 +338,41 @@ class _Editor:
                 link=self.edit.fields.get("link", post.body.get("link")),
                 current_message=post.body.get("message"),
             )
-            return replace(self.edit, fields={**self.edit.fields, "message": text})
-        if self.options.edit:
+        elif self.options.edit:
             current = str(post.body.get("message") or "")
             text = edit_message(self.context.environ, current)
-            if text != current.rstrip():
-                return replace(self.edit, fields={**self.edit.fields, "message": text})
-        return self.edit
+            if text == current.rstrip():
+                text = None
+        if text is None:
+            return PostEdit(post, self.edit)
+        return PostEdit(post, replace(self.edit, fields={**self.edit.fields, "message": text}))
 
-    def find_replaced(
-        self, missing: _Failures, *, is_repeatable: bool
-    ) -> tuple[list[dict[str, Any]], _Failures]:
-        """Return missing posts that the same edit replaced earlier, and errors of the others."""
+    def fetch(
+        self, ids: Iterable[str], *, skip_missing: bool
+    ) -> tuple[list[Resource], list[dict[str, Any]], _Failures]:
+        """Return posts, those that the same edit replaced earlier, and the errors of others.
+
+        Each is fetched: lists leave out first comments and media.
+        """
+        found: list[Resource] = []
         replaced: list[dict[str, Any]] = []
         failures: _Failures = []
-        for post_id, error in missing:
-            found = self.service.find_replaced(post_id)
-            if found is not None and is_repeatable:
-                old, new_id, body = found
-                item = self.make_edit(old)
-                if item.body == body:
-                    replaced.append(item.to_dict(new_id))
+        # The text from an editor or a program differs in each run.
+        is_repeatable = not self.options.edit and self.composer is None
+        for post_id in ids:
+            try:
+                with self.service.explain_missing(post_id):
+                    found.append(self.client.scheduled_post(post_id))
+            except NotFoundError as error:
+                if skip_missing:
                     continue
-            failures.append((post_id, error))
-        return replaced, failures
+                old, new_id, body = self.service.find_replaced(post_id) or (None, None, None)
+                item = self.make_edit(old) if old is not None and is_repeatable else None
+                if item is not None and item.body == body:
+                    replaced.append(item.to_dict(new_id))
+                else:
+                    failures.append((post_id, error))
+        return found, replaced, failures
 
     def check(self, edits: Sequence[PostEdit], *, is_sent: bool) -> None:
         """Print warnings; raise InvalidInputError with all problems."""
