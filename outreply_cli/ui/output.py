@@ -164,6 +164,10 @@ class Output:
         self._check_fields(value if isinstance(value, list) else [value], [])
         self._document(value, [])
 
+    def print_report(self, report: Mapping[str, Any]) -> None:
+        """Print a report as JSON, and only its `rows` in other formats."""
+        self.print_data(report if self.format == "json" else report["rows"])
+
     def _check_fields(self, items: Sequence[Any], columns: Sequence[Column]) -> None:
         # The fields of an empty list are unknown without its schema.
         if self.fields is not None and self.checks_fields and (items or self.schema):

@@ -72,8 +72,7 @@ def show_results(context: Context, results: Results) -> None:
         if context.options.quiet:
             context.output.print_list([row for row in report["rows"] if row["id"]], [])
         elif not is_table:
-            is_json = context.options.output == "json"
-            context.output.print_data(report if is_json else report["rows"])
+            context.output.print_report(report)
     for file, result in results:
         reason = result.action.reason if result.action.unresolved else ""
         if result.error is not None or reason:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from outreply_cli.api.client import post_time
 from outreply_cli.api.types import Post
@@ -24,22 +24,83 @@ _HELD_HINT = (
 )
 
 
-@dataclass(frozen=True)
-class _Decisions:
-    """Decisions given by the options: posts by line, lines of new rows, and excluded posts."""
-
-    pairs: list[tuple[int, str]]
-    new_lines: frozenset[int]
-    separate: frozenset[str]
-
-
-@dataclass(frozen=True)
-class _Outcome:
+class _Outcome(NamedTuple):
     """The outcome of a row in doubt: `pair`, `new` or `hold`, with the ID of its post."""
 
     doubt: RowInDoubt
     action: str
     post_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionOptions:
+    """The options that decide which post is that of which row."""
+
+    pair: Annotated[
+        list[str] | None,
+        option("LINE=POST", "Use this post for the row on this line (repeatable)."),
+    ] = None
+    separate: Annotated[
+        list[str] | None, option("POST", "Do not pair this post with any row (repeatable).")
+    ] = None
+    new: Annotated[
+        list[int] | None,
+        option("LINE", "Schedule the row on this line as a new post (repeatable)."),
+    ] = None
+    yes: Annotated[bool, switch("Accept unambiguous pairs.", "--yes", "-y")] = False
+
+    def parse_pairs(self) -> dict[str, int]:
+        """Return the lines of `--pair` by the IDs of their posts; raises InvalidInputError."""
+        parsed: dict[str, int] = {}
+        for text in self.pair or ():
+            line, equals, post_id = (part.strip() for part in text.partition("="))
+            if not equals or not line.isdecimal() or not post_id:
+                raise malformed_value_error(
+                    "--pair", text, "LINE=POST", hint="For example: --pair 12=post_8f3a"
+                )
+            if post_id in parsed:
+                raise InvalidInputError(f"--pair: post {post_id} is named twice")
+            parsed[post_id] = int(line)
+        return parsed
+
+    def find_chosen(self, pairs: Pairs, service: BulkService) -> dict[str, str]:
+        """Return the ID of the post that `--pair` names for a row, by the row's name.
+
+        Raises:
+            InvalidInputError: A line has no row in doubt, or a post does not suit its row.
+        """
+        named = self.parse_pairs()
+        lines = {doubt.row.post.row.line for doubt in pairs.rows}
+        for flag, wanted in (("--pair", {*named.values()}), ("--new", {*(self.new or ())})):
+            for line in sorted(wanted - lines):
+                raise InvalidInputError(
+                    f"{flag}: no row on line {line} has an unknown outcome",
+                    hint="Without the option, the command lists the rows whose outcome is unknown.",
+                )
+        candidates = {str(post["id"]) for doubt in pairs.rows for post in doubt.candidates}
+        for post_id in sorted({*(self.separate or ())} - candidates):
+            raise InvalidInputError(
+                f"--separate: post {post_id} is not similar to a row whose outcome is unknown",
+                hint="Without the option, the command lists these rows and their posts.",
+            )
+        chosen: dict[str, str] = {}
+        for post_id, line in named.items():
+            post = pairs.posts.get(post_id) or service.fetch_unclaimed(post_id)
+            rows = [
+                doubt.row.draft.row
+                for doubt in pairs.rows
+                if doubt.row.post.row.line == line
+                and post is not None
+                and (post in doubt.candidates or post.get("page_id") == doubt.row.post.page_id)
+            ]
+            if post is None or not rows:
+                raise InvalidInputError(
+                    f"--pair: post {post_id} is not an unpaired post on this row's page",
+                    hint="List the posts with: outreply posts list",
+                )
+            pairs.posts[post_id] = post
+            chosen[rows[0]] = post_id
+        return chosen
 
 
 @command()
@@ -48,18 +109,7 @@ def run(
     file: File,
     *,
     dry_run: Annotated[bool, switch("Show the pairs without recording anything.")] = False,
-    pair: Annotated[
-        list[str] | None,
-        option("LINE=POST", "Use this post for the row on this line (repeatable)."),
-    ] = None,
-    separate: Annotated[
-        list[str] | None, option("POST", "Do not pair this post with any row (repeatable).")
-    ] = None,
-    new: Annotated[
-        list[int] | None,
-        option("LINE", "Schedule the row on this line as a new post (repeatable)."),
-    ] = None,
-    yes: Annotated[bool, switch("Accept unambiguous pairs.", "--yes", "-y")] = False,
+    decisions: DecisionOptions,
     reading: ReadOptions,
     wait_lock: WaitLock = "30s",
 ) -> None:
@@ -74,7 +124,8 @@ def run(
 
     Example: outreply bulk reconcile launch.csv --yes
     """
-    decisions = _parse_decisions(pair or [], separate or [], new or [])
+    # Before any request.
+    decisions.parse_pairs()
     # Identical posts are shown as pairs, too, and a text may still have to be composed.
     options = reading.to_options(context, adopt=False, composes=True)
     calendars = load_calendars(context, [file], reading)
@@ -82,8 +133,8 @@ def run(
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
         (opened,) = bulk.open_calendars(calendars)
         pairs = bulk.service.find_pairs(opened, dry_run=dry_run)
-        chosen = _check_decisions(decisions, pairs, bulk.service)
-        outcomes = list(_decide(context, pairs, decisions, chosen, yes=yes, dry_run=dry_run))
+        chosen = decisions.find_chosen(pairs, bulk.service)
+        outcomes = list(_decide(context, pairs, decisions, chosen, dry_run=dry_run))
         if not dry_run:
             _record(bulk.service, outcomes, pairs, decisions)
     _print(context, file, bulk.service, outcomes)
@@ -105,67 +156,16 @@ def run(
         )
 
 
-def _parse_decisions(pairs: list[str], separate: list[str], new: list[int]) -> _Decisions:
-    parsed: list[tuple[int, str]] = []
-    for text in pairs:
-        line, equals, post_id = (part.strip() for part in text.partition("="))
-        if not equals or not line.isdecimal() or not post_id:
-            raise malformed_value_error(
-                "--pair", text, "LINE=POST", hint="For example: --pair 12=post_8f3a"
-            )
-        if any(post_id == other for _, other in parsed):
-            raise InvalidInputError(f"--pair: post {post_id} is named twice")
-        parsed.append((int(line), post_id))
-    return _Decisions(parsed, frozenset(new), frozenset(separate))
-
-
-def _check_decisions(decisions: _Decisions, pairs: Pairs, service: BulkService) -> dict[str, str]:
-    """Return the ID of the post that `--pair` names for a row, by the row's name."""
-    lines = {doubt.row.post.row.line for doubt in pairs.rows}
-    named = {line for line, _ in decisions.pairs}
-    for flag, wanted in (("--pair", named), ("--new", decisions.new_lines)):
-        for line in sorted(wanted - lines):
-            raise InvalidInputError(
-                f"{flag}: no row on line {line} has an unknown outcome",
-                hint="Without the option, the command lists the rows whose outcome is unknown.",
-            )
-    candidates = {str(post["id"]) for doubt in pairs.rows for post in doubt.candidates}
-    for post_id in sorted(decisions.separate - candidates):
-        raise InvalidInputError(
-            f"--separate: post {post_id} is not similar to a row whose outcome is unknown",
-            hint="Without the option, the command lists these rows and their posts.",
-        )
-    chosen: dict[str, str] = {}
-    for line, post_id in decisions.pairs:
-        post = pairs.posts.get(post_id) or service.fetch_unclaimed(post_id)
-        rows = [
-            doubt.row.draft.row
-            for doubt in pairs.rows
-            if doubt.row.post.row.line == line
-            and post is not None
-            and (post in doubt.candidates or post.get("page_id") == doubt.row.post.page_id)
-        ]
-        if post is None or not rows:
-            raise InvalidInputError(
-                f"--pair: post {post_id} is not an unpaired post on this row's page",
-                hint="List the posts with: outreply posts list",
-            )
-        pairs.posts[post_id] = post
-        chosen[rows[0]] = post_id
-    return chosen
-
-
 def _decide(
     context: Context,
     pairs: Pairs,
-    decisions: _Decisions,
+    decisions: DecisionOptions,
     chosen: Mapping[str, str],
     *,
-    yes: bool,
     dry_run: bool,
 ) -> Iterator[_Outcome]:
-    taken = {*chosen.values(), *decisions.separate}
-    asks = context.is_interactive and not yes and not dry_run
+    taken = {*chosen.values(), *(decisions.separate or ())}
+    asks = context.is_interactive and not decisions.yes and not dry_run
     for doubt in pairs.rows:
         name, line = doubt.row.draft.row, doubt.row.post.row.line
         available = [post for post in doubt.candidates if str(post["id"]) not in taken]
@@ -173,12 +173,12 @@ def _decide(
         unique = doubt.unique if doubt.unique in available else None
         if name in chosen:
             yield _Outcome(doubt, "pair", chosen[name])
-        elif line in decisions.new_lines:
+        elif line in (decisions.new or ()):
             yield _Outcome(doubt, "new")
         elif decisions.separate and doubt.candidates and ids <= {doubt.own_id}:
             # All others are set apart: the row is a new one, or keeps its post.
             yield _Outcome(doubt, "new")
-        elif available and (doubt.is_exact or (yes and unique is not None)):
+        elif available and (doubt.is_exact or (decisions.yes and unique is not None)):
             post = unique or available[0]
             taken.add(str(post["id"]))
             yield _Outcome(doubt, "pair", str(post["id"]))
@@ -204,7 +204,7 @@ def _ask(context: Context, doubt: RowInDoubt, candidates: list[Post]) -> _Outcom
 
 
 def _record(
-    service: BulkService, outcomes: list[_Outcome], pairs: Pairs, decisions: _Decisions
+    service: BulkService, outcomes: list[_Outcome], pairs: Pairs, decisions: DecisionOptions
 ) -> None:
     for outcome in outcomes:
         row, post_id = outcome.doubt.row, outcome.post_id
@@ -214,7 +214,9 @@ def _record(
         elif outcome.action == "new":
             service.mark_new(outcome.doubt)
         # The other candidates of a row that is settled are not its posts.
-        refused = candidates if outcome.action != "hold" else candidates & decisions.separate
+        refused = candidates
+        if outcome.action == "hold":
+            refused &= {*(decisions.separate or ())}
         service.mark_separate(row, refused - {post_id})
 
 
@@ -223,11 +225,9 @@ def _print(context: Context, file: str, service: BulkService, outcomes: list[_Ou
     summary = dict.fromkeys(names.values(), 0)
     for outcome in outcomes:
         summary[names[outcome.action]] += 1
-    if context.options.output == "json":
+    if context.options.output != "table":
         rows = [_to_dict(file, outcome) for outcome in outcomes]
-        context.output.print_data({"summary": summary, "rows": rows})
-    elif context.options.output != "table":
-        context.output.print_data([_to_dict(file, outcome) for outcome in outcomes])
+        context.output.print_report({"summary": summary, "rows": rows})
     else:
         aliases = {str(page["id"]): page_alias(page) for page in service.account.pages}
         for outcome in outcomes:
