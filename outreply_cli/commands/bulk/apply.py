@@ -58,8 +58,9 @@ def run(
         planning = PlanOptions(**values)
     except TypeError:
         raise InvalidInputError(f"{plan} has options that outreply does not know") from None
-    options = reading.to_options(context, planning, concurrency=concurrency)
-    options = replace(options, planned_at=saved.made_at)
+    options = replace(
+        reading.to_options(context, planning), concurrency=concurrency, planned_at=saved.made_at
+    )
     calendar = locate_calendar(saved, plan)
     calendars = load_calendars(context, [str(calendar)], reading)
     report_file = ReportFile.check(report, calendars) if report is not None else None

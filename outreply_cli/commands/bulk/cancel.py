@@ -9,11 +9,9 @@ from outreply_cli.bulk.service import calendar_error
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock, bulk_context
 from outreply_cli.commands.bulk.output import finish_run, show_results
-from outreply_cli.commands.bulk.shared import INTERRUPTED, load_calendars
-from outreply_cli.commands.interrupts import interruptible
+from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, PartialFailureError
-from outreply_cli.ui.progress import progress
 
 
 @command()
@@ -64,10 +62,7 @@ def run(
             bulk.service.check_cancels_own(opened[0], pending)
         context.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
         actions = [Action.cancel(entry) for entry in pending]
-        with (
-            interruptible(context, bulk.stop, INTERRUPTED),
-            progress(context.notes, "Cancelling", len(actions), bulk.requests_left) as step,
-        ):
+        with bulk.progress("Cancelling", len(actions)) as step:
             report = bulk.service.apply_actions(actions, bulk.stop, step)
     results = [(file, result) for result in report.results]
     restored = file if calendars and file != STDIN else None

@@ -43,13 +43,11 @@ def run(
     """
     from outreply_cli.bulk.offline import check_offline
 
-    options = reading.to_options(context, composes=compose_with is not None)
+    options, composes = reading.to_options(context), compose_with is not None
     calendars = load_calendars(context, files, reading)
     now = context.clock.now()
     checks = [
-        check_offline(
-            calendar, zone=options.zone, now=now, rules=options.rules, composes=options.composes
-        )
+        check_offline(calendar, zone=options.zone, now=now, rules=options.rules, composes=composes)
         for calendar in calendars
     ]
     problems = [

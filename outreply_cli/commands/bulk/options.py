@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -24,15 +23,24 @@ from outreply_cli.bulk.utm import parse_utm
 from outreply_cli.cancellation import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import Strict, TimeZone, argument, option, switch
 from outreply_cli.commands.bulk.github_actions import annotate_problems
+from outreply_cli.commands.interrupts import interruptible
 from outreply_cli.context import Context
-from outreply_cli.errors import CalendarError, NotLoggedInError, unknown_choice_error
+from outreply_cli.errors import (
+    CalendarError,
+    InterruptedRunError,
+    NotLoggedInError,
+    unknown_choice_error,
+)
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.time_parser import DATE_ORDERS
 from outreply_cli.times import BRAND_ZONE, parse_duration
+from outreply_cli.ui.progress import progress
 
 # The options that decide what a calendar's rows mean.
 REMEMBERED = ("columns", "page", "pages", "from_", "sheet", "date_order", "utm")
+
+INTERRUPTED = InterruptedRunError("interrupted", hint="Run the same command again to continue.")
 
 _T = TypeVar("_T")
 _Result = TypeVar("_Result")
@@ -165,30 +173,17 @@ class ReadOptions:
             utm=parse_utm(self.utm),
         )
 
-    def to_options(
-        self,
-        context: Context,
-        planning: "PlanOptions | None" = None,
-        *,
-        adopt: bool = True,
-        concurrency: int = 4,
-        no_upload: bool = False,
-        composes: bool = False,
-    ) -> BulkOptions:
+    def to_options(self, context: Context, planning: "PlanOptions | None" = None) -> BulkOptions:
         """Return the options of a run; raises InvalidInputError."""
         planning = planning or PlanOptions()
         return BulkOptions(
             zone=None if self.tz == BRAND_ZONE else context.zone(self.tz),
             checks_zone=self.tz is None and not self.forget,
             prune=planning.prune,
-            adopt=adopt,
-            concurrency=concurrency,
             spread_window=parse_duration(planning.spread_window) if planning.spread else None,
             max_cancel=planning.max_cancel,
-            allow_upload=not no_upload,
             rules=load_rules(context.config_dir),
             is_strict=planning.strict,
-            composes=composes,
         )
 
 
@@ -247,10 +242,19 @@ class BulkContext:
             self.lock(calendar_id)
         return [self.service.identify_again(item) for item in opened]
 
-    def requests_left(self) -> str:
-        """Return the rest of the rate limit, for a progress bar."""
-        left = self.client.transport.requests_left
-        return f"{left} requests left" if left is not None else ""
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Callable[..., None]]:
+        """Show the progress of the block, which Ctrl-C can stop; yields what each step calls."""
+
+        def requests_left() -> str:
+            left = self.client.transport.requests_left
+            return f"{left} requests left" if left is not None else ""
+
+        with (
+            interruptible(self.context, self.stop, INTERRUPTED),
+            progress(self.context.notes, label, total, requests_left) as step,
+        ):
+            yield step
 
 
 @contextmanager
@@ -284,21 +288,19 @@ def bulk_context(
         journal = stack.enter_context(closing(context.store.open(allow_readonly=wait_lock is None)))
         account = fetch_account(client)
 
-        def lock(calendar_id: str, wait: float) -> None:
+        seconds = None if wait_lock is None else parse_duration(wait_lock).total_seconds()
+
+        def lock(calendar_id: str) -> None:
             try:
-                stack.enter_context(journal.lock(account.fingerprint, calendar_id, wait=wait))
+                stack.enter_context(
+                    journal.lock(account.fingerprint, calendar_id, wait=seconds or 0)
+                )
             except CalendarBusyError as error:
                 hint = "Wait until it has finished, or wait longer with --wait-lock 10m."
                 raise error.replace(hint=hint) from None
 
-        seconds = None if wait_lock is None else parse_duration(wait_lock).total_seconds()
-        yield BulkContext(
-            context,
-            client,
-            BulkService(client, journal, account, options),
-            stop,
-            None if seconds is None else partial(lock, wait=seconds),
-        )
+        service = BulkService(client, journal, account, options)
+        yield BulkContext(context, client, service, stop, None if seconds is None else lock)
 
 
 def collect_errors(items: Iterable[_T], step: Callable[[_T], _Result]) -> list[_Result]:

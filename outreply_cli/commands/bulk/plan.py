@@ -47,9 +47,11 @@ def run(
     tz, forgets = reading.tz, reading.forget
     # The plan must not depend on the time zone of the machine that applies it.
     reading = replace(recall(context, file, reading), tz=tz or context.zone().key, forget=True)
-    composes = composing.compose_with is not None
-    options = reading.to_options(context, planning, composes=composes)
-    options = replace(options, checks_zone=tz is None and not forgets)
+    options = replace(
+        reading.to_options(context, planning),
+        checks_zone=tz is None and not forgets,
+        composes=composing.compose_with is not None,
+    )
     calendars = load_calendars(context, [file], reading)
     paths = [calendar.path for calendar in calendars]
     check_replaceable("-o", output, "a plan", is_plan, paths)
@@ -66,8 +68,7 @@ def run(
         output, planned.calendar.path, planned.account.fingerprint, saved, planned.plan, now=now
     )
     if context.wants_json:
-        results = [
-            (planned.calendar.file_name, result) for result in results_from_plan(planned.plan)
-        ]
-        context.output.print_data({"file": str(output), **build_report(results)})
+        name = planned.calendar.file_name
+        report = build_report([(name, result) for result in results_from_plan(planned.plan)])
+        context.output.print_data({"file": str(output), **report})
     context.info(f"Saved the plan to {output}. Apply it with: {apply}")

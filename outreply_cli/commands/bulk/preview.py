@@ -104,7 +104,7 @@ def preview_file(context: Context, calendar: "Calendar", reading: ReadOptions) -
     from outreply_cli.bulk.preview import preview_calendar
 
     options = reading.to_options(context)
-    zone = context.zone(None if reading.tz == BRAND_ZONE else reading.tz)
+    zone = options.zone or context.zone()
     now = context.clock.now()
     preview = partial(
         preview_calendar, calendar, zone=options.zone, shown_zone=zone, rules=options.rules

@@ -1,7 +1,7 @@
 """`outreply bulk reconcile`."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
 from outreply_cli.api.client import post_time
@@ -127,7 +127,7 @@ def run(
     # Before any request.
     decisions.parse_pairs()
     # Identical posts are shown as pairs, too, and a text may still have to be composed.
-    options = reading.to_options(context, adopt=False, composes=True)
+    options = replace(reading.to_options(context), adopt=False, composes=True)
     calendars = load_calendars(context, [file], reading)
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:

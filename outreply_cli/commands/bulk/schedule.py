@@ -72,9 +72,9 @@ def run(
 
     Example: outreply bulk schedule launch.csv --approved launch.approval.json
     """
-    options = reading.to_options(
-        context, planning, adopt=not no_adopt, concurrency=concurrency,
-        no_upload=no_upload, composes=composing.compose_with is not None,
+    options = replace(
+        reading.to_options(context, planning), adopt=not no_adopt, concurrency=concurrency,
+        allow_upload=not no_upload, composes=composing.compose_with is not None,
     )  # fmt: skip
     if approved is not None:
         from outreply_cli.bulk.approval import load_approval

@@ -14,17 +14,21 @@ from outreply_cli.bulk.remembered import recall_options, remember_options
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.commands.bulk.github_actions import annotate_problems
-from outreply_cli.commands.bulk.options import REMEMBERED, BulkContext, ReadOptions, collect_errors
+from outreply_cli.commands.bulk.options import (
+    INTERRUPTED,
+    REMEMBERED,
+    BulkContext,
+    ReadOptions,
+    collect_errors,
+)
 from outreply_cli.commands.interrupts import interruptible
 from outreply_cli.context import Context
-from outreply_cli.errors import CalendarError, InterruptedRunError
+from outreply_cli.errors import CalendarError
 from outreply_cli.journal.journal import SlotTakenError
-from outreply_cli.ui.progress import progress
 
 if TYPE_CHECKING:
     from outreply_cli.bulk.write_back import EditedCalendar
 
-INTERRUPTED = InterruptedRunError("interrupted", hint="Run the same command again to continue.")
 _GC_THRESHOLD = 1_000_000
 # Plans that are made before a run gives up because others take their slots.
 _CLAIMS_MAX = 20
@@ -118,10 +122,7 @@ def apply_plans(bulk: BulkContext, plans: Sequence[PlannedCalendar]) -> list[tup
         total = len(
             planned.plan.filter_actions(ActionType.CREATE, ActionType.CHANGE, ActionType.CANCEL)
         )
-        with (
-            interruptible(context, bulk.stop, INTERRUPTED),
-            progress(context.notes, "Scheduling", total, bulk.requests_left) as step,
-        ):
+        with bulk.progress("Scheduling", total) as step:
             report = bulk.service.apply(planned, bulk.stop, step)
         results += [(planned.calendar.file_name, result) for result in report.results]
     return results

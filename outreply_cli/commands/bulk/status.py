@@ -1,6 +1,7 @@
 """`outreply bulk status`."""
 
 import shlex
+from dataclasses import replace
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import File, ReadOptions, bulk_context
@@ -21,7 +22,7 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
     from outreply_cli.bulk.status import IN_SYNC, UNKNOWN, compare_rows
 
     # A text may still have to be composed.
-    options = reading.to_options(context, composes=True)
+    options = replace(reading.to_options(context), composes=True)
     calendars = load_calendars(context, [file], reading)
     with bulk_context(context, options, calendars) as bulk:
         (opened,) = bulk.open_calendars(calendars)
