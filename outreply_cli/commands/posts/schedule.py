@@ -31,6 +31,7 @@ def run(
 
     Example: outreply posts schedule --page instagram:acme --page facebook:acme --at +3d -F post.txt --media hero.jpg
     """  # noqa: E501 - a line that can be pasted
+    from outreply_cli.commands.posts.scheduling import schedule_at_next_slot, send_to_cached_page
     from outreply_cli.commands.posts.shared import PostSender, resolve_pages, resolve_zones
     from outreply_cli.posts.slots import NEXT_SLOT
     from outreply_cli.time_parser import parse_time
@@ -39,16 +40,12 @@ def run(
     client = context.client()
     sender = PostSender(context, client, content, post, composing, "Schedule?", yes, dry_run)
     # What is not sent is not confirmed by the server, and a program is given the whole page.
-    if sender.is_sent and not composing.compose_with and len(page) == 1 and not post.paths:
-        from outreply_cli.commands.posts.cached_page import send_to_cached_page
-
-        if send_to_cached_page(sender, page[0], at, tz):
-            return
+    may_skip_pages = not (composing.compose_with or post.paths) and len(page) == 1
+    if sender.is_sent and may_skip_pages and send_to_cached_page(sender, page[0], at, tz):
+        return
     pages = resolve_pages(client, page)
     files = post.inspect_files(client)
     if at.strip().lower() == NEXT_SLOT:
-        from outreply_cli.commands.posts.next_slot import schedule_at_next_slot
-
         schedule_at_next_slot(sender, pages, files, tz)
         return
     zones = resolve_zones(context, client, pages, tz)
