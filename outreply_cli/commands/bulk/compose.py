@@ -159,13 +159,12 @@ def _write_back(
     if edited is None:
         context.info(f"{name} has no place for the texts; the store keeps them.")
         return frozenset()
-    if options.write_back is None and not context.prompt_yes_no(
-        f"Write the text{'s' * (len(by_line) > 1)} into {name}? Otherwise, the store keeps them."
-    ):
-        return frozenset()
-    if not save_edited(context, edited, "texts"):
+    noun, question = f"text{'s' * (len(by_line) > 1)}", ""
+    if options.write_back is None:
+        question = f"Write the {noun} into {name}? Otherwise, the store keeps them."
+    if not save_edited(context, edited, "texts", question):
         return frozenset()
     for attribute in ("rows", "problems", "header", "records"):
         setattr(calendar, attribute, getattr(edited.calendar, attribute))
-    context.info(f"Wrote {len(by_line)} text{'s' * (len(by_line) > 1)} into {name}.")
+    context.info(f"Wrote {len(by_line)} {noun} into {name}.")
     return frozenset(index for index in texts if opened.posts[index].row.line in by_line)

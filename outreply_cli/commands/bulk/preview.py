@@ -51,6 +51,14 @@ def run(
     if html is not None:
         check_html_file(context, html, [calendar.path])
     preview = preview_file(context, calendar, reading)
+    rows = [
+        {
+            "row": row.version.row,
+            "hash": row.version.digest,
+            "scheduled_at": row.scheduled_at and format_timestamp(row.scheduled_at),
+        }
+        for row in preview.rows
+    ]
     if html is not None:
         from outreply_cli.bulk.preview import group_by_month
         from outreply_cli.posts.pictures import embed_pictures
@@ -59,14 +67,8 @@ def run(
         name = calendar.file_name.rpartition("/")[2]
         document = render_preview(
             [
-                {
-                    "post": row.post,
-                    "source": f"{name}:{row.line}",
-                    "scheduled_at": row.scheduled_at and format_timestamp(row.scheduled_at),
-                    "row": row.version.row,
-                    "hash": row.version.digest,
-                }
-                for row in preview.rows
+                {"post": row.post, "source": f"{name}:{row.line}", **item}
+                for row, item in zip(preview.rows, rows, strict=True)
             ],
             title=calendar_title(calendar),
             zone=context.zone(None if reading.tz == BRAND_ZONE else reading.tz),
@@ -78,17 +80,11 @@ def run(
         )
         write_html_file(context, html, document, "preview")
     if context.options.output != "table":
+        file_name = calendar.file_name
         items = [
-            {
-                "file": calendar.file_name,
-                "line": row.line,
-                "key": row.key,
-                "row": row.version.row,
-                "hash": row.version.digest,
-                "scheduled_at": row.scheduled_at and format_timestamp(row.scheduled_at),
-                **preview_to_dict(row.post),
-            }
-            for row in preview.rows
+            {"file": file_name, "line": row.line, "key": row.key, **item}
+            | preview_to_dict(row.post)
+            for row, item in zip(preview.rows, rows, strict=True)
         ]
         context.output.print_data(items)
     elif terminal or html is None:

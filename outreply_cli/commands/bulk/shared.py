@@ -151,16 +151,20 @@ def write_slot_times(
         if yes and times:
             context.info(f"{calendar.file_name} has no cells for the times; the store keeps them.")
         return
-    if not yes and not context.prompt_yes_no(f"Write the chosen times into {calendar.file_name}?"):
-        return
-    if save_edited(context, edited, "times"):
+    question = "" if yes else f"Write the chosen times into {calendar.file_name}?"
+    if save_edited(context, edited, "times", question):
         rows = "time of 1 row" if len(times) == 1 else f"times of {len(times)} rows"
         context.info(f"Wrote the {rows} into {calendar.file_name}.")
         remember_options(context.state_dir, calendar.source, calendar.options)
 
 
-def save_edited(context: Context, edited: "EditedCalendar", what: str) -> bool:
-    """Save a file with chosen times or texts, or warn that the store keeps them."""
+def save_edited(context: Context, edited: "EditedCalendar", what: str, question: str) -> bool:
+    """Save a file with chosen times or texts, or warn that the store keeps them.
+
+    Returns False if it is not saved, because the user says no to the `question` if there is one.
+    """
+    if question and not context.prompt_yes_no(question):
+        return False
     name = edited.calendar.file_name
     try:
         is_saved = edited.save()
