@@ -242,13 +242,12 @@ class ReplyService:
         except PermissionDeniedError as error:
             # Without a search, only the key makes a repeat harmless.
             return None, False, error.message
-        wanted = normalize_text(sent.message)
         # Replies are no older than the first request, apart from the clocks' difference.
         earliest = sent.attempts.first_at - _CLOCK_TOLERANCE
         for reply in listing.items:
             if (
                 reply.get("parent_id") == sent.comment_id
-                and normalize_text(reply.get("message")) == wanted
+                and _is_same_text(reply.get("message"), sent.message)
                 and get_created_at(reply) >= earliest
             ):
                 return dict(reply), True, ""

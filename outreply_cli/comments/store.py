@@ -115,7 +115,7 @@ class CommentStore:
         """Return all comments as they were last seen."""
         rows = self._execute("SELECT body FROM comments WHERE account = ?")
         with self._tables.errors():
-            return [_object(row["body"]) for row in rows]
+            return [dict(json.loads(row["body"])) for row in rows]
 
     def mark_seen(self, post_id: str, comments: Iterable[Comment]) -> None:
         """Store comments of a post as seen."""
@@ -135,7 +135,7 @@ class CommentStore:
         """Return a comment as it was last seen, or None."""
         row = self._comment_row(comment_id)
         with self._tables.errors():
-            return None if row is None else {"post_id": row["post_id"], **_object(row["body"])}
+            return None if row is None else {"post_id": row["post_id"], **json.loads(row["body"])}
 
     def skip(self, comment_id: str) -> None:
         """Exclude a comment from future triage."""
@@ -224,11 +224,9 @@ class CommentStore:
         return self._tables.rows(statement, (self._account, *parameters))
 
 
-def _object(document: str) -> dict[str, Any]:
-    return dict(json.loads(document))
-
-
 def _reply(row: Any) -> SentReply:
     check_types(row, _REPLY_TYPES)
     known = {name: row[name] for name in _REPLY_TYPES}
-    return SentReply(**known, reply=None if row["reply"] is None else _object(row["reply"]))
+    return SentReply(
+        **known, reply=None if row["reply"] is None else dict(json.loads(row["reply"]))
+    )

@@ -141,9 +141,8 @@ def report_uploads(context: Context, report: BatchReport, storage_left: int | No
     left = report.storage_left if report.storage_left is not None else storage_left
     if left is not None and any(result.media_id for result in report.results):
         context.info(f"Storage left: {format_size(left)}.")
-    failures = [(result.name, result.error) for result in report.results if result.error]
-    if failures:
-        _raise_failures(context, report, failures)
+    if any(result.error for result in report.results):
+        _raise_failures(context, report)
 
 
 def _to_item(result: FileResult) -> dict[str, Any]:
@@ -164,9 +163,8 @@ def _describe(name: str, error: OutReplyError) -> str:
     return error.describe(name) if isinstance(error, MediaFileError) else f"{name}: {error.message}"
 
 
-def _raise_failures(
-    context: Context, report: BatchReport, failures: Sequence[tuple[str, OutReplyError]]
-) -> NoReturn:
+def _raise_failures(context: Context, report: BatchReport) -> NoReturn:
+    failures = [(result.name, result.error) for result in report.results if result.error]
     total = len(report.results)
     if report.stopped_by is not None and len(failures) == total:
         raise report.stopped_by

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from outreply_cli.cli.options import command, option
-from outreply_cli.commands.posts.options import ContentOptions, describe_problem
+from outreply_cli.commands.posts.options import ContentOptions, describe_problem, report_problems
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
 from outreply_cli.pages import Page, resolve_page
@@ -50,9 +50,7 @@ def run(
         raise InvalidInputError(
             "a message or media is required", hint="Use -m, -F or --edit, or --media."
         )
-    for file in files:
-        if file.warning:
-            context.warn(f"--media {file.path}: {file.warning}")
+    report_problems(context, (), files, hint="")
     media = [file.to_media() for file in files]
     rules = load_rules(context.config_dir)
     rows = [

@@ -19,12 +19,12 @@ from outreply_cli.commands.posts.options import (
     KeepMediaOption,
     describe_problem,
     option_for,
+    report_problems,
 )
 from outreply_cli.commands.posts.output import post_columns, print_changes
 from outreply_cli.commands.posts.shared import (
     check_connected,
     note_calendars,
-    report_problems,
     resolve_posts,
 )
 from outreply_cli.commands.print_requests import print_requests
@@ -246,7 +246,10 @@ def run(
     done = [*replaced, *done]
     if done or requested > 1 or not failures:
         context.output.print_list(done, columns)
-    _print_undo(context, [item["id"] for item in done])
+    if done:
+        profile = ["--profile", context.options.profile] if context.options.profile else []
+        words = ["outreply", "posts", "edit", *(item["id"] for item in done), "--undo", *profile]
+        context.info(f"To undo: {shlex.join(words)}")
     if interrupted is not None:
         raise interrupted
     raise_for_failures(failures, requested)
@@ -488,10 +491,3 @@ class _Editor:
 def _with_uploads(item: PostEdit, media_ids: Sequence[str]) -> PostEdit:
     fields: Mapping[str, Any] = {**item.edit.fields, "media_ids": list(media_ids)}
     return replace(item, edit=replace(item.edit, fields=fields, files=()))
-
-
-def _print_undo(context: Context, ids: Sequence[str]) -> None:
-    if ids:
-        profile = ["--profile", context.options.profile] if context.options.profile else []
-        words = ["outreply", "posts", "edit", *ids, "--undo", *profile]
-        context.info(f"To undo: {shlex.join(words)}")

@@ -1,5 +1,6 @@
 """Options of the commands of `outreply posts`, and their parsing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,6 +126,30 @@ def option_for(field: str) -> str:
 def describe_problem(problem: "Diagnostic") -> str:
     """Return a problem of a post with the option that it is about."""
     return f"{option_for(problem.field)}: {problem.message}"
+
+
+def report_problems(
+    context: Context,
+    problems: Iterable[tuple[str, bool]],
+    files: "Iterable[MediaFile]",
+    *,
+    hint: str,
+) -> None:
+    """Print warnings, also those of `files`; raises InvalidInputError if there are errors.
+
+    Each problem has its text, and whether it is a warning.
+    """
+    errors = []
+    for text, is_warning in dict.fromkeys(problems):
+        if is_warning:
+            context.warn(text)
+        else:
+            errors.append(text)
+    for file in files:
+        if file.warning:
+            context.warn(f"--media {file.path}: {file.warning}")
+    if errors:
+        raise InvalidInputError("; ".join(errors), hint=hint)
 
 
 def check_exclusive(**filters: bool) -> None:

@@ -6,9 +6,8 @@ from typing import Annotated
 from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.html_file import check_html_file, write_html_file
 from outreply_cli.commands.posts.check import find_targets
-from outreply_cli.commands.posts.options import ContentOptions, describe_problem
+from outreply_cli.commands.posts.options import ContentOptions, describe_problem, report_problems
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
 from outreply_cli.posts.content import validate_content
 from outreply_cli.posts.rules import load_rules
 
@@ -48,17 +47,14 @@ def run(
     rules = load_rules(context.config_dir)
     media = [file.to_media() for file in files]
     errors = [
-        describe_problem(problem)
+        (describe_problem(problem), False)
         for target in pages
         for problem in validate_content(
             content, str(target["platform"]), files=media, rules=rules, is_strict=post.strict
         )
         if not problem.is_warning
     ]
-    if errors:
-        raise InvalidInputError(
-            "; ".join(dict.fromkeys(errors)), hint="Correct the post and try again."
-        )
+    report_problems(context, errors, (), hint="Correct the post and try again.")
     previews = [
         preview_post(content, target, at=None, files=files, rules=rules) for target in pages
     ]

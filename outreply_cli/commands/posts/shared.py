@@ -13,7 +13,7 @@ from outreply_cli.api.client import Client, ListResult
 from outreply_cli.api.errors import LimitExceededError
 from outreply_cli.api.types import Post
 from outreply_cli.commands.composition import ComposeOptions, show_text
-from outreply_cli.commands.posts.options import PostOptions, describe_problem
+from outreply_cli.commands.posts.options import PostOptions, describe_problem, report_problems
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
@@ -180,26 +180,6 @@ def _explain_interruption(page: Page, key: str | None) -> InterruptedRunError:
         if key is not None
         else "Check before you post on the remaining pages: outreply posts list --all",
     )
-
-
-def report_problems(
-    context: Context, problems: Iterable[tuple[str, bool]], files: Iterable[MediaFile], *, hint: str
-) -> None:
-    """Print warnings, also those of `files`; raises InvalidInputError if there are errors.
-
-    Each problem has its text, and whether it is a warning.
-    """
-    errors = []
-    for text, is_warning in dict.fromkeys(problems):
-        if is_warning:
-            context.warn(text)
-        else:
-            errors.append(text)
-    for file in files:
-        if file.warning:
-            context.warn(f"--media {file.path}: {file.warning}")
-    if errors:
-        raise InvalidInputError("; ".join(errors), hint=hint)
 
 
 def resolve_posts(client: Client, words: Sequence[str], *, published: bool = True) -> list[str]:

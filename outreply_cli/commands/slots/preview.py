@@ -13,7 +13,6 @@ from outreply_cli.cli.options import TimeZone, argument, command, option
 from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.commands.slots.shared import NO_SLOTS
 from outreply_cli.context import Context
-from outreply_cli.journal.models import JournalEntry
 from outreply_cli.pages import Page, page_alias, resolve_page, short_page_alias
 from outreply_cli.posts.slot_finder import (
     PreviewedSlot,
@@ -117,7 +116,8 @@ def _to_dict(page: Page, slot: PreviewedSlot) -> dict[str, Any]:
 def _describe(slot: PreviewedSlot) -> str | None:
     match slot.status:
         case SlotStatus.CLAIMED if slot.entry is not None:
-            return f"by {_describe_holder(slot.entry)}"
+            key, label = key_from_name(slot.entry.row), calendar_label(slot.entry.calendar)
+            return f"by {label}, row {key}" if key else f"by {label}"
         case SlotStatus.FREED if slot.entry is not None and slot.entry.post_id is not None:
             return "its post was cancelled or moved"
         case SlotStatus.FREED:
@@ -125,8 +125,3 @@ def _describe(slot: PreviewedSlot) -> str | None:
         case SlotStatus.BLOCKED:
             return "a guardrail allows no further post"
     return None
-
-
-def _describe_holder(entry: JournalEntry) -> str:
-    key = key_from_name(entry.row)
-    return f"{calendar_label(entry.calendar)}, row {key}" if key else calendar_label(entry.calendar)
