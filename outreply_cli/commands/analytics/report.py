@@ -5,11 +5,9 @@ from typing import Annotated, Any
 
 from outreply_cli.cli.options import command, option
 from outreply_cli.commands.analytics.shared import FigureOptions, analytics_store
+from outreply_cli.commands.output_file import STDOUT, write_output_file
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.storage.files import write_file
-
-_STDOUT = Path("-")
 
 
 @command()
@@ -53,10 +51,5 @@ def run(
 
 def write_report(context: Context, path: Path, text: str) -> dict[str, Any]:
     """Write a report to its file or, in the table format, to stdout; returns its JSON object."""
-    if path == _STDOUT:
-        if context.options.output == "table":
-            context.output.write_document(text)
-        return {"file": "-", "content": text}
-    write_file(path, text)
-    context.info(f"Wrote the report to {path}.")
-    return {"file": str(path), "content": None}
+    write_output_file(context, path, text, f"Wrote the report to {path}.")
+    return {"file": str(path), "content": text if path == STDOUT else None}

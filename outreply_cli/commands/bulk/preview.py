@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.bulk.options import File, ReadOptions
 from outreply_cli.commands.bulk.shared import load_calendars
-from outreply_cli.commands.html_file import check_html_file, write_html_file
+from outreply_cli.commands.output_file import check_html_file, write_output_file
 from outreply_cli.context import Context
 from outreply_cli.errors import NotLoggedInError
 from outreply_cli.times import BRAND_ZONE
@@ -78,7 +78,7 @@ def run(
             note=f"Left out as past: {preview.past}." if preview.past else "",
             approval_file=approval_file_name(calendar),
         )
-        write_html_file(context, html, document, "preview")
+        write_output_file(context, html, document, f"Wrote the preview to {html}.")
     if context.options.output != "table":
         file_name = calendar.file_name
         items = [

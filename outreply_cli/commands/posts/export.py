@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from outreply_cli.cli.options import command, option
+from outreply_cli.commands.output_file import STDOUT, write_output_file
 from outreply_cli.commands.posts.options import (
     AllFilter,
     PageFilter,
@@ -16,9 +17,8 @@ from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import resolve_page_id
-from outreply_cli.storage.files import check_replaceable, write_file
+from outreply_cli.storage.files import check_replaceable
 
-_STDOUT = Path("-")
 _ICAL_START = b"BEGIN:VCALENDAR"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -54,16 +54,16 @@ def run(
             "--csv exports scheduled posts only: published ones cannot be scheduled again",
             hint="Use --ics for published posts, or: outreply posts list --published -o csv",
         )
-    if csv == ics == _STDOUT:
+    if csv == ics == STDOUT:
         raise InvalidInputError(
             "--csv and --ics cannot both be written to stdout", hint="Name a file for one of them."
         )
     if csv is not None:
         from outreply_cli.bulk.export import export_calendar, is_export
 
-        if csv != _STDOUT:
+        if csv != STDOUT:
             check_replaceable("--csv", csv, "an export", is_export)
-    if ics not in {None, _STDOUT}:
+    if ics not in {None, STDOUT}:
         check_replaceable("--ics", ics, "a calendar", lambda old: old.startswith(_ICAL_START))
     client = context.client(max_wait=None)
     pages = client.pages().items
@@ -85,7 +85,7 @@ def run(
             published_since=_EPOCH if published or all_posts else None,
         )  # fmt: skip
         text = render_ical(listing.items, client.now())
-        results.append(_write(context, ics or _STDOUT, text, len(listing.items)))
+        results.append(_write(context, ics or STDOUT, text, len(listing.items)))
         missing += listing.missing
     if context.options.output != "table":
         context.output.print_data(results)
@@ -94,10 +94,7 @@ def run(
 
 def _write(context: Context, path: Path, text: str, count: int) -> dict[str, Any]:
     """Write an export to its file or, in the table format, to stdout; returns its JSON object."""
-    if path != _STDOUT:
-        write_file(path, text)
-        context.info(f"Exported {count} {'post' if count == 1 else 'posts'} to {path}.")
-        return {"file": str(path), "posts": count}
-    if context.options.output == "table":
-        context.output.write_document(text)
-    return {"file": "-", "posts": count, "content": text}
+    note = f"Exported {count} {'post' if count == 1 else 'posts'} to {path}."
+    write_output_file(context, path, text, note)
+    item = {"file": str(path), "posts": count}
+    return {**item, "content": text} if path == STDOUT else item

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from outreply_cli.cli.options import command, option, switch
-from outreply_cli.commands.html_file import check_html_file, write_html_file
+from outreply_cli.commands.output_file import check_html_file, write_output_file
 from outreply_cli.commands.posts.check import find_targets
 from outreply_cli.commands.posts.options import ContentOptions, describe_problem, report_problems
 from outreply_cli.context import Context
@@ -69,7 +69,7 @@ def run(
             now=context.clock.now(),
             pictures=embed_pictures(files),
         )
-        write_html_file(context, html, document, "preview")
+        write_output_file(context, html, document, f"Wrote the preview to {html}.")
     if context.options.output != "table":
         context.output.print_data([preview_to_dict(preview) for preview in previews])
     elif terminal or html is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from outreply_cli import __version__
 from outreply_cli.cli.options import argument, command, option
-from outreply_cli.commands.html_file import STDOUT, check_html_file, write_html_file
+from outreply_cli.commands.output_file import STDOUT, check_html_file, write_output_file
 from outreply_cli.commands.webhooks.output import duration_column
 from outreply_cli.commands.webhooks.responses import print_response, response_to_dict
 from outreply_cli.commands.webhooks.shared import PublicOption, SecretOption, require_secrets
@@ -84,7 +84,7 @@ def run(
             checked_at=format_time(started_at.replace(microsecond=0), zone),
             version=__version__,
         )  # fmt: skip
-        write_html_file(context, html, document, "report")
+        write_output_file(context, html, document, f"Wrote the report to {html}.")
     if context.options.output == "table":
         for group in groups:
             context.info(f"{', '.join(check.name for check in group)}:")

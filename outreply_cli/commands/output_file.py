@@ -1,4 +1,4 @@
-"""Writing of HTML files that commands make with `--html FILE`."""
+"""Files that commands write what they make to, with `-` for stdout."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,10 +22,10 @@ def check_html_file(context: Context, path: Path, calendars: Iterable[Path] = ()
     check_output_file("--html", path, calendars)
 
 
-def write_html_file(context: Context, path: Path, document: str, what: str) -> None:
-    """Write a document; `what` names it in the note. Raises StorageError."""
-    if path == STDOUT:
-        context.output.write_document(document)
-        return
-    write_file(path, document)
-    context.info(f"Wrote the {what} to {path}.")
+def write_output_file(context: Context, path: Path, text: str, note: str) -> None:
+    """Write a file, and print `note`; in the table format, `-` is stdout. Raises StorageError."""
+    if path != STDOUT:
+        write_file(path, text)
+        context.info(note)
+    elif context.options.output == "table":
+        context.output.write_document(text)
