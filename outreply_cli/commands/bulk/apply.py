@@ -13,10 +13,14 @@ from outreply_cli.commands.bulk.options import (
     ReadOptions,
     ReportName,
     WaitLock,
-    bulk_context,
 )
 from outreply_cli.commands.bulk.output import finish_run
-from outreply_cli.commands.bulk.shared import apply_plans, load_calendars, plan_calendars
+from outreply_cli.commands.bulk.shared import (
+    apply_plans,
+    bulk_context,
+    load_calendars,
+    plan_calendars,
+)
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import SlotTakenError

@@ -7,9 +7,9 @@ from outreply_cli.bulk.loader import calendar_path
 from outreply_cli.bulk.plan import Action
 from outreply_cli.bulk.service import calendar_error
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock, bulk_context
+from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock
 from outreply_cli.commands.bulk.output import finish_run, show_results
-from outreply_cli.commands.bulk.shared import load_calendars
+from outreply_cli.commands.bulk.shared import bulk_context, load_calendars
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, PartialFailureError
 

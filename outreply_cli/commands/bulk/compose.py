@@ -11,8 +11,7 @@ from outreply_cli.bulk.resolve import PlannedPost, is_relative
 from outreply_cli.bulk.service import OpenCalendar, calendar_error
 from outreply_cli.cli.options import Yes, switch
 from outreply_cli.commands.bulk.github_actions import annotate_problems
-from outreply_cli.commands.bulk.options import BulkContext, collect_errors
-from outreply_cli.commands.bulk.shared import save_edited
+from outreply_cli.commands.bulk.shared import BulkContext, collect_errors, save_edited
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError

@@ -1,49 +1,25 @@
-"""Options of the commands of `outreply bulk`, and the context that they run in."""
+"""Options of the commands of `outreply bulk`."""
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from outreply_cli.api.client import Client
-from outreply_cli.bulk.calendar import Calendar, ReadSettings
+from outreply_cli.bulk.calendar import ReadSettings
 from outreply_cli.bulk.headers import SCHEDULERS, find_scheduler_by_name
 from outreply_cli.bulk.loader import parse_columns, parse_page_names
-from outreply_cli.bulk.remote_state import fetch_account
-from outreply_cli.bulk.service import (
-    BulkOptions,
-    BulkService,
-    OpenCalendar,
-    calendar_error,
-    merge_calendar_errors,
-)
+from outreply_cli.bulk.service import BulkOptions
 from outreply_cli.bulk.utm import parse_utm
-from outreply_cli.cancellation import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import Strict, TimeZone, argument, option, switch
-from outreply_cli.commands.bulk.github_actions import annotate_problems
-from outreply_cli.commands.interrupts import interruptible
 from outreply_cli.context import Context
-from outreply_cli.errors import (
-    CalendarError,
-    InterruptedRunError,
-    NotLoggedInError,
-    unknown_choice_error,
-)
-from outreply_cli.journal.locks import CalendarBusyError
+from outreply_cli.errors import unknown_choice_error
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.time_parser import DATE_ORDERS
 from outreply_cli.times import BRAND_ZONE, parse_duration
-from outreply_cli.ui.progress import progress
 
 # The options that decide what a calendar's rows mean.
 REMEMBERED = ("columns", "page", "pages", "from_", "sheet", "date_order", "utm")
 
-INTERRUPTED = InterruptedRunError("interrupted", hint="Run the same command again to continue.")
-
-_T = TypeVar("_T")
-_Result = TypeVar("_Result")
 
 Files = Annotated[
     list[str], argument("FILE...", "Calendar files or https:// addresses; - for stdin.")
@@ -208,115 +184,3 @@ class PlanOptions:
         ),
     ] = None
     strict: Strict = False
-
-
-@dataclass(frozen=True)
-class BulkContext:
-    """A bulk run.
-
-    `lock` holds the lock of the calendar with an ID until the end of the run; None for a command
-    that writes nothing.
-    """
-
-    context: Context
-    client: Client
-    service: BulkService
-    stop: CancellationToken
-    lock: Callable[[str], None] | None
-
-    def open_calendars(self, calendars: Sequence[Calendar]) -> list[OpenCalendar]:
-        """Read the rows of `calendars`, identify them, and hold their locks.
-
-        Raises:
-            CalendarError: A file cannot be read.
-            AmbiguousCalendarError: A file could belong to several calendars.
-            CalendarBusyError: Another process holds the lock of a calendar.
-        """
-        opened = collect_errors(calendars, self.service.open)
-        if self.lock is None:
-            return opened
-        # A fixed order prevents deadlocks between runs.
-        # A calendar that gets its name now has two IDs.
-        ids = [(item.identity.id, item.identity.known_id) for item in opened]
-        for calendar_id in sorted({calendar_id for pair in ids for calendar_id in pair}):
-            self.lock(calendar_id)
-        return [self.service.identify_again(item) for item in opened]
-
-    @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Callable[..., None]]:
-        """Show the progress of the block, which Ctrl-C can stop; yields what each step calls."""
-
-        def requests_left() -> str:
-            left = self.client.transport.requests_left
-            return f"{left} requests left" if left is not None else ""
-
-        with (
-            interruptible(self.context, self.stop, INTERRUPTED),
-            progress(self.context.notes, label, total, requests_left) as step,
-        ):
-            yield step
-
-
-@contextmanager
-def bulk_context(
-    context: Context,
-    options: BulkOptions,
-    calendars: Sequence[Calendar],
-    *,
-    wait_lock: str | None = None,
-) -> Iterator[BulkContext]:
-    """Open the account and the journal for `calendars`.
-
-    `wait_lock` is the maximum wait for a lock; None for a command that writes nothing.
-
-    Raises:
-        NotLoggedInError: There is no account, and the calendars have no problems.
-    """
-    stop = CancellationToken()
-    try:
-        clock = InterruptibleClock(context.clock, stop)
-        client = context.client(max_wait=None, clock=clock, is_stopped=lambda: stop.is_interrupted)
-    except NotLoggedInError as failure:
-        problems = [problem for calendar in calendars for problem in calendar.problems]
-        if all(problem.is_warning for problem in problems):
-            check = "`outreply bulk check` checks a calendar without an account"
-            raise failure.replace(hint=f"{failure.hint}; {check}") from None
-        error = calendar_error(problems)
-        annotate_problems(context, error.problems)
-        raise error from None
-    with ExitStack() as stack:
-        journal = stack.enter_context(closing(context.store.open(allow_readonly=wait_lock is None)))
-        account = fetch_account(client)
-
-        seconds = None if wait_lock is None else parse_duration(wait_lock).total_seconds()
-
-        def lock(calendar_id: str) -> None:
-            try:
-                stack.enter_context(
-                    journal.lock(account.fingerprint, calendar_id, wait=seconds or 0)
-                )
-            except CalendarBusyError as error:
-                hint = "Wait until it has finished, or wait longer with --wait-lock 10m."
-                raise error.replace(hint=hint) from None
-
-        service = BulkService(client, journal, account, options)
-        yield BulkContext(context, client, service, stop, None if seconds is None else lock)
-
-
-def collect_errors(items: Iterable[_T], step: Callable[[_T], _Result]) -> list[_Result]:
-    """Return the result of `step` for each item.
-
-    Raises:
-        CalendarError: A step failed; with the problems of all of them.
-    """
-    results: list[_Result] = []
-    errors: list[CalendarError] = []
-    for item in items:
-        try:
-            results.append(step(item))
-        except CalendarError as error:
-            errors.append(error)
-    if errors:
-        problems = [problem for error in errors for problem in error.problems]
-        raise merge_calendar_errors(problems)
-    return results

@@ -8,9 +8,9 @@ from outreply_cli.bulk.calendar import STDIN, is_address
 from outreply_cli.bulk.reports import build_report, results_from_plan
 from outreply_cli.cli.options import command, option
 from outreply_cli.commands.bulk.compose import RowComposeOptions, compose_rows
-from outreply_cli.commands.bulk.options import File, PlanOptions, ReadOptions, bulk_context
+from outreply_cli.commands.bulk.options import File, PlanOptions, ReadOptions
 from outreply_cli.commands.bulk.output import show_plans
-from outreply_cli.commands.bulk.shared import load_calendars, plan_calendars, recall
+from outreply_cli.commands.bulk.shared import bulk_context, load_calendars, plan_calendars, recall
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.storage.files import check_replaceable

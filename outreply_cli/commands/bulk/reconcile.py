@@ -9,8 +9,8 @@ from outreply_cli.api.types import Post
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt
 from outreply_cli.bulk.service import BulkService
 from outreply_cli.cli.options import command, option, switch
-from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock, bulk_context
-from outreply_cli.commands.bulk.shared import load_calendars
+from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock
+from outreply_cli.commands.bulk.shared import bulk_context, load_calendars
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, PartialFailureError, malformed_value_error
 from outreply_cli.formats.sanitize import sanitize

@@ -16,11 +16,11 @@ from outreply_cli.commands.bulk.options import (
     ReadOptions,
     ReportName,
     WaitLock,
-    bulk_context,
 )
 from outreply_cli.commands.bulk.output import finish_run, show_plans, show_results, write_report
 from outreply_cli.commands.bulk.shared import (
     apply_plans,
+    bulk_context,
     load_calendars,
     plan_calendars,
     write_slot_times,

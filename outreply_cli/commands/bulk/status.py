@@ -4,8 +4,8 @@ import shlex
 from dataclasses import replace
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.bulk.options import File, ReadOptions, bulk_context
-from outreply_cli.commands.bulk.shared import load_calendars
+from outreply_cli.commands.bulk.options import File, ReadOptions
+from outreply_cli.commands.bulk.shared import bulk_context, load_calendars
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 from outreply_cli.ui.columns import Column, time_column
