@@ -6,7 +6,7 @@ is reconciled instead of sent twice.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +41,6 @@ COLUMNS = {
         "attempted_at", "token",
     ),
 }  # fmt: skip
-_REPLY_TYPES = {
-    "comment_id": str, "occasion": str, "message": str, "idempotency_key": str, "sent_at": float,
-    "attempted_at": float, "token": str,
-}  # fmt: skip
-
-
 # Name of the file in the state directory.
 COMMENTS_FILE = "comments.db"
 
@@ -77,6 +71,10 @@ class SentReply:
         """The requests that may have been carried out."""
         first, last = (datetime.fromtimestamp(at, UTC) for at in (self.sent_at, self.attempted_at))
         return Attempts(first, last, self.token)
+
+
+# Types of the columns that are the same in the database.
+_REPLY_TYPES = {field.name: field.type for field in fields(SentReply) if field.name != "reply"}
 
 
 def open_comments(store: Store, account: str, *, allow_readonly: bool = False) -> "CommentStore":

@@ -1,22 +1,28 @@
 """`outreply bulk approve`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+from outreply_cli.bulk.approval import (
+    COMMENT_MAX_CHARACTERS,
+    NAME_MAX_CHARACTERS,
+    Approval,
+    Decision,
+    approval_file_name,
+    calendar_title,
+)
+from outreply_cli.bulk.preview import RowPreview
 from outreply_cli.cli.options import Yes, command, option, switch
 from outreply_cli.commands.bulk.options import File, ReadOptions
 from outreply_cli.commands.bulk.preview import preview_file
 from outreply_cli.commands.bulk.shared import load_calendars
+from outreply_cli.commands.posts.preview_output import preview_lines
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.spec.text import is_unicode
 from outreply_cli.storage.files import check_output_file, write_file
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from outreply_cli.bulk.approval import Decision
-    from outreply_cli.bulk.preview import RowPreview
 
 _PROMPT = "[y]es, [n]o, yes with a [c]omment, [s]kip, [a]ll that are left, [q]uit: "
 _LETTERS = frozenset("yncsaq")
@@ -51,14 +57,6 @@ def run(
 
     Example: outreply bulk approve launch.csv --by 'Jane Doe' --all --yes
     """
-    from outreply_cli.bulk.approval import (
-        NAME_MAX_CHARACTERS,
-        Approval,
-        Decision,
-        approval_file_name,
-        calendar_title,
-    )
-
     if not context.is_interactive and not (approve_all and yes):
         raise InvalidInputError(
             "posts can only be shown and approved at a terminal",
@@ -101,12 +99,8 @@ def run(
     )
 
 
-def _ask(context: Context, rows: "Sequence[RowPreview]", file_name: str) -> "list[Decision]":
+def _ask(context: Context, rows: Sequence[RowPreview], file_name: str) -> list[Decision]:
     """Show each post, and return what was decided about it."""
-    from outreply_cli.bulk.approval import COMMENT_MAX_CHARACTERS, Decision
-    from outreply_cli.commands.posts.preview_output import preview_lines
-    from outreply_cli.formats.sanitize import sanitize
-
     decisions: list[Decision] = []
     for index, row in enumerate(rows):
         text = "\n".join(preview_lines(row.post, f"{file_name}:{row.line}"))

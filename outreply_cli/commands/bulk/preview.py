@@ -2,20 +2,21 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+from outreply_cli.api.errors import NetworkError
+from outreply_cli.bulk.approval import approval_file_name, calendar_title
+from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.preview import CalendarPreview, group_by_month, preview_calendar
 from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.bulk.options import File, ReadOptions
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.commands.output_file import check_html_file, write_output_file
+from outreply_cli.commands.posts.preview_output import preview_to_dict, print_preview
 from outreply_cli.context import Context
 from outreply_cli.errors import NotLoggedInError
 from outreply_cli.times import BRAND_ZONE
 from outreply_cli.timestamps import format_timestamp
-
-if TYPE_CHECKING:
-    from outreply_cli.bulk.calendar import Calendar
-    from outreply_cli.bulk.preview import CalendarPreview
 
 
 @command()
@@ -44,9 +45,6 @@ def run(
 
     Example: outreply bulk preview launch.csv --terminal
     """
-    from outreply_cli.bulk.approval import approval_file_name, calendar_title
-    from outreply_cli.commands.posts.preview_output import preview_to_dict, print_preview
-
     (calendar,) = load_calendars(context, [file], reading)
     if html is not None:
         check_html_file(context, html, [calendar.path])
@@ -60,7 +58,6 @@ def run(
         for row in preview.rows
     ]
     if html is not None:
-        from outreply_cli.bulk.preview import group_by_month
         from outreply_cli.posts.pictures import embed_pictures
         from outreply_cli.posts.preview_page import render_preview
 
@@ -94,11 +91,8 @@ def run(
         context.info(f"Left out {preview.past} post{'s' * (preview.past > 1)} in the past.")
 
 
-def preview_file(context: Context, calendar: "Calendar", reading: ReadOptions) -> "CalendarPreview":
+def preview_file(context: Context, calendar: Calendar, reading: ReadOptions) -> CalendarPreview:
     """Return the preview of a calendar, with the account's pages if there is an account."""
-    from outreply_cli.api.errors import NetworkError
-    from outreply_cli.bulk.preview import preview_calendar
-
     options = reading.to_options(context)
     zone = options.zone or context.zone()
     now = context.clock.now()

@@ -4,10 +4,9 @@ from datetime import timedelta
 from typing import Annotated
 
 from outreply_cli.cli.options import DisplayZone, command, option, switch
-from outreply_cli.commands.posts.options import PageFilter
+from outreply_cli.commands.posts.options import PageFilter, check_exclusive
 from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import resolve_page_id
 
 
@@ -42,8 +41,7 @@ def run(
     from outreply_cli.time_parser import parse_day
     from outreply_cli.times import day_start
 
-    if week and month:
-        raise InvalidInputError("specify only one of --week and --month")
+    check_exclusive(week=week, month=month)
     client, zone = context.client(), context.zone(tz)
     pages = client.pages().items
     page_id = resolve_page_id(pages, page)

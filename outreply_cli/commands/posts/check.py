@@ -4,7 +4,12 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from outreply_cli.cli.options import command, option
-from outreply_cli.commands.posts.options import ContentOptions, describe_problem, report_problems
+from outreply_cli.commands.posts.options import (
+    ContentOptions,
+    check_exclusive,
+    describe_problem,
+    report_problems,
+)
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
 from outreply_cli.pages import Page, resolve_page
@@ -91,8 +96,7 @@ def find_targets(
     context: Context, pages: list[str] | None, platforms: list[str] | None
 ) -> list[Page]:
     """Return the named pages, or one that is not known for each platform, by default for all."""
-    if pages and platforms:
-        raise InvalidInputError("specify only one of --page and --platform")
+    check_exclusive(page=bool(pages), platform=bool(platforms))
     if pages:
         known_pages = context.client().pages().items
         return [resolve_page(known_pages, name) for name in dict.fromkeys(pages)]

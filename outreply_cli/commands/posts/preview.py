@@ -7,8 +7,10 @@ from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.output_file import check_html_file, write_output_file
 from outreply_cli.commands.posts.check import find_targets
 from outreply_cli.commands.posts.options import ContentOptions, describe_problem, report_problems
+from outreply_cli.commands.posts.preview_output import preview_to_dict, print_preview
 from outreply_cli.context import Context
 from outreply_cli.posts.content import validate_content
+from outreply_cli.posts.preview import preview_post
 from outreply_cli.posts.rules import load_rules
 
 
@@ -36,9 +38,6 @@ def run(
 
     Example: outreply posts preview -m 'We are open' --media hero.jpg --html post.html
     """
-    from outreply_cli.commands.posts.preview_output import preview_to_dict, print_preview
-    from outreply_cli.posts.preview import preview_post
-
     if html is not None:
         check_html_file(context, html)
     pages = find_targets(context, page, platform)
