@@ -3,20 +3,22 @@
 from datetime import datetime
 from typing import Annotated
 
-from outreply_cli.api.client import get_page_id, post_time
+from outreply_cli.api.client import ListResult, get_page_id, post_time
+from outreply_cli.api.types import Post
 from outreply_cli.cli.options import TimeZone, Yes, command, option
 from outreply_cli.commands.posts.options import DryRunOption, PostIdsArgument
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.commands.posts.shared import (
+    FAILED_WINDOW,
     check_connected,
     parse_post_time,
     print_unsent,
-    resolve_failed_posts,
     resolve_zones,
 )
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.failed_posts import RETRY_KEY
+from outreply_cli.failed_posts import RETRY_KEY, list_failed_posts
+from outreply_cli.ids import expand_ids
 from outreply_cli.pages import Page, page_alias, resolve_page
 from outreply_cli.posts.content import PostContent
 from outreply_cli.posts.service import PostResult, PostService
@@ -42,10 +44,16 @@ def run(
     Example: outreply posts retry $(outreply posts list --failed -q --limit 1) --at 'tomorrow 09:00' --yes
     """  # noqa: E501 - a line that can be pasted
     client = context.client()
-    posts = [
-        client.scheduled_post(post_id)
-        for post_id in resolve_failed_posts(context, client, post_ids)
-    ]
+
+    def list_failed() -> ListResult[Post]:
+        since, known_pages = client.now() - FAILED_WINDOW, client.pages().items
+        # Include retried posts, so that their prefix does not resolve to another post.
+        return list_failed_posts(
+            client, context.store, known_pages, since=since, include_retried=True
+        )
+
+    ids = expand_ids(post_ids, "failed post", list_failed)
+    posts = [client.scheduled_post(post_id) for post_id in ids]
     for post in posts:
         if post.get("status") != "failed":
             raise InvalidInputError(

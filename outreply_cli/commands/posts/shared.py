@@ -9,9 +9,8 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.client import Client, ListResult
+from outreply_cli.api.client import Client
 from outreply_cli.api.errors import LimitExceededError
-from outreply_cli.api.types import Post
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.commands.posts.options import PostOptions, describe_problem, report_problems
 from outreply_cli.commands.posts.output import post_columns, report_posts
@@ -207,19 +206,6 @@ def note_calendars(
             f"{posts} from the calendar {path}. Edit the file, too; otherwise the next "
             f"`outreply bulk schedule` {effect.format(them)}."
         )
-
-
-def resolve_failed_posts(context: Context, client: Client, words: Sequence[str]) -> list[str]:
-    """Expand prefixes of the IDs of failed posts; raises AmbiguousIdError."""
-    from outreply_cli.failed_posts import list_failed_posts
-
-    def list_failed() -> ListResult[Post]:
-        since = client.now() - FAILED_WINDOW
-        pages = client.pages().items
-        # Include retried posts, so that their prefix does not resolve to another post.
-        return list_failed_posts(client, context.store, pages, since=since, include_retried=True)
-
-    return expand_ids(words, "failed post", list_failed)
 
 
 def resolve_pages(client: Client, names: Sequence[str]) -> list[dict[str, Any]]:
