@@ -49,6 +49,7 @@ class CellPost:
     status: str
     message: str
     style: str
+    alias: str = ""
 
 
 def print_calendar(
@@ -59,14 +60,14 @@ def print_calendar(
     styles = dict(zip(sorted(set(marks.values())), cycle(_BRAND_STYLES), strict=False))
     entries = [_cell_post(post, zone, marks[sanitize(post.brand)], styles) for post in posts]
     console = output.console
-    counts = Counter(sanitize(entry.status) for entry in entries)
+    counts = Counter(entry.status for entry in entries)
     summary = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no posts"
     _print(console, Text(f"{period.title} ({zone.key}): {summary}", style="bold"))
     if output.can_draw and output.width >= _MIN_GRID_WIDTH:
         _draw_grid(console, output.width, period, entries)
         _draw_legend(console, output.width, marks, entries)
     else:
-        for line in _agenda(period, posts, entries, output.width):
+        for line in _agenda(period, entries, output.width):
             _print(console, line)
 
 
@@ -75,7 +76,7 @@ def _cell_post(
 ) -> CellPost:
     local = post.at.astimezone(zone)
     platform = find_platform(post.platform)
-    status = str(post.post.get("status") or "")
+    status = sanitize(str(post.post.get("status") or ""))
     return CellPost(
         day=local.date(),
         time_text=f"{local:%H:%M}",
@@ -84,6 +85,7 @@ def _cell_post(
         status=status,
         message=sanitize(str(post.post.get("message") or "(media)")),
         style="bold red" if status == "failed" else styles[mark],
+        alias=sanitize(post.alias),
     )
 
 
@@ -144,16 +146,13 @@ def _draw_legend(
         _print(console, Text(line, style="dim"))
 
 
-def _agenda(
-    period: Period, posts: Sequence[CalendarPost], entries: Sequence[CellPost], width: int
-) -> Iterator[Text]:
-    pairs = zip(posts, entries, strict=True)
-    for day, day_pairs in groupby(pairs, key=lambda pair: pair[1].day):
+def _agenda(period: Period, entries: Sequence[CellPost], width: int) -> Iterator[Text]:
+    for day, day_entries in groupby(entries, key=lambda entry: entry.day):
         today = " (today)" if day == period.today else ""
         yield Text(f"{day:%a} {day.day} {day:%b %Y}{today}", style="bold")
-        for post, entry in day_pairs:
-            status = "" if entry.status == "scheduled" else f" {sanitize(entry.status)}"
-            line = f"  {entry.time_text} {sanitize(post.alias)}{status}  {entry.message}"
+        for entry in day_entries:
+            status = "" if entry.status == "scheduled" else f" {entry.status}"
+            line = f"  {entry.time_text} {entry.alias}{status}  {entry.message}"
             yield Text(fit(line, width))
 
 
