@@ -224,7 +224,7 @@ def resolve_zones(
     """Return the time zone of each page's local times: its brand's for `brand`, else `tz`."""
     if tz != BRAND_ZONE:
         return [context.zone(tz) for _ in pages]
-    return [context.zone(client.brand_zone(str(page["brand_id"]))) for page in pages]
+    return [context.zone(client.brand_zone(str(page.get("brand_id") or ""))) for page in pages]
 
 
 def parse_post_time(at: str, now: datetime, zone: ZoneInfo) -> datetime:

@@ -6,22 +6,20 @@ from contextlib import closing
 from itertools import islice
 from typing import Annotated, Any
 
-from outreply_cli.api.client import Client
 from outreply_cli.bulk.identity import calendar_label
 from outreply_cli.bulk.matching import key_from_name
 from outreply_cli.cli.options import TimeZone, argument, command, option
-from outreply_cli.commands.posts.shared import TRUNCATED
+from outreply_cli.commands.posts.shared import TRUNCATED, resolve_zones
 from outreply_cli.commands.slots.shared import NO_SLOTS
 from outreply_cli.context import Context
 from outreply_cli.pages import Page, page_alias, resolve_page, short_page_alias
 from outreply_cli.posts.slot_finder import (
     PreviewedSlot,
-    SlotFinder,
     SlotStatus,
     fetch_slot_finder,
 )
 from outreply_cli.posts.slots import no_slots_error
-from outreply_cli.times import BRAND_ZONE, format_time, format_time_short, parse_zone
+from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 from outreply_cli.ui.columns import Column, Item
 
@@ -53,7 +51,8 @@ def run(
     with closing(context.store.open(allow_readonly=True)) as journal:
         finder = fetch_slot_finder(client, pages, journal)
         chosen = [resolve_page(pages, page)] if page is not None else pages
-        with_slots = [item for item in chosen if finder.schedule_for(item) is not None]
+        schedules = {str(item["id"]): finder.schedule_for(item) for item in chosen}
+        with_slots = [item for item in chosen if schedules[str(item["id"])] is not None]
         if page is not None and not with_slots:
             raise no_slots_error(chosen[0])
         items = [
@@ -64,8 +63,10 @@ def run(
     for item in with_slots:
         if item["id"] in finder.truncated_pages:
             context.warn(f"{page_alias(item)}: {TRUNCATED}, and free slots may be taken")
-    zones = {str(item["id"]): _zone(context, client, finder, item, tz) for item in with_slots}
     by_id = {str(item["id"]): item for item in with_slots}
+    zones = {page_id: schedule.zone for page_id, schedule in schedules.items() if schedule}
+    if tz is not None:
+        zones = dict(zip(by_id, resolve_zones(context, client, with_slots, tz), strict=True))
 
     def when(item: Item, style: Any = format_time) -> str:
         return str(style(parse_timestamp(item["scheduled_at"]), zones[item["page_id"]]))
@@ -84,15 +85,6 @@ def run(
     for item in items:
         if item["command"]:
             context.info(f"Freed: {when(item)}. To take it: {item['command']}")
-
-
-def _zone(context: Context, client: Client, finder: SlotFinder, page: Page, tz: str | None) -> Any:
-    schedule = finder.schedule_for(page)
-    if tz is None and schedule is not None:
-        return schedule.zone
-    if tz == BRAND_ZONE:
-        return parse_zone(client.brand_zone(str(page.get("brand_id") or "")))
-    return context.zone(tz)
 
 
 def _to_dict(page: Page, slot: PreviewedSlot) -> dict[str, Any]:
