@@ -17,7 +17,6 @@ from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError
 from outreply_cli.formats.csv import escape_formula
 from outreply_cli.pages import page_alias
-from outreply_cli.posts.content import Diagnostic
 
 if TYPE_CHECKING:
     from outreply_cli.posts.composer import Composer
@@ -84,12 +83,12 @@ def _compose(
 
     calendar, now = opened.calendar, bulk.client.now()
     utc = ZoneInfo("UTC")
-    problems: list[Diagnostic] = []
-    for post in posts.values():
-        text = post.row.scheduled_at
-        if is_relative(calendar, text, utc, now):
-            message = f"{text!r} is relative to the day of the run; to be composed, the row needs"
-            problems.append(post.row.diagnostic("scheduled_at", f"{message} a date"))
+    reason = "is relative to the day of the run; to be composed, the row needs a date"
+    problems = [
+        post.row.diagnostic("scheduled_at", f"{post.row.scheduled_at!r} {reason}")
+        for post in posts.values()
+        if is_relative(calendar, post.row.scheduled_at, utc, now)
+    ]
     if problems:
         raise calendar_error(problems)
     texts: dict[int, str] = {}
