@@ -122,7 +122,6 @@ def bulk_context(
     with ExitStack() as stack:
         journal = stack.enter_context(closing(context.store.open(allow_readonly=wait_lock is None)))
         account = fetch_account(client)
-
         seconds = None if wait_lock is None else parse_duration(wait_lock).total_seconds()
 
         def lock(calendar_id: str) -> None:
