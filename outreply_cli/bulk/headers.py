@@ -1,4 +1,4 @@
-"""Column headers: the usual ones in five languages, and those of other schedulers' exports.
+"""Column headers, from `headers.json`: the usual ones in five languages, and those of schedulers.
 
 A header stands for a field, or for a part of one: `media` holds file names or URLs, `platform`,
 `weekday` and `am_pm` complete `page`, the date and the time, `year` to `minute` are the parts of a
@@ -7,64 +7,18 @@ several comments, and the rows of a `draft` are not posted. "" is a column that 
 for.
 """
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from pathlib import Path
 
 # What `--report` adds to the columns of a calendar.
 REPORT_COLUMNS = ("outreply id", "outreply status", "outreply error", "outreply link")
 TIME_PARTS = ("year", "month", "day", "hour", "minute")
 _WORD = re.compile(r"[^\W_]+")
 _NUMBERED = re.compile(r"(?P<name>.*\D) \d{1,2}")
-
-# Without accents; each field in English, German, French, Spanish and Portuguese.
-_HEADERS = {
-    "scheduled_at": "when, datetime, date time, date and time, schedule, scheduled, scheduled at, "
-    "scheduled date, scheduled time, schedule date, schedule time, post date, post time, "
-    "publish date, publish time, publish at, posting time, posting date, go live, "
-    "zeitpunkt, termin, datum uhrzeit, datum und uhrzeit, veroffentlichung, "
-    "veroffentlichungsdatum, "
-    "date heure, date et heure, date de publication, "
-    "fecha hora, fecha y hora, fecha de publicacion, "
-    "data hora, data e hora, data de publicacao",
-    "date": "date, datum, fecha, data",
-    "time": "time, uhrzeit, zeit, heure, hora, horario",
-    "weekday": "day, weekday, day of week, day of the week, tag, wochentag, jour, "
-    "jour de la semaine, dia, dia de la semana, dia da semana",
-    "am_pm": "am pm, ampm",
-    "timezone": "timezone, time zone, tz, zeitzone, fuseau horaire, zona horaria, fuso horario",
-    "message": "text, caption, copy, content, body, post, post text, post copy, post content, "
-    "message text, "
-    "nachricht, beitrag, beitragstext, bildunterschrift, inhalt, "
-    "texte, legende, contenu, "
-    "texto, mensaje, contenido, pie de foto, "
-    "mensagem, legenda, conteudo",
-    "page": "page, account, channel, profile, handle, username, social account, social profile, "
-    "page name, account name, channel name, profile name, "
-    "kanal, konto, profil, seite, "
-    "canal, compte, "
-    "cuenta, perfil, pagina, "
-    "conta",
-    "platform": "platform, network, social network, social media, "
-    "plattform, netzwerk, "
-    "plateforme, reseau, reseau social, "
-    "plataforma, red, red social, "
-    "rede, rede social",
-    "media": "image, images, media, picture, pictures, photo, photos, video, videos, visual, "
-    "image url, image urls, media url, media urls, picture url, photo url, video url, "
-    "bild, bilder, foto, fotos, medien, "
-    "visuel, fichier, media s, "
-    "imagen, imagenes, medios, "
-    "imagem, imagens, midia",
-    "link": "link, url, link url, lien, enlace",
-    "first_comment": "first comment, erster kommentar, premier commentaire, primer comentario, "
-    "primeiro comentario",
-}
-_FIELDS = MappingProxyType(
-    {name: target for target, names in _HEADERS.items() for name in names.split(", ")}
-)
 
 
 @dataclass(frozen=True)
@@ -83,8 +37,8 @@ class Scheduler:
     name: str
     label: str
     columns: Mapping[str, str] = field(default_factory=dict)
-    signature: frozenset[str] = frozenset()
-    columns_in_order: tuple[str, ...] = ()
+    signature: Sequence[str] = ()
+    columns_in_order: Sequence[str] = ()
     skips_today: bool = False
 
     def get_target(self, name: str) -> str | None:
@@ -92,119 +46,24 @@ class Scheduler:
         return _find(name, self.columns)
 
 
-_NETWORKS = ("facebook", "twitter x", "linkedin", "gbp", "instagram", "pinterest", "tiktok",
-             "youtube", "threads", "bluesky")  # fmt: skip
-HEADERLESS = Scheduler(
-    "hootsuite", "Hootsuite", columns_in_order=("scheduled_at", "message", "link")
-)
-# The columns as documented in November 2026; most schedulers describe them on their help pages.
-SCHEDULERS = (
-    Scheduler(
-        "buffer",
-        "Buffer",
-        {"text": "message", "image url": "media_urls", "posting time": "scheduled_at"},
-        frozenset({"text", "posting time"}),
-    ),
-    HEADERLESS,
-    Scheduler(
-        "sprout",
-        "Sprout Social",
-        {
-            "date": "date",
-            "time 24hr": "time",
-            "message text": "message",
-            "public image url": "media_urls",
-        },
-        frozenset({"date", "time 24hr", "message text"}),
-    ),
-    Scheduler(
-        "publer",
-        "Publer",
-        {
-            "date intl format or prompt": "scheduled_at",
-            "text": "message",
-            "link s separated by comma for fb carousels": "link",
-            "media url s separated by comma": "media_urls",
-            "comment s separated by": "comments",
-        },
-        frozenset({"date intl format or prompt", "text"}),
-        skips_today=True,
-    ),
-    Scheduler(
-        "metricool",
-        "Metricool",
-        {
-            "text": "message",
-            "date": "date",
-            "time": "time",
-            "draft": "draft",
-            **dict.fromkeys(_NETWORKS, "network"),
-            "picture url": "media_urls",
-            "first comment text": "first_comment",
-        },
-        frozenset({"text", "date", "time", "draft", "picture url 1"}),
-    ),
-    Scheduler(
-        "socialbee",
-        "SocialBee",
-        {
-            "text": "message",
-            "link": "link",
-            **dict.fromkeys(("imageurls", "gifurls", "videourls"), "media_urls"),
-            "postatspecifictime": "scheduled_at",
-        },
-        frozenset({"text", "postatspecifictime"}),
-    ),
-    Scheduler(
-        "highlevel",
-        "HighLevel",
-        {
-            "postatspecifictime yyyy mm dd hh mm ss": "scheduled_at",
-            "content": "message",
-            "link ogmetaurl": "link",
-            **dict.fromkeys(("imageurls", "gifurl", "videourls"), "media_urls"),
-        },
-        frozenset({"content", "postatspecifictime yyyy mm dd hh mm ss"}),
-    ),
-    Scheduler(
-        "postfast",
-        "PostFast",
-        {
-            "scheduled at": "scheduled_at",
-            "account id": "page",
-            "content": "message",
-            "media urls": "media_urls",
-            "first comment": "first_comment",
-        },
-        frozenset({"scheduled at", "account id", "content"}),
-    ),
-    Scheduler(
-        "ayrshare",
-        "Ayrshare",
-        {
-            "post": "message",
-            "platforms": "page",
-            "mediaurls": "media_urls",
-            "scheduledate": "scheduled_at",
-        },
-        frozenset({"post", "platforms", "scheduledate"}),
-    ),
-    Scheduler(
-        "postcron",
-        "Postcron",
-        {
-            "text": "message",
-            "year": "year",
-            "month": "month",
-            "day": "day",
-            "hour 0 23": "hour",
-            "minutes": "minute",
-            "image url": "media_urls",
-            "link": "link",
-        },
-        frozenset({"text", "year", "month", "day", "hour 0 23", "minutes"}),
-    ),
-)
+def _load() -> tuple[Mapping[str, str], tuple[Scheduler, ...]]:
+    """Return the fields by their usual headers, and the schedulers.
+
+    All headers are normalized. The columns are those that the schedulers documented in November
+    2026, most of them on their help pages.
+    """
+    document = json.loads(Path(__file__).with_name("headers.json").read_text(encoding="utf-8"))
+    fields = {
+        header: target
+        for target, languages in document["words"].items()
+        for headers in languages.values()
+        for header in headers
+    }
+    return fields, tuple(Scheduler(**entry) for entry in document["schedulers"])
+
+
+_FIELDS, SCHEDULERS = _load()
+(HEADERLESS,) = (scheduler for scheduler in SCHEDULERS if not scheduler.signature)
 
 
 def _normalize(name: str) -> str:
@@ -217,7 +76,7 @@ def find_scheduler(names: Iterable[str]) -> Scheduler | None:
     """Return the scheduler whose columns are among the headers `names`."""
     headers = {_normalize(name) for name in names}
     for scheduler in SCHEDULERS:
-        if scheduler.signature and scheduler.signature <= headers:
+        if scheduler.signature and headers.issuperset(scheduler.signature):
             return scheduler
     return None
 
