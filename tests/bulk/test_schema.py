@@ -13,8 +13,10 @@ from outreply_cli.bulk.calendar import (
     ALIASES,
     FIELD_TABLE,
     FIELDS,
+    KEY_MAX_CHARACTERS,
     LIST_FIELDS,
     PLATFORM_MESSAGES,
+    VARIANT_FIELDS,
     Calendar,
 )
 from outreply_cli.bulk.schema import calendar_schema
@@ -49,6 +51,12 @@ def test_schema_is_valid_and_describes_every_field() -> None:
     assert schema["$defs"]["row"]["properties"].keys() == {*FIELDS, *ALIASES}
     for field in FIELD_TABLE:
         assert schema["$defs"][field.name]["description"].lower() == field.help.lower()
+    messages = schema["$defs"]["message"]["anyOf"][1]["properties"]
+    names = {name.removeprefix("message_") for name in PLATFORM_MESSAGES.values()}
+    assert messages.keys() == {"default", *names}
+    variant = schema["$defs"]["variants"]["items"]["anyOf"][1]["properties"]
+    assert tuple(variant) == VARIANT_FIELDS
+    assert schema["$defs"]["key"]["maxLength"] == KEY_MAX_CHARACTERS
 
 
 @pytest.mark.parametrize("field", FIELD_TABLE, ids=lambda field: field.name)
