@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from outreply_cli.bulk.headers import Scheduler
 from outreply_cli.bulk.series import Repeat, parse_repeat
 from outreply_cli.errors import TimeError
-from outreply_cli.formats.json import parse_json
+from outreply_cli.formats.json import load_json
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import find_same_name, suggest_near_file
 from outreply_cli.posts.content import Diagnostic, PostContent
@@ -23,14 +23,7 @@ from outreply_cli.storage.file_scope import FileRefusedError, FileScope, check_r
 # The name of a calendar that is read from stdin, and its path.
 STDIN = "-"
 # The field with the text for each platform, in place of `message`.
-PLATFORM_MESSAGES = {
-    "facebook": "message_facebook",
-    "instagram": "message_instagram",
-    "linkedin": "message_linkedin",
-    "tiktok": "message_tiktok",
-    "twitter": "message_x",
-    "youtube": "message_youtube",
-}
+PLATFORM_MESSAGES = {platform.name: f"message_{platform.label.lower()}" for platform in PLATFORMS}
 _PLATFORM_FIELDS = frozenset(PLATFORM_MESSAGES.values())
 # All fields with a text of a post.
 MESSAGE_FIELDS = _PLATFORM_FIELDS | {"message"}
@@ -59,9 +52,9 @@ FIELD_TABLE = (
     Field("timezone", "time zone of this row", "Europe/Paris"),
     Field("message", "the text", "Good morning!"),
     *(
-        Field(name, f"the text for {platform.label} instead of `message`", "Good morning!")
+        Field(PLATFORM_MESSAGES[platform.name],
+              f"the text for {platform.label} instead of `message`", "Good morning!")
         for platform in PLATFORMS
-        for name in [PLATFORM_MESSAGES[platform.name]]
     ),
     Field("message_file", "a file with the text, instead of `message`", "texts/launch.txt"),
     Field("media_files", "images and videos, relative to the calendar; uploaded once",
@@ -84,13 +77,12 @@ TIME_FIELDS = frozenset({"scheduled_at", "date", "time"})
 LIST_FIELDS = frozenset(entry.name for entry in FIELD_TABLE if entry.kind == "list")
 ALIASES = {"page_id": "page", "pages": "page", "message_twitter": "message_x"}
 KEY_MAX_CHARACTERS = 200
-URL_START = r"[A-Za-z][A-Za-z0-9+.-]*://"
-_FIELD_NAMES = frozenset(FIELDS)
-_URL = re.compile(URL_START)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL_SEPARATOR = re.compile(
     r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|(?<![,|\s])[,|\s]+(?=https?://)|\n", re.IGNORECASE
 )
-_NO_MESSAGES: Mapping[str, str] = {}
+# A post has its message in one of them.
+_TEXTS = frozenset({"message", "message_file"})
 _MESSAGE_FILE_MAX_BYTES = 400_000
 
 
@@ -220,6 +212,14 @@ class Calendar:
         """Path or address of the file; `-` for stdin."""
         return self.file_name if self.is_remote else str(self.path)
 
+    def resolve_path(self, name: str) -> Path:
+        """Return the path of a file that a row names."""
+        path = self.path.parent / name
+        if "\\" in name and not _exists(path):
+            # Calendars from Windows have backslashes in paths.
+            path = self.path.parent / PureWindowsPath(name).as_posix()
+        return find_same_name(path)
+
     def add_error(
         self, line: int, field_name: str, message: str, *, is_warning: bool = False
     ) -> None:
@@ -232,8 +232,6 @@ class Calendar:
 
 def normalize_field(name: str) -> str | None:
     """Return the field that a column or key called `name` holds, or None."""
-    if name in _FIELD_NAMES:
-        return name
     normalized = _normalize(name)
     normalized = ALIASES.get(normalized, normalized)
     return normalized if normalized in FIELDS else None
@@ -288,139 +286,204 @@ def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
     Values are text, lists of text for LIST_FIELDS, and an object for `tiktok_settings`; empty ones
     are left out.
     """
-    get = values.get
-    pages, key = _map_pages(calendar, line, get("page") or ()), get("key")
-    if not pages and get("page"):
-        left_out = ", ".join(values["page"])
-        reason = f"the row is left out: --pages maps {left_out} to no page"
-        calendar.add_error(line, "page", reason, is_warning=True)
-        return
-    scheduled_at = _join_time(calendar, line, get("scheduled_at"), get("date"), get("time"))
-    if key is not None and len(key) > KEY_MAX_CHARACTERS:
-        calendar.add_error(line, "key", f"`key` is longer than {KEY_MAX_CHARACTERS} characters")
-    problem_count = len(calendar.problems)
-    content, media_files, messages = _read_content(calendar, line, values)
-    variants = []
-    if "variants" in values:
-        variants = [
-            _read_content(calendar, line, variant)
-            for variant in _read_variants(calendar, line, values)
-        ]
-    has_invalid_content = len(calendar.problems) > problem_count
-    repeat, is_valid = _read_repeat(calendar, line, values)
-    # Without `repeat`, its message may be in the variants only.
-    has_invalid_content |= bool(variants) and repeat is None
-    if scheduled_at == NEXT_SLOT and repeat is not None:
-        message = "`repeat` requires the time of the first post (for example 2026-12-24 18:00)"
-        calendar.add_error(line, "scheduled_at", message)
-        is_valid = False
-    row = Row(
-        calendar.file_name,
-        line,
-        key,
-        pages,
-        # Not the time of a single post.
-        scheduled_at if is_valid else "",
-        get("timezone"),
-        content,
-        media_files,
-        messages,
-        has_invalid_content,
-        calendar.sheet,
-        repeat,
-    )
-    if variants:
+    row = _RowBuilder(calendar, line, values).build()
+    if row is not None:
+        calendar.rows.append(row)
+
+
+class _RowBuilder:
+    """Builds the row of a line, and adds its problems to the calendar."""
+
+    def __init__(self, calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
+        self._calendar = calendar
+        self._line = line
+        self._values = values
+
+    def build(self) -> Row | None:
+        """Return the row; None if it is left out."""
+        calendar, values, get = self._calendar, self._values, self._values.get
+        pages, key = self._map_pages(get("page") or ()), get("key")
+        if not pages and get("page"):
+            left_out = ", ".join(values["page"])
+            reason = f"the row is left out: --pages maps {left_out} to no page"
+            calendar.add_error(self._line, "page", reason, is_warning=True)
+            return None
+        scheduled_at = self._join_time(get("scheduled_at"), get("date"), get("time"))
+        if key is not None and len(key) > KEY_MAX_CHARACTERS:
+            self._add_error("key", f"`key` is longer than {KEY_MAX_CHARACTERS} characters")
+        problem_count = len(calendar.problems)
+        row = Row(
+            calendar.file_name, self._line, key, pages, scheduled_at, get("timezone"),
+            PostContent(), sheet=calendar.sheet,
+        )  # fmt: skip
+        row = self._with_content(row, values)
+        variants = [self._with_content(row, variant) for variant in self._read_variants()]
+        has_invalid_content = len(calendar.problems) > problem_count
+        repeat = self._read_repeat()
+        if repeat is not None and scheduled_at == NEXT_SLOT:
+            message = "`repeat` requires the time of the first post (for example 2026-12-24 18:00)"
+            self._add_error("scheduled_at", message)
+            scheduled_at = ""
+        elif repeat is None and "repeat" in values:
+            # Not the time of a single post.
+            scheduled_at = ""
         row = row._replace(
-            variants=tuple(
-                row._replace(repeat=None, content=content, media_files=files, messages=messages)
-                for content, files, messages in variants
-            )
+            scheduled_at=scheduled_at,
+            # Without `repeat`, its message may be in the variants only.
+            has_invalid_content=has_invalid_content or bool(variants and repeat is None),
         )
-    calendar.rows.append(row)
+        variants = [
+            row._replace(content=item.content, media_files=item.media_files, messages=item.messages)
+            for item in variants
+        ]
+        return row._replace(repeat=repeat, variants=tuple(variants))
 
+    def _add_error(self, field_name: str, message: str) -> None:
+        self._calendar.add_error(self._line, field_name, message)
 
-def _read_content(
-    calendar: Calendar, line: int, values: Mapping[str, Any]
-) -> tuple[PostContent, tuple[Path, ...], Mapping[str, str]]:
-    """Return the content, the files, and the texts for single platforms."""
-    get = values.get
-    message, settings = get("message"), get("tiktok_settings")
-    if calendar.is_remote:
-        _refuse_local_files(calendar, line, values)
-    elif "message_file" in values:
-        if message is not None:
-            calendar.add_error(line, "message_file", "conflicts with `message`; keep one of them")
+    def _map_pages(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the pages of the row, as `--pages` and `--page` map them."""
+        settings = self._calendar.settings
+        known = settings.page_names
+        if not names:
+            if not settings.pages:
+                message = "`page` is required (for example instagram:acme), or set --page"
+                self._add_error("page", message)
+            return settings.pages
+        if not known:
+            return tuple(names)
+        mapped = []
+        for name in names:
+            parts = [part.strip() for part in name.split(",")]
+            # A comma may belong to a name.
+            if name.strip().lower() in known or known.keys().isdisjoint(map(str.lower, parts)):
+                parts = [name.strip()]
+            mapped += [known.get(part.lower(), part) for part in parts]
+        return tuple(dict.fromkeys(name for name in mapped if name))
+
+    def _join_time(self, scheduled_at: str | None, date: str | None, time: str | None) -> str:
+        if date is None and time is None:
+            text = scheduled_at or NEXT_SLOT
+            return NEXT_SLOT if text.lower() == NEXT_SLOT else text
+        if scheduled_at:
+            self._add_error("scheduled_at", "conflicts with `date` and `time`; keep one of them")
+        elif date is None:
+            self._add_error("date", "`time` requires `date` too (for example 2026-12-24)")
+        elif time is None:
+            self._add_error("time", "`date` requires `time` too (for example 18:00)")
         else:
-            message = _read_message(calendar, line, values["message_file"])
-    if isinstance(settings, str):
-        settings = _parse_settings(calendar, line, settings)
-    first_comment = get("first_comment")
-    content = PostContent(
-        normalize_line_endings(message) if message else message,
-        tuple(get("media_ids") or ()),
-        tuple(get("media_urls") or ()),
-        normalize_line_endings(first_comment) if first_comment else first_comment,
-        get("link"),
-        settings,
-    )
-    names = None if calendar.is_remote else get("media_files")
-    media_files = _media_paths(calendar, line, names) if names else ()
-    messages = _NO_MESSAGES
-    if not _PLATFORM_FIELDS.isdisjoint(values):
-        messages = {
-            platform: normalize_line_endings(values[name])
-            for platform, name in PLATFORM_MESSAGES.items()
-            if name in values
-        }
-    return content, media_files, messages
+            return f"{date} {time}"
+        return ""
 
+    def _with_content(self, row: Row, values: Mapping[str, Any]) -> Row:
+        """Return `row` with the content, the files, and the texts for single platforms."""
+        get = values.get
+        message, comment, settings = get("message"), get("first_comment"), get("tiktok_settings")
+        names = get("media_files") or ()
+        if self._calendar.is_remote:
+            names = ()
+            # An address must not reach into this machine.
+            for name, instead in (("message_file", "message"), ("media_files", "media_urls")):
+                if name in values:
+                    text = f"a calendar from an address cannot use local files; use {instead}"
+                    self._add_error(name, text)
+        elif "message_file" in values:
+            if message is not None:
+                self._add_error("message_file", "conflicts with `message`; keep one of them")
+            else:
+                message = self._read_message(values["message_file"])
+        if isinstance(settings, str):
+            settings = load_json(settings)
+            if not isinstance(settings, dict):
+                text = 'not a JSON object (for example {"privacy_level": "SELF_ONLY"})'
+                self._add_error("tiktok_settings", text)
+                settings = None
+        content = PostContent(
+            message and normalize_line_endings(message),
+            tuple(get("media_ids") or ()),
+            tuple(get("media_urls") or ()),
+            comment and normalize_line_endings(comment),
+            get("link"),
+            settings,
+        )
+        for name in filter(is_url, names):
+            self._add_error("media_files", f"{name!r} is a URL; move it to media_urls")
+        return row._replace(
+            content=content,
+            media_files=tuple(
+                self._calendar.resolve_path(name) for name in names if not is_url(name)
+            ),
+            messages={
+                platform: normalize_line_endings(values[name])
+                for platform, name in PLATFORM_MESSAGES.items()
+                if name in values
+            },
+        )
 
-def _read_repeat(
-    calendar: Calendar, line: int, values: Mapping[str, Any]
-) -> tuple[Repeat | None, bool]:
-    """Return `repeat`, and whether it is valid."""
-    text = values.get("repeat")
-    if text is None:
-        if values.get("variants"):
-            calendar.add_error(line, "variants", "`variants` requires `repeat`")
-        return None, True
-    try:
-        return parse_repeat(text), True
-    except TimeError as error:
-        calendar.add_error(line, "repeat", error.text)
-        return None, False
+    def _read_message(self, name: str) -> str | None:
+        """Return the text in the file called `name`; None if it has a problem."""
+        path = self._calendar.resolve_path(name)
+        try:
+            with os.fdopen(self._calendar.files.open(path, check_regular), "rb") as stream:
+                content = stream.read(_MESSAGE_FILE_MAX_BYTES + 1)
+            if len(content) <= _MESSAGE_FILE_MAX_BYTES:
+                return decode_text(content).rstrip("\n")
+            problem = f"{path} is too long for a message"
+        except FileNotFoundError:
+            problem = f"file not found: {path}{suggest_near_file(path)}"
+        except FileRefusedError as error:
+            problem = f"{name} {error.message}"
+        except TextEncodingError as error:
+            problem = f"{path} {error}; save it as UTF-8"
+        except (OSError, ValueError) as failure:
+            problem = f"cannot read {path}: {getattr(failure, 'strerror', None) or failure}"
+        self._add_error("message_file", problem)
+        return None
 
-
-def _read_variants(
-    calendar: Calendar, line: int, values: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Return the values of each variant: its own, and those of the row that it does not replace."""
-    variants = values.get("variants") or []
-    if isinstance(variants, str):
-        variants = _parse_variants(calendar, line, variants)
-    texts = {"message", "message_file"}
-    all_texts = texts | MESSAGE_FIELDS
-    if variants and values.keys() & texts and all(texts & variant.keys() for variant in variants):
-        message = "not used, because each variant has a message; move it to `variants`"
-        calendar.add_error(line, "message", message)
-    other = {name: value for name, value in values.items() if name not in all_texts}
-    return [{**(other if texts & variant.keys() else values), **variant} for variant in variants]
-
-
-def _parse_variants(calendar: Calendar, line: int, text: str) -> list[dict[str, Any]]:
-    try:
-        items = parse_json(text)
-    except ValueError:
-        items = None
-    if isinstance(items, list) and items:
-        variants = [{"message": item} if isinstance(item, str) else item for item in items]
-        if all(
-            isinstance(item, dict) and all(map(_is_value, item, item.values())) for item in variants
+    def _read_variants(self) -> list[dict[str, Any]]:
+        """Return the values of each variant: its own, and those of the row that it lacks."""
+        values, variants = self._values, self._values.get("variants") or []
+        if isinstance(variants, str):
+            variants = self._parse_variants(variants)
+        if (
+            variants
+            and values.keys() & _TEXTS
+            and all(_TEXTS & variant.keys() for variant in variants)
         ):
-            return variants
-    message = 'not a JSON list (for example ["Text one", {"message": "Text two"}])'
-    calendar.add_error(line, "variants", message)
-    return []
+            message = "not used, because each variant has a message; move it to `variants`"
+            self._add_error("message", message)
+        other = {
+            name: value
+            for name, value in values.items()
+            if name not in _TEXTS and name not in MESSAGE_FIELDS
+        }
+        return [{**(other if _TEXTS & item.keys() else values), **item} for item in variants]
+
+    def _parse_variants(self, text: str) -> list[dict[str, Any]]:
+        items = load_json(text)
+        if isinstance(items, list) and items:
+            variants = [{"message": item} if isinstance(item, str) else item for item in items]
+            if all(
+                isinstance(item, dict) and all(map(_is_value, item, item.values()))
+                for item in variants
+            ):
+                return variants
+        message = 'not a JSON list (for example ["Text one", {"message": "Text two"}])'
+        self._add_error("variants", message)
+        return []
+
+    def _read_repeat(self) -> Repeat | None:
+        """Return `repeat`; None if there is none, or it is invalid."""
+        text = self._values.get("repeat")
+        if text is None:
+            if self._values.get("variants"):
+                self._add_error("variants", "`variants` requires `repeat`")
+            return None
+        try:
+            return parse_repeat(text)
+        except TimeError as error:
+            self._add_error("repeat", error.text)
+            return None
 
 
 def _is_value(name: str, value: object) -> bool:
@@ -472,53 +535,8 @@ def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     )
 
 
-def _refuse_local_files(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
-    """Add an error for each field with files: an address must not reach into this machine."""
-    for name, instead in (("message_file", "message"), ("media_files", "media_urls")):
-        if name in values:
-            message = f"a calendar from an address cannot use local files; use {instead}"
-            calendar.add_error(line, name, message)
-
-
-def _map_pages(calendar: Calendar, line: int, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the pages of a row, as `--pages` and `--page` map them."""
-    settings = calendar.settings
-    if not names:
-        if not settings.pages:
-            message = "`page` is required (for example instagram:acme), or set --page"
-            calendar.add_error(line, "page", message)
-        return settings.pages
-    if not settings.page_names:
-        return tuple(names)
-    known, mapped = settings.page_names, []
-    for name in names:
-        parts = [part.strip() for part in name.split(",")]
-        # A comma may belong to a name.
-        if name.strip().lower() in known or known.keys().isdisjoint(map(str.lower, parts)):
-            parts = [name.strip()]
-        mapped += [known.get(part.lower(), part) for part in parts]
-    return tuple(dict.fromkeys(name for name in mapped if name))
-
-
 def _normalize(name: str) -> str:
     return "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
-
-
-def _join_time(
-    calendar: Calendar, line: int, scheduled_at: str | None, date: str | None, time: str | None
-) -> str:
-    if date is None and time is None:
-        return NEXT_SLOT if (scheduled_at or NEXT_SLOT).lower() == NEXT_SLOT else scheduled_at or ""
-    if scheduled_at:
-        message = "conflicts with `date` and `time`; keep one of them"
-        calendar.add_error(line, "scheduled_at", message)
-    elif date is None:
-        calendar.add_error(line, "date", "`time` requires `date` too (for example 2026-12-24)")
-    elif time is None:
-        calendar.add_error(line, "time", "`date` requires `time` too (for example 18:00)")
-    else:
-        return f"{date} {time}"
-    return ""
 
 
 def _split_file_names(calendar: Calendar, name: str) -> list[str]:
@@ -527,62 +545,10 @@ def _split_file_names(calendar: Calendar, name: str) -> list[str]:
         return parts
     # A comma may belong to a name: only files that exist, or URLs, are several.
     is_list = len(set(parts)) == len(parts) and all(
-        is_url(part) or _exists(_resolve_path(calendar, part)) for part in parts
+        is_url(part) or _exists(calendar.resolve_path(part)) for part in parts
     )
-    return parts if is_list and not _exists(_resolve_path(calendar, name)) else [name]
-
-
-def _media_paths(calendar: Calendar, line: int, names: Iterable[str]) -> tuple[Path, ...]:
-    paths = []
-    for name in names:
-        if is_url(name):
-            message = f"{name!r} is a URL; move it to media_urls"
-            calendar.add_error(line, "media_files", message)
-        else:
-            paths.append(_resolve_path(calendar, name))
-    return tuple(paths)
-
-
-def _resolve_path(calendar: Calendar, name: str) -> Path:
-    path = calendar.path.parent / name
-    if "\\" in name and not _exists(path):
-        # Calendars from Windows have backslashes in paths.
-        path = calendar.path.parent / PureWindowsPath(name).as_posix()
-    return find_same_name(path)
+    return parts if is_list and not _exists(calendar.resolve_path(name)) else [name]
 
 
 def _exists(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - pathlib's own raises
-
-
-def _read_message(calendar: Calendar, line: int, name: str) -> str | None:
-    path = _resolve_path(calendar, name)
-    try:
-        with os.fdopen(calendar.files.open(path, check_regular), "rb") as stream:
-            content = stream.read(_MESSAGE_FILE_MAX_BYTES + 1)
-        if len(content) <= _MESSAGE_FILE_MAX_BYTES:
-            return decode_text(content).rstrip("\n")
-        calendar.add_error(line, "message_file", f"{path} is too long for a message")
-    except FileNotFoundError:
-        message = f"file not found: {path}{suggest_near_file(path)}"
-        calendar.add_error(line, "message_file", message)
-    except FileRefusedError as error:
-        calendar.add_error(line, "message_file", f"{name} {error.message}")
-    except TextEncodingError as error:
-        calendar.add_error(line, "message_file", f"{path} {error}; save it as UTF-8")
-    except (OSError, ValueError) as failure:
-        reason = getattr(failure, "strerror", None) or failure
-        calendar.add_error(line, "message_file", f"cannot read {path}: {reason}")
-    return None
-
-
-def _parse_settings(calendar: Calendar, line: int, text: str) -> dict[str, Any] | None:
-    try:
-        settings = parse_json(text)
-    except ValueError:
-        settings = None
-    if isinstance(settings, dict):
-        return settings
-    message = 'not a JSON object (for example {"privacy_level": "SELF_ONLY"})'
-    calendar.add_error(line, "tiktok_settings", message)
-    return None
