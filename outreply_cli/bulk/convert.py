@@ -2,14 +2,12 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.calendar import FIELDS, PLATFORM_MESSAGES, Calendar, Row
-from outreply_cli.bulk.export import join_urls
+from outreply_cli.bulk.export import to_cell
 from outreply_cli.bulk.resolve import parse_row_time
 from outreply_cli.errors import TimeError
 from outreply_cli.formats.csv import csv_lines
@@ -21,17 +19,12 @@ from outreply_cli.timestamps import format_timestamp
 _ALWAYS = frozenset({"page", "scheduled_at", "message"})
 
 
-@dataclass(frozen=True)
-class ConvertedCalendar:
-    """A calendar as CSV, and the problems of rows whose time is unclear."""
+def convert_calendar(
+    calendar: Calendar, zone: ZoneInfo, now: datetime
+) -> tuple[str, list[Diagnostic]]:
+    """Return a calendar as CSV, and the problems of rows that cannot be converted.
 
-    text: str
-    count: int
-    problems: list[Diagnostic]
-
-
-def convert_calendar(calendar: Calendar, zone: ZoneInfo, now: datetime) -> ConvertedCalendar:
-    """Return a calendar as CSV; every time is absolute, or local with its zone beside it.
+    Every time is absolute, or local with its zone beside it.
 
     Args:
         calendar: The calendar.
@@ -39,66 +32,45 @@ def convert_calendar(calendar: Calendar, zone: ZoneInfo, now: datetime) -> Conve
         now: Current time, for times such as `tomorrow 09:00`.
     """
     problems: list[Diagnostic] = []
-    records = [dict(_fields(calendar, row, zone, now, problems.append)) for row in calendar.rows]
-    used = _ALWAYS.union(*(record.keys() for record in records))
-    columns = [name for name in FIELDS if name in used]
-    lines = [[record.get(name, "") for name in columns] for record in records]
-    return ConvertedCalendar("".join(csv_lines([columns, *lines])), len(records), problems)
-
-
-def _fields(
-    calendar: Calendar,
-    row: Row,
-    zone: ZoneInfo,
-    now: datetime,
-    add_problem: Callable[[Diagnostic], None],
-) -> Iterator[tuple[str, str]]:
-    try:
-        time, zone_name = _convert_time(calendar, row, zone, now)
-    except TimeError as error:
-        add_problem(row.diagnostic("scheduled_at", error.text))
-        return
-    values = {
-        "key": row.key,
-        "page": ";".join(row.pages),
-        "scheduled_at": time,
-        "timezone": zone_name,
-        "repeat": row.repeat.text if row.repeat is not None else None,
-    }
-    if row.variants:
-        variants = [_content(calendar, variant) for variant in row.variants]
-        values["variants"] = json.dumps(variants, ensure_ascii=False)
-    else:
-        fields = _content(calendar, row)
-        for path in fields.get("media_files", ()):
+    records: list[dict[str, str]] = []
+    for row in calendar.rows:
+        try:
+            time, zone_name = _convert_time(calendar, row, zone, now)
+        except TimeError as error:
+            problems.append(row.diagnostic("scheduled_at", error.text))
+            continue
+        values = {
+            "key": row.key,
+            "page": row.pages,
+            "scheduled_at": time,
+            "timezone": zone_name,
+            "repeat": row.repeat and row.repeat.text,
+        }
+        if row.variants:
+            variants = [_content(calendar, variant) for variant in row.variants]
+            values["variants"] = json.dumps(variants, ensure_ascii=False)
+        else:
+            values |= _content(calendar, row)
+        for path in values.get("media_files") or ():
             if ";" in path:
                 message = f"{path!r} has a semicolon, which separates names in CSV; rename the file"
-                add_problem(row.diagnostic("media_files", message))
-        values |= {name: _to_cell(name, value) for name, value in fields.items()}
-    yield from ((name, value) for name, value in values.items() if value)
+                problems.append(row.diagnostic("media_files", message))
+        records.append({name: to_cell(name, value) for name, value in values.items() if value})
+    used = _ALWAYS.union(*records)
+    columns = [name for name in FIELDS if name in used]
+    lines = [[record.get(name, "") for name in columns] for record in records]
+    return "".join(csv_lines([columns, *lines])), problems
 
 
 def _content(calendar: Calendar, row: Row) -> dict[str, Any]:
-    content = row.content
+    """Return the fields of a row's content that are not empty."""
     values = {
-        "message": content.message,
+        "message": row.content.message,
         **{PLATFORM_MESSAGES[platform]: text for platform, text in row.messages.items()},
         "media_files": [os.path.relpath(path, calendar.path.parent) for path in row.media_files],
-        "media_ids": list(content.media_ids),
-        "media_urls": list(content.media_urls),
-        "first_comment": content.first_comment,
-        "link": content.link,
-        "tiktok_settings": content.tiktok_settings,
+        **row.content._asdict(),
     }
     return {name: value for name, value in values.items() if value}
-
-
-def _to_cell(name: str, value: Any) -> str:
-    if name == "media_urls":
-        return join_urls(value)
-    if isinstance(value, list):
-        return ";".join(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
 def _convert_time(

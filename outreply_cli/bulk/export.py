@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from outreply_cli.api.client import Client, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError
@@ -16,10 +17,7 @@ from outreply_cli.posts.content import PostContent, content_from_api
 from outreply_cli.posts.listing import explain_missing, list_all_scheduled
 from outreply_cli.timestamps import format_timestamp
 
-COLUMNS = (
-    "key", "page", "scheduled_at", "message", "media_ids", "media_urls", "first_comment", "link",
-    "tiktok_settings",
-)  # fmt: skip
+COLUMNS = ("key", "page", "scheduled_at", *PostContent._fields)
 
 
 @dataclass(frozen=True)
@@ -87,18 +85,18 @@ def undo_calendar(entries: Iterable[JournalEntry]) -> str:
 
 
 def _row(key: str, page: str, scheduled_at: str, content: PostContent) -> list[str]:
-    settings = content.tiktok_settings
-    return [
-        key,
-        page,
-        scheduled_at,
-        content.message or "",
-        ";".join(content.media_ids),
-        join_urls(content.media_urls),
-        content.first_comment or "",
-        content.link or "",
-        json.dumps(settings, ensure_ascii=False) if settings else "",
-    ]
+    return [key, page, scheduled_at, *map(to_cell, PostContent._fields, content)]
+
+
+def to_cell(field: str, value: Any) -> str:
+    """Return the value of a field as a cell of a CSV calendar."""
+    if not value:
+        return ""
+    if field == "media_urls":
+        return join_urls(value)
+    if isinstance(value, (list, tuple)):
+        return ";".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
 def join_urls(urls: Sequence[str]) -> str:

@@ -26,13 +26,13 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
         # Without an account, the zone is not known.
         calendar.timezone = calendar.timezone or BRAND_ZONE
     zone = context.zone(None if reading.tz == BRAND_ZONE else reading.tz)
-    converted = convert_calendar(calendar, zone, context.clock.now())
-    problems = [*calendar.problems, *converted.problems]
+    text, row_problems = convert_calendar(calendar, zone, context.clock.now())
+    problems = [*calendar.problems, *row_problems]
     if not all(problem.is_warning for problem in problems):
         raise calendar_error(problems, outcome="")
     for problem in problems:
         context.warn(problem.text)
-    context.output.write_document(converted.text)
+    context.output.write_document(text)
     if calendar.name is not None:
         context.info(f"The calendar has a name; set it with: --name {shlex.quote(calendar.name)}")
     if reading.utm or calendar.settings.utm:
