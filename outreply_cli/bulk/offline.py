@@ -1,19 +1,26 @@
 """Checks of a calendar without an account."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from outreply_cli.api.client import Client
 from outreply_cli.bulk.calendar import Calendar, Row, sort_diagnostics
 from outreply_cli.bulk.checks import check_page_guardrails
-from outreply_cli.bulk.resolve import LAST_ZONE, is_in_brand_zone, resolve_rows
+from outreply_cli.bulk.resolve import (
+    LAST_ZONE,
+    PlannedPost,
+    ResolvedRows,
+    is_in_brand_zone,
+    resolve_rows,
+)
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.spec.limits import SCHEDULE_LATEST
-from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
+from outreply_cli.spec.platform_rules import RuleSet
 from outreply_cli.spec.platforms import PLATFORMS, find_platform
 from outreply_cli.spec.token import holds_secret
 
@@ -31,7 +38,7 @@ def check_offline(
     *,
     zone: ZoneInfo | None,
     now: datetime,
-    rules: RuleSet = DEFAULT_RULES,
+    rules: RuleSet,
     composes: bool = False,
 ) -> OfflineCheck:
     """Return the problems of `calendar` that can be found without an account.
@@ -40,35 +47,62 @@ def check_offline(
     are not checked, as published rows are not checked in a run, and no time is too far ahead. So a
     correct file passes on any later day. If a program `composes` texts, rows may have none.
     """
-    resolved = resolve_rows(
-        calendar,
-        pages_from_names(calendar),
-        zone=zone,
-        brand_zone=lambda _: LAST_ZONE,
-        now=now,
-        storage=StorageLimits(),
-        has_secret=holds_secret,
-        latest=now + SCHEDULE_LATEST,
-        rules=rules,
-        may_lack_text=composes,
+    posts, found, _ = resolve_calendar(
+        calendar, None, zone=zone, now=now, rules=rules, may_lack_text=composes
     )
-    posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
+    problems = [*calendar.problems, *found]
     problems += [problem for row in calendar.rows for problem in _page_problems(row)]
     limits = GuardrailLimits.from_account(None)
     # How far a time in the zone of a brand is from others is unknown.
-    in_brand_zone = [is_in_brand_zone(post.row, calendar, zone) for post in posts]
-    for kind in (False, True):
-        group = [
-            post
-            for post, flag in zip(posts, in_brand_zone, strict=True)
-            if flag == kind and not post.takes_slot
-        ]
+    groups: dict[bool, list[PlannedPost]] = {False: [], True: []}
+    for post in posts:
+        if not post.takes_slot:
+            groups[is_in_brand_zone(post.row, calendar, zone)].append(post)
+    for group in groups.values():
         problems += check_page_guardrails(group, limits)
-    current = {post.row.line for post in posts if post.scheduled_at > now}
-    past = {post.row.line for post in posts} - current
-    kept = [problem for problem in problems if (problem.row_line or problem.line) not in past]
+    past = find_past_lines(posts, now)
     lines = {post.row.line for post in posts if composes and post.lacks_text}
-    return OfflineCheck(sort_diagnostics(kept), len(past), len(lines - past))
+    kept = sort_diagnostics(leave_out_past(problems, past))
+    return OfflineCheck(kept, len(past), len(lines - past))
+
+
+def resolve_calendar(
+    calendar: Calendar,
+    client: Client | None,
+    *,
+    zone: ZoneInfo | None,
+    now: datetime,
+    rules: RuleSet,
+    may_lack_text: bool = False,
+) -> ResolvedRows:
+    """Return the posts of a calendar to look at, for an account or without one.
+
+    Without an account, a page is known by its name only, and a time in the zone of its brand is
+    past where the day ends last.
+    """
+    return resolve_rows(
+        calendar,
+        pages_from_names(calendar) if client is None else client.pages().items,
+        zone=zone,
+        brand_zone=(lambda _: LAST_ZONE) if client is None else client.brand_zone,
+        now=now,
+        storage=StorageLimits(),
+        has_secret=holds_secret if client is None else client.transport.holds_secret,
+        latest=now + SCHEDULE_LATEST,
+        rules=rules,
+        may_lack_text=may_lack_text,
+    )
+
+
+def find_past_lines(posts: Sequence[PlannedPost], now: datetime) -> set[int]:
+    """Return the lines of the rows all of whose posts are past."""
+    coming = {post.row.line for post in posts if post.scheduled_at > now}
+    return {post.row.line for post in posts} - coming
+
+
+def leave_out_past(problems: Iterable[Diagnostic], past: Collection[int]) -> list[Diagnostic]:
+    """Return the problems of rows that are not on the lines `past`."""
+    return [problem for problem in problems if (problem.row_line or problem.line) not in past]
 
 
 def pages_from_names(calendar: Calendar) -> list[Mapping[str, Any]]:

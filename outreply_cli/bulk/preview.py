@@ -9,15 +9,13 @@ from zoneinfo import ZoneInfo
 from outreply_cli.api.client import Client
 from outreply_cli.bulk.approval import RowVersion, name_versions
 from outreply_cli.bulk.calendar import Calendar
-from outreply_cli.bulk.offline import pages_from_names
-from outreply_cli.bulk.resolve import LAST_ZONE, PlannedPost, is_in_brand_zone, resolve_rows
+from outreply_cli.bulk.offline import find_past_lines, leave_out_past, resolve_calendar
+from outreply_cli.bulk.resolve import PlannedPost, is_in_brand_zone
 from outreply_cli.bulk.service import calendar_error
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.media.files import MediaFile, StorageLimits
+from outreply_cli.media.files import MediaFile
 from outreply_cli.posts.preview import PostPreview, preview_post
-from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.platform_rules import RuleSet
-from outreply_cli.spec.token import holds_secret
 
 
 class RowPreview(NamedTuple):
@@ -69,24 +67,9 @@ def preview_calendar(
         InvalidInputError: All posts are past.
         OutReplyError: The account cannot be read.
     """
-    resolved = resolve_rows(
-        calendar,
-        pages_from_names(calendar) if client is None else client.pages().items,
-        zone=zone,
-        brand_zone=(lambda _: LAST_ZONE) if client is None else client.brand_zone,
-        now=now,
-        storage=StorageLimits(),
-        has_secret=holds_secret if client is None else client.transport.holds_secret,
-        latest=now + SCHEDULE_LATEST,
-        rules=rules,
-    )
-    coming = [post for post in resolved.posts if post.scheduled_at > now]
-    past = {post.row.line for post in resolved.posts} - {post.row.line for post in coming}
-    problems = [
-        problem
-        for problem in [*calendar.problems, *resolved.problems]
-        if (problem.row_line or problem.line) not in past
-    ]
+    posts, found, _ = resolve_calendar(calendar, client, zone=zone, now=now, rules=rules)
+    coming = [post for post in posts if post.scheduled_at > now]
+    problems = leave_out_past([*calendar.problems, *found], find_past_lines(posts, now))
     if client is None:
         message = "is the time zone of the page's brand, which only the account has; sign in first"
         problems += [
@@ -102,12 +85,10 @@ def preview_calendar(
             hint="Correct the times and run the command again.",
         )
     # Versions of equal rows are counted in the order of the file, past ones too.
-    versions = dict(
-        zip(map(id, resolved.posts), name_versions(resolved.posts), strict=True)
-    )  # fmt: skip
+    versions = dict(zip(map(id, posts), name_versions(posts), strict=True))
     rows = [_preview(post, versions[id(post)], shown_zone, rules) for post in coming]
     rows.sort(key=lambda row: (row.scheduled_at is None, row.scheduled_at or now))
-    return CalendarPreview(rows, len(resolved.posts) - len(coming))
+    return CalendarPreview(rows, len(posts) - len(coming))
 
 
 def group_by_month(rows: Sequence[RowPreview]) -> list[tuple[date, list[list[Day]]]]:
