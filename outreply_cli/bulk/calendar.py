@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
-from outreply_cli.bulk.headers import Scheduler
+from outreply_cli.bulk.headers import Scheduler, get_target
 from outreply_cli.bulk.series import Repeat, parse_repeat
 from outreply_cli.errors import TimeError
 from outreply_cli.formats.json import load_json
@@ -235,6 +235,11 @@ def normalize_field(name: str) -> str | None:
     normalized = _normalize(name)
     normalized = ALIASES.get(normalized, normalized)
     return normalized if normalized in FIELDS else None
+
+
+def find_target(name: str) -> str | None:
+    """Return what a column called `name` stands for: a field, or a part of one."""
+    return normalize_field(name) or get_target(name)
 
 
 def guess_field(name: str) -> str | None:

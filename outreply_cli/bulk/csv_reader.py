@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from outreply_cli.bulk.calendar import Calendar, normalize_field
-from outreply_cli.bulk.headers import get_target
+from outreply_cli.bulk.calendar import Calendar, find_target
 from outreply_cli.bulk.table_reader import Record, add_records
 from outreply_cli.formats.text import TextEncodingError, decode_text
 
@@ -46,9 +45,7 @@ def _find_delimiter(text: str) -> str:
     """Return the delimiter of the header, which may be below a title."""
     start = _QUOTED_CELL.sub(r"\1", text.lstrip("\n")[:_HEADER_MAX_CHARACTERS])
     header, *others = start.split("\n")
-    if not any(map(header.count, _DELIMITERS)) and not (
-        normalize_field(header) or get_target(header)
-    ):
+    if not any(map(header.count, _DELIMITERS)) and not find_target(header):
         header = next((line for line in others if any(map(line.count, _DELIMITERS))), header)
     return max(_DELIMITERS, key=header.count)
 

@@ -3,7 +3,6 @@
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from outreply_cli.bulk.calendar import (
@@ -13,6 +12,7 @@ from outreply_cli.bulk.calendar import (
     Calendar,
     add_row,
     check_duplicate_keys,
+    find_target,
     guess_field,
     is_url,
     normalize_field,
@@ -35,6 +35,8 @@ from outreply_cli.spec.platforms import PLATFORMS, find_platform
 from outreply_cli.time_parser import find_weekday
 
 Record = tuple[int, list[str]]
+# What each column stands for: a field or a part of one, "" to ignore it, None for nothing known.
+_Targets = Sequence[str | None]
 
 _REPORT_COLUMNS = frozenset(REPORT_COLUMNS)
 # Stands for every unknown column in `ReadSettings.columns`.
@@ -78,60 +80,40 @@ def add_records(calendar: Calendar, records: Iterator[Record]) -> None:
 
     Rows above the header that have one cell are titles.
     """
-    columns: _Columns | None
     scheduler = calendar.settings.scheduler
     if scheduler is not None and scheduler.columns_in_order:
-        columns, records = _skip_header(calendar, scheduler, records)
+        targets, records = _skip_header(calendar, scheduler, records)
     else:
-        columns, records = _read_header(calendar, records)
-    if columns is not None:
-        reader = _RowReader(calendar, columns)
+        targets, records = _read_header(calendar, records)
+    if targets is not None:
+        reader = _RowReader(calendar, targets)
         for line, cells in records:
             reader.add(line, cells)
         reader.add_notes()
     check_duplicate_keys(calendar)
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """The columns of a file.
-
-    Attributes:
-        names: The names as written.
-        fields: Indexes with a field, or a part of one.
-        networks: Indexes of columns that say whether a row goes to a platform.
-        nameless: Indexes of columns without a name.
-        left_out: Indexes of columns that the scheduler has, and the API does not.
-    """
-
-    names: list[str]
-    fields: list[tuple[int, str]]
-    networks: tuple[int, ...] = ()
-    nameless: tuple[int, ...] = ()
-    left_out: tuple[int, ...] = ()
-
-
 def _skip_header(
     calendar: Calendar, scheduler: Scheduler, records: Iterator[Record]
-) -> tuple[_Columns, Iterator[Record]]:
-    """Return the columns of a file without a header row, and its rows without an added one."""
+) -> tuple[_Targets | None, Iterator[Record]]:
+    """Return the targets of a file without a header row, and its rows without an added one."""
     first = next(records, None)
-    if first is not None and not _is_field(first[1][0]):
+    if first is not None and find_target(first[1][0]) is None:
         records = itertools.chain([first], records)
     calendar.header = list(scheduler.columns_in_order)
     _note_scheduler(calendar, scheduler)
-    return _Columns(calendar.header, list(enumerate(calendar.header))), records
+    return calendar.header, records
 
 
 def _read_header(
     calendar: Calendar, records: Iterator[Record]
-) -> tuple[_Columns | None, Iterator[Record]]:
-    """Return the columns, or None if rows cannot be read without more information."""
+) -> tuple[_Targets | None, Iterator[Record]]:
+    """Return the targets, or None if rows cannot be read without more information."""
     titles: list[Record] = []
     found: Record | None = None
     for record in itertools.islice(records, _TITLES_MAX):
         filled = [cell for cell in record[1] if cell.strip()]
-        if len(filled) > 1 or _is_field(filled[0]):
+        if len(filled) > 1 or find_target(filled[0]):
             found = record
             break
         titles.append(record)
@@ -152,11 +134,7 @@ def _read_header(
     return _parse_header(calendar, *found), records
 
 
-def _is_field(name: str) -> bool:
-    return (normalize_field(name) or get_target(name)) is not None
-
-
-def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Columns | None:
+def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Targets | None:
     if len(names) > _COLUMNS_MAX:
         message = (
             f"the file has {len(names)} columns; the limit is {_COLUMNS_MAX}; remove unknown "
@@ -179,11 +157,9 @@ def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Columns |
     if "page" not in mapped and "platform" in mapped:
         mapped[mapped.index("platform")] = "page"
     unknown = [index for index, name in enumerate(names) if name and mapped[index] is None]
-    left_out: list[int] = []
     if scheduler is not None:
-        # A column that was added, and means the same as another one, is not left out.
-        left_out = [index for index in unknown if not _is_field(names[index])]
-        unknown = [index for index in unknown if _is_field(names[index])]
+        # The others have no field here. A column that was added may mean the same as another one.
+        unknown = [index for index in unknown if find_target(names[index])]
     if unknown and settings.columns.get(ANY_COLUMN) is None:
         unknown_names = [names[index] for index in unknown]
         _report_unknown_columns(calendar, line, unknown_names, names, mapped)
@@ -191,17 +167,10 @@ def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Columns |
         if target and target in mapped[:index] and target not in _SEVERAL:
             message = f"two columns map to {target}; keep one of them"
             calendar.add_error(line, names[index], message)
-    columns = _Columns(
-        names,
-        [(index, target) for index, target in enumerate(mapped) if target and target != "network"],
-        tuple(index for index, target in enumerate(mapped) if target == "network"),
-        tuple(index for index, name in enumerate(names) if not name and mapped[index] is None),
-        tuple(left_out),
-    )
     if calendar.sheet is not None:
-        calendar.sheet = calendar.sheet._replace(letters=_get_letters(columns))
+        calendar.sheet = calendar.sheet._replace(letters=_get_letters(mapped))
     _note_columns(calendar, names, mapped)
-    return None if _is_page_missing(calendar, line, mapped) else columns
+    return None if _is_page_missing(calendar, line, mapped) else mapped
 
 
 def _map_columns(
@@ -277,7 +246,7 @@ def _report_unknown_columns(
     about_time = [name for name in unknown if _is_about_time(name)]
     for name in unknown:
         plain = _REMARK.sub("", name)
-        guess = normalize_field(plain) or get_target(plain) or guess_field(plain) or ""
+        guess = find_target(plain) or guess_field(plain) or ""
         if not has_time and about_time == [name] == list(unknown):
             # Rows without a time would take slots.
             guess = "scheduled_at"
@@ -333,47 +302,54 @@ def _note_scheduler(calendar: Calendar, scheduler: Scheduler) -> None:
     calendar.notes.append(f"read as a file for {scheduler.label}{columns}")
 
 
-def _get_letters(columns: _Columns) -> dict[str, str]:
+def _get_letters(targets: _Targets) -> dict[str, str]:
     letters: dict[str, str] = {}
-    for index, target in columns.fields:
-        letter = _column_letter(index)
+    for index, target in enumerate(targets):
         for name in ("media_files", "media_urls") if target == "media" else (target,):
-            letters.setdefault(name, letter)
+            if name:
+                letters.setdefault(name, _column_letter(index))
         if target in {"date", *TIME_PARTS}:
-            letters.setdefault("scheduled_at", letter)
-    for index in columns.networks:
-        letters.setdefault("page", _column_letter(index))
+            letters.setdefault("scheduled_at", _column_letter(index))
+    if "network" in letters:
+        letters.setdefault("page", letters["network"])
     return letters
 
 
 class _RowReader:
     """Reads the rows of a file whose columns are known."""
 
-    def __init__(self, calendar: Calendar, columns: _Columns) -> None:
+    def __init__(self, calendar: Calendar, targets: _Targets) -> None:
         self._calendar = calendar
-        self._columns = columns
-        self._is_report = not _REPORT_COLUMNS.isdisjoint(columns.names)
+        self._names = names = calendar.header
+        columns = list(enumerate(targets))
+        self._fields = [(index, name) for index, name in columns if name and name != "network"]
+        self._networks = [index for index, name in columns if name == "network"]
+        unknown = [index for index, name in columns if name is None]
+        self._nameless = [index for index in unknown if not names[index]]
+        # Columns that the scheduler has, and the API does not; those that rows use.
+        self._left_out = [
+            index
+            for index in unknown
+            if calendar.scheduler and names[index] and not find_target(names[index])
+        ]
+        self._used: set[int] = set()
+        self._is_report = not _REPORT_COLUMNS.isdisjoint(names)
         self._frames: list[int] = []
-        self._used = dict.fromkeys(columns.left_out, False)
 
     def add(self, line: int, cells: list[str]) -> None:
         """Add a row of the file."""
-        calendar, columns = self._calendar, self._columns
+        calendar, names = self._calendar, self._names
         if self._is_report:
             cells = [unescape_formula(cell) for cell in cells]
         calendar.records[line] = cells
-        if len(cells) > len(columns.names) and any(
-            cell.strip() for cell in cells[len(columns.names) :]
-        ):
+        if any(map(str.strip, cells[len(names) :])):
             message = (
-                f"the row has {len(cells)} cells, but the header has {len(columns.names)}; quote "
+                f"the row has {len(cells)} cells, but the header has {len(names)}; quote "
                 "cells that contain a delimiter"
             )
             calendar.add_error(line, "", message)
             return
-        if columns.nameless and any(
-            cells[index].strip() for index in columns.nameless if index < len(cells)
-        ):
+        if any(cells[index].strip() for index in self._nameless if index < len(cells)):
             message = (
                 "text in a column without a name; quote cells that contain a delimiter, or name "
                 "the column"
@@ -383,10 +359,13 @@ class _RowReader:
         values = self._read_fields(line, cells)
         if values.keys() <= _FRAME:
             self._frames.append(line)
-        elif cells[0].strip() != columns.names[0] or [*map(str.strip, cells)] != columns.names:
+        elif [*map(str.strip, cells)] != names:
             # Else it is the header row again, as above each month.
-            if self._used:
-                self._count_left_out(cells)
+            self._used.update(
+                index
+                for index in self._left_out
+                if index < len(cells) and cells[index].strip().lower() not in _NO
+            )
             if _PARTS.isdisjoint(values) or self._join_parts(line, values):
                 add_row(calendar, line, values)
 
@@ -396,7 +375,7 @@ class _RowReader:
         if self._frames:
             lines = _join_lines(self._calendar, self._frames)
             notes.append(f"{lines} without a page, text or media ignored")
-        names = [self._columns.names[index] for index, is_used in self._used.items() if is_used]
+        names = [self._names[index] for index in sorted(self._used)]
         if names:
             fields = "a field for it" if len(names) == 1 else "fields for them"
             notes.append(f"left out {join_names(names)}: the API does not have {fields}")
@@ -405,9 +384,8 @@ class _RowReader:
         """Return the fields of a row, and parts of fields."""
         calendar = self._calendar
         values: dict[str, Any] = {}
-        count = len(cells)
-        for index, name in self._columns.fields:
-            cell = cells[index] if index < count else ""
+        for index, name in self._fields:
+            cell = cells[index] if index < len(cells) else ""
             if not cell or cell.isspace():
                 continue
             if cell[0] in _ERROR_STARTS and _ERROR.fullmatch(cell.strip()):
@@ -421,14 +399,8 @@ class _RowReader:
                 self._add_media(values, cell)
             else:
                 values[name] = cell.strip()
-        if self._columns.networks:
-            self._add_networks(line, values, cells)
+        self._add_networks(line, values, cells)
         return values
-
-    def _count_left_out(self, cells: Sequence[str]) -> None:
-        for index in self._used:
-            if index < len(cells) and cells[index].strip().lower() not in _NO:
-                self._used[index] = True
 
     def _add_media(self, values: dict[str, Any], cell: str) -> None:
         if is_url(cell):
@@ -439,9 +411,9 @@ class _RowReader:
             values[field] = [*values.get(field, ()), name]
 
     def _add_networks(self, line: int, values: dict[str, Any], cells: Sequence[str]) -> None:
-        for index in self._columns.networks:
+        for index in self._networks:
             answer = cells[index].strip().lower() if index < len(cells) else ""
-            name = self._columns.names[index]
+            name = self._names[index]
             if answer in _YES:
                 values["page"] = [*values.get("page", ()), name]
             elif answer not in _NO:

@@ -11,8 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-from outreply_cli.bulk.calendar import Calendar, Sheet, normalize_field
-from outreply_cli.bulk.headers import get_target
+from outreply_cli.bulk.calendar import Calendar, Sheet, find_target
 from outreply_cli.bulk.table_reader import Record, add_records
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import join_names
@@ -144,7 +143,7 @@ def _has_header(sheet: Any) -> bool:
     """Return whether one of the first rows has the headers of a time and of a text or media."""
     for row in sheet.to_python(nrows=20):
         names = [cell for cell in row if isinstance(cell, str)]
-        targets = {normalize_field(name) or get_target(name) for name in names}
+        targets = {find_target(name) for name in names}
         if targets & {"scheduled_at", "date", "year"} and targets & {"message", "media"}:
             return True
     return False

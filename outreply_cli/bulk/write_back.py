@@ -13,9 +13,8 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from outreply_cli.bulk.calendar import Calendar, Row, normalize_field
+from outreply_cli.bulk.calendar import Calendar, Row, find_target
 from outreply_cli.bulk.csv_reader import parse_csv
-from outreply_cli.bulk.headers import get_target
 from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.storage.files import replace_file
 
@@ -142,9 +141,7 @@ def _edit_csv(
     for line, cells, record_end in _split(text, delimiter):
         written = [text[start:end].strip().lower() for start, end in cells]
         if index is None:
-            fields = [
-                columns.get(name, normalize_field(name) or get_target(name)) for name in written
-            ]
+            fields = [columns.get(name, find_target(name)) for name in written]
             index = fields.index(field) if field in fields else None
             if index is None and field == "message" and "page" in fields:
                 parts += [text[:record_end], f"{delimiter}{field}"]
