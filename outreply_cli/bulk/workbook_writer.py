@@ -2,8 +2,8 @@
 
 import io
 import re
-from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,10 @@ def write_table(table: Sequence[Sequence[str]]) -> bytes:
     return stream.getvalue()
 
 
-def template_workbook(pages: Sequence[str], now: datetime) -> bytes:
-    """Return a workbook with two example rows, after `now` in every time zone, and a help sheet.
+def template_workbook(
+    pages: Sequence[str], now: datetime, examples: Iterable[Mapping[str, str]]
+) -> bytes:
+    """Return a workbook with example rows, and a help sheet.
 
     Cells of a page and of a time zone offer lists, of `pages` and of all zones.
 
@@ -91,8 +93,11 @@ def template_workbook(pages: Sequence[str], now: datetime) -> bytes:
     _add_header(sheet, columns, list(_TEMPLATE_WIDTHS.values()))
     letters = {name: get_column_letter(index) for index, name in enumerate(columns, 1)}
     sheet.column_dimensions[letters["scheduled_at"]].number_format = _DATE_FORMAT
-    for example in _examples(now):
-        sheet.append([example.get(name) for name in columns])
+    for example in examples:
+        cells: dict[str, Any] = {name: text or None for name, text in example.items()}
+        cells["page"] = example["page"].replace(";", "; ")
+        cells["scheduled_at"] = datetime.fromisoformat(example["scheduled_at"])
+        sheet.append([cells.get(name) for name in columns])
     for row in sheet.iter_rows(min_row=2):
         for cell, name in zip(row, columns, strict=True):
             cell.alignment = _top_left(wraps=name in {"message", "first_comment"})
@@ -101,24 +106,6 @@ def template_workbook(pages: Sequence[str], now: datetime) -> bytes:
     _offer_list(sheet, letters["page"], "E", len(pages), "A page; separate several with ;")
     _offer_list(sheet, letters["timezone"], "F", len(zones), "Empty for the time zone of the run")
     return _pack(workbook)
-
-
-def _examples(now: datetime) -> list[dict[str, Any]]:
-    days = [now.date() + timedelta(days=days) for days in (2, 3)]
-    return [
-        {
-            "key": "welcome", "page": "instagram:acme",
-            "scheduled_at": datetime.combine(days[0], time(9, 0)),
-            "message": "Good morning! The doors are open.",
-            "media_urls": "https://cdn.example.com/doors.jpg", "first_comment": "Who is coming?",
-        },
-        {
-            "key": "offer", "page": "instagram:acme; facebook:acme",
-            "scheduled_at": datetime.combine(days[1], time(17, 30)), "timezone": "Europe/Paris",
-            "message": "Two lines,\none post.",
-            "media_urls": "https://cdn.example.com/offer.jpg",
-        },
-    ]  # fmt: skip
 
 
 def _time_zones() -> list[str]:

@@ -119,7 +119,7 @@ def test_workbook_is_deterministic(cli: CommandLine, tmp_path: Path) -> None:
 
 
 def test_names_of_pages_are_not_formulas() -> None:
-    content = template_workbook(["=1+1"], datetime(2026, 11, 23, 12, tzinfo=UTC))
+    content = template_workbook(["=1+1"], datetime(2026, 11, 23, 12, tzinfo=UTC), [])
     sheet = openpyxl.load_workbook(io.BytesIO(content))["Help"]
     cells = [cell for row in sheet.iter_rows() for cell in row]
     assert "f" not in {cell.data_type for cell in cells}

@@ -1,5 +1,7 @@
 """`outreply bulk template`."""
 
+import csv
+import io
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -56,7 +58,8 @@ def _write_workbook(context: Context, file: Path | None, now: datetime) -> None:
             hint="Use: outreply bulk template xlsx --file plan.xlsx",
         )
     check_can_write()
-    content = template_workbook(_read_pages(context), now)
+    examples = csv.DictReader(io.StringIO(template("csv", now)))
+    content = template_workbook(_read_pages(context), now, examples)
     if file is None:
         context.stdout.buffer.write(content)
     else:
