@@ -6,10 +6,9 @@ not understand stays as it is.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,6 @@ from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.storage.files import replace_file
 
 _MARKS = (("\ufeff".encode(), "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-_FIELD = "scheduled_at"
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,7 @@ def write_times(calendar: Calendar, times: Mapping[int, str]) -> EditedCalendar 
 
     None if the file is not CSV, has no column for the times, or is not the one that was read.
     """
-    expected = [
-        row._replace(scheduled_at=times[row.line]) if row.line in times else row
-        for row in calendar.rows
-    ]
-    return _write(calendar, expected, partial(_edit_csv, field=_FIELD, values=times))
+    return _write(calendar, "scheduled_at", times) if calendar.header else None
 
 
 def write_texts(calendar: Calendar, texts: Mapping[int, str]) -> EditedCalendar | None:
@@ -65,23 +59,10 @@ def write_texts(calendar: Calendar, texts: Mapping[int, str]) -> EditedCalendar 
 
     A YAML file can be written, too, and a CSV file without a column for messages gets one.
     """
-    expected = [
-        row._replace(content=row.content._replace(message=texts[row.line]))
-        if row.line in texts
-        else row
-        for row in calendar.rows
-    ]
-    edit_csv = partial(_edit_csv, field="message", values=texts)
-    return _write(calendar, expected, edit_csv, texts)
+    return _write(calendar, "message", texts)
 
 
-def _write(
-    calendar: Calendar,
-    expected: Sequence[Row],
-    edit_csv: Callable[[str, str, Mapping[str, str]], str | None],
-    texts: Mapping[int, str] | None = None,
-) -> EditedCalendar | None:
-    """Return the edited file if it has the `expected` rows; a YAML file can have new `texts`."""
+def _write(calendar: Calendar, field: str, values: Mapping[int, str]) -> EditedCalendar | None:
     if calendar.is_remote:
         return None
     try:
@@ -92,38 +73,41 @@ def _write(
         text = before[len(mark) :].decode(encoding)
     except (OSError, ValueError):
         return None
+    expected = [
+        _without_line(_with_value(row, field, values[row.line]) if row.line in values else row)
+        for row in calendar.rows
+    ]
+    parse: Callable[[Calendar, bytes], None] = parse_csv
     if calendar.header:
+        columns = calendar.settings.columns
         edits = [
-            edit_csv(text, delimiter, calendar.settings.columns) for delimiter in (",", ";", "\t")
+            _edit_csv(text, delimiter, columns, field, values) for delimiter in (",", ";", "\t")
         ]
-    elif texts is not None:
-        from outreply_cli.bulk.yaml_reader import insert_messages
-
-        edits = [insert_messages(text, texts)]
     else:
-        return None
-    for edited in edits:
-        if edited is None:
-            continue
+        from outreply_cli.bulk.yaml_reader import insert_messages, parse_yaml
+
+        parse = parse_yaml
+        edits = [insert_messages(text, values)]
+    for edited in filter(None, edits):
         after = mark + edited.encode(encoding)
         written = Calendar(
             calendar.file_name, calendar.path, calendar.settings, files=calendar.files
         )
-        if calendar.header:
-            parse_csv(written, after)
-        else:
-            from outreply_cli.bulk.yaml_reader import parse_yaml
-
-            parse_yaml(written, after)
+        parse(written, after)
         # A text of several lines moves the rows below it.
-        has_rows = [*map(_without_line, written.rows)] == [*map(_without_line, expected)]
         before_problems, problems = (
             [problem._replace(line=0, row_line=0) for problem in item.problems]
             for item in (calendar, written)
         )
-        if has_rows and problems == before_problems:
+        if [*map(_without_line, written.rows)] == expected and problems == before_problems:
             return EditedCalendar(calendar.path, before, after, written)
     return None
+
+
+def _with_value(row: Row, field: str, value: str) -> Row:
+    if field == "message":
+        return row._replace(content=row.content._replace(message=value))
+    return row._replace(scheduled_at=value)
 
 
 def _without_line(row: Row) -> Row:
