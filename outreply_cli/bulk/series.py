@@ -309,16 +309,10 @@ def _check_numbers(frequency: str, parts: Mapping[str, str], text: str) -> None:
 def _parse_rule_until(value: str, text: str) -> datetime:
     """Parse UNTIL: a date stands for its end, `Z` for UTC."""
     try:
-        until = datetime.strptime(value.removesuffix("Z")[:15], _until_format(value))  # noqa: DTZ007
+        until = datetime.fromisoformat(value)
     except ValueError:
         raise _repeat_error(f"UNTIL={value}", text, "UNTIL=20270331") from None
-    if "T" not in value:
-        return datetime.combine(until, time.max)
-    return until.replace(tzinfo=UTC) if value.endswith("Z") else until
-
-
-def _until_format(value: str) -> str:
-    return "%Y%m%dT%H%M%S" if "T" in value else "%Y%m%d"
+    return until if "T" in value else datetime.combine(until, time.max)
 
 
 def _to_rule(words: str, text: str) -> str:
