@@ -31,13 +31,8 @@ _DEPTH_MAX = 20
 _VALUES_MAX = 2_000_000
 
 _NULL = "tag:yaml.org,2002:null"
-_Constructor = yaml.constructor.SafeConstructor
-_SCALARS: dict[str, Any] = {
-    _NULL: _Constructor.construct_yaml_null,
-    "tag:yaml.org,2002:bool": _Constructor.construct_yaml_bool,
-    "tag:yaml.org,2002:int": _Constructor.construct_yaml_int,
-    "tag:yaml.org,2002:float": _Constructor.construct_yaml_float,
-}
+# The types of JSON.
+_SCALARS = frozenset({_NULL, *(f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float"))})
 _TOP_LEVEL = ("name", "timezone", "variables", "defaults", "posts")
 _TEXTS = MESSAGE_FIELDS | {"first_comment"}
 # Fields in which variables are replaced.
@@ -83,7 +78,7 @@ def parse_yaml(calendar: Calendar, content: bytes) -> None:
     if isinstance(root, yaml.SequenceNode):
         _Reader(calendar, text).add_posts(root)
     elif isinstance(root, yaml.MappingNode):
-        _parse_root(calendar, text, root)
+        _Reader(calendar, text).read(root)
     elif not calendar.problems:
         calendar.add_error(1, "", f"the file is not a calendar; {_EXPECTED}")
 
@@ -144,30 +139,6 @@ def reject_yaml_bombs(text: str) -> None:
             )
 
 
-def _parse_root(calendar: Calendar, text: str, root: yaml.MappingNode) -> None:
-    top = _mapping(calendar, text, root, "")
-    for name, (key, _) in top.items():
-        # Editors find the schema of a JSON file by `$schema`.
-        if name not in {*_TOP_LEVEL, "$schema"}:
-            message = f"unknown key {name!r}; use only {', '.join(_TOP_LEVEL)}"
-            calendar.add_error(_line(key), name, message)
-    if "name" in top:
-        calendar.name = _text(calendar, top["name"][1], "name")
-    if "timezone" in top:
-        calendar.timezone = _text(calendar, top["timezone"][1], "timezone")
-    reader = _Reader(calendar, text)
-    if "variables" in top:
-        reader.read_variables(top["variables"][1])
-    if "defaults" in top:
-        reader.read_defaults(top["defaults"][1])
-    posts = top["posts"][1] if "posts" in top else None
-    if not isinstance(posts, yaml.SequenceNode):
-        message = f"`posts` is missing or not a list; {_EXPECTED}"
-        calendar.add_error(_line(posts or root), "posts", message)
-        return
-    reader.add_posts(posts)
-
-
 def _compose(calendar: Calendar, text: str) -> yaml.Node | None:
     try:
         reject_yaml_bombs(text)
@@ -206,29 +177,6 @@ def _explain(problem: yaml.YAMLError, text: str) -> tuple[int, str]:
     return line, "put the text in quotation marks, or indent the line like its neighbors"
 
 
-def _check_lost_text(
-    calendar: Calendar, text: str, key: yaml.Node, node: yaml.Node, field: str
-) -> None:
-    """Add an error for each part of a value that YAML takes for its own syntax."""
-    if isinstance(node, yaml.CollectionNode):
-        for child in node.value:
-            for part in child if isinstance(child, tuple) else (child,):
-                _check_lost_text(calendar, text, key, part, field)
-    if not isinstance(node, yaml.ScalarNode):
-        return
-    written = text[node.start_mark.index : node.end_mark.index]
-    if written[:1] in {"&", "!"} and not written.startswith("!!"):
-        message = f"YAML drops {written.split()[0]!r}; put the text in quotation marks"
-        calendar.add_error(_line(node), field, message)
-    comment = _find_lost_comment(text, key, node, field)
-    if comment is not None:
-        message = (
-            f"YAML drops {comment.rstrip()!r} as a comment; put the text in quotation marks, or "
-            "the comment on its own line"
-        )
-        calendar.add_error(node.end_mark.line + 1, field, message)
-
-
 def _find_lost_comment(text: str, key: yaml.Node, node: yaml.ScalarNode, field: str) -> str | None:
     """Return a comment after a value that users mean as text; not all comments are."""
     is_plain = node.style in {None, ""}
@@ -257,7 +205,7 @@ def _merge_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[st
 
 
 class _Reader:
-    """Reads the posts of a document, with its variables and defaults."""
+    """Reads a document, and adds its rows and problems to the calendar."""
 
     def __init__(self, calendar: Calendar, text: str) -> None:
         self._calendar = calendar
@@ -265,23 +213,41 @@ class _Reader:
         self._variables: dict[str, str] = {}
         self._defaults: dict[str, Any] | None = {}
 
-    def read_variables(self, node: yaml.Node) -> None:
-        """Read the variables of the document."""
-        calendar = self._calendar
+    def read(self, root: yaml.MappingNode) -> None:
+        """Read a document with more than posts."""
+        top = self._read_mapping(root, "")
+        for name, (key, _) in top.items():
+            # Editors find the schema of a JSON file by `$schema`.
+            if name not in {*_TOP_LEVEL, "$schema"}:
+                message = f"unknown key {name!r}; use only {', '.join(_TOP_LEVEL)}"
+                self._add_error(key, name, message)
+        nodes = {name: value for name, (_, value) in top.items()}
+        if "name" in nodes:
+            self._calendar.name = self._read_text(nodes["name"], "name")
+        if "timezone" in nodes:
+            self._calendar.timezone = self._read_text(nodes["timezone"], "timezone")
+        if "variables" in nodes:
+            self._read_variables(nodes["variables"])
+        if "defaults" in nodes:
+            self._defaults = self._read_values(nodes["defaults"], "defaults")
+        posts = nodes.get("posts")
+        if isinstance(posts, yaml.SequenceNode):
+            self.add_posts(posts)
+        else:
+            message = f"`posts` is missing or not a list; {_EXPECTED}"
+            self._add_error(posts or root, "posts", message)
+
+    def _read_variables(self, node: yaml.Node) -> None:
         if not isinstance(node, yaml.MappingNode):
             message = "not a mapping of names to texts (for example city: Paris)"
-            calendar.add_error(_line(node), "variables", message)
+            self._add_error(node, "variables", message)
             return
-        for name, (key, value) in _mapping(calendar, self._text, node, "variables").items():
+        for name, (key, value) in self._read_mapping(node, "variables").items():
             if _VARIABLE_NAME.fullmatch(name) is None:
                 message = f"{name!r} is not a variable name; use letters, digits and _"
-                calendar.add_error(_line(key), "variables", message)
-            _check_lost_text(calendar, self._text, key, value, "message")
-            self._variables[name] = _text(calendar, value, f"variables: {name}") or ""
-
-    def read_defaults(self, node: yaml.Node) -> None:
-        """Read the values of all posts."""
-        self._defaults = self._read_values(node, "defaults")
+                self._add_error(key, "variables", message)
+            self._check_lost_text(key, value, "message")
+            self._variables[name] = self._read_text(value, f"variables: {name}") or ""
 
     def add_posts(self, posts: yaml.SequenceNode) -> None:
         """Add the rows and problems of the posts to the calendar."""
@@ -297,24 +263,23 @@ class _Reader:
         check_duplicate_keys(calendar)
 
     def _read_values(self, node: yaml.Node, parent: str) -> dict[str, Any] | None:
-        calendar = self._calendar
         if not isinstance(node, yaml.MappingNode):
             message = "not a mapping of fields (for example page: instagram:acme)"
-            calendar.add_error(_line(node), parent, message)
+            self._add_error(node, parent, message)
             return None
         values: dict[str, Any] = {}
-        for name, (key, value) in _mapping(calendar, self._text, node, parent).items():
+        for name, (key, value) in self._read_mapping(node, parent).items():
             field = normalize_field(name)
             if field is None:
                 message = unknown_field_message(name, guess_field(name))
-                calendar.add_error(_line(key), name, message)
+                self._add_error(key, name, message)
                 continue
             if parent == "variants" and field not in VARIANT_FIELDS:
                 message = f"not a field of a variant; use only {', '.join(VARIANT_FIELDS)}"
-                calendar.add_error(_line(key), name, message)
+                self._add_error(key, name, message)
                 continue
             if field != "variants":
-                _check_lost_text(calendar, self._text, key, value, field)
+                self._check_lost_text(key, value, field)
             if field == "message" and isinstance(value, yaml.MappingNode):
                 found = self._read_messages(value)
             elif field == "variants":
@@ -324,66 +289,61 @@ class _Reader:
             for found_field, found_value in found.items():
                 if found_field in values:
                     message = f"duplicate field {found_field}; keep one of them"
-                    calendar.add_error(_line(key), name, message)
+                    self._add_error(key, name, message)
                 else:
                     values[found_field] = found_value
         return values
 
     def _read_messages(self, node: yaml.MappingNode) -> dict[str, Any]:
         """Return the fields of a message with texts for single platforms."""
-        calendar = self._calendar
         found: dict[str, Any] = {}
-        for name, (key, value) in _mapping(calendar, self._text, node, "message").items():
+        for name, (key, value) in self._read_mapping(node, "message").items():
             platform = find_platform(name)
             if name != _DEFAULT_MESSAGE and platform is None:
                 platforms = ", ".join(PLATFORM_MESSAGES)
                 message = f"unknown platform {name!r}; use {_DEFAULT_MESSAGE}, {platforms}"
-                calendar.add_error(_line(key), "message", message)
+                self._add_error(key, "message", message)
                 continue
             field = PLATFORM_MESSAGES[platform.name] if platform is not None else "message"
             if field in found:
                 message = f"duplicate platform {name!r}; keep one of them"
-                calendar.add_error(_line(key), "message", message)
+                self._add_error(key, "message", message)
             found[field] = self._read_value(value, field)
         return found
 
     def _read_variants(self, key: yaml.Node, node: yaml.Node) -> list[dict[str, Any]] | None:
         """Return the fields of each variant; a text is its message."""
-        calendar = self._calendar
         if not isinstance(node, yaml.SequenceNode) or not node.value:
             message = "not a list of texts, or of mappings with message and media_files"
-            calendar.add_error(_line(node), "variants", message)
+            self._add_error(node, "variants", message)
             return None
         variants: list[dict[str, Any]] = []
         for item in node.value:
             if isinstance(item, yaml.MappingNode):
                 fields = self._read_values(item, "variants") or {}
             else:
-                _check_lost_text(calendar, self._text, key, item, "message")
+                self._check_lost_text(key, item, "message")
                 fields = {"message": self._read_value(item, "message")}
                 if fields["message"] is None and isinstance(item, yaml.ScalarNode):
                     message = "the variant is empty; write its message"
-                    calendar.add_error(_line(item), "variants", message)
+                    self._add_error(item, "variants", message)
             variants.append({name: value for name, value in fields.items() if value is not None})
         return variants
 
     def _read_value(self, node: yaml.Node, field: str) -> Any:
-        calendar = self._calendar
         if field == "tiktok_settings" and isinstance(node, yaml.MappingNode):
             try:
                 return _to_json(node)
             except ValueError as problem:
-                calendar.add_error(_line(node), field, f"not valid as JSON: {problem}")
+                self._add_error(node, field, f"not valid as JSON: {problem}")
                 return None
         if field in LIST_FIELDS:
             nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
-            entries = [entry for item in nodes if (entry := _text(calendar, item, field))]
-            if field.startswith("media_") and isinstance(node, yaml.ScalarNode):
-                return [
-                    part for entry in entries for part in split_cell(calendar, field, entry)
-                ] or None
+            entries = [entry for item in nodes if (entry := self._read_text(item, field))]
+            if entries and field.startswith("media_") and isinstance(node, yaml.ScalarNode):
+                return split_cell(self._calendar, field, entries[0]) or None
             return [entry.strip() for entry in entries] or None
-        text = _text(calendar, node, field)
+        text = self._read_text(node, field)
         if text is not None and field in _TEMPLATES and "{{" in text:
             text = self._replace_variables(text, node, field)
         return text if text is None or field in MESSAGE_FIELDS else text.strip()
@@ -405,30 +365,62 @@ class _Reader:
 
         return _VARIABLE.sub(find, text)
 
+    def _read_mapping(self, node: yaml.MappingNode, parent: str) -> Nodes:
+        nodes: Nodes = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._add_error(key, parent, "a field name must be text")
+            elif key.value in nodes:
+                message = (
+                    f"duplicate key, also on line {_line(nodes[key.value][0])}; keep one of them"
+                )
+                self._add_error(key, key.value, message)
+            else:
+                nodes[key.value] = (key, value)
+                self._check_colon(key, value)
+        return nodes
 
-def _mapping(calendar: Calendar, text: str, node: yaml.MappingNode, parent: str) -> Nodes:
-    nodes: Nodes = {}
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            calendar.add_error(_line(key), parent, "a field name must be text")
-        elif key.value in nodes:
-            message = f"duplicate key, also on line {_line(nodes[key.value][0])}; keep one of them"
-            calendar.add_error(_line(key), key.value, message)
-        else:
-            nodes[key.value] = (key, value)
-            _check_colon(calendar, text, key, value)
-    return nodes
+    def _check_colon(self, key: yaml.ScalarNode, value: yaml.Node) -> None:
+        """Add an error for a field that there is only because a comma ends text without quotes."""
+        end, start = key.end_mark.index, value.start_mark.index
+        if start == value.end_mark.index and ":" not in self._text[end:start]:
+            message = (
+                f"without a colon, YAML reads {key.value!r} as a field without a value; put the "
+                "text in quotation marks, or remove it"
+            )
+            self._add_error(key, key.value, message)
 
+    def _read_text(self, node: yaml.Node, field: str) -> str | None:
+        # The scalar as written: YAML would turn 2026-12-24 into a date and 18:00 into a number.
+        if isinstance(node, yaml.ScalarNode):
+            return None if node.tag == _NULL or not node.value.strip() else str(node.value)
+        kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+        message = f"must be text, not {kind}; put text that starts with [ or {{ in quotation marks"
+        self._add_error(node, field, message)
+        return None
 
-def _check_colon(calendar: Calendar, text: str, key: yaml.ScalarNode, value: yaml.Node) -> None:
-    """Add an error for what is a field only because a comma ends text without quotation marks."""
-    end, start = key.end_mark.index, value.start_mark.index
-    if start == value.end_mark.index and ":" not in text[end:start]:
-        message = (
-            f"without a colon, YAML reads {key.value!r} as a field without a value; put the text "
-            "in quotation marks, or remove it"
-        )
-        calendar.add_error(_line(key), key.value, message)
+    def _check_lost_text(self, key: yaml.Node, node: yaml.Node, field: str) -> None:
+        """Add an error for each part of a value that YAML takes for its own syntax."""
+        if isinstance(node, yaml.CollectionNode):
+            for child in node.value:
+                for part in child if isinstance(child, tuple) else (child,):
+                    self._check_lost_text(key, part, field)
+        if not isinstance(node, yaml.ScalarNode):
+            return
+        written = self._text[node.start_mark.index : node.end_mark.index]
+        if written[:1] in {"&", "!"} and not written.startswith("!!"):
+            message = f"YAML drops {written.split()[0]!r}; put the text in quotation marks"
+            self._add_error(node, field, message)
+        comment = _find_lost_comment(self._text, key, node, field)
+        if comment is not None:
+            message = (
+                f"YAML drops {comment.rstrip()!r} as a comment; put the text in quotation marks, "
+                "or the comment on its own line"
+            )
+            self._calendar.add_error(node.end_mark.line + 1, field, message)
+
+    def _add_error(self, node: yaml.Node, field: str, message: str) -> None:
+        self._calendar.add_error(_line(node), field, message)
 
 
 def _to_json(node: yaml.Node) -> Any:
@@ -442,24 +434,15 @@ def _to_json(node: yaml.Node) -> Any:
         return values
     if isinstance(node, yaml.SequenceNode):
         return [_to_json(item) for item in node.value]
-    constructor = _Constructor()
+    if node.tag not in _SCALARS:
+        return str(node.value)
     try:
-        value = _SCALARS[node.tag](constructor, node) if node.tag in _SCALARS else str(node.value)
+        value = yaml.constructor.SafeConstructor().construct_object(node)
     except (KeyError, IndexError, ValueError):
         raise ValueError(f"invalid {node.tag.rpartition(':')[2]} {node.value!r}") from None
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{node.value!r} is not a finite number")
     return value
-
-
-def _text(calendar: Calendar, node: yaml.Node, field: str) -> str | None:
-    # The scalar as written: YAML would turn 2026-12-24 into a date and 18:00 into a number.
-    if isinstance(node, yaml.ScalarNode):
-        return None if node.tag == _NULL or not node.value.strip() else str(node.value)
-    kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-    message = f"must be text, not {kind}; put text that starts with [ or {{ in quotation marks"
-    calendar.add_error(_line(node), field, message)
-    return None
 
 
 def _join_surrogates(match: re.Match[str]) -> str:
