@@ -241,10 +241,9 @@ def _to_diagnostics(
     violations: Iterable[Violation], slots: Sequence[_Slot]
 ) -> Iterator[Diagnostic]:
     by_time: dict[datetime, list[_Slot]] = defaultdict(list)
+    for slot in slots:
+        by_time[slot.at].append(slot)
     for violation in violations:
-        if not by_time:
-            for slot in slots:
-                by_time[slot.at].append(slot)
         involved = [slot for at in dict.fromkeys(violation.times) for slot in by_time[at]]
         rows = [slot.post.row for slot in involved if slot.post is not None]
         if not rows:

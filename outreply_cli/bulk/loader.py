@@ -27,6 +27,7 @@ from outreply_cli.spec.text import is_unicode
 from outreply_cli.storage.file_scope import FileScope
 
 _FORMATS = {
+    ".csv": "csv",
     **dict.fromkeys((".yaml", ".yml", ".json"), "yaml"),
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "workbook"),
 }
@@ -55,20 +56,16 @@ def load_calendar(
         InvalidInputError: The file cannot be read.
         FetchError: The address cannot be fetched.
     """
-    settings = settings or ReadSettings()
+    calendar = Calendar(name, Path(name), settings or ReadSettings())
     if name == STDIN and stdin is not None:
-        calendar = Calendar(name, Path(name), settings)
         calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
         return _parse(calendar, stdin.read(_FILE_MAX_BYTES + 1))
     if is_address(name):
         from outreply_cli.bulk.published_sheet import fetch_sheet
 
         suffix = Path(urlsplit(name).path).suffix.lower()
-        file_format = _FORMATS.get(suffix, "csv" if suffix == ".csv" else None)
-        calendar = Calendar(name, Path(name), settings)
-        return _parse(calendar, fetch_sheet(name, cache_dir), file_format)
-    path = to_path(name).absolute()
-    calendar = Calendar(name, path, settings)
+        return _parse(calendar, fetch_sheet(name, cache_dir), _FORMATS.get(suffix))
+    path = calendar.path = to_path(name).absolute()
     try:
         if not path.is_file() and path.exists():
             calendar.add_error(0, "", "not a file; use a calendar file")

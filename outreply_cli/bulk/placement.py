@@ -182,13 +182,10 @@ class _Known:
         texts, placed = Texts(), set[int]()
         unkeyed = [index for index in indexes if self._posts[index].key is None]
 
-        def is_similar(text: str, other: str) -> bool:
-            return texts.are_similar(text, other)
-
         def is_equal(text: str, other: str) -> bool:
             return text != "" and untagged(text) == untagged(other)
 
-        for compare in (is_equal, is_similar):
+        for compare in (is_equal, texts.are_similar):
             for index in [index for index in unkeyed if index not in placed]:
                 post = self._posts[index]
                 for name, entry in self._left.items():
