@@ -5,7 +5,7 @@ rows are returned, so that they are held while their page has a post that may be
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,18 +67,18 @@ def place_posts(
         separate: Pairs of rows and posts that are not theirs, as the user decided.
         now: The current time.
     """
-    names = name_slot_rows(posts)
-    known = _Known(posts, histories, unclaimed, now)
-    placed = _place_known(posts, names, known, unclaimed, separate)
+    known = _KnownPosts(posts, histories, unclaimed, now)
+    known.place(separate)
+    placed = known.placed
     result = Placement(placed, set(), {})
-    new = [index for index, post in enumerate(placed) if post.scheduled_at == UNPLACED]
+    new = known.get_unplaced()
     pages = {post.page_id: finder.open(post.page) for post in (placed[index] for index in new)}
     for post in placed:
         page = pages.get(post.page_id)
         if page is not None and post.scheduled_at != UNPLACED:
             page.add(post.scheduled_at)
     for index in new:
-        post, history = placed[index], known.histories.get(names[index])
+        post, history = placed[index], known.histories.get(known.names[index])
         page = pages[post.page_id]
         if history is None:
             result.unrecorded.add(post.position)
@@ -91,37 +91,14 @@ def place_posts(
     return result
 
 
-def _place_known(
-    posts: Sequence[PlannedPost],
-    names: Sequence[str],
-    known: "_Known",
-    unclaimed: Sequence[Post],
-    separate: Collection[tuple[str, str]],
-) -> list[PlannedPost]:
-    """Return `posts`, those that exist already with their times."""
-    placed = list(posts)
+class _KnownPosts:
+    """Gives posts that exist their times: those of the calendar's rows, and unclaimed ones.
 
-    def place(times: Iterable[tuple[int, datetime]]) -> list[int]:
-        for index, at in times:
-            placed[index] = placed[index]._replace(scheduled_at=at)
-        return [index for index, post in enumerate(placed) if post.scheduled_at == UNPLACED]
-
-    left = place([])
-    keyed = [index for index in left if posts[index].key is not None]
-    unkeyed = [index for index in left if posts[index].key is None]
-    place(known.find_by_name(keyed, names))
-    # The name of a row without a key is made from its first text, which another may have now.
-    left = place(known.find_by_content(unkeyed, names))
-    left = place(known.find_by_name([index for index in left if posts[index].key is None], names))
-    left = place(known.find_by_content(left, names))
-    left = place(known.find_by_text(left))
-    new = {index: placed[index] for index in left if names[index] not in known.histories}
-    place(_find_identical(new, names, unclaimed, separate))
-    return placed
-
-
-class _Known:
-    """Times of posts that exist: those of the calendar's rows, and unclaimed ones."""
+    Attributes:
+        placed: The posts of the calendar, those that exist with their times.
+        names: The names of their rows.
+        histories: The calendar's rows in the journal, by name.
+    """
 
     def __init__(
         self,
@@ -130,8 +107,9 @@ class _Known:
         unclaimed: Sequence[Post],
         now: datetime,
     ) -> None:
+        self.placed = list(posts)
+        self.names = name_slot_rows(posts)
         self.histories = {history.row: history for history in histories}
-        self._posts = posts
         self._unclaimed = unclaimed
         self._now = now
         timed = [post for post in posts if not post.takes_slot]
@@ -146,54 +124,95 @@ class _Known:
             and entry.row not in keyed
         }
 
-    def find_by_name(
-        self, indexes: Sequence[int], names: Sequence[str]
-    ) -> Iterator[tuple[int, datetime]]:
-        """Yield times of posts of the rows with these names, or that their keys name."""
+    def place(self, separate: Collection[tuple[str, str]]) -> None:
+        """Place the posts; `separate` are pairs of rows and posts that are not theirs."""
+        self._place_by_name(self.get_unplaced(keyed=True))
+        # The name of a row without a key is made from its first text, which another may have now.
+        self._place_by_content(self.get_unplaced(keyed=False))
+        self._place_by_name(self.get_unplaced(keyed=False))
+        self._place_by_content(self.get_unplaced())
+        self._place_by_text()
+        self._place_identical(separate)
+
+    def get_unplaced(self, *, keyed: bool | None = None) -> list[int]:
+        """Return the indexes of posts without a time, of those with or without a key only."""
+        return [
+            index
+            for index, post in enumerate(self.placed)
+            if post.scheduled_at == UNPLACED and keyed in {None, post.key is not None}
+        ]
+
+    def _set_time(self, index: int, at: datetime) -> None:
+        self.placed[index] = self.placed[index]._replace(scheduled_at=at)
+
+    def _take(self, index: int, name: str) -> None:
+        """Give a post the time of an entry that no row has taken."""
+        self._set_time(index, self._left.pop(name).scheduled_at)
+
+    def _place_by_name(self, indexes: Sequence[int]) -> None:
+        """Place rows whose name is known, or whose key names a post."""
         ids = {str(post.get("id")): post_time(post) for post in self._unclaimed}
         for index in indexes:
-            post, history = self._posts[index], self.histories.get(names[index])
-            entry = self._left.pop(names[index], None)
-            if entry is None and post.key is not None and history is not None:
-                entry = history.active
+            post, name = self.placed[index], self.names[index]
+            entry = self._left.pop(name, None)
+            if entry is None and post.key is not None and name in self.histories:
+                entry = self.histories[name].active
             at = ids.get(exported_post_id(post) or "") if entry is None else entry.scheduled_at
             if at is not None:
-                yield index, at
+                self._set_time(index, at)
 
-    def find_by_content(
-        self, indexes: Sequence[int], names: Sequence[str]
-    ) -> Iterator[tuple[int, datetime]]:
-        """Yield times of posts with the content of rows, first those with the row's name."""
+    def _place_by_content(self, indexes: Sequence[int]) -> None:
+        """Place rows whose content a post has, first those with the row's name."""
         by_content: dict[str, list[str]] = defaultdict(list)
         for name, entry in self._left.items():
             by_content[content_digest(entry.body)].append(name)
-        digests = {index: content_digest(self._posts[index].body()) for index in indexes}
-        own = {index for index in indexes if names[index] in by_content[digests[index]]}
+        found = {index: by_content[content_digest(self.placed[index].body())] for index in indexes}
+        own = {index for index in indexes if self.names[index] in found[index]}
         for index in own:
-            yield index, self._left.pop(names[index]).scheduled_at
+            self._take(index, self.names[index])
         for index in [index for index in indexes if index not in own]:
-            post = self._posts[index]
-            found = [name for name in by_content[digests[index]] if self._may_take(post, name)]
-            if found:
-                yield index, self._left.pop(found[0]).scheduled_at
+            names = [name for name in found[index] if self._may_take(self.placed[index], name)]
+            if names:
+                self._take(index, names[0])
 
-    def find_by_text(self, indexes: Sequence[int]) -> Iterator[tuple[int, datetime]]:
-        """Yield times of posts of earlier versions of rows, first those with other links only."""
-        texts, placed = Texts(), set[int]()
-        unkeyed = [index for index in indexes if self._posts[index].key is None]
+    def _place_by_text(self) -> None:
+        """Place earlier versions of rows, first those with other links only."""
+        texts = Texts()
 
         def is_equal(text: str, other: str) -> bool:
             return text != "" and untagged(text) == untagged(other)
 
         for compare in (is_equal, texts.are_similar):
-            for index in [index for index in unkeyed if index not in placed]:
-                post = self._posts[index]
+            for index in self.get_unplaced(keyed=False):
+                post = self.placed[index]
                 for name, entry in self._left.items():
                     if self._is_version(post, entry, compare):
-                        del self._left[name]
-                        placed.add(index)
-                        yield index, entry.scheduled_at
+                        self._take(index, name)
                         break
+
+    def _place_identical(self, separate: Collection[tuple[str, str]]) -> None:
+        """Place new rows whose text scheduled posts have.
+
+        Where there are more such posts than rows, none of them is matched.
+        """
+        rows: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for index in self.get_unplaced():
+            post = self.placed[index]
+            if self.names[index] not in self.histories and (text := _text(post)):
+                rows[post.page_id, text].append(index)
+        found: dict[tuple[str, str], list[tuple[datetime, str]]] = defaultdict(list)
+        for candidate in self._unclaimed:
+            value = get_page_id(candidate), normalize_text(candidate.get("message"))
+            at, post_id = post_time(candidate), str(candidate.get("id"))
+            is_separate = any(
+                (self.names[index], post_id) in separate for index in rows.get(value, ())
+            )
+            if at is not None and "published_at" not in candidate and not is_separate:
+                found[value].append((at, post_id))
+        for value, indexes in rows.items():
+            if len(found[value]) <= len(indexes):
+                for index, (at, _) in zip(indexes, sorted(found[value]), strict=False):
+                    self._set_time(index, at)
 
     def _may_take(self, post: PlannedPost, name: str) -> bool:
         entry = self._left.get(name)
@@ -211,32 +230,6 @@ class _Known:
             and key_from_name(entry.row) is None
             and compare(_text(post), normalize_text(entry.body.get("message")))
         )
-
-
-def _find_identical(
-    posts: Mapping[int, PlannedPost],
-    names: Sequence[str],
-    unclaimed: Sequence[Post],
-    separate: Collection[tuple[str, str]],
-) -> Iterator[tuple[int, datetime]]:
-    """Yield the times of scheduled posts that have a row's text, by the index of the row.
-
-    Where there are more such posts than rows, none of them is matched.
-    """
-    rows: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, post in posts.items():
-        if text := _text(post):
-            rows[post.page_id, text].append(index)
-    found: dict[tuple[str, str], list[tuple[datetime, str]]] = defaultdict(list)
-    for candidate in unclaimed:
-        value = get_page_id(candidate), normalize_text(candidate.get("message"))
-        at, post_id = post_time(candidate), str(candidate.get("id"))
-        is_separate = any((names[index], post_id) in separate for index in rows.get(value, ()))
-        if at is not None and "published_at" not in candidate and not is_separate:
-            found[value].append((at, post_id))
-    for value, indexes in rows.items():
-        if len(found[value]) <= len(indexes):
-            yield from zip(indexes, (at for at, _ in sorted(found[value])), strict=False)
 
 
 def _explain(post: PlannedPost) -> Diagnostic:
