@@ -6,12 +6,14 @@ one with an unknown word, is rejected. Parsed times are aware, in UTC and, excep
 whole seconds.
 """
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import TimeError
@@ -26,42 +28,23 @@ _FORMATS_HINT = (
 )
 
 
-def _number_words(*groups: str, start: int = 0) -> dict[str, int]:
-    """Map each word to the number of its group."""
-    return {word: number for number, group in enumerate(groups, start) for word in group.split()}
+def _number_words(languages: Iterable[Sequence[str]], start: int) -> dict[str, int]:
+    """Map each word to the number of its group in one of the languages."""
+    return {
+        word: number
+        for groups in languages
+        for number, group in enumerate(groups, start)
+        for word in group.split()
+    }
 
 
-# In English, German, French, Spanish and Portuguese, without accents.
-_MONTHS = _number_words(
-    "jan january januar janner janvier janv enero ene janeiro",
-    "feb february februar fevrier fevr fev febrero fevereiro",
-    "mar march marz mrz mars marzo marco",
-    "apr april avril avr abril abr",
-    "may mai mayo maio",
-    "jun june juni juin junio junho",
-    "jul july juli juillet juil julio julho",
-    "aug august aout agosto ago",
-    "sep sept september septembre septiembre setiembre setembro set",
-    "oct october oktober okt octobre octubre outubro out",
-    "nov november novembre noviembre novembro",
-    "dec december dezember dez decembre diciembre dic dezembro",
-    start=1,
-)
+# Without accents.
+_WORDS = json.loads(Path(__file__).with_name("time_words.json").read_text(encoding="utf-8"))
+_MONTHS = _number_words(_WORDS["months"].values(), 1)
 # From Monday, 0, to Sunday, 6.
-WEEKDAYS = _number_words(
-    "mon monday", "tue tues tuesday", "wed weds wednesday", "thu thur thurs thursday",
-    "fri friday", "sat saturday", "sun sunday",
-)  # fmt: skip
+WEEKDAYS = _number_words([_WORDS["weekdays"]["en"]], 0)
 # Without "mar", which is March in English, and Tuesday in French and Spanish.
-_WEEKDAYS = WEEKDAYS | _number_words(
-    "montag mo lundi lun lunes segunda-feira segunda seg",
-    "dienstag di mardi martes terca-feira terca ter",
-    "mittwoch mi mercredi mer miercoles mie quarta-feira quarta qua",
-    "donnerstag do jeudi jeu jueves jue quinta-feira quinta qui",
-    "freitag fr vendredi ven viernes vie sexta-feira sexta sex",
-    "samstag sonnabend sa samedi sam sabado sab",
-    "sonntag so dimanche dim domingo dom",
-)
+_WEEKDAYS = _number_words(_WORDS["weekdays"].values(), 0)
 _WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY_OFFSETS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 # All offsets in use are whole hours from -12 to +14, or one of these, in minutes.
