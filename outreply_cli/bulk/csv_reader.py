@@ -19,7 +19,6 @@ _QUOTED_CELL = re.compile(r'(^|[,;]|(?<![ \t])\t)[ \t]*"(?:[^"]|"")*"', re.MULTI
 _HEADER_MAX_CHARACTERS = 50_000
 _SAVE_AS = "in the spreadsheet, choose 'Save as' and 'CSV UTF-8'"
 _CELL_MAX_CHARACTERS = 1_000_000
-_ROWS_AND_PROBLEMS_MAX = 200_000
 
 
 def parse_csv(calendar: Calendar, content: bytes) -> None:
@@ -72,12 +71,6 @@ def _records(calendar: Calendar, reader: Any) -> Iterator[Record]:
     try:
         for cells in reader:
             line, next_line = next_line, reader.line_num + 1
-            if len(calendar.rows) + len(calendar.problems) >= _ROWS_AND_PROBLEMS_MAX:
-                message = (
-                    f"the file has more than {_ROWS_AND_PROBLEMS_MAX} rows and problems; split it"
-                )
-                calendar.add_error(line, "", message)
-                return
             if any(map(str.strip, cells)):
                 yield line, cells
     except csv.Error as problem:

@@ -51,6 +51,7 @@ _ERROR = re.compile(
 _ERROR_STARTS = frozenset("#E \n")
 _CORRECT_CELL = "correct the cell (text that starts with =, +, - or @ needs a ' before it)"
 _COLUMNS_MAX = 1_000
+_ROWS_AND_PROBLEMS_MAX = 200_000
 # A date and a time, which no column is called.
 _TIMESTAMP = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}[ T]\d{1,2}:\d\d")
 # Rows with one cell above the header, such as a title.
@@ -88,6 +89,13 @@ def add_records(calendar: Calendar, records: Iterator[Record]) -> None:
     if targets is not None:
         reader = _RowReader(calendar, targets)
         for line, cells in records:
+            if len(calendar.rows) + len(calendar.problems) >= _ROWS_AND_PROBLEMS_MAX:
+                kind = "file" if calendar.sheet is None else "sheet"
+                message = (
+                    f"the {kind} has more than {_ROWS_AND_PROBLEMS_MAX} rows and problems; split it"
+                )
+                calendar.add_error(line, "", message)
+                break
             reader.add(line, cells)
         reader.add_notes()
     check_duplicate_keys(calendar)

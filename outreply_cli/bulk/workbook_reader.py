@@ -17,7 +17,6 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import join_names
 
 _UNPACKED_MAX_BYTES = 512 * 1024 * 1024
-_ROWS_MAX = 200_000
 _CELLS_MAX = 20_000_000
 # The filled cells of .xlsx files, and how often a cell or row of .ods files is repeated.
 _ADDRESS = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["']([A-Z]*)(\d+)["'][^>]*(?<!/)>""")
@@ -76,7 +75,7 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
         _mark_broken_cells(content, name, rows)
     _mark_broken_ods_cells(content, name, rows)
     _fill_merged(rows, merged)
-    add_records(calendar, _records(calendar, rows))
+    add_records(calendar, _records(rows))
 
 
 def _find_excess(content: bytes) -> str | None:
@@ -158,12 +157,8 @@ def _fill_merged(rows: list[list[Any]], ranges: Sequence[Any]) -> None:
             row[left] = rows[top][left]
 
 
-def _records(calendar: Calendar, rows: Sequence[Sequence[Any]]) -> Iterator[Record]:
+def _records(rows: Sequence[Sequence[Any]]) -> Iterator[Record]:
     for line, row in enumerate(rows, start=1):
-        if len(calendar.rows) + len(calendar.problems) >= _ROWS_MAX:
-            message = f"the sheet has more than {_ROWS_MAX} rows and problems; split it"
-            calendar.add_error(line, "", message)
-            return
         cells = [_to_text(cell) for cell in row]
         while cells and not cells[-1].strip():
             cells.pop()
