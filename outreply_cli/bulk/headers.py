@@ -84,14 +84,10 @@ def find_scheduler(names: Iterable[str]) -> Scheduler | None:
 def find_scheduler_by_name(name: str) -> Scheduler | None:
     """Return the scheduler called `name`, in any case, or None."""
     wanted = name.strip().casefold()
-    return next(
-        (
-            scheduler
-            for scheduler in SCHEDULERS
-            if wanted in {scheduler.name, scheduler.label.casefold()}
-        ),
-        None,
-    )
+    for scheduler in SCHEDULERS:
+        if wanted in {scheduler.name, scheduler.label.casefold()}:
+            return scheduler
+    return None
 
 
 def get_target(name: str) -> str | None:

@@ -218,11 +218,7 @@ def _local_name(item: ET.Element) -> str:
 
 def _mark_broken_ods_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> None:
     """Write the errors of an .ods sheet into `rows`."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            xml = archive.read("content.xml")
-    except (zipfile.BadZipFile, KeyError):
-        return
+    xml = _read_part(content, "content.xml")
     if b'value-type="error"' not in xml:
         return
     tables = ET.fromstring(xml).iter(f"{_TABLE}table")  # noqa: S314
@@ -244,23 +240,28 @@ def _repeats(item: ET.Element, name: str) -> int:
 
 def _read_sheet_xml(content: bytes, sheet: str) -> bytes:
     """Return the XML of a sheet of an .xlsx file; nothing for other files."""
+    # Calamine has read a damaged file: only the check for broken cells is left out.
+    with suppress(KeyError, ET.ParseError):
+        workbook = ET.fromstring(_read_part(content, "xl/workbook.xml"))  # noqa: S314
+        relations = ET.fromstring(  # noqa: S314
+            _read_part(content, "xl/_rels/workbook.xml.rels")
+        )
+        targets = {item.get("Id"): item.get("Target") or "" for item in relations}
+        for item in workbook.iter():
+            if item.tag.endswith("}sheet") and item.get("name") == sheet:
+                target = targets[item.get(_RELATION)]
+                name = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+                return _read_part(content, name)
+    return b""
+
+
+def _read_part(content: bytes, name: str) -> bytes:
+    """Return a part of a workbook; nothing if it has none, or is damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            workbook = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314
-            relations = ET.fromstring(  # noqa: S314
-                archive.read("xl/_rels/workbook.xml.rels")
-            )
-            targets = {item.get("Id"): item.get("Target") or "" for item in relations}
-            for item in workbook.iter():
-                if item.tag.endswith("}sheet") and item.get("name") == sheet:
-                    target = targets[item.get(_RELATION)]
-                    return archive.read(
-                        target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-                    )
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError, ET.ParseError):
-        # Calamine has read it: only the check for broken cells is left out.
-        pass
-    return b""
+            return archive.read(name)
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError):
+        return b""
 
 
 def _column_index(letters: str) -> int:
