@@ -402,7 +402,7 @@ class _RowReader:
             if name in MESSAGE_FIELDS:
                 values[name] = cell
             elif name in LIST_FIELDS:
-                values[name] = [*values.get(name, ()), *split_cell(calendar, name, cell)]
+                values.setdefault(name, []).extend(split_cell(calendar, name, cell))
             elif name == "media":
                 self._add_media(values, cell)
             else:
@@ -412,18 +412,17 @@ class _RowReader:
 
     def _add_media(self, values: dict[str, Any], cell: str) -> None:
         if is_url(cell):
-            values["media_urls"] = [*values.get("media_urls", ()), *split_urls(cell)]
+            values.setdefault("media_urls", []).extend(split_urls(cell))
             return
         for name in split_cell(self._calendar, "media_files", cell):
-            field = "media_urls" if is_url(name) else "media_files"
-            values[field] = [*values.get(field, ()), name]
+            values.setdefault("media_urls" if is_url(name) else "media_files", []).append(name)
 
     def _add_networks(self, line: int, values: dict[str, Any], cells: Sequence[str]) -> None:
         for index in self._networks:
             answer = cells[index].strip().lower() if index < len(cells) else ""
             name = self._names[index]
             if answer in _YES:
-                values["page"] = [*values.get("page", ()), name]
+                values.setdefault("page", []).append(name)
             elif answer not in _NO:
                 self._calendar.add_error(line, name, f"{answer!r} is not TRUE or FALSE")
 
