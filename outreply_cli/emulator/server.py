@@ -52,9 +52,9 @@ class EmulatorServer:
             resolver = Resolver()
             stack.callback(resolver.close)
             self._worker = DeliveryWorker(self.state, resolver)
-            emulator = Emulator(self.state, self._worker, resolver, admin_key=admin_key, host=host)
+            self.app = Emulator(self.state, self._worker, resolver, admin_key=admin_key, host=host)
             self._server = LocalServer(
-                emulator, host=host, port=port, limits=LIMITS, refuse=bad_request
+                self.app, host=host, port=port, limits=LIMITS, refuse=bad_request
             )
             self._exit_stack = stack.pop_all()
         self.port = self._server.port

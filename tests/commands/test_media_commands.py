@@ -111,7 +111,7 @@ def test_file_is_uploaded_once_while_list_is_late(
 ) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(png())
-    with RuleProxy(emulator.port) as proxy:
+    with RuleProxy(emulator.app) as proxy:
         proxy.response_filters.append(lagging_lists(cli.clock, 20))
         cli.environ["OUTREPLY_BASE_URL"] = proxy.url
         (made,) = upload(cli, str(file))
@@ -128,7 +128,7 @@ def test_file_that_was_just_deleted_is_uploaded_again(
 ) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(png())
-    with RuleProxy(emulator.port) as proxy:
+    with RuleProxy(emulator.app) as proxy:
         proxy.response_filters.append(lagging_lists(cli.clock, 20))
         cli.environ["OUTREPLY_BASE_URL"] = proxy.url
         (made,) = upload(cli, str(file))
@@ -159,7 +159,7 @@ def test_upload_with_invalid_values_of_the_server(
         return answer.with_json({**answer.json, **fields}) if request.path == path else answer
 
     (tmp_path / "a.png").write_bytes(png())
-    with RuleProxy(emulator.port) as proxy:
+    with RuleProxy(emulator.app) as proxy:
         proxy.response_filters.append(apply)
         cli.environ["OUTREPLY_BASE_URL"] = proxy.url
         assert upload(cli, str(tmp_path / "a.png"))[0]["status"] == "uploaded"
@@ -222,7 +222,7 @@ def test_upload_with_lost_response_is_found_by_next_run(
 ) -> None:
     (tmp_path / "a.png").write_bytes(png())
     words = ("media", "upload", name.replace("FILE", str(tmp_path / "a.png")), "-q")
-    with RuleProxy(emulator.port) as proxy:
+    with RuleProxy(emulator.app) as proxy:
         proxy.on("POST", "/media/upload", outage)
         cli.environ["OUTREPLY_BASE_URL"] = proxy.url
         assert cli.run(*words, "--max-wait", "5s", stdin=png()).code == 7

@@ -283,7 +283,7 @@ def test_wait_for_late_list(
     """A post leaves the list of scheduled posts before it is listed as published."""
     lag, timeout = timing
     post = schedule(cli, at="in 20m")
-    with RuleProxy(emulator.port) as proxy:
+    with RuleProxy(emulator.app) as proxy:
         proxy.response_filters.append(lagging_lists(emulator_clock, lag))
         cli.environ["OUTREPLY_BASE_URL"] = proxy.url
         ran = cli.run("posts", "wait", post["id"], "--timeout", timeout, "--json")

@@ -349,7 +349,7 @@ def test_next_slot_does_not_look_for_another_one_at_a_cap(
 ) -> None:
     error = {"error": "This page reached its 50 publishes per 24 hours",
              "code": "PAGE_PUBLISH_GUARDRAIL", "retry_after_seconds": 3600}  # fmt: skip
-    with RuleProxy(emulator.port) as proxy:
+    with RuleProxy(emulator.app) as proxy:
         cli.environ["OUTREPLY_BASE_URL"] = proxy.url
         assert cli.run("slots", "set", "x:bluebird", "daily 05:30,06:30,09:00").code == 0
         proxy.on("POST", "/posts/schedule", refuse(429, error, Retry_After="3600"))
@@ -364,7 +364,7 @@ def test_key_of_a_due_post_still_names_it(
     cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock, advance: float
 ) -> None:
     words = ("posts", "schedule", "--page", "x:bluebird", "--at", "next-slot", "-m", "Hi")
-    with RuleProxy(emulator.port) as proxy:
+    with RuleProxy(emulator.app) as proxy:
         cli.environ["OUTREPLY_BASE_URL"] = proxy.url
         proxy.response_filters.append(lagging_lists(emulator_clock, 20))
         assert cli.run("slots", "set", "x:bluebird", "daily 14:00", "--tz", "UTC").code == 0

@@ -16,7 +16,7 @@ from tests.reliability.proxy import RuleProxy
 def proxy(emulator: EmulatorServer) -> Iterator[RuleProxy]:
     with emulator.state.transaction() as db:
         db.execute("UPDATE users SET tier = 'elite'")
-    with RuleProxy(emulator.port) as proxy:
+    with RuleProxy(emulator.app) as proxy:
         yield proxy
 
 

@@ -147,7 +147,7 @@ class Server:
                 config=EmulatorConfig(seed=1, is_lenient=True),
             )
         )
-        self.proxy = self._stack.enter_context(RuleProxy(self.emulator.port))
+        self.proxy = self._stack.enter_context(RuleProxy(self.emulator.app))
         self.tokens = [
             self.emulator.token,
             str(self.emulator.handle.request("token", name="second")["token"]),

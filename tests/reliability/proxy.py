@@ -1,19 +1,24 @@
 """A proxy of the emulator whose faults are written as rules, to model servers and networks."""
 
 import fnmatch
-import http.client
+import io
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote_to_bytes, urlsplit
 
+from outreply_cli.net.server.server import call_app
 from tests.clocks import ManualClock
 from tests.scripted_server import DROP
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _API = "/api/v1"
 _TIMES = ("created_at", "published_at")
@@ -116,7 +121,7 @@ class RuleProxy:
         received: All requests so far.
     """
 
-    emulator_port: int
+    emulator_app: "WSGIApplication"
     is_down: bool = False
     rules: list[Rule] = field(default_factory=list)
     request_filters: list[Callable[[Request], Request]] = field(default_factory=list)
@@ -165,16 +170,7 @@ class RuleProxy:
         sent = request
         for change in self.request_filters:
             sent = change(sent)
-        upstream = http.client.HTTPConnection("127.0.0.1", self.emulator_port, timeout=30)
-        ignored = {"connection", "content-length", "accept-encoding"}
-        headers = {name: value for name, value in sent.headers.items() if name not in ignored}
-        query = f"?{sent.query}" if sent.query else ""
-        upstream.request(sent.method, f"{_API}{sent.path}{query}", sent.body or None, headers)
-        received = upstream.getresponse()
-        body = received.read()
-        upstream.close()
-        names = {name.lower(): value for name, value in received.getheaders()}
-        response = Response(received.status, names, body)
+        response = _call_app(self.emulator_app, sent)
         for filter_response in self.response_filters:
             response = filter_response(request, response)
         return response
@@ -408,6 +404,26 @@ def _created_at(item: Any) -> datetime:
     if not texts:
         return datetime.min.replace(tzinfo=UTC)
     return max(datetime.fromisoformat(str(text)) for text in texts)
+
+
+def _call_app(app: "WSGIApplication", request: Request) -> Response:
+    """Return the response of an application in this process: HTTP would take twice the time."""
+    environ: WSGIEnvironment = {
+        "REQUEST_METHOD": request.method, "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(_API + request.path).decode("latin-1"),
+        "QUERY_STRING": request.query, "CONTENT_LENGTH": str(len(request.body)),
+        "CONTENT_TYPE": request.headers.get("content-type", ""),
+        "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": sys.stderr, "wsgi.input_terminated": True,
+    }  # fmt: skip
+    for name, value in request.headers.items():
+        if name not in {"content-type", "content-length"}:
+            environ["HTTP_" + name.upper().replace("-", "_")] = value
+    received = call_app(app, environ)
+    assert received is not None
+    headers = {name.lower(): value for name, value in received.header_list}
+    return Response(received.status, headers, received.body)
 
 
 def _read_request(connection: socket.socket) -> Request | None:
