@@ -57,6 +57,10 @@ STEPS = (
 )  # fmt: skip
 
 
+# Nothing is written between the steps that are left out and the ones before them.
+STATES = tuple(step for step in STEPS if step not in {"before delete", "before sent"})
+
+
 class KilledError(BaseException):
     """The end of the process: the product does not catch it."""
 
@@ -154,8 +158,8 @@ class TestKilled:
         assert item["id"] == world.live_ids()["Row 1"]
         assert live_posts(world) == [("Row 1", "First")]
 
-    @pytest.mark.parametrize("step", STEPS)
-    @pytest.mark.parametrize("second", STEPS[1:])
+    @pytest.mark.parametrize("step", STATES)
+    @pytest.mark.parametrize("second", STATES[1:])
     def test_killed_again_while_it_recovers(
         self, world: World, machine: CommandLine, step: str, second: str
     ) -> None:
@@ -548,7 +552,7 @@ class TestCalendar:
         assert_clean(schedule(machine, calendar))
         world.assert_each_once(rows)
 
-    @pytest.mark.parametrize("step", STEPS)
+    @pytest.mark.parametrize("step", STATES)
     @pytest.mark.parametrize("text", ["Row 0", "Row 1", "Row 3"])
     def test_bulk_schedule_finishes_killed_edit(
         self, world: World, machine: CommandLine, rows: list[CalendarRow], *, step: str, text: str
@@ -564,7 +568,7 @@ class TestCalendar:
         world.assert_each_once(rows)
         assert list_unsettled(machine) == []
 
-    @pytest.mark.parametrize("step", STEPS)
+    @pytest.mark.parametrize("step", STATES)
     def test_bulk_cancel_cancels_killed_edit(
         self, world: World, machine: CommandLine, calendar: Path, step: str
     ) -> None:
