@@ -17,7 +17,7 @@ from tests.reliability.outcomes import Outcome
 from tests.reliability.shim import Fault, missing_requirement
 
 pytestmark = pytest.mark.slow
-_CASES = 60
+_CASES = 30
 # A planted bug shows at some points only.
 _SEARCHED = 60
 

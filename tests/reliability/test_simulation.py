@@ -4,7 +4,8 @@ import pytest
 
 from tests.reliability.simulation import find_bug, simulate
 
-SEEDS = range(31, 56)
+# The first one shows the rarest of the planted bugs.
+SEEDS = (46, *range(31, 42))
 
 
 @pytest.mark.slow
@@ -16,9 +17,7 @@ def test_nothing_is_posted_twice_or_lost() -> None:
 
 
 def test_simulation_is_deterministic() -> None:
-    assert [simulate(seed).log for seed in range(1, 4)] == [
-        simulate(seed).log for seed in range(1, 4)
-    ]
+    assert [simulate(seed).log for seed in (1, 2)] == [simulate(seed).log for seed in (1, 2)]
 
 
 @pytest.mark.slow
