@@ -73,7 +73,7 @@ class TestRestoredState:
     def test_edited_rows_are_settled_once(
         self, world: World, machine: CommandLine, change: Change, edit: Change
     ) -> None:
-        rows = change(make_rows_on_all_pages(6))
+        rows = change(make_rows_on_all_pages(3))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -88,7 +88,7 @@ class TestRestoredState:
     def test_options_create_no_duplicates(
         self, world: World, machine: CommandLine, options: tuple[str, ...]
     ) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -114,8 +114,8 @@ class TestRestoredState:
         world.assert_each_once(again)
 
     def test_added_rows_are_settled_once(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(12)
-        calendar = world.calendar(rows[:6])
+        rows = make_rows_on_all_pages(6)
+        calendar = world.calendar(rows[:3])
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
         world.calendar(rows)
@@ -129,7 +129,7 @@ class TestRestoredState:
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, later: float
     ) -> None:
         """The copied journal says that rows were planned and not sent."""
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         copy = copy_state_at_first_post(world, machine)
         assert schedule(machine, calendar, "--concurrency", "1").code == 0
@@ -141,7 +141,7 @@ class TestRestoredState:
     def test_state_copied_during_run_and_other_token(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         copy = copy_state_at_first_post(world, machine)
         assert schedule(machine, calendar, "--concurrency", "1").code == 0
@@ -188,7 +188,7 @@ class TestLostState:
     def test_unchanged_rows_are_settled_once(
         self, world: World, machine: CommandLine, change: Change
     ) -> None:
-        rows = change(make_rows_on_all_pages(6))
+        rows = change(make_rows_on_all_pages(3))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -208,13 +208,13 @@ class TestLostState:
         edit: Change,
         options: tuple[str, ...],
     ) -> None:
-        rows = change(make_rows_on_all_pages(6))
+        rows = change(make_rows_on_all_pages(3))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
         world.calendar(edit(rows))
         ran = schedule(machine, calendar, *options)
-        assert sum(world.texts().values()) == 6
+        assert sum(world.texts().values()) == 3
         assert ran.code in {2, 3}
         assert_harmless(ran)
         assert "outreply bulk reconcile" in ran.err
@@ -647,7 +647,7 @@ class TestTwoMachines:
         self, world: World, machine: CommandLine, change: Change, path: str
     ) -> None:
         """Both machines have seen an account without posts; keys make their posts the same."""
-        rows = change(make_rows_on_all_pages(12))
+        rows = change(make_rows_on_all_pages(6))
         calendar, other = world.calendar(rows), world.calendar(rows, path)
         laptop = world.machine("laptop")
         results = self.run_during_post(world, 1, lambda: schedule(laptop, other))
@@ -678,10 +678,10 @@ class TestTwoMachines:
             settle(computer, file)
         world.assert_each_once(rows)
 
-    @pytest.mark.parametrize("number", [1, 12])
+    @pytest.mark.parametrize("number", [1, 6])
     def test_other_token_once(self, world: World, machine: CommandLine, number: int) -> None:
         """The server refuses the second post of a row because of the minimum gap."""
-        rows = make_rows_on_all_pages(24)
+        rows = make_rows_on_all_pages(12)
         calendar = world.calendar(rows)
         laptop = world.machine("laptop", token=world.new_token())
         results = self.run_during_post(world, number, lambda: schedule(laptop, calendar))
