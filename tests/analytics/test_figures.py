@@ -1,7 +1,9 @@
 """Every figure is recomputed by independent SQL queries, on both databases."""
 
 import random
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -89,8 +91,9 @@ def query(store: AnalyticsStore, sql: str, **values: Any) -> tuple[Any, ...]:
     return tuple(None if value is None else float(value) for value in rows[0]) if rows else (None,)
 
 
-def recompute(store: AnalyticsStore, name: str, first: date, last: date) -> dict[str, Any]:
-    """The figures of a page in a period, by SQL."""
+@cache
+def recompute(store: AnalyticsStore, name: str, first: date, last: date) -> Mapping[str, Any]:
+    """The figures of a page in a period, by SQL; periods of a test share their days."""
     before = first - DAY
     first_at = day_start(first, ZONE).timestamp()
     (start,) = query(
@@ -133,7 +136,7 @@ def recompute(store: AnalyticsStore, name: str, first: date, last: date) -> dict
 
 def recompute_day(store: AnalyticsStore, name: str, day: date) -> dict[str, Any]:
     """The figures of a day in a series: unknown on a gap, and partly on the day after it."""
-    figures = recompute(store, name, day, day)
+    figures = dict(recompute(store, name, day, day))
     names = ("followers", "growth", "posts", *METRICS, "engagement")
     if not figures["days_measured"]:
         return {"date": day.isoformat(), **dict.fromkeys(names)}
