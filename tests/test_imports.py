@@ -57,6 +57,7 @@ CONFINED = {
     "tzlocal": {"times"},
     "dateutil": {"bulk.series"},
     "yaml": {
+        "emulator.schemas",
         "emulator.seed_file",
         "emulator.seed_export",
         "bulk.yaml_reader",

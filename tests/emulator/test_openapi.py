@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from outreply import OutReply
 
@@ -17,7 +18,7 @@ from outreply_cli.emulator.catalog import EMULATOR_CODES, ENTRIES
 from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.openapi import document
-from outreply_cli.emulator.schemas import error_component
+from outreply_cli.emulator.schemas import error_component, load_parts
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.limits import EVENTS
 
@@ -45,6 +46,11 @@ FORMATS.checks("uri", raises=ValueError)(is_uri)
 def check(schema: dict[str, Any], value: Any) -> None:
     schema = {**schema, "components": EMULATOR["components"]}
     Draft202012Validator(schema, format_checker=FORMATS).validate(value)
+
+
+def test_parts_are_the_same_without_the_c_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    assert load_parts.__wrapped__() == load_parts()
 
 
 def operations(openapi: dict[str, Any], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
