@@ -51,7 +51,7 @@ def load_snapshot(state: State, path: Path) -> None:
     """
     try:
         with tempfile.TemporaryDirectory(prefix="outreply-snapshot-") as directory:
-            # Checked and migrated as a copy, so that the file does not change.
+            # Checked as a copy: even opening the file would change it.
             copy = Path(directory) / "snapshot.db"
             shutil.copyfile(path, copy)
             _check(copy)

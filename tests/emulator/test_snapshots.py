@@ -1,4 +1,4 @@
-"""Snapshots: saving, loading, invalid files and migration of older versions."""
+"""Snapshots: saving, loading, and invalid files."""
 
 import sqlite3
 from contextlib import closing
@@ -9,25 +9,7 @@ import pytest
 from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.errors import EmulatorError
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.emulator.state import State
 from tests.clocks import ManualClock
-
-
-def make_older(path: Path) -> None:
-    """Downgrade a state file to version 2, which lacks an index, two tables and four columns."""
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(
-            "DROP INDEX posts_published_of_page; DROP TABLE audit; DROP TABLE attempts; "
-            "ALTER TABLE hooks DROP COLUMN brand_ids; ALTER TABLE media DROP COLUMN width; "
-            "ALTER TABLE media DROP COLUMN height; ALTER TABLE media DROP COLUMN seconds; "
-            "PRAGMA user_version = 2"
-        )
-
-
-def has_index(path: Path) -> bool:
-    with closing(sqlite3.connect(path)) as db, db:
-        row = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'posts_published_of_page'")
-        return row.fetchone() is not None
 
 
 def test_load_resumes_clock(
@@ -36,8 +18,10 @@ def test_load_resumes_clock(
     path = str(tmp_path / "s.db")
     handle.request("advance", seconds=3600)
     saved_at = handle.request("snapshot", save=path)["now"]
+    content = Path(path).read_bytes()
     emulator_clock.advance(86_400)
     assert handle.request("snapshot", load=path)["now"] == saved_at
+    assert Path(path).read_bytes() == content
     assert not handle.request("status")["frozen"]
     assert sorted(path.name for path in tmp_path.glob("s.db*")) == ["s.db"]
     assert list(tmp_path.glob(".s.db*")) == []
@@ -60,7 +44,7 @@ def test_load_invalid_snapshot_changes_nothing(
     with closing(sqlite3.connect(tmp_path / "wrong_columns")) as db, db:
         db.executescript(
             "CREATE TABLE meta (a); CREATE TABLE users (a); CREATE TABLE posts (a); "
-            "CREATE TABLE hooks (a); CREATE TABLE usage (a); PRAGMA user_version = 3"
+            "CREATE TABLE hooks (a); CREATE TABLE usage (a); PRAGMA user_version = 5"
         )
     orphan = sqlite3.connect(tmp_path / "orphan")
     source = sqlite3.connect(good)
@@ -89,20 +73,3 @@ def test_snapshot_of_another_version_is_named(
     with pytest.raises(EmulatorError) as error:
         handle.request("snapshot", load=str(path))
     assert f"cannot load the snapshot {path}: the file was written by {reason}" in str(error.value)
-
-
-def test_older_state_and_snapshot_are_migrated(
-    emulator: EmulatorServer, handle: EmulatorHandle, tmp_path: Path
-) -> None:
-    old = tmp_path / "old.db"
-    handle.request("freeze")
-    before = handle.request("export")["seed"]
-    handle.request("snapshot", save=str(old))
-    make_older(old)
-    handle.request("reset")
-    handle.request("snapshot", load=str(old))
-    assert handle.request("export")["seed"] == before
-    assert not has_index(old), "the file is not modified"
-    state = State(old, ManualClock())
-    state.close()
-    assert has_index(old)

@@ -235,21 +235,6 @@ def test_audit_survives_a_stop(tmp_path: Path) -> None:
         assert len(emulator.handle.request("audit")["entries"]) == 1
 
 
-def test_state_of_an_older_version_gets_logs(tmp_path: Path) -> None:
-    path = tmp_path / "e.db"
-    with EmulatorServer(path, ManualClock()):
-        pass
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(
-            "DROP TABLE audit; DROP TABLE attempts; ALTER TABLE hooks DROP COLUMN brand_ids; "
-            "ALTER TABLE media DROP COLUMN width; ALTER TABLE media DROP COLUMN height; "
-            "ALTER TABLE media DROP COLUMN seconds; PRAGMA user_version = 3"
-        )
-    with EmulatorServer(path, ManualClock()) as emulator:
-        assert get_code(emulator, emulator.token) == ""
-        assert len(emulator.handle.request("audit")["entries"]) == 1
-
-
 def test_snapshot_keeps_tokens_and_audit(
     emulator: EmulatorServer, handle: EmulatorHandle, tmp_path: Path
 ) -> None:

@@ -241,7 +241,7 @@ _NO_WORKER: Any = None
 def _emulator() -> tuple[State, Emulator]:
     """Return the one emulator of this process and its state, in memory."""
     connection = _connect()
-    connection.executescript(emulated_state._SCHEMA)
+    connection.executescript(emulated_state._FILE.statements)
     with patch.object(emulated_state, "open_state", lambda _: connection):
         state = State(Path("memory"), _START, EmulatorConfig(seed=1, is_lenient=True))
     # Nothing is delivered, and no name is looked up.
@@ -252,7 +252,7 @@ def _emulator() -> tuple[State, Emulator]:
 def _account() -> sqlite3.Connection:
     """Return an account, in memory."""
     connection = _connect()
-    connection.executescript(emulated_state._SCHEMA)
+    connection.executescript(emulated_state._FILE.statements)
     with patch.object(emulated_state, "open_state", lambda _: connection):
         state = State(Path("memory"), _START, EmulatorConfig(seed=1, is_lenient=True))
     tokens = ", ".join(f'{{token: {token}, scopes: ["*"]}}' for token in TOKENS)
