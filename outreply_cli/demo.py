@@ -25,27 +25,8 @@ from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 ZONE = ZoneInfo("Europe/Paris")
 CALENDAR_NAME = "spring-launch.yaml"
 _DELIVERY_TIMEOUT_SECONDS = 10.0
-_CALENDAR_HEAD = """\
-timezone: Europe/Paris
-defaults:
-  page: instagram:acme
-posts:
-"""
-# Days from today, time, page, time zone, message, the name of a picture or video.
-_POSTS = (
-    (1, "09:00", "", "", "Spring is in the workshop 🌱", "spring.jpg"),
-    (1, "17:30", "linkedin:acme-co", "", "We are hiring two joiners", ""),
-    (2, "08:30", "x:bluebird", "America/New_York", "New beans: Huehuetenango", ""),
-    (2, "12:00", "", "", "Oiled oak, three coats", "oak.jpg"),
-    (2, "12:00", "facebook:acme", "", "Oiled oak, three coats", "oak.jpg"),
-    (3, "07:45", "tiktok:bluebirdcoffee", "America/New_York", "Latte art in 20 seconds", "art.mp4"),
-    (3, "18:00", "facebook:acme", "", "Open evening on Friday", ""),
-    (4, "09:00", "", "", "What a dovetail is for", "dovetail.jpg"),
-    (4, "16:00", "x:bluebird", "America/New_York", "Cold brew weather ☀️", ""),
-    (5, "11:00", "linkedin:acme-co", "", "From log to table", ""),
-    (5, "20:00", "youtube:bluebirdathome", "Asia/Tokyo", "Brewing at home, part 1", "brew.mp4"),
-    (6, "10:00", "", "", "Sunday: closed, sawdust everywhere", "sawdust.jpg"),
-)
+_TEMPLATE = Path(__file__).with_name("templates") / CALENDAR_NAME
+_DAYS = 6
 
 
 class Demo:
@@ -79,16 +60,10 @@ class Demo:
 
     def write_calendar(self) -> Path:
         """Write a calendar of a dozen posts on six pages in three time zones."""
-        lines = [_CALENDAR_HEAD]
-        for number, (days, hour, page, zone, message, media) in enumerate(_POSTS, start=1):
-            lines.append(f"  - key: post-{number:02}\n")
-            lines.append(f"    scheduled_at: {self._today + timedelta(days=days)} {hour}\n")
-            lines += [f"    page: {page}\n"] if page else []
-            lines += [f"    timezone: {zone}\n"] if zone else []
-            lines.append(f"    message: '{message}'\n")
-            lines += [f"    media_urls: https://cdn.example.com/{media}\n"] if media else []
+        days = {f"day{days}": self._today + timedelta(days=days) for days in range(1, _DAYS + 1)}
+        text = _TEMPLATE.read_text(encoding="utf-8").format_map(days)
         path = self.directory / CALENDAR_NAME
-        path.write_text("".join(lines), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         return path
 
     def plan(self, path: Path) -> tuple[BulkService, PlannedCalendar]:
