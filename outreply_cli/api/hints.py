@@ -1,6 +1,6 @@
 """Hints for API errors, in terms of the commands of outreply (reference: Errors)."""
 
-from outreply_cli.spec.errors import entries_for
+from outreply_cli.spec.errors import CATALOG
 
 SIGN_IN = "run: outreply auth login"
 # Codes for which a command does what the catalog advises to users of the API.
@@ -46,4 +46,5 @@ def hint_for(code: str, status: int, path: str = "", sign_in: str = SIGN_IN) -> 
                 return hint
     if code in _HINTS:
         return _HINTS[code].format(sign_in=sign_in)
-    return next((entry.fix for entry in entries_for(code)), None)
+    code = code.strip().upper()
+    return next((entry.fix for entry in CATALOG if entry.code == code), None)

@@ -27,9 +27,4 @@ _EMULATOR_ONLY = (
 )  # fmt: skip
 ENTRIES = (*CATALOG, *_ADDED, *_EMULATOR_ONLY)
 EMULATOR_CODES = frozenset(entry.code for entry in _EMULATOR_ONLY)
-_BY_CODE = {entry.code: entry for entry in reversed(ENTRIES)}
-
-
-def find_entry(code: str) -> CatalogEntry | None:
-    """The first entry of `code`, or None."""
-    return _BY_CODE.get(code)
+BY_CODE = {entry.code: entry for entry in ENTRIES}

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from outreply_cli import __version__
-from outreply_cli.emulator.catalog import EMULATOR_CODES, ENTRIES
+from outreply_cli.emulator.catalog import BY_CODE, EMULATOR_CODES, ENTRIES
 from outreply_cli.emulator.routes import ROUTES, Route
 from outreply_cli.emulator.schemas import (
     Schema,
@@ -21,7 +21,6 @@ from outreply_cli.emulator.schemas import (
 from outreply_cli.spec.limits import EVENTS
 
 _EMULATOR_ONLY = {"x-emulator-only": True}
-_STATUSES = {entry.code: entry.status for entry in ENTRIES}
 _PUBLIC_ERRORS = ("METHOD_NOT_ALLOWED", "SERVER_ERROR", *sorted(EMULATOR_CODES))
 _COMMON_ERRORS = (
     "MISSING_TOKEN", "INVALID_TOKEN", "TOKEN_REVOKED", "TOKEN_EXPIRED", "SANDBOX_EXHAUSTED",
@@ -57,7 +56,7 @@ def document(base_url: str, *, emulator: bool = False) -> dict[str, Any]:
         path = _PATH_PARAMETER.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, emulator=emulator)
     errors = {}
-    for code in sorted({entry.code for entry in ENTRIES}):
+    for code in sorted(BY_CODE):
         if code not in EMULATOR_CODES:
             errors[error_component(code)] = error_schema(code)
         elif emulator:
@@ -191,7 +190,7 @@ def _error_responses(codes: Iterable[str], *, emulator: bool) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
     for code in sorted(set(codes)):
         if emulator or code not in EMULATOR_CODES:
-            by_status.setdefault(_STATUSES[code], []).append(code)
+            by_status.setdefault(BY_CODE[code].status, []).append(code)
     responses = {}
     for status, of_status in sorted(by_status.items()):
         schemas = [component(error_component(code)) for code in of_status]

@@ -11,7 +11,7 @@ from typing import Any
 
 from werkzeug.datastructures import FileStorage
 
-from outreply_cli.emulator.catalog import find_entry
+from outreply_cli.emulator.catalog import BY_CODE
 from outreply_cli.emulator.media_urls import LOOKUP_SECONDS
 from outreply_cli.emulator.state import State
 from outreply_cli.formats.json import parse_json
@@ -38,7 +38,7 @@ class ErrorResponse(Exception):  # noqa: N818 - a response of the emulated API
         **extra: Any,
     ) -> None:
         super().__init__(code)
-        entry = find_entry(code)
+        entry = BY_CODE.get(code)
         self.status = status
         self.headers = dict(headers or {})
         error = text or (entry.message if entry else code)

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from outreply_cli.emulator.catalog import ENTRIES
+from outreply_cli.emulator.catalog import BY_CODE
 from outreply_cli.emulator.guardrails import GUARDRAILS
 from outreply_cli.spec.limits import (
     EVENTS,
@@ -36,7 +36,6 @@ _TYPES: dict[str, Schema] = {
     "idempotency_key": {"type": "string", "minLength": 1,
                         "maxLength": IDEMPOTENCY_KEY_MAX_CHARACTERS},
 }  # fmt: skip
-_MESSAGES = {entry.code: entry.message for entry in ENTRIES}
 
 
 @cache
@@ -97,7 +96,7 @@ def error_schema(code: str) -> Schema:
 def error_example(code: str) -> dict[str, Any]:
     """An example of an error with this code."""
     example = load_parts()["error_examples"].get(code, {})
-    return {"error": _MESSAGES[code], "code": code, **example}
+    return {"error": BY_CODE[code].message, "code": code, **example}
 
 
 def _enum(values: Iterable[str]) -> Schema:
