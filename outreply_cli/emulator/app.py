@@ -112,7 +112,8 @@ class Emulator:
         if request.method in {"GET", "HEAD"} and path in PUBLIC_ROUTES:
             self._endpoints.set_headers(request, headers, rate=True)
             base_url = request.host_url.rstrip("/") + API_ROOT
-            return json_response(200, PUBLIC_ROUTES[path].handler(base_url), headers)
+            _, handler = PUBLIC_ROUTES[path]
+            return json_response(200, handler(base_url), headers)
         return self._endpoints.handle(request, headers)
 
     def _dispatch_page(self, request: Request, headers: dict[str, str]) -> Response:

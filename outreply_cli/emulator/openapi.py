@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from outreply_cli import __version__
@@ -40,15 +40,16 @@ def document(base_url: str, *, emulator: bool = False) -> dict[str, Any]:
     The emulator's has more error codes and headers, marked with `x-emulator-only`.
     """
     paths: dict[str, dict[str, Any]] = {}
-    for path, public in PUBLIC_ROUTES.items():
+    for path, (operation_id, _) in PUBLIC_ROUTES.items():
+        part = load_parts()["operations"][operation_id]
         paths.setdefault(path or "/", {})["get"] = {
-            "operationId": public.operation_id,
-            "summary": public.summary,
+            "operationId": operation_id,
+            "summary": part["summary"],
             "description": "Requires no token.",
             "tags": ["api"],
             "security": [],
             "responses": {
-                "200": _success(public.result, emulator=emulator),
+                "200": _success(part["result"], emulator=emulator),
                 **_error_responses(_PUBLIC_ERRORS, emulator=emulator),
             },
         }
@@ -76,46 +77,36 @@ def document(base_url: str, *, emulator: bool = False) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class PublicRoute:
-    """An endpoint that requires no token; its handler is given the base URL."""
-
-    operation_id: str
-    handler: Callable[[str], dict[str, Any]]
-    summary: str
-    result: str
-
-
-PUBLIC_ROUTES: dict[str, PublicRoute] = {
-    "": PublicRoute("getStatus", lambda _: load_parts()["examples"]["StatusResponse"],
-                    "Show that the API is up.", "StatusResponse"),
-    "/errors": PublicRoute("listErrors", lambda _: {"errors": [asdict(e) for e in ENTRIES]},
-                           "List the error codes.", "ErrorCatalog"),
-    "/openapi.json": PublicRoute("getOpenApi", lambda base_url: document(base_url, emulator=True),
-                                 "Show this document.", "OpenApiDocument"),
-}  # fmt: skip
+# The endpoints that require no token: the operation, and its handler, which is given the base URL.
+PUBLIC_ROUTES: dict[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
+    "": ("getStatus", lambda _: load_parts()["examples"]["StatusResponse"]),
+    "/errors": ("listErrors", lambda _: {"errors": [asdict(entry) for entry in ENTRIES]}),
+    "/openapi.json": ("getOpenApi", lambda base_url: document(base_url, emulator=True)),
+}
 
 
 def _operation(route: Route, *, emulator: bool) -> dict[str, Any]:
-    writes = route.method != "GET"
-    codes = [*_COMMON_ERRORS, *(_IDEMPOTENCY_ERRORS if writes else ()), *route.errors]
+    part, writes = load_parts()["operations"][route.operation_id], route.method != "GET"
+    codes = [*_COMMON_ERRORS, *(_IDEMPOTENCY_ERRORS if writes else ()), *part.get("errors", ())]
     if route.scope is not None:
         codes.append("MISSING_SCOPE")
     tag = route.path.split("/")[1]
     operation: dict[str, Any] = {
         "operationId": route.operation_id,
-        "summary": route.summary,
+        "summary": part["summary"],
         "description": "Requires any valid token.",
         "tags": ["account" if tag == "me" else tag],
-        "parameters": _parameters(route),
-        "responses": {str(route.status): _success(route.result, emulator=emulator, writes=writes)},
+        "parameters": _parameters(route, part.get("query", ())),
+        "responses": {
+            str(route.status): _success(part["result"], emulator=emulator, writes=writes)
+        },
     }
     if route.scope is not None:
         operation["description"] = f"Requires the scope `{route.scope}`."
         operation["x-required-scope"] = route.scope
-    if route.body is not None:
-        kind = "multipart/form-data" if route.body == "UploadRequest" else "application/json"
-        operation["requestBody"] = {"required": True, "content": {kind: _content(route.body)}}
+    if "body" in part:
+        kind = "multipart/form-data" if part["body"] == "UploadRequest" else "application/json"
+        operation["requestBody"] = {"required": True, "content": {kind: _content(part["body"])}}
     operation["responses"].update(_error_responses(codes, emulator=emulator))
     return operation
 
@@ -156,12 +147,12 @@ def _webhook(
     }
 
 
-def _parameters(route: Route) -> list[dict[str, Any]]:
+def _parameters(route: Route, query: Iterable[str]) -> list[dict[str, Any]]:
     parameters = [
         _parameter(name, "path", required=True) for name in _PATH_PARAMETER.findall(route.path)
     ]
     parameters += [
-        _parameter(name.rstrip("!"), "query", required=name.endswith("!")) for name in route.query
+        _parameter(name.rstrip("!"), "query", required=name.endswith("!")) for name in query
     ]
     if route.method != "GET":
         parameters.append(_parameter("Idempotency-Key", "header"))
