@@ -17,7 +17,7 @@ from outreply_cli.emulator.faults import FAULT_HEADER, Faults, apply_fault
 from outreply_cli.emulator.log import log_exception
 from outreply_cli.emulator.openapi import PUBLIC_ROUTES
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.request import ErrorResponse, NetworkAccess, parse_object
+from outreply_cli.emulator.request import ErrorResponse, parse_object
 from outreply_cli.emulator.responses import request_id
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.state import State
@@ -54,8 +54,7 @@ class Emulator:
         self._state, self._admin_key, self._host = state, admin_key, host
         self._faults, rate = Faults(), RateWindows(state.clock)
         self._dashboard = Dashboard(state, self._faults)
-        network = NetworkAccess(resolver, state.config.allow_external)
-        self._endpoints = Endpoints(state, rate, network)
+        self._endpoints = Endpoints(state, rate, resolver)
         self._admin = AdminApi(state, worker, self._faults, rate)
 
     def __call__(

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import sqlite3
 import threading
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +20,7 @@ from outreply_cli.emulator.scheduler import process_due
 from outreply_cli.emulator.state import State
 from outreply_cli.net.deliver import deliver
 from outreply_cli.net.delivery_result import DeliveryResult
-from outreply_cli.net.dns import Address, Resolver
+from outreply_cli.net.dns import Resolver
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.spec.limits import LOG_RETENTION
 from outreply_cli.spec.webhooks import (
@@ -155,12 +154,9 @@ class DeliveryWorker:
             headers,
             reach=Reach.PUBLIC if self._state.config.allow_external else Reach.LOOPBACK,
             timeout=RESPONSE_TIMEOUT_SECONDS,
-            lookup=self._resolve,
+            lookup=self._resolver.lookup,
         )
         self._record(row, result)
-
-    def _resolve(self, host: str, timeout: float) -> Sequence[Address]:
-        return self._resolver.resolve([host], timeout)[host] or ()
 
     def _record(self, row: sqlite3.Row, result: DeliveryResult) -> None:
         with self._state.transaction() as db:

@@ -23,10 +23,11 @@ from outreply_cli.emulator.auth import (
 )
 from outreply_cli.emulator.openapi import PUBLIC_ROUTES
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.request import ErrorResponse, NetworkAccess, RequestBody, RequestContext
+from outreply_cli.emulator.request import ErrorResponse, RequestBody, RequestContext
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
 from outreply_cli.emulator.scheduler import process_due
 from outreply_cli.emulator.state import State
+from outreply_cli.net.dns import Resolver
 from outreply_cli.net.server.response import Response, json_response
 from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME, IDEMPOTENCY_KEY_MAX_CHARACTERS
 
@@ -76,8 +77,8 @@ def _build_map(routes: tuple[Route, ...]) -> MapAdapter:
 class Endpoints:
     """The endpoints below `/api/v1` that require a token."""
 
-    def __init__(self, state: State, rate: RateWindows, network: NetworkAccess) -> None:
-        self._state, self._rate, self._network = state, rate, network
+    def __init__(self, state: State, rate: RateWindows, resolver: Resolver) -> None:
+        self._state, self._rate, self._resolver = state, rate, resolver
         # The methods of paths without parameters, which also match no other path: a `/media/upload`
         # is not a `/media/<media_id>`.
         self._fixed: dict[str, dict[str, Match]] = {}
@@ -136,7 +137,7 @@ class Endpoints:
         if isinstance(match, ErrorResponse) or match[0].check_urls is None:
             return {}
         try:
-            return match[0].check_urls(body.json, self._network)
+            return match[0].check_urls(body.json, self._resolver, self._state.config)
         except ErrorResponse:
             # Authentication comes first; the endpoint reports an invalid body.
             return {}

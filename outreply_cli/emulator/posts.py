@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from outreply_cli.emulator.account import count_usage, get_own_page, require_brand
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.clock import truncate
+from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.growth import get_likes_and_shares
 from outreply_cli.emulator.guardrails import check_guardrails
 from outreply_cli.emulator.incoming_comments import add_random_comments
@@ -17,7 +18,6 @@ from outreply_cli.emulator.media import attach, get_attachments, get_media_facts
 from outreply_cli.emulator.media_urls import find_blocked
 from outreply_cli.emulator.request import (
     ErrorResponse,
-    NetworkAccess,
     RequestContext,
     find_row,
     format_unix_time,
@@ -27,6 +27,7 @@ from outreply_cli.emulator.request import (
     parse_time_parameter,
 )
 from outreply_cli.emulator.state import State
+from outreply_cli.net.dns import Resolver
 from outreply_cli.spec import platform_rules
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.spec.platforms import find_platform
@@ -268,11 +269,11 @@ def _content(context: RequestContext) -> dict[str, str | None]:
     }
 
 
-def check_urls(body: Mapping[str, Any], network: NetworkAccess) -> Mapping[str, str]:
+def check_urls(body: Mapping[str, Any], resolver: Resolver, _: EmulatorConfig) -> Mapping[str, str]:
     """The `media_urls` of a post that are not public (reference: SSRF protection)."""
     value = body.get("media_urls")
     urls = [url for url in value if isinstance(url, str)] if isinstance(value, list) else []
-    return dict.fromkeys(find_blocked(network.resolver, urls), "must be public")
+    return dict.fromkeys(find_blocked(resolver, urls), "must be public")
 
 
 def _strings(context: RequestContext, name: str) -> list[str]:

@@ -12,10 +12,8 @@ from typing import Any
 from werkzeug.datastructures import FileStorage
 
 from outreply_cli.emulator.catalog import BY_CODE
-from outreply_cli.emulator.media_urls import LOOKUP_SECONDS
 from outreply_cli.emulator.state import State
 from outreply_cli.formats.json import parse_json
-from outreply_cli.net.dns import Address, Resolver
 from outreply_cli.spec.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -57,18 +55,6 @@ class Principal:
     def may(self, scope: str) -> bool:
         """Whether the token holds `scope`."""
         return scope in self.scopes or EVERY_SCOPE in self.scopes
-
-
-@dataclass(frozen=True)
-class NetworkAccess:
-    """Name resolution, done before the state is locked so that it blocks no other request."""
-
-    resolver: Resolver
-    allow_external: bool
-
-    def resolve(self, host: str) -> Sequence[Address]:
-        """The addresses of a host name; empty if the lookup takes longer than a second."""
-        return self.resolver.resolve([host], LOOKUP_SECONDS)[host] or ()
 
 
 @dataclass

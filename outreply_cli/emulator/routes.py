@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from outreply_cli.emulator import account, comments, media, posts, webhooks
-from outreply_cli.emulator.request import NetworkAccess, RequestContext
+from outreply_cli.emulator.config import EmulatorConfig
+from outreply_cli.emulator.request import RequestContext
+from outreply_cli.net.dns import Resolver
 
 API_ROOT = "/api/v1"
+_CheckUrls = Callable[[Mapping[str, Any], Resolver, EmulatorConfig], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Route:
         scope: The required scope; None if any token may use the endpoint.
         handler: The function that handles a request.
         status: The HTTP status of success.
-        check_urls: Checks the URLs in the body, before the state is locked.
+        check_urls: Checks the URLs in the body, before the state is locked so that name resolution
+            blocks no other request.
     """
 
     method: str
@@ -30,7 +34,7 @@ class Route:
     scope: str | None
     handler: Callable[[RequestContext], dict[str, Any]]
     status: int = 200
-    check_urls: Callable[[Mapping[str, Any], NetworkAccess], Mapping[str, str]] | None = None
+    check_urls: _CheckUrls | None = None
 
 
 ROUTES: tuple[Route, ...] = (

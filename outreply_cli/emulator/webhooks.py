@@ -7,11 +7,13 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from outreply_cli.emulator.config import EmulatorConfig
+from outreply_cli.emulator.media_urls import LOOKUP_SECONDS
 from outreply_cli.emulator.request import (
     ErrorResponse,
-    NetworkAccess,
     Principal,
     RequestContext,
     find_row,
@@ -19,7 +21,7 @@ from outreply_cli.emulator.request import (
     invalid_field,
 )
 from outreply_cli.emulator.state import State
-from outreply_cli.net.dns import Address, resolve
+from outreply_cli.net.dns import Address, Resolver, resolve
 from outreply_cli.net.ssrf import BlockedAddressError, Reach, parse_http_url, resolve_allowed
 from outreply_cli.spec.limits import EVENTS
 
@@ -70,13 +72,16 @@ def delete_webhook(context: RequestContext) -> dict[str, Any]:
     return {"success": True, "id": row["id"]}
 
 
-def check_urls(body: Mapping[str, Any], network: NetworkAccess) -> Mapping[str, str]:
+def check_urls(
+    body: Mapping[str, Any], resolver: Resolver, config: EmulatorConfig
+) -> Mapping[str, str]:
     """The URL of a new webhook if it is not allowed, with the reason."""
     url = body.get("url")
     if not isinstance(url, str) or len(url) > _URL_MAX_CHARACTERS:
         return {}
     try:
-        check_webhook_url(url, allow_external=network.allow_external, lookup=network.resolve)
+        lookup = partial(resolver.lookup, timeout=LOOKUP_SECONDS)
+        check_webhook_url(url, allow_external=config.allow_external, lookup=lookup)
     except ValueError as error:
         return {url: str(error)}
     return {}

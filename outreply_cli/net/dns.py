@@ -21,7 +21,7 @@ class Resolver:
     """
 
     def __init__(self, lookup: Callable[[str], Sequence[Address]] | None = None) -> None:
-        self._lookup = lookup or resolve
+        self._find = lookup or resolve
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="lookup")
         self._lock = threading.Lock()
         self._cache: dict[str, tuple[float, Future[Sequence[Address]]]] = {}
@@ -34,6 +34,10 @@ class Resolver:
         pending = {host: self._submit(host) for host in hosts}
         return {host: _result(deadline, future) for host, future in pending.items()}
 
+    def lookup(self, host: str, timeout: float) -> Sequence[Address]:
+        """The addresses of a host; empty if it takes longer than `timeout` seconds."""
+        return self.resolve([host], timeout)[host] or ()
+
     def close(self) -> None:
         """Stop the worker threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -45,7 +49,7 @@ class Resolver:
                 self._cache.clear()
             started_at, future = self._cache.get(host, (now, None))
             if future is None or (future.done() and now - started_at > _CACHE_SECONDS):
-                started_at, future = now, self._pool.submit(self._lookup, host)
+                started_at, future = now, self._pool.submit(self._find, host)
                 self._cache[host] = (started_at, future)
             return future
 
