@@ -177,13 +177,10 @@ def count_usage(context: RequestContext, bucket: str, limit: int) -> None:
 def spend(state: State, user_id: str, bucket: str, limit: int, now: datetime) -> bool:
     """Count one use of a monthly bucket; False if it would exceed the `limit`."""
     month = f"{now:%Y-%m}"
-    used = state.count_use(user_id, month, bucket)
+    used = state.get_use(user_id, month, bucket) + 1
     if used > limit:
-        state.connection.execute(
-            "UPDATE usage SET used = used - 1 WHERE user_id = ? AND month = ? AND bucket = ?",
-            (user_id, month, bucket),
-        )
         return False
+    state.count_use(user_id, month, bucket)
     _warn_of_quota(state, user_id, now, bucket=bucket, used=used, limit=limit)
     return True
 

@@ -1,6 +1,7 @@
 """The emulator as a WSGI application: the API, the admin API, the dashboard and faults."""
 
 import hmac
+import secrets
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,6 @@ from outreply_cli.emulator.log import log_exception
 from outreply_cli.emulator.openapi import PUBLIC_ROUTES
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, parse_object
-from outreply_cli.emulator.responses import request_id
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import OutReplyError
@@ -33,6 +33,17 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=4)
 def _date(second: int) -> str:
     return http_date(second)
+
+
+def _request_id() -> str:
+    return f"req_{secrets.token_hex(8)}"
+
+
+def bad_request(status: int) -> Response:
+    """The response to a request that the HTTP server rejected."""
+    code = "FILE_TOO_LARGE" if status == 413 else "BAD_REQUEST"
+    error = ErrorResponse(status, code)
+    return json_response(status, error.body, {"X-Request-Id": _request_id()})
 
 
 class Emulator:
@@ -63,7 +74,7 @@ class Emulator:
         """Handle a request."""
         request = ApiRequest(environ)
         started_at, at = self._state.clock.monotonic(), self._state.clock.now().timestamp()
-        headers = {"X-Request-Id": request_id(), "Date": _date(int(at))}
+        headers = {"X-Request-Id": _request_id(), "Date": _date(int(at))}
         try:
             response = self._dispatch(request, headers)
         except ErrorResponse as error:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Self
 
 from outreply_cli.clock import Clock
-from outreply_cli.emulator.app import Emulator
+from outreply_cli.emulator.app import Emulator, bad_request
 from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.delivery import DeliveryWorker
-from outreply_cli.emulator.responses import bad_request
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.seed import load_default_seed
 from outreply_cli.emulator.state import State

@@ -205,11 +205,9 @@ class State:
         ).fetchone()
         return row
 
-    def count_use(self, user_id: str, period: str, bucket: str) -> int:
-        """Count one use of a bucket in a month or day; returns its usage."""
-        sql = f"{_COUNT_USE} RETURNING used"
-        used: int = self.connection.execute(sql, (user_id, period, bucket, 1)).fetchone()["used"]
-        return used
+    def count_use(self, user_id: str, period: str, bucket: str) -> None:
+        """Count one use of a bucket in a month or day; the caller commits."""
+        self.connection.execute(_COUNT_USE, (user_id, period, bucket, 1))
 
     def count_later(
         self, user_id: str, period: str, bucket: str, *, limit: float = math.inf

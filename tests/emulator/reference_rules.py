@@ -359,7 +359,7 @@ def no_month(patch: Patch) -> None:
             state, user_id, "2026-11" if len(period) == 7 else period, *args, **options
         )
 
-    for name in ("count_use", "count_later"):
+    for name in ("count_use", "count_later", "get_use"):
         patch.setattr(State, name, wrap(getattr(State, name)))
 
 
