@@ -1,30 +1,20 @@
-"""The rules of the platforms themselves, each with its source and the day it was entered here.
+"""The rules of the platforms themselves, each with its source and the day it was entered.
 
-A platform may refuse a post that the API accepts. The names of the rules and their values are also
-those of `platforms.yaml`, the user's own file.
+`platform_rules.json` holds them, in groups of a platform. A platform may refuse a post that the API
+accepts. The names of the rules and their values are also those of `platforms.yaml`, the user's own
+file.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from math import inf
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from outreply_cli.spec.platforms import long_name, platform_label
 from outreply_cli.spec.rule_kinds import KINDS, Measure, PostFacts, Value
 
 ENTERED_ON = "2026-11-28"
-
-_META = "https://developers.facebook.com/docs"
-_INSTAGRAM_MEDIA = f"{_META}/instagram-platform/instagram-graph-api/reference/ig-user/media"
-_INSTAGRAM_PUBLISHING = f"{_META}/instagram-platform/content-publishing"
-_INSTAGRAM_HELP = "https://help.instagram.com"
-_FACEBOOK_PHOTOS = f"{_META}/graph-api/reference/page/photos"
-_FACEBOOK_POSTS = f"{_META}/pages-api/posts"
-_X_LENGTH = "https://docs.x.com/fundamentals/counting-characters"
-_X_MEDIA = "https://docs.x.com/x-api/media/quickstart/best-practices"
-_LINKEDIN = "https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares"
-_TIKTOK = "https://developers.tiktok.com/doc/content-posting-api"
-_YOUTUBE_VIDEOS = "https://developers.google.com/youtube/v3/docs/videos"
-_YOUTUBE_LENGTH = "https://support.google.com/youtube/answer/71673"
 
 
 class Rule(NamedTuple):
@@ -54,64 +44,14 @@ class Rule(NamedTuple):
         return f"{platform_label(self.platform)} {KINDS[self.name].requirement(self.value)}"
 
 
-RULES = (
-    Rule("facebook", "max_images", 10, _FACEBOOK_POSTS, is_refused=False),
-    Rule("facebook", "mixed_media", value=False, source=_FACEBOOK_POSTS, is_refused=False),
-    Rule("facebook", "image_formats", ("JPEG", "PNG", "GIF"), _FACEBOOK_PHOTOS, is_refused=False),
-    Rule("facebook", "max_image_size", "4MB", _FACEBOOK_PHOTOS, is_refused=False),
-    Rule("instagram", "required_media", "image or video", _INSTAGRAM_PUBLISHING),
-    Rule("instagram", "max_characters", 2_200, _INSTAGRAM_MEDIA),
-    Rule("instagram", "max_hashtags", 30, _INSTAGRAM_MEDIA, is_refused=False),
-    Rule("instagram", "max_mentions", 20, _INSTAGRAM_MEDIA, is_refused=False),
-    Rule("instagram", "clickable_links", value=False, source=_INSTAGRAM_HELP, is_refused=False),
-    Rule("instagram", "max_media", 10, _INSTAGRAM_PUBLISHING),
-    Rule("instagram", "image_formats", ("JPEG",), _INSTAGRAM_PUBLISHING, is_refused=False),
-    Rule("instagram", "max_image_size", "8MB", _INSTAGRAM_MEDIA),
-    Rule("instagram", "min_image_ratio", "4:5", _INSTAGRAM_MEDIA),
-    Rule("instagram", "max_image_ratio", "1.91:1", _INSTAGRAM_MEDIA),
-    Rule("instagram", "video_formats", ("MP4", "MOV"), _INSTAGRAM_MEDIA),
-    Rule("instagram", "max_video_size", "300MB", _INSTAGRAM_MEDIA, is_refused=False),
-    Rule("instagram", "min_video_seconds", 3, _INSTAGRAM_MEDIA),
-    Rule("instagram", "max_video_seconds", 900, _INSTAGRAM_MEDIA),
-    Rule("linkedin", "max_characters", 3_000, f"{_LINKEDIN}/posts-api"),
-    Rule("linkedin", "max_images", 20, f"{_LINKEDIN}/multiimage-post-api"),
-    Rule("linkedin", "max_videos", 1, f"{_LINKEDIN}/posts-api"),
-    Rule("linkedin", "mixed_media", value=False, source=f"{_LINKEDIN}/posts-api"),
-    Rule("linkedin", "image_formats", ("JPEG", "PNG", "GIF"), f"{_LINKEDIN}/images-api"),
-    Rule("linkedin", "max_image_pixels", 36_152_319, f"{_LINKEDIN}/images-api"),
-    Rule("linkedin", "video_formats", ("MP4",), f"{_LINKEDIN}/videos-api"),
-    Rule("linkedin", "min_video_size", "75KB", f"{_LINKEDIN}/videos-api"),
-    Rule("linkedin", "max_video_size", "500MB", f"{_LINKEDIN}/videos-api"),
-    Rule("linkedin", "min_video_seconds", 3, f"{_LINKEDIN}/videos-api"),
-    Rule("linkedin", "max_video_seconds", 1_800, f"{_LINKEDIN}/videos-api"),
-    Rule("tiktok", "required_media", "image or video", f"{_TIKTOK}-get-started"),
-    Rule("tiktok", "max_characters_with_video", 2_200, f"{_TIKTOK}-reference-direct-post"),
-    Rule("tiktok", "max_characters_with_images", 4_000, f"{_TIKTOK}-reference-photo-post"),
-    Rule("tiktok", "max_images", 35, f"{_TIKTOK}-reference-photo-post"),
-    Rule("tiktok", "max_videos", 1, f"{_TIKTOK}-reference-direct-post"),
-    Rule("tiktok", "mixed_media", value=False, source=f"{_TIKTOK}-reference-photo-post"),
-    Rule("tiktok", "image_formats", ("JPEG", "WebP"), f"{_TIKTOK}-media-transfer-guide"),
-    Rule("tiktok", "max_image_size", "20MB", f"{_TIKTOK}-media-transfer-guide"),
-    Rule("tiktok", "max_video_seconds", 600, f"{_TIKTOK}-media-transfer-guide"),
-    Rule("tiktok", "min_video_side", 360, f"{_TIKTOK}-media-transfer-guide"),
-    Rule("tiktok", "max_video_side", 4_096, f"{_TIKTOK}-media-transfer-guide"),
-    Rule("twitter", "max_characters", 280, _X_LENGTH),
-    Rule("twitter", "max_images", 4, _X_MEDIA),
-    Rule("twitter", "max_videos", 1, _X_MEDIA),
-    Rule("twitter", "mixed_media", value=False, source=_X_MEDIA),
-    Rule("twitter", "max_image_size", "5MB", _X_MEDIA),
-    Rule("twitter", "max_gif_size", "15MB", _X_MEDIA),
-    Rule("twitter", "max_video_size", "512MB", _X_MEDIA, is_refused=False),
-    Rule("twitter", "min_video_seconds", 0.5, _X_MEDIA),
-    Rule("twitter", "max_video_seconds", 140, _X_MEDIA, is_refused=False),
-    Rule("twitter", "min_video_ratio", "1:3", _X_MEDIA),
-    Rule("twitter", "max_video_ratio", "3:1", _X_MEDIA),
-    Rule("youtube", "required_media", "video", _YOUTUBE_VIDEOS),
-    Rule("youtube", "max_bytes", 5_000, _YOUTUBE_VIDEOS, is_refused=False),
-    Rule("youtube", "forbidden_characters", "<>", _YOUTUBE_VIDEOS, is_refused=False),
-    Rule("youtube", "max_videos", 1, _YOUTUBE_VIDEOS),
-    Rule("youtube", "max_video_seconds", 43_200, _YOUTUBE_LENGTH),
-)
+def _load_rules() -> Iterator[Rule]:
+    text = Path(__file__).with_name("platform_rules.json").read_text(encoding="utf-8")
+    for platform, rules in json.loads(text).items():
+        for name, rule in rules.items():
+            yield Rule(platform, name, **rule | {"value": KINDS[name].check(rule["value"])})
+
+
+RULES = tuple(_load_rules())
 
 
 class Finding(NamedTuple):
