@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from functools import cache
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import IO, TYPE_CHECKING, Any
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
-from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.account import count_in_month
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _READ_METHODS = frozenset({"GET", "HEAD"})
 # A route and the values of its path parameters.
 Match = tuple[Route, Mapping[str, str]]
+# The pattern of each path, and its routes by method.
+_CompiledRoutes = Sequence[tuple[re.Pattern[str], Mapping[str, Route]]]
 
 
 class ApiRequest(Request):
@@ -65,13 +67,18 @@ class ApiRequest(Request):
             stream.close()
 
 
-@cache
-def _build_map(routes: tuple[Route, ...]) -> MapAdapter:
-    """The matcher of the routes; compiling it takes most of an emulator's start."""
-    rules = [
-        Rule(API_ROOT + route.path, methods=[route.method], endpoint=route) for route in routes
+def _compile_routes() -> _CompiledRoutes:
+    """The routes of each path by method, with its pattern; those without parameters first.
+
+    A `/media/upload` is not a `/media/<media_id>`.
+    """
+    by_path: dict[str, dict[str, Route]] = {}
+    for route in sorted(ROUTES, key=lambda route: "<" in route.path):
+        by_path.setdefault(route.path, {})[route.method] = route
+    return [
+        (re.compile(API_ROOT + re.sub(r"<(\w+)>", r"(?P<\1>[^/]+)", path) + "/?"), methods)
+        for path, methods in by_path.items()
     ]
-    return Map(rules, strict_slashes=False).bind("localhost")
 
 
 class Endpoints:
@@ -79,14 +86,7 @@ class Endpoints:
 
     def __init__(self, state: State, rate: RateWindows, resolver: Resolver) -> None:
         self._state, self._rate, self._resolver = state, rate, resolver
-        # The methods of paths without parameters, which also match no other path: a `/media/upload`
-        # is not a `/media/<media_id>`.
-        self._fixed: dict[str, dict[str, Match]] = {}
-        for route in ROUTES:
-            if "<" not in route.path:
-                methods = self._fixed.setdefault(API_ROOT + route.path, {})
-                methods[route.method] = (route, {})
-        self._map = _build_map(ROUTES)
+        self._find_path = lru_cache(maxsize=1_000)(partial(_find_path, _compile_routes()))
 
     def handle(self, request: Request, headers: dict[str, str]) -> Response:
         """Handle a request and fill `headers`; raises ErrorResponse."""
@@ -207,22 +207,25 @@ class Endpoints:
         return route.status, body
 
     def _match(self, request: Request) -> Match | ErrorResponse:
-        fixed = self._fixed.get(request.path)
-        if fixed is not None:
-            method = "GET" if request.method == "HEAD" else request.method
-            return fixed.get(method) or _method_not_allowed(set(fixed))
-        try:
-            route, path = self._map.match(request.path, request.method)
-        except MethodNotAllowed as error:
-            return _method_not_allowed(set(error.valid_methods or []) - {"HEAD"})
-        except HTTPException:
+        found = self._find_path(request.path)
+        if found is None:
             if request.path.removeprefix(API_ROOT).rstrip("/") in PUBLIC_ROUTES:
-                return _method_not_allowed({"GET"})
+                return _method_not_allowed(["GET"])
             return ErrorResponse(404, "NOT_FOUND", "No such endpoint")
-        return route, path
+        methods, parameters = found
+        route = methods.get("GET" if request.method == "HEAD" else request.method)
+        return _method_not_allowed(methods) if route is None else (route, parameters)
 
 
-def _method_not_allowed(allowed: set[str]) -> ErrorResponse:
+def _find_path(
+    routes: _CompiledRoutes, path: str
+) -> tuple[Mapping[str, Route], Mapping[str, str]] | None:
+    """The routes of a path by method, and its parameters."""
+    matches = ((methods, pattern.fullmatch(path)) for pattern, methods in routes)
+    return next(((methods, match.groupdict()) for methods, match in matches if match), None)
+
+
+def _method_not_allowed(allowed: Iterable[str]) -> ErrorResponse:
     headers = {"Allow": ", ".join(sorted(allowed))}
     return ErrorResponse(405, "METHOD_NOT_ALLOWED", "Method not allowed", headers=headers)
 
