@@ -32,15 +32,13 @@ def _account(state: State, user: sqlite3.Row) -> dict[str, Any]:
     db, now = state.connection, state.clock.now()
     owner = (user["id"],)
     return _drop_empty({
-        **{name: user[name] for name in
-           ("id", "email", "firstname", "lastname", "tier", "credits")},
+        **_columns(user, "id", "email", "firstname", "lastname", "tier", "credits"),
         "limits": json.loads(user["limits"]) or None,
         "usage": get_usage(state, user["id"], now) or None,
         "brands": [_brand(db, row) for row in db.execute(
             "SELECT * FROM brands WHERE user_id = ? ORDER BY created_at, id", owner).fetchall()],
         "media": [
-            {"id": row["id"], "filename": row["filename"], "mime_type": row["mime_type"],
-             "size_bytes": row["size_bytes"], "created_at": _format(row["created_at"])}
+            _columns(row, "id", "filename", "mime_type", "size_bytes", "created_at")
             for row in db.execute("SELECT * FROM media WHERE user_id = ? AND deleted_at IS NULL "
                                   "ORDER BY number", owner)
         ],
@@ -59,25 +57,23 @@ def _account(state: State, user: sqlite3.Row) -> dict[str, Any]:
 def _token(state: State, row: sqlite3.Row, day: str) -> dict[str, Any]:
     today = state.get_use(row["user_id"], day, f"day of {row['id']}")
     return _drop_empty({
-        "id": row["id"], "name": row["name"], "token": row["secret"],
-        "scopes": json.loads(row["scopes"]),
-        "brands": json.loads(row["brand_ids"]), "expires_at": _format(row["expires_at"]),
-        "revoked": row["revoked_at"] is not None,
+        **_columns(row, "id", "name"), "token": row["secret"],
+        "scopes": json.loads(row["scopes"]), "brands": json.loads(row["brand_ids"]),
+        **_columns(row, "expires_at"), "revoked": row["revoked_at"] is not None,
         "ip_allowlist": json.loads(row["ip_allowlist"]),
         "collaborator": row["issued_by_collaborator_id"],
         "on_behalf_of": row["on_behalf_of_brand_id"],
-        "last_used_at": _format(row["last_used_at"]), "request_count": row["request_count"] or None,
+        **_columns(row, "last_used_at"), "request_count": row["request_count"] or None,
         "requests_today": today or None,
     }) | ({} if row["has_full_access"] else {"full_access": False})  # fmt: skip
 
 
 def _hook(row: sqlite3.Row) -> dict[str, Any]:
     return _drop_empty({
-        "id": row["id"], "url": row["url"], "events": json.loads(row["events"]),
-        "secret": row["secret"], "previous_secret": row["previous_secret"],
-        "rotated_at": _format(row["rotated_at"]), "disabled_at": _format(row["disabled_at"]),
+        **_columns(row, "id", "url"), "events": json.loads(row["events"]),
+        **_columns(row, "secret", "previous_secret", "rotated_at", "disabled_at"),
         "brands": json.loads(row["brand_ids"]),
-        "consecutive_failures": row["failures"] or None, "created_at": _format(row["created_at"]),
+        "consecutive_failures": row["failures"] or None, **_columns(row, "created_at"),
     })  # fmt: skip
 
 
@@ -86,13 +82,12 @@ def _brand(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         "SELECT * FROM pages WHERE brand_id = ? ORDER BY created_at, id", (row["id"],)
     )
     return _drop_empty({
-        **{name: row[name] for name in ("id", "name", "timezone", "logo")},
-        "created_at": _format(row["created_at"]),
+        **_columns(row, "id", "name", "timezone", "logo", "created_at"),
         "pages": [
             _drop_empty({
-                **{name: page[name] for name in
-                   ("id", "platform", "username", "name", "followers", "profile_picture")},
-                "expired": bool(page["expired"]), "created_at": _format(page["created_at"]),
+                **_columns(page, "id", "platform", "username", "name", "followers",
+                           "profile_picture"),
+                "expired": bool(page["expired"]), **_columns(page, "created_at"),
             })
             for page in pages
         ],
@@ -105,10 +100,9 @@ def _post(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     return _drop_empty({
         "id": row["id"], "page": row["page_id"],
         time: _format(row["published_at"] if time == "published_at" else row["scheduled_at"]),
-        "created_at": _format(row["created_at"]),
-        "remote_id": row["remote_id"], "message": row["message"],
+        **_columns(row, "created_at", "remote_id", "message"),
         "media_ids": ids, "media_urls": urls,
-        **{name: row[name] for name in ("first_comment", "link", "likes", "shares")},
+        **_columns(row, "first_comment", "link", "likes", "shares"),
         "tiktok_settings": json.loads(row["tiktok_settings"] or "null"),
         "comments": _comments(db, row["id"], None),
     })  # fmt: skip
@@ -152,6 +146,10 @@ def _comments(db: sqlite3.Connection, post_id: str, parent: str | None) -> list[
          "message": row["message"], "at": _format(row["due_at"])}
         for row in incoming
     ]  # fmt: skip
+
+
+def _columns(row: sqlite3.Row, *names: str) -> dict[str, Any]:
+    return {name: _format(row[name]) if name.endswith("_at") else row[name] for name in names}
 
 
 def _format(timestamp: float | None) -> str | None:
