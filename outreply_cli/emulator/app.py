@@ -63,7 +63,7 @@ class Emulator:
         host: str = "127.0.0.1",
     ) -> None:
         self._state, self._admin_key, self._host = state, admin_key, host
-        self._faults, rate = Faults(), RateWindows(state.clock)
+        self._faults, rate = Faults(), RateWindows(state.clock.system)
         self._dashboard = Dashboard(state, self._faults)
         self._endpoints = Endpoints(state, rate, resolver)
         self._admin = AdminApi(state, worker, self._faults, rate)
@@ -73,7 +73,7 @@ class Emulator:
     ) -> Iterable[bytes]:
         """Handle a request."""
         request = ApiRequest(environ)
-        started_at, at = self._state.clock.monotonic(), self._state.clock.now().timestamp()
+        started_at, at = self._state.clock.system.monotonic(), self._state.clock.now().timestamp()
         headers = {"X-Request-Id": _request_id(), "Date": _date(int(at))}
         try:
             response = self._dispatch(request, headers)
@@ -88,7 +88,7 @@ class Emulator:
             # Deletes the temporary files of an upload.
             request.close()
         if request.path.startswith(API_ROOT):
-            milliseconds = (self._state.clock.monotonic() - started_at) * 1000
+            milliseconds = (self._state.clock.system.monotonic() - started_at) * 1000
             self._dashboard.log(
                 LoggedRequest(at, request.method, request.path, response.status, milliseconds)
             )

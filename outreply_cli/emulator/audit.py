@@ -45,7 +45,7 @@ def log_request(
         error: The body of an error response.
     """
     code, denied_scope = (error.get("code"), error.get("required_scope")) if error else (None, None)
-    milliseconds = (state.clock.monotonic() - started_at) * 1000
+    milliseconds = (state.clock.system.monotonic() - started_at) * 1000
     details = (request.method, request.path, status, code, request.remote_addr, milliseconds)
     _insert(state, caller.token, "request", (*details, denied_scope))
 

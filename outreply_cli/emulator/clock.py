@@ -15,10 +15,13 @@ class EmulatorClock:
     """The machine's clock with an offset, or a frozen time.
 
     The `meta` table stores the offset in seconds and the Unix time of a frozen clock.
+
+    Attributes:
+        system: The machine's clock, by which clients wait.
     """
 
     def __init__(self, system: Clock, connection: sqlite3.Connection) -> None:
-        self._system, self._connection = system, connection
+        self.system, self._connection = system, connection
         self.reload()
 
     def reload(self) -> None:
@@ -32,24 +35,12 @@ class EmulatorClock:
 
     def now(self) -> datetime:
         """The emulated time in UTC, in whole milliseconds: the precision that the API shows."""
-        return truncate(self._frozen or self._system.now() + self._shift)
-
-    def machine_time(self) -> datetime:
-        """The machine's time in UTC, whatever the emulated time is."""
-        return self._system.now()
+        return truncate(self._frozen or self.system.now() + self._shift)
 
     @property
     def is_frozen(self) -> bool:
         """Whether the time changes only by `set_time`."""
         return self._frozen is not None
-
-    def monotonic(self) -> float:
-        """The machine's monotonic time, for rate limits: clients wait in real time."""
-        return self._system.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep in real time."""
-        self._system.sleep(seconds)
 
     def set_time(self, at: datetime) -> None:
         """Set the time; the caller commits."""
@@ -57,7 +48,7 @@ class EmulatorClock:
             self._frozen = at
             self._save("clock_frozen", at.timestamp())
             return
-        self._shift = at - self._system.now()
+        self._shift = at - self.system.now()
         self._save("clock_shift", self._shift.total_seconds())
 
     def freeze(self) -> None:
@@ -67,7 +58,7 @@ class EmulatorClock:
 
     def unfreeze(self) -> None:
         """Resume the clock from its current time; the caller commits."""
-        self._shift = self.now() - self._system.now()
+        self._shift = self.now() - self.system.now()
         self._frozen = None
         self._connection.execute("DELETE FROM meta WHERE key = 'clock_frozen'")
         self._save("clock_shift", self._shift.total_seconds())

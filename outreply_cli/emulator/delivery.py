@@ -144,7 +144,7 @@ class DeliveryWorker:
             "User-Agent": f"OutReply-Emulator/{__version__}",
             "X-OutReply-Signature": signature_header(body, row, now),
             # Receivers compare it with their own clock, which the emulator's may be ahead of.
-            "X-OutReply-Timestamp": str(int(self._state.clock.machine_time().timestamp())),
+            "X-OutReply-Timestamp": str(int(self._state.clock.system.now().timestamp())),
             "X-OutReply-Event": row["event"],
             "X-OutReply-Delivery": row["id"],
         }

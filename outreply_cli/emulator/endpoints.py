@@ -90,7 +90,7 @@ class Endpoints:
 
     def handle(self, request: Request, headers: dict[str, str]) -> Response:
         """Handle a request and fill `headers`; raises ErrorResponse."""
-        started_at = self._state.clock.monotonic()
+        started_at = self._state.clock.system.monotonic()
         # Done before the state is locked, so that slow clients and lookups block no other request.
         body, match = _read_body(request), self._match(request)
         invalid_urls = self._check_urls(match, body)

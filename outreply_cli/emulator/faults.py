@@ -206,7 +206,7 @@ def apply_fault(
     if fault.kind == "rate-limit":
         raise too_many("RATE_LIMITED", int(fault.value))
     if fault.kind == "delay":
-        clock.sleep(fault.value)
+        clock.system.sleep(fault.value)
     elif fault.kind == "skew":
         headers["Date"] = http_date(clock.now() + timedelta(seconds=fault.value))
     try:

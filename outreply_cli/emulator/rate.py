@@ -6,7 +6,7 @@ Windows end in real time, since clients wait in real time, and when the emulator
 import threading
 from dataclasses import dataclass
 
-from outreply_cli.emulator.clock import EmulatorClock
+from outreply_cli.clock import Clock
 
 _WINDOW_SECONDS = 60.0
 
@@ -29,7 +29,7 @@ class Window:
 class RateWindows:
     """One-minute windows, one per token, each opened by a request."""
 
-    def __init__(self, clock: EmulatorClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._lock, self._clock = threading.Lock(), clock
         self._open: dict[str, tuple[float, int]] = {}
 
