@@ -16,6 +16,7 @@ from outreply_cli.emulator.request import (
     find_row,
     format_unix_time,
     invalid_field,
+    view_row,
 )
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import get_prefix
@@ -23,14 +24,17 @@ from outreply_cli.emulator.webhooks import emit
 from outreply_cli.spec.platforms import PLATFORMS
 
 _WARN_AT = 0.8
+_BRAND = ("id", "name", "logo", "timezone")
 
 
 def get_me(context: RequestContext) -> dict[str, Any]:
     """`GET /me`: the token and its user; needs no scope."""
     user, key = context.caller.user, _key_view(context.caller, context.caller.token)
-    names = {name: user[name] for name in ("email", "firstname", "lastname")}
     return {
-        "authenticated_as": {"user_id": user["id"], **names},
+        "authenticated_as": {
+            "user_id": user["id"],
+            **view_row(user, "email", "firstname", "lastname"),
+        },
         "api_key": {name: key[name] for name in ("id", "name", "prefix", "scopes", "expires_at")},
     }
 
@@ -50,7 +54,7 @@ def get_account(context: RequestContext) -> dict[str, Any]:
     monthly["writes"] = {"used": usage.get("writes", 0), "limit": None, "remaining": None}
     monthly["total_requests"] = usage.get("requests", 0)
     return {
-        "user": {name: user[name] for name in ("id", "email", "firstname", "lastname")},
+        "user": view_row(user, "id", "email", "firstname", "lastname"),
         "credits": {"remaining": user["credits"], "plan": user["tier"]},
         "tier": user["tier"],
         "api_key": _key_view(context.caller, token),
@@ -72,8 +76,7 @@ def list_brands(context: RequestContext) -> dict[str, Any]:
     )
     return {
         "brands": [
-            _brand_view(row)
-            | {"created_at": format_unix_time(row["created_at"]), "pages_count": row["pages_count"]}
+            view_row(row, *_BRAND, "created_at", "pages_count")
             for row in rows
             if _can_reach(context.caller, row["id"])
         ]
@@ -83,7 +86,7 @@ def list_brands(context: RequestContext) -> dict[str, Any]:
 def get_brand(context: RequestContext) -> dict[str, Any]:
     """`GET /brands/:brandId`."""
     row = _get_own_brand(context, context.path["brand_id"])
-    return {"brand": {**_brand_view(row), "pages": _pages(context, row["id"], None)}}
+    return {"brand": {**view_row(row, *_BRAND), "pages": _pages(context, row["id"], None)}}
 
 
 def list_brand_pages(context: RequestContext) -> dict[str, Any]:
@@ -107,8 +110,7 @@ def get_page(context: RequestContext) -> dict[str, Any]:
     row = get_own_page(context, context.path["page_id"])
     view = _page_view(context, row)
     del view["brand_name"]
-    created_at = format_unix_time(row["created_at"])
-    return {"page": {**view, "profile_picture": row["profile_picture"], "created_at": created_at}}
+    return {"page": view | view_row(row, "profile_picture", "created_at")}
 
 
 def get_own_page(context: RequestContext, page_id: str) -> sqlite3.Row:
@@ -238,25 +240,17 @@ def _pages(
     return [_page_view(context, row) for row in rows if _can_reach(context.caller, row["brand_id"])]
 
 
-def _brand_view(row: sqlite3.Row) -> dict[str, Any]:
-    return {name: row[name] for name in ("id", "name", "logo", "timezone")}
-
-
 def _page_view(context: RequestContext, row: sqlite3.Row) -> dict[str, Any]:
-    names = ("id", "brand_id", "brand_name", "platform", "name", "username")
-    view = {name: row[name] for name in names}
+    view = view_row(row, "id", "brand_id", "brand_name", "platform", "name", "username")
     followers = get_followers(context.state, row, context.now)
     return {**view, "followers": followers, "expired": bool(row["expired"])}
 
 
 def _key_view(caller: Principal, row: sqlite3.Row) -> dict[str, Any]:
     return {
-        "id": row["id"],
-        "name": row["name"],
+        **view_row(row, "id", "name"),
         "prefix": get_prefix(row),
         "scopes": json.loads(row["scopes"]),
         "brand_ids": list(caller.brand_ids),
-        "expires_at": format_unix_time(row["expires_at"]),
-        "last_used_at": format_unix_time(row["last_used_at"]),
-        "request_count": row["request_count"],
+        **view_row(row, "expires_at", "last_used_at", "request_count"),
     }

@@ -6,7 +6,7 @@ from typing import Any
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.posts import get_published_post
-from outreply_cli.emulator.request import RequestContext, find_row, format_unix_time, missing_field
+from outreply_cli.emulator.request import RequestContext, find_row, missing_field, view_row
 from outreply_cli.emulator.webhooks import emit
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 
@@ -39,8 +39,7 @@ def reply_to_comment(context: RequestContext) -> dict[str, Any]:
         author_name=post["page_name"], author_username=post["username"], message=message,
         created_at=context.now.timestamp(),
     )  # fmt: skip
-    reply = {name: row[name] for name in ("id", "parent_id", "message")}
-    reply["created_at"] = format_unix_time(row["created_at"])
+    reply = view_row(row, "id", "parent_id", "message", "created_at")
     data = {"brandId": post["brand_id"], "post_id": post["id"], "reply": reply}
     emit(context.state, context.caller.user["id"], "comment.replied", data, context.now)
     return {"reply": reply}
@@ -50,16 +49,14 @@ def comment_view(row: sqlite3.Row, platform: str, replies_count: int) -> dict[st
     """A comment in the form of lists and events."""
     username = row["author_username"]
     return {
-        "id": row["id"],
-        "post_id": row["post_id"],
+        **view_row(row, "id", "post_id"),
         "platform": platform,
         "author": {
             "name": row["author_name"],
             "username": username,
             "profile_picture": f"https://cdn.example.com/people/{username}.jpg",
         },
-        "message": row["message"],
-        "created_at": format_unix_time(row["created_at"]),
+        **view_row(row, "message", "created_at"),
         "replies_count": replies_count,
         "parent_id": row["parent_id"],
     }

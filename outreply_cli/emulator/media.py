@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outreply_cli.emulator.auth import get_tier
-from outreply_cli.emulator.request import ErrorResponse, RequestContext, find_row, format_unix_time
+from outreply_cli.emulator.request import ErrorResponse, RequestContext, find_row, view_row
 from outreply_cli.formats.dimensions import Dimensions, read_dimensions
 from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime, media_type, mime_from_name
 from outreply_cli.spec.rule_kinds import Media
@@ -171,10 +171,9 @@ def _get_pending_post(db: sqlite3.Connection, media_id: str) -> str | None:
 def _view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     return {
         "media_id": row["id"],
-        "filename": row["filename"],
-        "size_bytes": row["size_bytes"],
+        **view_row(row, "filename", "size_bytes"),
         "type": media_type(row["mime_type"]),
         "mime_type": row["mime_type"],
         "scheduled_post_id": _get_pending_post(db, row["id"]),
-        "created_at": format_unix_time(row["created_at"]),
+        **view_row(row, "created_at"),
     }

@@ -25,6 +25,7 @@ from outreply_cli.emulator.request import (
     missing_field,
     parse_list,
     parse_time_parameter,
+    view_row,
 )
 from outreply_cli.emulator.state import State
 from outreply_cli.net.dns import Resolver
@@ -83,10 +84,7 @@ def publish_post(context: RequestContext) -> dict[str, Any]:
     return {
         "post_id": row["remote_id"],
         "platform": platform.code if platform else row["platform"],
-        "published_at": format_unix_time(row["published_at"]),
-        "message": row["message"],
-        "permalink": row["permalink"],
-        "status": "published",
+        **view_row(row, "published_at", "message", "permalink", "status"),
     }
 
 
@@ -184,12 +182,7 @@ def post_view(row: sqlite3.Row, reason: str | None) -> dict[str, Any]:
     view = _scheduled_view(row)
     if reason is not None:
         return {**view, "error": reason}
-    return {
-        **view,
-        "remote_id": row["remote_id"],
-        "permalink": row["permalink"],
-        "published_at": format_unix_time(row["published_at"]),
-    }
+    return view | view_row(row, "remote_id", "permalink", "published_at")
 
 
 def get_published_post(context: RequestContext, post_id: str) -> sqlite3.Row:
@@ -309,8 +302,7 @@ def _published_view(context: RequestContext, row: sqlite3.Row) -> dict[str, Any]
     comments = context.db.execute(sql, (row["id"],)).fetchone()[0]
     likes, shares = get_likes_and_shares(context.state, row, context.now)
     return {
-        **{name: row[name] for name in ("id", "page_id", "platform", "remote_id", "permalink")},
-        "published_at": format_unix_time(row["published_at"]),
+        **view_row(row, "id", "page_id", "platform", "remote_id", "permalink", "published_at"),
         "message": row["message"],
         "metrics": {"likes": likes, "comments": comments, "shares": shares},
     }

@@ -197,6 +197,13 @@ def format_unix_time(timestamp: float | None) -> str | None:
     return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def view_row(row: sqlite3.Row, *columns: str) -> dict[str, Any]:
+    """Columns of a row by name, with times as the API formats them."""
+    return {
+        name: format_unix_time(row[name]) if name.endswith("_at") else row[name] for name in columns
+    }
+
+
 def round_up_time(timestamp: float) -> datetime:
     """The first time in whole microseconds that is not before a Unix time."""
     at = datetime.fromtimestamp(timestamp, UTC)

@@ -11,7 +11,7 @@ from typing import Any
 
 from outreply_cli.emulator.audit import log_token_change
 from outreply_cli.emulator.auth import get_tier, parse_network
-from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time
+from outreply_cli.emulator.request import ErrorResponse, find_row, view_row
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import (
@@ -190,17 +190,14 @@ def token_view(state: State, row: sqlite3.Row) -> dict[str, Any]:
         status = "downgraded"
     brand = row["on_behalf_of_brand_id"]
     return {
-        "id": row["id"],
-        "name": row["name"],
+        **view_row(row, "id", "name"),
         "prefix": get_prefix(row),
         "status": status,
         "scopes": json.loads(row["scopes"]),
         "brand_ids": json.loads(row["brand_ids"]) if brand is None else [brand],
         "ip_allowlist": json.loads(row["ip_allowlist"]),
         "collaborator": row["issued_by_collaborator_id"],
-        "expires_at": format_unix_time(row["expires_at"]),
-        "last_used_at": format_unix_time(row["last_used_at"]),
-        "request_count": row["request_count"],
+        **view_row(row, "expires_at", "last_used_at", "request_count"),
     }
 
 

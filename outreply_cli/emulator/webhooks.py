@@ -19,6 +19,7 @@ from outreply_cli.emulator.request import (
     find_row,
     format_unix_time,
     invalid_field,
+    view_row,
 )
 from outreply_cli.emulator.state import State
 from outreply_cli.net.dns import Address, Resolver, resolve
@@ -152,10 +153,9 @@ def _may_manage(caller: Principal, row: sqlite3.Row) -> bool:
 
 def _view(row: sqlite3.Row) -> dict[str, Any]:
     return {
-        "id": row["id"],
-        "url": row["url"],
+        **view_row(row, "id", "url"),
         "events": json.loads(row["events"]),
         "active": row["disabled_at"] is None,
         "consecutive_failures": row["failures"],
-        "created_at": format_unix_time(row["created_at"]),
+        **view_row(row, "created_at"),
     }
