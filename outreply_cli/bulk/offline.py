@@ -13,10 +13,9 @@ from outreply_cli.bulk.resolve import (
     LAST_ZONE,
     PlannedPost,
     ResolvedRows,
+    RowResolver,
     is_in_brand_zone,
-    resolve_rows,
 )
-from outreply_cli.media.files import StorageLimits
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.spec.limits import SCHEDULE_LATEST
@@ -80,18 +79,17 @@ def resolve_calendar(
     Without an account, a page is known by its name only, and a time in the zone of its brand is
     past where the day ends last.
     """
-    return resolve_rows(
+    return RowResolver(
         calendar,
         pages_from_names(calendar) if client is None else client.pages().items,
         zone=zone,
         brand_zone=(lambda _: LAST_ZONE) if client is None else client.brand_zone,
         now=now,
-        storage=StorageLimits(),
-        has_secret=holds_secret if client is None else client.transport.holds_secret,
         latest=now + SCHEDULE_LATEST,
+        has_secret=holds_secret if client is None else client.transport.holds_secret,
         rules=rules,
         may_lack_text=may_lack_text,
-    )
+    ).resolve()
 
 
 def find_past_lines(posts: Sequence[PlannedPost], now: datetime) -> set[int]:

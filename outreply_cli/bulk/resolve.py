@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -23,6 +22,7 @@ from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
 from outreply_cli.spec.platforms import find_platform, long_name
 from outreply_cli.spec.rule_kinds import Media
+from outreply_cli.spec.token import holds_secret
 from outreply_cli.storage.file_scope import FileRefusedError
 from outreply_cli.time_parser import DateOrderError, parse_time
 from outreply_cli.times import BRAND_ZONE, parse_zone
@@ -119,52 +119,6 @@ class ResolvedRows(NamedTuple):
     notes: list[str]
 
 
-def resolve_rows(
-    calendar: Calendar,
-    pages: Sequence[Mapping[str, Any]],
-    *,
-    zone: ZoneInfo | None,
-    brand_zone: Callable[[str], str],
-    now: datetime,
-    storage: StorageLimits,
-    has_secret: Callable[[object], bool],
-    latest: datetime,
-    rules: RuleSet = DEFAULT_RULES,
-    is_strict: bool = False,
-    texts: Mapping[int, str] = MappingProxyType({}),
-    may_lack_text: bool = False,
-) -> ResolvedRows:
-    """Return the posts in `calendar`, and all problems of its rows.
-
-    Rows without a zone are in `zone`, or in that of each page's brand if it is None; `brand_zone`
-    returns the zone of a brand by its ID. `has_secret` returns whether a field contains one. Posts
-    of series after `latest` are left to later runs. A row that breaks one of the platforms' `rules`
-    has a warning, with `is_strict` an error. `texts` are those composed for posts without one, by
-    index; with `may_lack_text`, others are to be composed, and are no error.
-    """
-    brand_zone = lru_cache(maxsize=None)(brand_zone)
-    resolver = _RowResolver(
-        calendar,
-        pages,
-        zone,
-        brand_zone,
-        now,
-        storage,
-        has_secret,
-        latest,
-        rules,
-        is_strict,
-        texts,
-        may_lack_text,
-    )
-    for row in calendar.rows:
-        if row.repeat is None:
-            resolver.add(row)
-        else:
-            resolver.add_series(row, row.repeat)
-    return ResolvedRows(resolver.posts, resolver.problems, list(resolver.notes()))
-
-
 def is_in_brand_zone(row: Row, calendar: Calendar, default: ZoneInfo | None) -> bool:
     """Return whether the time of `row` is in the zone of the page's brand.
 
@@ -175,60 +129,86 @@ def is_in_brand_zone(row: Row, calendar: Calendar, default: ZoneInfo | None) -> 
 
 
 @dataclass
-class _RowResolver:
-    _calendar: Calendar
-    _pages: Sequence[Mapping[str, Any]]
-    _default_zone: ZoneInfo | None
-    _brand_zone: Callable[[str], str]
-    _now: datetime
-    _storage: StorageLimits
-    _has_secret: Callable[[object], bool]
-    _latest: datetime
-    _rules: RuleSet
-    _is_strict: bool
-    _texts: Mapping[int, str]
-    _may_lack_text: bool
-    posts: list[PlannedPost] = field(default_factory=list)
-    problems: list[Diagnostic] = field(default_factory=list)
-    _valid_pages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    _files: dict[Path, MediaFile] = field(default_factory=dict)
-    _zones: dict[tuple[str | None, str | None], ZoneInfo] = field(default_factory=dict)
-    _tagged: int = 0
-    # Posts that are left to later runs: how many, whether these are all, and the day of the first.
-    _later_count: int = 0
-    _is_later_counted: bool = True
-    _first_later: date | None = None
+class RowResolver:
+    """Resolves the rows of one calendar, once.
 
-    def add(self, row: Row) -> None:
-        known = len(self.problems)
+    Attributes:
+        zone: Zone of rows without one; None for that of each page's brand.
+        brand_zone: Returns the zone of a brand by its ID.
+        latest: Time after which posts of series are left to later runs.
+        has_secret: Returns whether a field contains a secret.
+        rules: Rules of the platforms; a row that breaks one has a warning, or an error if the
+            resolver `is_strict`.
+        texts: Texts composed for posts without one, by index.
+        may_lack_text: Whether other posts without a text are to be composed, and are no error.
+    """
+
+    calendar: Calendar
+    pages: Sequence[Mapping[str, Any]]
+    _: KW_ONLY
+    zone: ZoneInfo | None
+    brand_zone: Callable[[str], str]
+    now: datetime
+    latest: datetime
+    storage: StorageLimits = field(default_factory=StorageLimits)
+    has_secret: Callable[[object], bool] = holds_secret
+    rules: RuleSet = DEFAULT_RULES
+    is_strict: bool = False
+    texts: Mapping[int, str] = field(default_factory=dict)
+    may_lack_text: bool = False
+    _posts: list[PlannedPost] = field(init=False, default_factory=list)
+    _problems: list[Diagnostic] = field(init=False, default_factory=list)
+    _valid_pages: dict[str, Mapping[str, Any]] = field(init=False, default_factory=dict)
+    _files: dict[Path, MediaFile] = field(init=False, default_factory=dict)
+    _zones: dict[tuple[str | None, str | None], ZoneInfo] = field(init=False, default_factory=dict)
+    _tagged: int = field(init=False, default=0)
+    # Posts that are left to later runs: how many, whether these are all, and the day of the first.
+    _later_count: int = field(init=False, default=0)
+    _is_later_counted: bool = field(init=False, default=True)
+    _first_later: date | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.brand_zone = cache(self.brand_zone)
+
+    def resolve(self) -> ResolvedRows:
+        """Return the posts of the calendar, and all problems of its rows."""
+        for row in self.calendar.rows:
+            if row.repeat is None:
+                self._add_row(row)
+            else:
+                self._add_series(row, row.repeat)
+        return ResolvedRows(self._posts, self._problems, list(self._notes()))
+
+    def _add_row(self, row: Row) -> None:
+        known = len(self._problems)
         pages = self._find_pages(row)
         if not pages:
             # Validate the rest of the row too. Where its zone depends on the page, a time is past
             # if it is so in the last zone of the day.
             time = self._parse_time(row, {})
-            if time is not None and time <= self._now:
+            if time is not None and time <= self.now:
                 self._ignore_page_problems(known)
                 return
             self._validate(self._fit_page(row, {}), "", (), may_lack_text=row.lacks_text)
         files = self._inspect_files(row) if row.media_files else ()
         for page in pages:
-            text = self._texts.get(len(self.posts))
+            text = self.texts.get(len(self._posts))
             post_row = self._fit_page(row if text is None else _with_text(row, text), page)
             platform = str(page.get("platform") or "")
             self._validate(post_row, platform, files, may_lack_text=post_row.lacks_text)
             page_id, takes_slot = str(page["id"]), row.scheduled_at == NEXT_SLOT
             scheduled_at = UNPLACED if takes_slot else self._parse_time(row, page)
             if scheduled_at is not None:
-                self.posts.append(
+                self._posts.append(
                     PlannedPost(post_row, page, page_id, scheduled_at, files, takes_slot=takes_slot)
                 )
 
-    def add_series(self, row: Row, repeat: Repeat) -> None:
-        if len(self.posts) > _SERIES_POSTS_MAX:
+    def _add_series(self, row: Row, repeat: Repeat) -> None:
+        if len(self._posts) > _SERIES_POSTS_MAX:
             message = f"the calendar has more than {_SERIES_POSTS_MAX:,} posts; split it"
             self._add(row, "repeat", message)
             return
-        known = len(self.problems)
+        known = len(self._problems)
         pages = self._find_pages(row)
         expanded: dict[str, Expansion | None] = {}
         for page in pages or [{}]:
@@ -271,7 +251,7 @@ class _RowResolver:
                 key=self._derive_key(row, local.date()), scheduled_at=f"{local:%F %T}", repeat=None
             )
             media_files = files.get(turn, ())
-            self.posts.append(
+            self._posts.append(
                 PlannedPost(row, page, str(page["id"]), at, media_files, series_zone=zone)
             )
         if series.later:
@@ -284,14 +264,14 @@ class _RowResolver:
         """Return the row with the text and the links for a page."""
         if row.messages:
             row = row.for_platform(str(page.get("platform") or next(iter(row.messages))))
-        return self._tag_links(row, page) if page and self._calendar.settings.utm else row
+        return self._tag_links(row, page) if page and self.calendar.settings.utm else row
 
     def _expand(self, row: Row, repeat: Repeat, zone: ZoneInfo) -> Expansion | None:
         """Return the occurrences of a row, or None if it has a problem."""
         start = self._parse_start(row, repeat, zone)
         if start is None:
             return None
-        series = expand_series(repeat, start, zone, now=self._now, latest=self._latest)
+        series = expand_series(repeat, start, zone, now=self.now, latest=self.latest)
         for local, error in series.invalid:
             reason = error.message.rpartition(";")[0]
             message = f"{reason}; add `except {local.date()}`, or use another time of day"
@@ -311,14 +291,14 @@ class _RowResolver:
             return None
         other = ZoneInfo("UTC" if zone.key == LAST_ZONE else LAST_ZONE)
         message = ""
-        if is_relative(self._calendar, text, zone, self._now):
+        if is_relative(self.calendar, text, zone, self.now):
             message = f"{text!r} is relative to the day of the run; write the date"
         elif self._is_same_in(other, text, at):
             message = (
                 f"{text!r} has its own offset, which a clock change would change; write the local "
                 "time, and its zone in `timezone`"
             )
-        elif abs(at - self._now) > SERIES_MAX_AGE:
+        elif abs(at - self.now) > SERIES_MAX_AGE:
             message = f"{text!r} is more than 20 years away; correct the year"
         if message:
             self._add(row, "scheduled_at", message)
@@ -333,7 +313,7 @@ class _RowResolver:
 
     def _is_same_in(self, zone: ZoneInfo, text: str, time: datetime) -> bool:
         try:
-            return parse_row_time(self._calendar, text, zone, self._now) == time
+            return parse_row_time(self.calendar, text, zone, self.now) == time
         except TimeError:
             return False
 
@@ -349,9 +329,9 @@ class _RowResolver:
 
     @cached_property
     def _lines(self) -> dict[str, int]:
-        return {row.key: row.line for row in self._calendar.rows if row.key is not None}
+        return {row.key: row.line for row in self.calendar.rows if row.key is not None}
 
-    def notes(self) -> Iterator[str]:
+    def _notes(self) -> Iterator[str]:
         """Yield what was changed in the rows, and what is left to later runs."""
         if self._first_later is not None:
             day = self._first_later - timedelta(days=1)
@@ -369,10 +349,10 @@ class _RowResolver:
             "platform": long_name(str(page.get("platform") or "")),
             "page": str(page.get("username") or ""),
             "key": row.key or "",
-            "calendar": self._calendar.name or "",
+            "calendar": self.calendar.name or "",
         }
         try:
-            parameters = fill_templates(self._calendar.settings.utm, values)
+            parameters = fill_templates(self.calendar.settings.utm, values)
         except MissingValueError as error:
             # Only a row with a link needs it.
             if tag_content(row.content, {"utm_source": "x"})[1]:
@@ -392,7 +372,7 @@ class _RowResolver:
                 page = self._resolve_page(name)
             except InvalidInputError as error:
                 message = error.text
-                if self._calendar.scheduler is not None and isinstance(error, UnknownPageError):
+                if self.calendar.scheduler is not None and isinstance(error, UnknownPageError):
                     message = (
                         f"{error.message}; map it with {self._pages_option(name, 'PAGE')}, or "
                         f"leave it out with {self._pages_option(name, '')}"
@@ -412,11 +392,11 @@ class _RowResolver:
     def _resolve_page(self, name: str) -> Mapping[str, Any]:
         """Return the page called `name`, or the only page of a platform."""
         platform = find_platform(name)
-        if platform is None or any(page.get("name") == name for page in self._pages):
-            return resolve_page(self._pages, name)
+        if platform is None or any(page.get("name") == name for page in self.pages):
+            return resolve_page(self.pages, name)
         pages = [
             page
-            for page in self._pages
+            for page in self.pages
             if long_name(str(page.get("platform") or "")) == platform.name
         ]
         if len(pages) == 1:
@@ -429,20 +409,20 @@ class _RowResolver:
 
     def _pages_option(self, name: str, page: str) -> str:
         # The option replaces the one that was given.
-        return f"--pages {quote_mapping({**self._calendar.settings.page_names, name: page})}"
+        return f"--pages {quote_mapping({**self.calendar.settings.page_names, name: page})}"
 
     def _split_pages(self, names: Sequence[str]) -> Iterator[str]:
         for name in names:
             # A comma may belong to the name of a page.
-            is_list = "," in name and all(page.get("name") != name for page in self._pages)
+            is_list = "," in name and all(page.get("name") != name for page in self.pages)
             yield from filter(None, map(str.strip, name.split(","))) if is_list else (name,)
 
     def _ignore_page_problems(self, start: int) -> None:
         """Make the page problems from `start` on, those of a past row, warnings."""
         # The page may have been removed after the row's post was published.
-        self.problems[start:] = [
+        self._problems[start:] = [
             problem._replace(is_warning=True) if problem.field == "page" else problem
-            for problem in self.problems[start:]
+            for problem in self._problems[start:]
         ]
 
     def _inspect_files(self, row: Row) -> tuple[MediaFile, ...]:
@@ -450,7 +430,7 @@ class _RowResolver:
         for path in row.media_files:
             try:
                 if path not in self._files:
-                    self._files[path] = inspect_and_hash(path, self._storage, self._calendar.files)
+                    self._files[path] = inspect_and_hash(path, self.storage, self.calendar.files)
                 files.append(self._files[path])
                 if warning := self._files[path].warning:
                     self._add(row, "media_files", f"{path.name}: {warning}", is_warning=True)
@@ -477,11 +457,11 @@ class _RowResolver:
             row.content,
             platform,
             files=media,
-            rules=self._rules,
-            is_strict=self._is_strict,
-            has_secret=self._has_secret,
+            rules=self.rules,
+            is_strict=self.is_strict,
+            has_secret=self.has_secret,
         ):
-            if may_lack_text and self._may_lack_text and problem.field == "message":
+            if may_lack_text and self.may_lack_text and problem.field == "message":
                 continue
             self._add(row, problem.field, problem.message, is_warning=problem.is_warning)
 
@@ -492,7 +472,7 @@ class _RowResolver:
         if (
             zone is not None
             and time is not None
-            and is_relative(self._calendar, row.scheduled_at, zone, self._now)
+            and is_relative(self.calendar, row.scheduled_at, zone, self.now)
         ):
             message = f"{row.scheduled_at!r} is relative to the day of the run; write the date"
             # Columns of times alone are those of another day.
@@ -503,7 +483,7 @@ class _RowResolver:
     def _parse_time_in(self, row: Row, zone: ZoneInfo) -> datetime | None:
         text = row.scheduled_at
         try:
-            return parse_row_time(self._calendar, text, zone, self._now)
+            return parse_row_time(self.calendar, text, zone, self.now)
         except DateOrderError as error:
             self._add(row, "scheduled_at", f"{error.text}, or set --date-order dmy or mdy")
         except TimeError as error:
@@ -527,20 +507,20 @@ class _RowResolver:
         return zone
 
     def _get_zone(self, row: Row, page: Mapping[str, Any]) -> ZoneInfo:
-        name = row.timezone or self._calendar.timezone
-        if name is None and self._default_zone is not None:
-            return self._default_zone
+        name = row.timezone or self.calendar.timezone
+        if name is None and self.zone is not None:
+            return self.zone
         if name is not None and name.strip() in _AMBIGUOUS_ZONES:
             raise TimeError(
                 f"ambiguous time zone {name.strip()!r}: with or without summer time",
                 hint=f"Use {_AMBIGUOUS_ZONES[name.strip()]}.",
             )
-        if name is None or is_in_brand_zone(row, self._calendar, self._default_zone):
-            name = self._brand_zone(str(page.get("brand_id") or "")) if page else LAST_ZONE
+        if name is None or is_in_brand_zone(row, self.calendar, self.zone):
+            name = self.brand_zone(str(page.get("brand_id") or "")) if page else LAST_ZONE
         return parse_zone(name)
 
     def _add(self, row: Row, field_name: str, message: str, *, is_warning: bool = False) -> None:
-        self.problems.append(row.diagnostic(field_name, message, is_warning=is_warning))
+        self._problems.append(row.diagnostic(field_name, message, is_warning=is_warning))
 
 
 def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime) -> datetime:

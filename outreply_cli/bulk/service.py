@@ -68,9 +68,8 @@ from outreply_cli.bulk.remote_state import (
 )
 from outreply_cli.bulk.resolve import (
     PlannedPost,
-    ResolvedRows,
+    RowResolver,
     parse_row_time,
-    resolve_rows,
 )
 from outreply_cli.cancellation import CancellationToken
 from outreply_cli.errors import CalendarError, InvalidInputError, OutReplyError, TimeError
@@ -151,8 +150,7 @@ class BulkOptions:
 class OpenCalendar:
     """A calendar file, the calendar of the journal that it belongs to, and its posts.
 
-    `posts` are also those of series that are past, or after `latest`. `resolve` returns the rows
-    with the texts that were composed for posts without one, by index.
+    `posts` are also those of series that are past, or too far ahead.
     """
 
     calendar: Calendar
@@ -160,8 +158,7 @@ class OpenCalendar:
     posts: list[PlannedPost]
     problems: list[Diagnostic]
     notes: list[str]
-    latest: datetime
-    resolve: Callable[[Mapping[int, str]], ResolvedRows]
+    resolver: RowResolver
 
     def with_texts(self, texts: Mapping[int, str]) -> "OpenCalendar":
         """Return the calendar with texts that were composed for posts without one, by index."""
@@ -170,7 +167,7 @@ class OpenCalendar:
             for index, post in enumerate(self.posts)
             if post.row.is_composed
         }
-        resolved = self.resolve({**composed, **texts})
+        resolved = replace(self.resolver, texts={**composed, **texts}).resolve()
         problems = [*self.calendar.problems, *resolved.problems]
         return replace(self, posts=resolved.posts, problems=problems, notes=resolved.notes)
 
@@ -254,29 +251,25 @@ class BulkService:
             OutReplyError: The account cannot be read.
         """
         now = self._client.now()
-        latest = min(now, self._options.planned_at or now) + SCHEDULE_LATEST
-
-        def resolve(texts: Mapping[int, str]) -> ResolvedRows:
-            return resolve_rows(
-                calendar,
-                self.account.pages,
-                zone=self._options.zone,
-                brand_zone=self._client.brand_zone,
-                now=now,
-                storage=self._storage,
-                has_secret=self._client.transport.holds_secret,
-                latest=latest,
-                rules=self._options.rules,
-                is_strict=self._options.is_strict,
-                texts=texts,
-                may_lack_text=self._options.composes,
-            )
-
-        resolved = resolve({})
+        resolver = RowResolver(
+            calendar,
+            self.account.pages,
+            zone=self._options.zone,
+            brand_zone=self._client.brand_zone,
+            now=now,
+            latest=min(now, self._options.planned_at or now) + SCHEDULE_LATEST,
+            storage=self._storage,
+            has_secret=self._client.transport.holds_secret,
+            rules=self._options.rules,
+            is_strict=self._options.is_strict,
+            may_lack_text=self._options.composes,
+        )
+        resolved = resolver.resolve()
         # Before the calendar is known: its rows are compared with their texts.
         found = self._find_texts("", resolved.posts, now)
         if found:
-            resolved = resolve({index: text.text for index, text in found.items()})
+            resolver = replace(resolver, texts={i: text.text for i, text in found.items()})
+            resolved = resolver.resolve()
         posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
         if not posts and not all(problem.is_warning for problem in calendar.problems):
             raise calendar_error(problems)
@@ -288,7 +281,7 @@ class BulkService:
             last = zones.get(_file_label(calendar), default)
             if last is not None:
                 check_zone(calendar, self._options.zone, last, now)
-        return OpenCalendar(calendar, identity, posts, problems, resolved.notes, latest, resolve)
+        return OpenCalendar(calendar, identity, posts, problems, resolved.notes, resolver)
 
     def check_approval(self, opened: Sequence[OpenCalendar]) -> None:
         """Raise InvalidApprovalError if the approval is not one of these calendars."""
@@ -365,7 +358,7 @@ class BulkService:
 
         placement = self._place(posts, histories, known_id, remote, now)
         matched, orphaned = match(placement.posts)
-        rows, lapsed = _split_lapsed(matched, now, opened.latest)
+        rows, lapsed = _split_lapsed(matched, now, opened.resolver.latest)
         # Before rows are spread: a row must not move away from its own post.
         adopted = adopt_exported(
             self._client, self._journal, rows, remote, known_id, dry_run=not reconcile

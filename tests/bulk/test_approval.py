@@ -16,7 +16,7 @@ from outreply_cli.bulk.approval import RowVersion, name_versions
 from outreply_cli.bulk.calendar import ReadSettings
 from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.offline import pages_from_names
-from outreply_cli.bulk.resolve import resolve_rows
+from outreply_cli.bulk.resolve import RowResolver
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.times import parse_zone
 from tests.clocks import ManualClock
@@ -40,10 +40,10 @@ def read_versions(path: Path) -> list[RowVersion]:
     calendar = load_calendar(str(path), ReadSettings())
     zone = parse_zone("UTC")
     now = ManualClock().now()
-    resolved = resolve_rows(
+    resolved = RowResolver(
         calendar, pages_from_names(calendar), zone=zone, brand_zone=lambda _: "UTC", now=now,
         storage=StorageLimits(), has_secret=lambda _: False, latest=now + timedelta(days=75),
-    )  # fmt: skip
+    ).resolve()  # fmt: skip
     assert not calendar.problems
     return name_versions(resolved.posts)
 

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from outreply_cli.api.client import Client
 from outreply_cli.bulk.loader import load_calendar
-from outreply_cli.bulk.resolve import resolve_rows
+from outreply_cli.bulk.resolve import RowResolver
 from outreply_cli.bulk.series import Expansion, Repeat, expand_series, parse_repeat
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import TimeError
@@ -478,7 +478,7 @@ def test_number_of_posts_is_bounded(
     path = tmp_path / "c.csv"
     row = "facebook:acme,2025-01-01 09:00,Europe/Berlin,every day,Row\n"
     path.write_text("page,scheduled_at,timezone,repeat,message\n" + row * 4)
-    resolved = resolve_rows(
+    resolved = RowResolver(
         load_calendar(str(path)),
         client.pages().items,
         zone=None,
@@ -487,7 +487,7 @@ def test_number_of_posts_is_bounded(
         storage=StorageLimits.from_account(None),
         has_secret=lambda _: False,
         latest=NOW + LATEST,
-    )
+    ).resolve()
     # 400 past days, and 150 to come.
     assert 2 * 549 <= len(resolved.posts) <= 2 * 551
     assert [(problem.line, problem.message) for problem in resolved.problems] == [

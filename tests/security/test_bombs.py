@@ -211,7 +211,7 @@ from pathlib import Path
 from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.bulk.csv_reader import parse_csv
 from outreply_cli.bulk.matching import match_rows
-from outreply_cli.bulk.resolve import resolve_rows
+from outreply_cli.bulk.resolve import RowResolver
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.times import parse_zone
 now = datetime(2026, 12, 1, tzinfo=UTC)
@@ -225,10 +225,10 @@ for row in (
     calendar = Calendar("c.csv", Path("c.csv"))
     lines = ["page,scheduled_at,message,repeat", *[row] * (500 if "every" in row else 20_000)]
     parse_csv(calendar, "\\n".join(lines).encode())
-    resolved = resolve_rows(
+    resolved = RowResolver(
         calendar, [page], zone=parse_zone("UTC"), brand_zone=lambda _: "UTC", now=now,
         storage=StorageLimits(), has_secret=lambda _: False, latest=now + timedelta(days=75),
-    )
+    ).resolve()
     assert all(problem.is_warning for problem in resolved.problems), resolved.problems[:1]
     rows, _ = match_rows(resolved.posts, [], account="a", calendar="c", now=now)
     assert len({row.name for row in rows}) == len(rows)
