@@ -33,6 +33,8 @@ _SIMILAR_TEXT = 0.6
 # A parameter that `--utm` adds to links.
 _TAG = re.compile(r"[?&]utm_[a-z_]+=[^\s&#]*")
 _DAY_OF_KEY = re.compile(r"/\d{4}-\d\d-\d\d\Z", re.ASCII)
+# A value of a post, by its index, and one of an entry: where they are equal, both are of one row.
+_Criterion = tuple[Callable[[int], Hashable], Callable[[JournalEntry], Hashable]]
 # Keys of `bulk export` start with this, followed by the ID of the post.
 EXPORTED_KEY = "post:"
 
@@ -110,19 +112,17 @@ def match_rows(
     Returns:
         The rows in the order of `posts`, and the pending entries without a row.
     """
-    body = cache(lambda i: posts[i].body())
-    digest = cache(lambda i: fingerprint(body(i)))
     pairing = _Pairing(posts, histories)
     if pairing.unpaired:
-        _pair_posts(pairing, body, digest, now, earlier_times)
+        _pair_posts(pairing, now, earlier_times)
     next_generations = {history.row: history.next_generation for history in histories}
     names = pairing.row_names()
 
     @cache
     def make_draft(i: int) -> JournalEntryDraft:
-        post, name = posts[i], names[i]
+        post, name, body, digest = posts[i], names[i], pairing.body(i), pairing.digest(i)
         generation = next_generations.get(name, 1)
-        keyed_digest = _keyed_digest(post, body(i), digest(i))
+        keyed_digest = _keyed_digest(post, body, digest)
         return JournalEntryDraft(
             account=account,
             calendar=calendar,
@@ -130,8 +130,8 @@ def match_rows(
             generation=generation,
             page_id=post.page_id,
             scheduled_at=post.scheduled_at,
-            body=body(i),
-            fingerprint=digest(i),
+            body=body,
+            fingerprint=digest,
             idempotency_key=idempotency_key(account, calendar, name, keyed_digest, generation),
         )
 
@@ -142,23 +142,19 @@ def match_rows(
     return rows, [entry for entry in pairing.unpaired.values() if _is_pending(entry, now)]
 
 
-def _pair_posts(
-    pairing: "_Pairing",
-    body: Callable[[int], dict[str, Any]],
-    digest: Callable[[int], str],
-    now: datetime,
-    earlier_times: Mapping[int, datetime],
-) -> None:
-    """Pair posts with entries; `body` and `digest` are those of the post at an index."""
-    posts = pairing.posts
+def _pair_posts(pairing: "_Pairing", now: datetime, earlier_times: Mapping[int, datetime]) -> None:
+    posts, pair = pairing.posts, pairing.pair
     slot_names = name_slot_rows(posts)
     keyed = [i for i, post in enumerate(posts) if post.key is not None]
     unkeyed = [i for i, post in enumerate(posts) if post.key is None]
+    slots = [i for i in unkeyed if posts[i].takes_slot]
+    timed = [i for i in unkeyed if not posts[i].takes_slot]
     series = [i for i in unkeyed if posts[i].series_zone is not None]
     single = [i for i in unkeyed if posts[i].series_zone is None]
     near = [i for i in single if posts[i].scheduled_at <= now + SCHEDULE_LATEST]
-
     past = [i for i in single if not posts[i].takes_slot and posts[i].time_in_file <= now]
+    timed_keys = [i for i in keyed if not posts[i].takes_slot]
+    slot_keys = [i for i in keyed if posts[i].takes_slot]
 
     def has_no_key(entry: JournalEntry) -> bool:
         return not _has_key(entry)
@@ -166,96 +162,81 @@ def _pair_posts(
     def is_pending(entry: JournalEntry) -> bool:
         return has_no_key(entry) and _is_pending(entry, now)
 
-    pairing.pair(keyed, lambda i: name_from_key(posts[i]), lambda e: e.row, _has_key)
-    # A row of an exported calendar is the row of the post that its key names.
-    pairing.pair(
-        keyed,
-        lambda i: pairing.row_of_post.get(exported_post_id(posts[i]) or ""),
-        lambda e: e.row,
-        _has_post,
+    def is_past(entry: JournalEntry) -> bool:
+        return has_no_key(entry) and not _is_pending(entry, now)
+
+    # What a post, by its index, and an entry must have in common.
+    name: _Criterion = (lambda i: f"{_stem(posts[i])}#0", lambda e: e.row)
+    digest: _Criterion = (pairing.digest, lambda e: e.fingerprint)
+    content: _Criterion = (pairing.content, lambda e: content_digest(e.body))
+    time: _Criterion = (
+        lambda i: (posts[i].page_id, posts[i].scheduled_at),
+        lambda e: (e.page_id, e.scheduled_at),
     )
+
+    pair(keyed, (lambda i: name_from_key(posts[i]), lambda e: e.row), _has_key)
+    # A row of an exported calendar is the row of the post that its key names.
+    pair(keyed, (pairing.exported_row, lambda e: e.row), _has_post)
     # A row with a key keeps its post when its page changes, until the new post is created.
-    pairing.pair(
+    pair(
         keyed,
-        lambda i: posts[i].key,
-        lambda e: key_from_name(e.row),
+        (lambda i: posts[i].key, lambda e: key_from_name(e.row)),
         lambda e: _has_key(e) and e.scheduled_at > now,
     )
     # A row that becomes a series keeps its post, and so does the occurrence that becomes a row.
-    pairing.pair(
-        [i for i in keyed if i not in pairing.entries],
-        lambda i: (_series_key(posts[i].key), posts[i].page_id, posts[i].scheduled_at),
-        lambda e: (_series_key(key_from_name(e.row)), e.page_id, e.scheduled_at),
+    pair(
+        keyed,
+        (
+            lambda i: (_series_key(posts[i].key), time[0](i)),
+            lambda e: (_series_key(key_from_name(e.row)), time[1](e)),
+        ),
         _has_key,
     )
-    slots = [i for i in unkeyed if posts[i].takes_slot]
-    timed = [i for i in unkeyed if not posts[i].takes_slot]
-    pairing.pair(timed, digest, lambda e: e.fingerprint, has_no_key)
     # A row without a time has the same name in every run, whatever its post's time is; but a row
     # whose text was edited keeps the name of its first text, which another may have now.
-    pairing.pair(slots, digest, lambda e: e.fingerprint, has_no_key)
-    pairing.pair(slots, lambda i: slot_names[i], lambda e: e.row, has_no_key)
-    pairing.pair(series, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, has_no_key)
+    pair([*timed, *slots], digest, has_no_key)
+    pair(slots, (lambda i: slot_names[i], lambda e: e.row), has_no_key)
+    pair(series, name, has_no_key)
     for zone in dict.fromkeys(posts[i].series_zone for i in series):
+        same_day: _Criterion = (
+            lambda i: (pairing.content(i), posts[i].series_day),
+            partial(_content_on_day, zone=zone),
+        )
         for is_eligible in (is_pending, has_no_key):
-            pairing.pair(
-                [i for i in series if posts[i].series_zone == zone],
-                lambda i: (content_digest(body(i)), posts[i].series_day),
-                partial(_content_on_day, zone=zone),
-                is_eligible,
-            )
+            pair([i for i in series if posts[i].series_zone == zone], same_day, is_eligible)
     # A row whose post was published when its time was one in another zone.
     moved = [i for i in single if i in earlier_times and i not in pairing.entries]
-    pairing.pair(
+    pair(
         moved,
-        lambda i: (content_digest(body(i)), earlier_times[i]),
-        lambda e: (content_digest(e.body), e.scheduled_at),
-        lambda e: has_no_key(e) and not is_pending(e),
+        (
+            lambda i: (pairing.content(i), earlier_times[i]),
+            lambda e: (content_digest(e.body), e.scheduled_at),
+        ),
+        is_past,
     )
     pairing.renamed.update(i for i in moved if i in pairing.entries)
-    pairing.pair(
-        near, lambda i: content_digest(body(i)), lambda e: content_digest(e.body), is_pending
-    )
-    pairing.pair(
-        unkeyed,
-        lambda i: (posts[i].page_id, posts[i].scheduled_at),
-        lambda e: (e.page_id, e.scheduled_at),
-        is_pending,
-    )
+    pair(near, content, is_pending)
+    pair(unkeyed, time, is_pending)
     # A row that was paired with an edited version of itself has neither its time nor its text.
-    pairing.pair(single, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, is_pending)
+    pair(single, name, is_pending)
     # A post that was moved, and published at another time than that of its row.
-    pairing.pair(
+    pair(
         single,
-        lambda i: (f"{_stem(posts[i])}#0", content_digest(body(i))),
-        lambda e: (e.row, content_digest(e.body)),
+        (
+            lambda i: (name[0](i), pairing.content(i)),
+            lambda e: (e.row, content_digest(e.body)),
+        ),
         has_no_key,
     )
     # A row that was edited after its post was published.
-    pairing.pair(past, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, has_no_key)
-    pairing.pair(
-        past,
-        lambda i: (posts[i].page_id, posts[i].time_in_file),
-        lambda e: (e.page_id, e.scheduled_at),
-        has_no_key,
-    )
+    pair(past, name, has_no_key)
+    pair(past, (lambda i: (posts[i].page_id, posts[i].time_in_file), time[1]), has_no_key)
     # A row that has got a key.
-    timed_keys = [i for i in keyed if not posts[i].takes_slot]
-    pairing.pair(timed_keys, digest, lambda e: e.fingerprint, has_no_key)
-    pairing.pair(
-        timed_keys,
-        lambda i: (posts[i].page_id, posts[i].scheduled_at),
-        lambda e: (e.page_id, e.scheduled_at),
-        has_no_key,
-    )
-    pairing.pair(
-        [i for i in keyed if posts[i].takes_slot],
-        lambda i: content_digest(body(i)),
-        lambda e: content_digest(e.body),
-        lambda e: is_slot_row(e.row),
-    )
+    pair(timed_keys, digest, has_no_key)
+    pair(timed_keys, time, has_no_key)
+    pair(slot_keys, content, lambda e: is_slot_row(e.row))
     # A row that has got another key, or none.
-    pairing.pair([*unkeyed, *keyed], digest, lambda e: e.fingerprint, _has_key)
+    pair([*unkeyed, *keyed], digest, _has_key)
 
 
 class _Pairing:
@@ -263,37 +244,42 @@ class _Pairing:
 
     def __init__(self, posts: Sequence[PlannedPost], histories: Sequence[RowHistory]) -> None:
         self.posts = posts
+        self.body = cache(lambda i: posts[i].body())
+        self.digest = cache(lambda i: fingerprint(self.body(i)))
+        self.content = cache(lambda i: content_digest(self.body(i)))
         self.entries: dict[int, JournalEntry] = {}
         # Indexes of rows that are not known by their former names any more.
         self.renamed: set[int] = set()
-        self.row_of_post = {
+        self._row_of_post = {
             post_id: history.row for history in histories for post_id in history.post_ids
         }
         self.unpaired = {
             history.row: history.active for history in histories if history.active is not None
         }
 
+    def exported_row(self, index: int) -> str | None:
+        """Return the row of the journal that has the post which a key of an export names."""
+        return self._row_of_post.get(exported_post_id(self.posts[index]) or "")
+
     def pair(
         self,
         indexes: Sequence[int],
-        post_value: Callable[[int], Hashable],
-        entry_value: Callable[[JournalEntry], Hashable],
+        criterion: _Criterion,
         is_eligible: Callable[[JournalEntry], bool],
     ) -> None:
         """Pair posts with eligible entries where both have the same value, the nearest in time."""
-        if not self.unpaired:
-            return
+        post_value, entry_value = criterion
         candidates: dict[Hashable, list[str]] = defaultdict(list)
         for name, entry in self.unpaired.items():
             if is_eligible(entry):
                 candidates[entry_value(entry)].append(name)
-        for index in indexes:
-            names = candidates.get(post_value(index))
-            if index not in self.entries and names:
-                at = self.posts[index].scheduled_at
-                nearest = min(names, key=lambda name: abs(self.unpaired[name].scheduled_at - at))
-                names.remove(nearest)
-                self.entries[index] = self.unpaired.pop(nearest)
+        for index in indexes if candidates else ():
+            if index in self.entries or not (names := candidates.get(post_value(index))):
+                continue
+            at = self.posts[index].scheduled_at
+            nearest = min(names, key=lambda name: abs(self.unpaired[name].scheduled_at - at))
+            names.remove(nearest)
+            self.entries[index] = self.unpaired.pop(nearest)
 
     def row_names(self) -> list[str]:
         """Return the name of each post's row in the journal, all different."""
