@@ -1,15 +1,17 @@
 """Rows in doubt: rows to be sent that may have been scheduled already."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
+from outreply_cli.bulk.adopt import find_owner
 from outreply_cli.bulk.identity import describe_calendar
-from outreply_cli.bulk.matching import MatchedRow, Texts
+from outreply_cli.bulk.matching import MatchedRow, Texts, exported_post_id
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
+from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import (
     ACTIVE_STATES,
     CHANGES_CALENDAR,
@@ -183,34 +185,35 @@ def find_leftovers(
 
 
 def find_conflicts(
-    rows: Sequence[MatchedRow],
-    entries: Iterable[JournalEntry],
-    calendar: str,
-    known: Mapping[str, str],
-) -> list[Diagnostic]:
-    """Return an error for each row without a post whose time another calendar's post takes.
-
-    `entries` are those of the account at the times of the rows; `known` are its calendars.
-    """
+    journal: Journal, account: str, rows: Sequence[MatchedRow], calendar: str
+) -> Iterator[Diagnostic]:
+    """Yield an error for each row without a post whose time or post another calendar has."""
+    known = journal.calendars(account)
+    new = [row for row in rows if row.entry is None]
+    # A slot that another calendar takes at the same time is chosen again when it is claimed.
+    fixed = [row for row in new if not row.post.takes_slot]
+    times = [(row.post.page_id, row.post.scheduled_at) for row in fixed]
     others = {
         (entry.page_id, entry.scheduled_at): entry
-        for entry in entries
+        for entry in journal.entries_at(account, times)
         if entry.calendar not in {calendar, CHANGES_CALENDAR} and entry.state in ACTIVE_STATES
     }
-    problems = []
-    for row in rows:
-        # A slot that another calendar takes at the same time is chosen again when it is claimed.
-        is_fixed = row.entry is None and not row.post.takes_slot
-        other = others.get((row.post.page_id, row.post.scheduled_at)) if is_fixed else None
-        if other is not None:
+    for row, time in zip(fixed, times, strict=True):
+        if (other := others.get(time)) is not None:
             is_single = other.calendar.startswith(KEY_CALENDAR)
             owner = "the account" if is_single else describe_calendar(known, other.calendar)
-            message = (
+            yield row.post.row.diagnostic(
+                "",
                 f"{owner} has a post on this page at this time "
-                f"({other.post_id or 'outcome unknown'}); move or remove the row"
+                f"({other.post_id or 'outcome unknown'}); move or remove the row",
             )
-            problems.append(row.post.row.diagnostic("", message))
-    return problems
+    for row in new:
+        if (owner_id := find_owner(journal, row, calendar)) is not None:
+            yield row.post.row.diagnostic(
+                "key",
+                f"post {exported_post_id(row.post)} belongs to the calendar "
+                f"{describe_calendar(known, owner_id)}; edit it there, or remove the row",
+            )
 
 
 def _group_unclaimed(

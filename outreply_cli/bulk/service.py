@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.api.client import Client, Resource, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError, stops_batch
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.adopt import adopt_exported, draft_from_post, find_owner
+from outreply_cli.bulk.adopt import adopt_exported, draft_from_post
 from outreply_cli.bulk.calendar import STDIN, Calendar, is_address, sort_diagnostics
 from outreply_cli.bulk.checks import (
     check_guardrails,
@@ -43,7 +43,6 @@ from outreply_cli.bulk.identity import (
 from outreply_cli.bulk.matching import (
     MatchedRow,
     content_digest,
-    exported_post_id,
     is_slot_row,
     match_rows,
 )
@@ -232,6 +231,8 @@ class BulkService:
         self, client: Client, journal: Journal, account: RemoteAccount, options: BulkOptions
     ) -> None:
         self.account = account
+        # The account in the journal.
+        self._account = account.fingerprint
         self._client = client
         self._journal = journal
         self._options = options
@@ -273,9 +274,9 @@ class BulkService:
         posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
         if not posts and not all(problem.is_warning for problem in calendar.problems):
             raise calendar_error(problems)
-        identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
+        identity = self._identify(calendar, posts)
         if self._options.checks_zone and self._options.zone is not None:
-            zones = self._journal.zones(self.account.fingerprint, identity.known_id)
+            zones = self._journal.zones(self._account, identity.known_id)
             # The only file of a calendar may have been renamed.
             default = next(iter(zones.values())) if len(zones) == 1 else None
             last = zones.get(_file_label(calendar), default)
@@ -310,7 +311,7 @@ class BulkService:
                     hint="Put all rows of a calendar into one file, or leave out --prune.",
                 )
         for item in opened if self._options.prune else ():
-            self._check_own_rows(item, "--prune: ")
+            self.check_own_rows(item)
 
     def identify_again(self, opened: OpenCalendar) -> OpenCalendar:
         """Return the calendar as the journal identifies it now, once its lock is held.
@@ -318,14 +319,17 @@ class BulkService:
         Raises:
             CalendarBusyError: Another run has changed it in the meantime.
         """
-        account, now = self.account.fingerprint, self._client.now()
-        identity = identify_calendar(self._journal, account, opened.calendar, opened.posts, now)
+        identity = self._identify(opened.calendar, opened.posts)
         if identity.known_id != opened.identity.known_id:
             raise CalendarBusyError(
                 f"another run has changed the calendar of {opened.calendar.file_name}",
                 hint="Run the command again.",
             )
         return replace(opened, identity=identity)
+
+    def _identify(self, calendar: Calendar, posts: Sequence[PlannedPost]) -> CalendarIdentity:
+        now = self._client.now()
+        return identify_calendar(self._journal, self._account, calendar, posts, now)
 
     def diff(self, opened: OpenCalendar, *, reconcile: bool) -> CalendarDiff:
         """Compare a calendar with the journal and the account; no new post is sent.
@@ -339,20 +343,20 @@ class BulkService:
         now = self._client.now()
         opened = self._with_kept_texts(opened, now, record=reconcile)
         identity, posts, problems = opened.identity, opened.posts, opened.problems
-        account, name = self.account.fingerprint, identity.id
+        name = identity.id
         known_id = name if reconcile else identity.known_id
         if reconcile:
             self._record(opened)
             self._reconcile(name)
         self._sender.searched_at = self._client.now()
         remote = fetch_remote_state(self._client, (post.page_id for post in posts), now)
-        histories = self._journal.rows(account, known_id)
+        histories = self._journal.rows(self._account, known_id)
         window = self._options.spread_window
-        last_zone = self._journal.zones(account, known_id).get(_file_label(opened.calendar))
+        last_zone = self._journal.zones(self._account, known_id).get(_file_label(opened.calendar))
 
         def match(posts: Sequence[PlannedPost]) -> tuple[list[MatchedRow], list[JournalEntry]]:
             return match_rows(
-                posts, histories, account=account, calendar=name, now=now,
+                posts, histories, account=self._account, calendar=name, now=now,
                 earlier_times=self._earlier_times(opened.calendar, posts, last_zone, now),
             )  # fmt: skip
 
@@ -380,11 +384,11 @@ class BulkService:
             | _find_own_posts(lapsed, remote)
             # A dry run does not record what it adopts.
             | {row.entry.post_id for row in adopted if row.entry and row.entry.post_id},
-            separate=self._journal.separate_posts(account),
+            separate=self._journal.separate_posts(self._account),
             outdated_pages={
                 entry.page_id for entry in entries if statuses[entry.id] == PostStatus.MISSING
             }
-            if self._journal.knows_all_posts(account, known_id)
+            if self._journal.knows_all_posts(self._account, known_id)
             else remote.truncated_pages,
             unrecorded=placement.unrecorded,
             older=self._fetch_older(
@@ -402,7 +406,7 @@ class BulkService:
         )
         if reconcile:
             self._record_rows(adopted, doubts, statuses, name)
-        unsettled = self._journal.list_unsettled(account, known_id)
+        unsettled = self._journal.list_unsettled(self._account, known_id)
         cancelling = [entry for entry in unsettled if entry.state == EntryState.CANCELLING]
         doubts |= find_uncancelled(adopted, cancelling, statuses, now)
         if self._options.adopt:
@@ -448,41 +452,19 @@ class BulkService:
         # A post that a row has is never the post of a removed row.
         own = {row.entry.post_id for row in rows if row.entry is not None and row.entry.post_id}
         orphaned = [entry for entry in orphaned if entry.post_id not in own]
-        problems = [*problems, *self._find_conflicts(rows, identity.known_id)]
-        problems = _drop_settled(problems, rows, statuses)
+        conflicts = find_conflicts(self._journal, self._account, rows, identity.known_id)
+        problems = _drop_settled([*problems, *conflicts], rows, statuses)
         rows, slotless = _split_slotless(rows, placement)
         problems += filter(None, (placement.problems[row.post.position] for row in slotless))
         later = [*(row for row in lapsed if row.post.series_zone is None), *slotless]
         return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts, later)
-
-    def _find_conflicts(self, rows: Sequence[MatchedRow], calendar_id: str) -> list[Diagnostic]:
-        return [*self._find_taken(rows, calendar_id), *self._find_foreign(rows, calendar_id)]
-
-    def _find_foreign(self, rows: Sequence[MatchedRow], calendar_id: str) -> Iterator[Diagnostic]:
-        """Yield an error for each row whose key names the post of another calendar."""
-        for row in rows:
-            owner = find_owner(self._journal, row, calendar_id) if row.entry is None else None
-            if owner is not None:
-                known = self._journal.calendars(self.account.fingerprint)
-                yield row.post.row.diagnostic(
-                    "key", f"post {exported_post_id(row.post)} belongs to the calendar "
-                    f"{describe_calendar(known, owner)}; edit it there, or remove the row",
-                )  # fmt: skip
-
-    def _find_taken(self, rows: Sequence[MatchedRow], calendar_id: str) -> list[Diagnostic]:
-        account = self.account.fingerprint
-        slots = [(row.post.page_id, row.post.scheduled_at) for row in rows if row.entry is None]
-        others = self._journal.entries_at(account, slots)
-        if not others:
-            return []
-        return find_conflicts(rows, others, calendar_id, self._journal.calendars(account))
 
     def _find_texts(
         self, calendar_id: str, posts: Sequence[PlannedPost], now: datetime
     ) -> dict[int, ComposedText]:
         """Return the kept texts of posts without one in the file, by index."""
         rows = describe_rows(calendar_id, posts)
-        kept = self._journal.composed_texts(self.account.fingerprint) if rows else []
+        kept = self._journal.composed_texts(self._account) if rows else []
         return find_texts(rows, kept, now)
 
     def _with_kept_texts(
@@ -499,7 +481,7 @@ class BulkService:
         }
         if record and moved:
             self._journal.keep_texts(
-                self.account.fingerprint,
+                self._account,
                 [rows[index]._replace(text=text.text) for index, text in moved.items()],
                 replaced=[text for text in moved.values() if text.calendar == known_id],
             )
@@ -534,7 +516,7 @@ class BulkService:
         """Keep the texts that were composed for posts, by index; raises StorageError."""
         rows = describe_rows(opened.identity.known_id, opened.posts)
         self._journal.keep_texts(
-            self.account.fingerprint,
+            self._account,
             [rows[index]._replace(text=text) for index, text in texts.items()],
         )
 
@@ -570,7 +552,7 @@ class BulkService:
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
             # If another process has taken over, the lists of posts may be older than the journal.
-            self._journal.check_lease(self.account.fingerprint, opened.identity.id)
+            self._journal.check_lease(self._account, opened.identity.id)
             raise calendar_error(errors)
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
         now = self._client.now()
@@ -609,7 +591,7 @@ class BulkService:
 
     def fetch_unclaimed(self, post_id: str) -> Post | None:
         """Return a scheduled post that no row claims and that lists may leave out, or None."""
-        if post_id in self._journal.owned_post_ids(self.account.fingerprint):
+        if post_id in self._journal.owned_post_ids(self._account):
             return None
         try:
             return self._client.scheduled_post(post_id)
@@ -627,7 +609,7 @@ class BulkService:
         errors = [problem for problem in diff.problems if not problem.is_warning]
         if errors:
             raise calendar_error(errors)
-        claimed = self._journal.owned_post_ids(self.account.fingerprint)
+        claimed = self._journal.owned_post_ids(self._account)
         unclaimed = [post for post in diff.remote.posts if not is_claimed(post, claimed)]
         return find_pairs(diff.rows, diff.doubts, diff.statuses, unclaimed)
 
@@ -727,22 +709,22 @@ class BulkService:
 
     def mark_separate(self, row: MatchedRow, post_ids: Iterable[str]) -> None:
         """Record that posts are not those of a row."""
-        self._journal.mark_separate(self.account.fingerprint, row.name, post_ids)
+        self._journal.mark_separate(self._account, row.name, post_ids)
 
     def find_calendar(self, name: str, path: str) -> str | None:
         """Return the ID of the known calendar with a name, ID or path, if there is exactly one."""
-        return find_calendar(self._journal, self.account.fingerprint, name, path)
+        return find_calendar(self._journal, self._account, name, path)
 
     def cancelled_posts(self) -> set[str]:
         """Return the IDs of the posts that the journal has cancelled."""
-        return self._journal.cancelled_post_ids(self.account.fingerprint)
+        return self._journal.cancelled_post_ids(self._account)
 
     def pending_entries(self, calendar_id: str) -> PendingEntries:
         """Reconcile a calendar, and return the entries of its pending posts."""
         now = self._client.now()
         self._reconcile(calendar_id)
         remote = fetch_remote_state(self._client, (), now)
-        histories = self._journal.rows(self.account.fingerprint, calendar_id)
+        histories = self._journal.rows(self._account, calendar_id)
         pending = [
             history.active
             for history in histories
@@ -750,7 +732,7 @@ class BulkService:
         ]
         statuses = fetch_statuses(self._client, remote, pending, now)
         # Also the old posts of rows whose new post exists.
-        unsettled = self._journal.list_unsettled(self.account.fingerprint, calendar_id)
+        unsettled = self._journal.list_unsettled(self._account, calendar_id)
         return PendingEntries(
             [entry for entry in pending if statuses[entry.id] in LIVE_STATUSES],
             [entry for entry in unsettled if entry.scheduled_at > now],
@@ -759,7 +741,7 @@ class BulkService:
 
     def count_unrecorded(self, opened: OpenCalendar) -> int:
         """Return how many rows have, or may have, a post that the journal does not know."""
-        histories = self._journal.rows(self.account.fingerprint, opened.identity.known_id)
+        histories = self._journal.rows(self._account, opened.identity.known_id)
         # What this journal has cancelled is known, whatever other posts are similar.
         cancelled = {history.row for history in histories if history.cancelled is not None}
         rows = self.diff(opened, reconcile=False).rows
@@ -770,34 +752,33 @@ class BulkService:
         adopted = [row for row in rows if row.entry is not None and row.entry.id < 0]
         return len(in_doubt) + len(adopted)
 
-    def check_cancels_own(self, opened: OpenCalendar, pending: Sequence[JournalEntry]) -> None:
-        """Raise InvalidInputError if another file has the rows of some `pending` posts."""
-        self._check_own_rows(opened, "", {entry.id for entry in pending})
-
-    def _check_own_rows(
-        self, opened: OpenCalendar, start: str, pending: Collection[int] | None = None
+    def check_own_rows(
+        self, opened: OpenCalendar, pending: Sequence[JournalEntry] | None = None
     ) -> None:
-        """Raise InvalidInputError if another file has rows of the calendar, of `pending` entries.
+        """Raise InvalidInputError if another file has rows of some `pending` posts.
 
-        A file without a name that is called differently than the calendar's last one may be a part
-        of it, or only share rows with it.
+        These are to be cancelled; None for all that --prune cancels. A file without a name that is
+        called differently than the calendar's last one may be a part of it, or only share rows with
+        it.
         """
-        known_id, account = opened.identity.known_id, self.account.fingerprint
-        path = self._journal.calendars(account).get(known_id)
+        known_id, source, prunes = opened.identity.known_id, opened.calendar.source, pending is None
+        path = self._journal.calendars(self._account).get(known_id, "")
         is_named = opened.calendar.name is not None and opened.identity.former_id is None
-        source, prunes = opened.calendar.source, pending is None
         may_be_same = not path or _may_be_same_file(path, source)
         if is_named or path == source or (prunes and may_be_same):
             return
-        histories = self._journal.rows(account, known_id)
+        histories = self._journal.rows(self._account, known_id)
         _, orphaned = match_rows(
-            opened.posts, histories, account=account, calendar=known_id, now=self._client.now()
-        )
-        missing = [entry for entry in orphaned if pending is None or entry.id in pending]
-        if missing:
+            opened.posts, histories, account=self._account, calendar=known_id,
+            now=self._client.now(),
+        )  # fmt: skip
+        wanted = {entry.id for entry in (orphaned if pending is None else pending)}
+        count = sum(entry.id in wanted for entry in orphaned)
+        if count:
             raise InvalidInputError(
-                f"{start}{opened.calendar.file_name} has no rows for {len(missing)} of the pending "
-                f"posts of the calendar {describe_calendar({known_id: path or ''}, known_id)}",
+                f"{'--prune: ' if prunes else ''}{opened.calendar.file_name} has no rows for "
+                f"{count} of the pending posts of the calendar "
+                f"{describe_calendar({known_id: path}, known_id)}",
                 hint=f"To cancel them, too, name the calendar: --name '{calendar_label(known_id)}'",
             )
 
@@ -839,8 +820,10 @@ class BulkService:
             SlotTakenError: Another command has taken a slot of the plan; nothing was sent.
         """
         self.claim_slots([planned])
-        self._record_zone(planned)
-        uploader = Uploader(self._client, self._journal, self.account.fingerprint)
+        calendar = planned.calendar
+        zone = calendar.timezone or self._options.zone_name
+        self._journal.record_zone(self._account, planned.calendar_id, _file_label(calendar), zone)
+        uploader = Uploader(self._client, self._journal, self._account)
         actions = list(planned.plan.actions)
         unsent: dict[int, RowResult] = {}
         for index, action in enumerate(actions):
@@ -866,7 +849,7 @@ class BulkService:
                 and result.post_id is not None
             ]
             self._journal.record_approvals(
-                self.account.fingerprint,
+                self._account,
                 [*planned.approved_posts, *sent],
                 approval.approved_by,
                 min(approval.approved_at, self._client.now()),
@@ -902,7 +885,6 @@ class BulkService:
     ) -> Placement:
         if not any(post.takes_slot for post in posts):
             return Placement([*posts], set(), {})
-        account = self.account.fingerprint
         claimed = self._claimed_posts(remote, calendar)
         finder = self._slot_finder(self._with_planned(remote), now)
         return place_posts(
@@ -911,20 +893,19 @@ class BulkService:
             calendar=calendar,
             finder=finder,
             unclaimed=[post for post in remote.posts if not is_claimed(post, claimed)],
-            separate=self._journal.separate_posts(account),
+            separate=self._journal.separate_posts(self._account),
             now=now,
         )
 
     def _claimed_posts(self, remote: RemoteState, calendar: str) -> set[str]:
         """Return the IDs of posts that rows have, also of those that other runs send now."""
-        account = self.account.fingerprint
         # Read first: an entry that is done in the meantime is in the second list.
         sent = [
             entry
-            for entry in self._journal.list_unsettled(account)
+            for entry in self._journal.list_unsettled(self._account)
             if entry.state == EntryState.SENT and entry.calendar != calendar
         ]
-        return self._journal.owned_post_ids(account) | {
+        return self._journal.owned_post_ids(self._account) | {
             str(post.get("id"))
             for entry in sent
             for post in remote.posts
@@ -932,14 +913,8 @@ class BulkService:
         }
 
     def _slot_finder(self, posts: Sequence[Resource], now: datetime) -> SlotFinder:
-        account = self.account
         return SlotFinder(
-            self._journal,
-            account.fingerprint,
-            account.pages,
-            posts,
-            limits=self._limits,
-            now=now,
+            self._journal, self._account, self.account.pages, posts, limits=self._limits, now=now
         )
 
     def _fetch_older(self, page_ids: Iterable[str], now: datetime) -> list[Post]:
@@ -982,27 +957,24 @@ class BulkService:
         return None if left is None else left - len(self._planned)
 
     def _check(self, plan: Plan, posts: Sequence[Resource]) -> list[Diagnostic]:
-        now, account = self._client.now(), self.account
-        brand_ids = {str(page["id"]): str(page.get("brand_id") or "") for page in account.pages}
-        uploader = Uploader(self._client, self._journal, account.fingerprint)
+        now = self._client.now()
+        brand_ids = {
+            str(page["id"]): str(page.get("brand_id") or "") for page in self.account.pages
+        }
+        uploader = Uploader(self._client, self._journal, self._account)
         return [
             *check_times(plan, now),
             *check_guardrails(plan, posts, brand_ids, self._limits),
             *check_monthly_quota(plan, self._publishes_left, now),
-            *check_lead_time(plan, account.requests_per_minute, now),
+            *check_lead_time(plan, self.account.requests_per_minute, now),
             *check_storage(plan, self._storage, uploader, allow_upload=self._options.allow_upload),
         ]
 
     def _record(self, opened: OpenCalendar) -> None:
-        identity, account = opened.identity, self.account.fingerprint
+        identity = opened.identity
         if identity.former_id is not None:
-            self._journal.rename_calendar(account, identity.former_id, identity.id)
-        self._journal.record_calendar(account, identity.id, opened.calendar.source)
-
-    def _record_zone(self, planned: PlannedCalendar) -> None:
-        calendar, account = planned.calendar, self.account.fingerprint
-        zone = calendar.timezone or self._options.zone_name
-        self._journal.record_zone(account, planned.calendar_id, _file_label(calendar), zone)
+            self._journal.rename_calendar(self._account, identity.former_id, identity.id)
+        self._journal.record_calendar(self._account, identity.id, opened.calendar.source)
 
     def _earlier_times(
         self, calendar: Calendar, posts: Sequence[PlannedPost], last: str | None, now: datetime
@@ -1034,7 +1006,7 @@ class BulkService:
         A row that has got a key is known by it from now on, also where all else is edited.
         """
         if not doubts:
-            self._journal.record_all_known(self.account.fingerprint, calendar)
+            self._journal.record_all_known(self._account, calendar)
         for index, row in enumerate(rows):
             entry = row.entry
             if entry is None or entry.row == row.name or index in doubts:
@@ -1043,10 +1015,10 @@ class BulkService:
             if (status == PostStatus.SCHEDULED and row.is_unchanged) or (
                 status == PostStatus.PUBLISHED and not is_slot_row(entry.row)
             ):
-                self._journal.rename_row(self.account.fingerprint, calendar, entry.row, row.name)
+                self._journal.rename_row(self._account, calendar, entry.row, row.name)
 
     def _reconcile(self, calendar_id: str) -> None:
-        for unsettled in self._journal.list_unsettled(self.account.fingerprint, calendar_id):
+        for unsettled in self._journal.list_unsettled(self._account, calendar_id):
             entry = self._journal.entry(unsettled.id)
             if entry.state == EntryState.SENT and entry.is_unsent and entry.replaces is not None:
                 # Planned again: another machine may have scheduled the row in the meantime.

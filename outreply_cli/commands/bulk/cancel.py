@@ -59,7 +59,7 @@ def run(
             context.info(f"Nothing to cancel: {file} has no pending posts.")
             return
         if opened:
-            bulk.service.check_cancels_own(opened[0], pending)
+            bulk.service.check_own_rows(opened[0], pending)
         context.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
         actions = [Action.cancel(entry) for entry in pending]
         with bulk.progress("Cancelling", len(actions)) as step:
