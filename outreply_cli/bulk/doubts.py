@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.adopt import find_owner
 from outreply_cli.bulk.identity import describe_calendar
-from outreply_cli.bulk.matching import MatchedRow, Texts, exported_post_id
+from outreply_cli.bulk.matching import Doubt, MatchedRow, Texts, exported_post_id
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import (
@@ -28,23 +28,6 @@ from outreply_cli.timestamps import format_timestamp
 _TRUNCATED = (
     f"the row may already be scheduled: the API lists only {LIST_LIMIT_MAX} posts of a page"
 )
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A reason to assume that a row is already scheduled, and the candidate posts.
-
-    Attributes:
-        similar: IDs of candidates with the time or nearly the text of the row.
-        is_exact: Whether the only candidate has the row's page, time and text.
-        old: Entry of the post that the row's current one replaces, if it may not be cancelled yet.
-    """
-
-    reason: str
-    candidates: tuple[Post, ...] = ()
-    similar: frozenset[str] = frozenset()
-    is_exact: bool = False
-    old: JournalEntry | None = None
 
 
 def find_doubts(

@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache, partial
 from types import MappingProxyType
@@ -39,20 +39,37 @@ _Criterion = tuple[Callable[[int], Hashable], Callable[[JournalEntry], Hashable]
 EXPORTED_KEY = "post:"
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """A reason to assume that a row is already scheduled, and the candidate posts.
+
+    Attributes:
+        similar: IDs of candidates with the time or nearly the text of the row.
+        is_exact: Whether the only candidate has the row's page, time and text.
+        old: Entry of the post that the row's current one replaces, if it may not be cancelled yet.
+    """
+
+    reason: str
+    candidates: tuple[Post, ...] = ()
+    similar: frozenset[str] = frozenset()
+    is_exact: bool = False
+    old: JournalEntry | None = None
+
+
 class MatchedRow(NamedTuple):
     """A planned post, and the entry of its row's current one.
 
     Attributes:
         name: Name of the row in the journal.
         make_draft: Makes the draft of the row's next post, once; most dry runs need none.
-        doubt: Why the row may have been scheduled already; "" if it was not.
+        doubt: Why the row may have been scheduled already; None if it was not.
     """
 
     post: PlannedPost
     name: str
     make_draft: Callable[[], JournalEntryDraft]
     entry: JournalEntry | None
-    doubt: str = ""
+    doubt: Doubt | None = None
 
     @property
     def draft(self) -> JournalEntryDraft:

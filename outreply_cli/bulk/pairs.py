@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.doubts import Doubt, find_leftovers
+from outreply_cli.bulk.doubts import find_leftovers
 from outreply_cli.bulk.matching import MatchedRow
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus
 from outreply_cli.journal.models import JournalEntry
@@ -51,34 +51,31 @@ class Pairs:
 
 def find_pairs(
     rows: Sequence[MatchedRow],
-    doubts: Mapping[int, Doubt],
     statuses: Mapping[int, PostStatus],
     unclaimed: Sequence[Post],
 ) -> Pairs:
     """Return the rows in doubt; an exact candidate of a row is not one of another row."""
-    taken: set[str] = set()
-    for doubt in doubts.values():
-        if doubt.is_exact:
-            taken.add(str(doubt.candidates[0].get("id")))
+    doubts = {index: row.doubt for index, row in enumerate(rows) if row.doubt is not None}
+    taken = {_get_id(doubt.candidates[0]) for doubt in doubts.values() if doubt.is_exact}
     candidates = {
         index: doubt.candidates
         if doubt.is_exact
-        else tuple(post for post in doubt.candidates if str(post.get("id")) not in taken)
+        else tuple(post for post in doubt.candidates if _get_id(post) not in taken)
         for index, doubt in doubts.items()
     }
     counts = Counter(
-        str(post.get("id"))
+        _get_id(post)
         for index, posts in candidates.items()
         for post in posts
-        if str(post.get("id")) in doubts[index].similar
+        if _get_id(post) in doubts[index].similar
     )
     found: list[RowInDoubt] = []
     for index, row in enumerate(rows):
         status = None if row.entry is None else statuses.get(row.entry.id)
         if index in doubts:
             posts, doubt = candidates[index], doubts[index]
-            similar = [post for post in posts if str(post.get("id")) in doubt.similar]
-            is_unique = len(similar) == 1 and counts[str(similar[0].get("id"))] == 1
+            similar = [post for post in posts if _get_id(post) in doubt.similar]
+            is_unique = len(similar) == 1 and counts[_get_id(similar[0])] == 1
             found.append(
                 RowInDoubt(
                     row,
@@ -93,6 +90,10 @@ def find_pairs(
             )
         elif status == PostStatus.UNKNOWN:
             found.append(RowInDoubt(row, "the outcome of an earlier request is not known"))
-    in_doubt = {str(post.get("id")): post for posts in candidates.values() for post in posts}
+    in_doubt = {_get_id(post): post for posts in candidates.values() for post in posts}
     leftovers = find_leftovers(rows, unclaimed, in_doubt)
-    return Pairs(found, {str(post.get("id")): post for post in unclaimed} | in_doubt, leftovers)
+    return Pairs(found, {_get_id(post): post for post in unclaimed} | in_doubt, leftovers)
+
+
+def _get_id(post: Post) -> str:
+    return str(post.get("id"))

@@ -246,8 +246,8 @@ def schedule_cancels_first(
 
 def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:
     entry = row.entry
-    if row.doubt:
-        return Action.for_row(ActionType.KEEP, row, row.doubt, unresolved=True)
+    if row.doubt is not None:
+        return Action.for_row(ActionType.KEEP, row, row.doubt.reason, unresolved=True)
     if entry is None:
         return Action.for_row(ActionType.CREATE, row)
     status = statuses.get(entry.id, PostStatus.UNKNOWN)

@@ -26,7 +26,6 @@ from outreply_cli.bulk.checks import (
 )
 from outreply_cli.bulk.composed_texts import describe_rows, find_texts
 from outreply_cli.bulk.doubts import (
-    Doubt,
     find_conflicts,
     find_doubts,
     find_missed,
@@ -41,6 +40,7 @@ from outreply_cli.bulk.identity import (
     identify_calendar,
 )
 from outreply_cli.bulk.matching import (
+    Doubt,
     MatchedRow,
     content_digest,
     is_slot_row,
@@ -178,7 +178,6 @@ class CalendarDiff:
     Attributes:
         orphaned: Pending entries without a row.
         statuses: Status of each entry's post by the entry's ID.
-        doubts: Rows that may have been scheduled already, by index.
         later: New rows that are too far ahead to be scheduled, without those of series, and those
             that have no free slot.
     """
@@ -188,7 +187,6 @@ class CalendarDiff:
     orphaned: list[JournalEntry]
     statuses: dict[int, PostStatus]
     problems: list[Diagnostic]
-    doubts: dict[int, Doubt]
     later: list[MatchedRow]
 
 
@@ -457,7 +455,7 @@ class BulkService:
         rows, slotless = _split_slotless(rows, placement)
         problems += filter(None, (placement.problems[row.post.position] for row in slotless))
         later = [*(row for row in lapsed if row.post.series_zone is None), *slotless]
-        return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts, later)
+        return CalendarDiff(remote, rows, orphaned, statuses, problems, later)
 
     def _find_texts(
         self, calendar_id: str, posts: Sequence[PlannedPost], now: datetime
@@ -611,7 +609,7 @@ class BulkService:
             raise calendar_error(errors)
         claimed = self._journal.owned_post_ids(self._account)
         unclaimed = [post for post in diff.remote.posts if not is_claimed(post, claimed)]
-        return find_pairs(diff.rows, diff.doubts, diff.statuses, unclaimed)
+        return find_pairs(diff.rows, diff.statuses, unclaimed)
 
     def pair(self, doubt: RowInDoubt, post: Post) -> None:
         """Record that `post` is the post of a row in doubt, and cancel another one.
@@ -1143,7 +1141,7 @@ def _with_doubt(row: MatchedRow, doubt: Doubt, *, has_time: bool) -> MatchedRow:
     times = [at for post in doubt.candidates if (at := post_time(post)) is not None]
     if not has_time and times:
         row = row._replace(post=row.post._replace(scheduled_at=times[0]))
-    return row._replace(doubt=doubt.reason)
+    return row._replace(doubt=doubt)
 
 
 def _drop_settled(

@@ -39,7 +39,7 @@ def compare_rows(
         *(
             {
                 **_to_dict(file, row.post, row.entry, _describe(row, statuses), row.post.row.line),
-                "detail": row.doubt,
+                "detail": row.doubt.reason if row.doubt is not None else "",
             }
             for row in rows
         ),
@@ -74,7 +74,7 @@ def _to_dict(
 
 
 def _describe(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> str:
-    if row.doubt:
+    if row.doubt is not None:
         return UNKNOWN
     if row.entry is None:
         return "new"

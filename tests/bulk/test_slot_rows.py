@@ -143,6 +143,25 @@ def test_rows_without_a_free_slot_are_left_to_later_runs(
     assert times(client)["Row 10"] == "2027-02-08T08:00"
 
 
+def test_row_after_rows_without_a_free_slot_is_paired(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
+    assert cli.run("slots", "set", PAGE, "mon 09:00").code == 0
+    (page,) = client.pages(platform="linkedin").items
+    post = client.schedule(
+        {"page_id": page["id"], "message": TEXT, "scheduled_at": "2026-12-24T09:00:00Z"}
+    ).post
+    rows = [{"page": PAGE, "scheduled_at": "", "message": f"Row {number}"} for number in range(12)]
+    row = {"page": page["id"], "scheduled_at": "2026-12-24T09:00Z", "message": CORRECTED}
+    write_csv(calendar, [*rows, row])
+    assert get_summary(schedule(cli, calendar)) == {"created": 10, "unknown": 1}
+    ran = cli.run("bulk", "reconcile", str(calendar), "--yes", "--json")
+    assert ran.code == 0, ran.err
+    (paired,) = json.loads(ran.out)["rows"]
+    assert (paired["line"], paired["action"], paired["id"]) == (14, "pair", post["id"])
+    assert get_summary(schedule(cli, calendar)) == {"changed": 1, "unchanged": 10}
+
+
 def test_taken_times_are_skipped(slots: CommandLine, calendar: Path, client: Client) -> None:
     (page,) = client.pages(platform="instagram").items
     client.schedule({"page_id": page["id"], "message": "x", "scheduled_at": f"{TIMES[0]}:45Z"})
