@@ -10,7 +10,7 @@ from outreply_cli.api.types import Post
 from outreply_cli.bulk.adopt import find_owner
 from outreply_cli.bulk.identity import describe_calendar
 from outreply_cli.bulk.matching import Doubt, MatchedRow, Texts, exported_post_id
-from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
+from outreply_cli.bulk.remote_state import PostStatus, RemoteState
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import (
     ACTIVE_STATES,
@@ -33,7 +33,6 @@ _TRUNCATED = (
 def find_doubts(
     rows: Sequence[MatchedRow],
     remote: RemoteState,
-    statuses: Mapping[int, PostStatus],
     histories: Iterable[RowHistory],
     *,
     claimed: Collection[str],
@@ -63,37 +62,33 @@ def find_doubts(
     doubtful_pages = remote.truncated_pages & set(outdated_pages)
     texts = Texts()
     doubts: dict[int, Doubt] = {}
-    sent = [
-        (index, row, None if row.entry is None else statuses.get(row.entry.id))
-        for index, row in enumerate(rows)
-    ]
-    sent = [(index, row, status) for index, row, status in sent if _is_sent(row, status)]
+    sent = [(index, row) for index, row in enumerate(rows) if _is_sent(row)]
 
     def get_posts(row: MatchedRow) -> list[Post]:
         return _without_separate(row, unclaimed[row.post.page_id], separate)
 
     # A post that is identical to a row is not a candidate for another row.
-    for index, row, _ in sent:
+    for index, row in sent:
         exact = next((post for post in get_posts(row) if matches_entry(post, row.draft)), None)
         if exact is not None:
             doubts[index] = Doubt(
                 f"the row is identical to post {exact.get('id')}", (exact,), is_exact=True
             )
             unclaimed[row.post.page_id].remove(exact)
-    for index, row, status in sent:
+    for index, row in sent:
         if index in doubts:
             continue
         posts, is_unrecorded = get_posts(row), row.post.position in unrecorded
-        if row.takes_new_slot or status == PostStatus.MISSING:
+        if row.takes_new_slot or row.status == PostStatus.MISSING:
             # A recent one may be in both lists.
             old = _published_after(published[row.post.page_id], row.entry)
             if is_unrecorded and row.post.key is None:
                 old = [*old, *without_row[row.post.page_id]]
             old = _without_separate(row, old, separate)
             posts = list({str(post.get("id")): post for post in [*posts, *old]}.values())
-        doubt = _find_doubt(row, status, posts, texts, is_unrecorded=is_unrecorded)
+        doubt = _find_doubt(row, posts, texts, is_unrecorded=is_unrecorded)
         is_doubtful = row.post.page_id in doubtful_pages
-        if doubt is None and is_doubtful and not _is_protected(row, status, unsent):
+        if doubt is None and is_doubtful and not _is_protected(row, unsent):
             doubt = Doubt(_TRUNCATED)
         if doubt is not None:
             doubts[index] = doubt
@@ -103,7 +98,6 @@ def find_doubts(
 def find_uncancelled(
     rows: Sequence[MatchedRow],
     cancelling: Iterable[JournalEntry],
-    statuses: Mapping[int, PostStatus],
     now: datetime,
 ) -> dict[int, Doubt]:
     """Return the doubts about rows whose current post replaces another one, by index.
@@ -120,7 +114,7 @@ def find_uncancelled(
         old = None if entry is None else by_name.get(entry.replaces) or by_name.get(entry.row)
         if entry is None or old is None or entry.state != EntryState.DONE:
             continue
-        if old.scheduled_at <= now and statuses.get(entry.id) == PostStatus.PUBLISHED:
+        if old.scheduled_at <= now and row.status == PostStatus.PUBLISHED:
             # Neither of them can be cancelled any more.
             continue
         posts = _post_from_entry(old), _post_from_entry(entry)
@@ -129,9 +123,7 @@ def find_uncancelled(
     return doubts
 
 
-def find_missed(
-    rows: Sequence[MatchedRow], statuses: Mapping[int, PostStatus], now: datetime
-) -> dict[int, Doubt]:
+def find_missed(rows: Sequence[MatchedRow], now: datetime) -> dict[int, Doubt]:
     """Return the doubts about unchanged rows whose post was not published, by index.
 
     Such a row cannot be sent any more: its post was cancelled, here or elsewhere.
@@ -143,7 +135,7 @@ def find_missed(
         if row.entry is not None
         and row.is_unchanged
         and row.entry.scheduled_at <= now
-        and statuses.get(row.entry.id) == PostStatus.MISSING
+        and row.status == PostStatus.MISSING
     }
 
 
@@ -223,30 +215,23 @@ def _without_separate(
     return [post for post in posts if (row.name, str(post.get("id"))) not in separate]
 
 
-def _is_sent(row: MatchedRow, status: PostStatus | None) -> bool:
+def _is_sent(row: MatchedRow) -> bool:
     """Return whether a row would be created or changed."""
-    if row.entry is None or status == PostStatus.MISSING:
+    if row.entry is None or row.status == PostStatus.MISSING:
         return True
-    return status in LIVE_STATUSES and (status == PostStatus.EDITED or not row.is_unchanged)
+    return row.is_live and (row.status == PostStatus.EDITED or not row.is_unchanged)
 
 
-def _is_protected(
-    row: MatchedRow, status: PostStatus | None, unsent: Mapping[str, JournalEntry | None]
-) -> bool:
+def _is_protected(row: MatchedRow, unsent: Mapping[str, JournalEntry | None]) -> bool:
     # The API rejects a second post of a page at the same time.
     planned = unsent.get(row.name)
-    return status in LIVE_STATUSES or (
+    return row.is_live or (
         planned is not None and is_same_time(planned.scheduled_at, row.post.scheduled_at)
     )
 
 
 def _find_doubt(
-    row: MatchedRow,
-    status: PostStatus | None,
-    unclaimed: Sequence[Post],
-    texts: "Texts",
-    *,
-    is_unrecorded: bool,
+    row: MatchedRow, unclaimed: Sequence[Post], texts: Texts, *, is_unrecorded: bool
 ) -> Doubt | None:
     if not unclaimed:
         return None
@@ -270,7 +255,7 @@ def _find_doubt(
             return texts.are_similar(text, message)
         # A row with a key is done once its post is published, whatever its time is now. A post that
         # is missing may have been replaced elsewhere by one that was published since.
-        is_done = row.post.key is not None or status == PostStatus.MISSING
+        is_done = row.post.key is not None or row.status == PostStatus.MISSING
         return has_lost_text(post) or (is_done and text != "" and text in {message, old_message})
 
     candidates = [
@@ -278,7 +263,7 @@ def _find_doubt(
     ]
     similar = [post for post in candidates if texts.is_similar(post, row) or has_lost_text(post)]
     # If the journal is out of date, or the post was cancelled elsewhere, any post may replace it.
-    if status != PostStatus.MISSING and not is_unrecorded:
+    if row.status != PostStatus.MISSING and not is_unrecorded:
         candidates = similar
     if not candidates:
         return None

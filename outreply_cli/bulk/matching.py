@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import post_time
 from outreply_cli.api.types import Post
+from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import (
     FILES_FIELD,
@@ -62,6 +63,7 @@ class MatchedRow(NamedTuple):
     Attributes:
         name: Name of the row in the journal.
         make_draft: Makes the draft of the row's next post, once; most dry runs need none.
+        status: Status of the entry's post, once it is known.
         doubt: Why the row may have been scheduled already; None if it was not.
     """
 
@@ -69,6 +71,7 @@ class MatchedRow(NamedTuple):
     name: str
     make_draft: Callable[[], JournalEntryDraft]
     entry: JournalEntry | None
+    status: PostStatus | None = None
     doubt: Doubt | None = None
 
     @property
@@ -80,6 +83,11 @@ class MatchedRow(NamedTuple):
     def is_unchanged(self) -> bool:
         """Whether the row's current post was created from the same content and time."""
         return self.entry is not None and self.entry.fingerprint == self.draft.fingerprint
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the row's current post is scheduled."""
+        return self.status in LIVE_STATUSES
 
     @property
     def takes_new_slot(self) -> bool:

@@ -1,13 +1,13 @@
 """Pairs of rows in doubt and posts that no row claims."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.doubts import find_leftovers
 from outreply_cli.bulk.matching import MatchedRow
-from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus
+from outreply_cli.bulk.remote_state import PostStatus
 from outreply_cli.journal.models import JournalEntry
 
 
@@ -19,7 +19,6 @@ class RowInDoubt:
         reason: The reason for the doubt.
         is_exact: Whether the only candidate has the row's page, time and text.
         unique: The only candidate that is similar, if no other row has it as a candidate.
-        is_live: Whether the row's current post is scheduled.
         old: Entry of the post that the row's current one replaces, if it may not be cancelled yet.
     """
 
@@ -28,7 +27,6 @@ class RowInDoubt:
     candidates: tuple[Post, ...] = ()
     is_exact: bool = False
     unique: Post | None = None
-    is_live: bool = False
     old: JournalEntry | None = None
 
     @property
@@ -49,11 +47,7 @@ class Pairs:
     leftovers: list[tuple[MatchedRow, Post]]
 
 
-def find_pairs(
-    rows: Sequence[MatchedRow],
-    statuses: Mapping[int, PostStatus],
-    unclaimed: Sequence[Post],
-) -> Pairs:
+def find_pairs(rows: Sequence[MatchedRow], unclaimed: Sequence[Post]) -> Pairs:
     """Return the rows in doubt; an exact candidate of a row is not one of another row."""
     doubts = {index: row.doubt for index, row in enumerate(rows) if row.doubt is not None}
     taken = {_get_id(doubt.candidates[0]) for doubt in doubts.values() if doubt.is_exact}
@@ -71,7 +65,6 @@ def find_pairs(
     )
     found: list[RowInDoubt] = []
     for index, row in enumerate(rows):
-        status = None if row.entry is None else statuses.get(row.entry.id)
         if index in doubts:
             posts, doubt = candidates[index], doubts[index]
             similar = [post for post in posts if _get_id(post) in doubt.similar]
@@ -83,12 +76,11 @@ def find_pairs(
                     posts,
                     is_exact=doubt.is_exact,
                     # The row's own post is an alternative.
-                    unique=similar[0] if is_unique and status not in LIVE_STATUSES else None,
-                    is_live=status in LIVE_STATUSES,
+                    unique=similar[0] if is_unique and not row.is_live else None,
                     old=doubt.old,
                 )
             )
-        elif status == PostStatus.UNKNOWN:
+        elif row.status == PostStatus.UNKNOWN:
             found.append(RowInDoubt(row, "the outcome of an earlier request is not known"))
     in_doubt = {_get_id(post): post for posts in candidates.values() for post in posts}
     leftovers = find_leftovers(rows, unclaimed, in_doubt)

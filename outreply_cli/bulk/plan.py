@@ -158,12 +158,12 @@ def make_plan(
 ) -> Plan:
     """Return what to do about each row.
 
-    `statuses` are those of posts by the ID of their entry. With `prune`, the posts of `orphaned`
-    entries, which have no row, are cancelled if the token may do that.
+    With `prune`, the posts of `orphaned` entries, which have no row, are cancelled if the token may
+    do that; `statuses` are those of the posts by the ID of their entry.
     """
     kept = {PostStatus.MISSING, PostStatus.PUBLISHED, PostStatus.FAILED, PostStatus.FORBIDDEN}
     pending = [entry for entry in orphaned if statuses.get(entry.id) not in kept]
-    actions = [_decide(row, statuses) for row in rows]
+    actions = [_decide(row) for row in rows]
     if prune:
         actions += [Action.cancel(entry, "row removed") for entry in pending]
     return Plan(actions, [] if prune else pending)
@@ -244,13 +244,12 @@ def schedule_cancels_first(
     ]
 
 
-def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:
-    entry = row.entry
+def _decide(row: MatchedRow) -> Action:
+    entry, status = row.entry, row.status or PostStatus.UNKNOWN
     if row.doubt is not None:
         return Action.for_row(ActionType.KEEP, row, row.doubt.reason, unresolved=True)
     if entry is None:
         return Action.for_row(ActionType.CREATE, row)
-    status = statuses.get(entry.id, PostStatus.UNKNOWN)
     if status in _HELD:
         return Action.for_row(ActionType.KEEP, row, _HELD[status], unresolved=True)
     if status == PostStatus.FAILED:

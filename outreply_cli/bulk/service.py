@@ -177,7 +177,7 @@ class CalendarDiff:
 
     Attributes:
         orphaned: Pending entries without a row.
-        statuses: Status of each entry's post by the entry's ID.
+        statuses: Status of each entry's post by the entry's ID, also of the orphaned ones.
         later: New rows that are too far ahead to be scheduled, without those of series, and those
             that have no free slot.
     """
@@ -349,7 +349,6 @@ class BulkService:
         self._sender.searched_at = self._client.now()
         remote = fetch_remote_state(self._client, (post.page_id for post in posts), now)
         histories = self._journal.rows(self._account, known_id)
-        window = self._options.spread_window
         last_zone = self._journal.zones(self._account, known_id).get(_file_label(opened.calendar))
 
         def match(posts: Sequence[PlannedPost]) -> tuple[list[MatchedRow], list[JournalEntry]]:
@@ -373,10 +372,10 @@ class BulkService:
                 continue
             if statuses[row.entry.id] == PostStatus.PUBLISHED:
                 statuses[row.entry.id] = fetch_due_status(self._client, row.entry, now)
+        adopted = [_with_status(row, statuses) for row in adopted]
         doubts = find_doubts(
             adopted,
             remote,
-            statuses,
             histories,
             claimed=self._claimed_posts(remote, known_id)
             | _find_own_posts(lapsed, remote)
@@ -393,8 +392,7 @@ class BulkService:
                 {
                     row.post.page_id
                     for row in adopted
-                    if row.takes_new_slot
-                    or (row.entry and statuses[row.entry.id] == PostStatus.MISSING)
+                    if row.takes_new_slot or row.status == PostStatus.MISSING
                 },
                 now,
             ),
@@ -403,59 +401,61 @@ class BulkService:
             else (),
         )
         if reconcile:
-            self._record_rows(adopted, doubts, statuses, name)
+            self._record_rows(adopted, doubts, name)
         unsettled = self._journal.list_unsettled(self._account, known_id)
         cancelling = [entry for entry in unsettled if entry.state == EntryState.CANCELLING]
-        doubts |= find_uncancelled(adopted, cancelling, statuses, now)
+        doubts |= find_uncancelled(adopted, cancelling, now)
         if self._options.adopt:
             self._adopt_exact(adopted, doubts, statuses, dry_run=not reconcile)
-        doubts = find_missed(adopted, statuses, now) | doubts
-        histories = [
-            *histories,
-            *(
+        doubts = find_missed(adopted, now) | doubts
+        if self._options.spread_window is not None:
+            histories += [
                 RowHistory(row.name, row.entry, row.draft.generation)
                 for row, before in zip(adopted, rows, strict=True)
                 if row.entry is not before.entry
-            ),
-        ]
-        rows = adopted
-        if window is not None:
-            from outreply_cli.bulk.spread import apply_spread
-
-            posts, unplaced = apply_spread(
-                rows,
-                self._with_planned(remote),
-                self._limits,
-                now=now,
-                window=window,
-                # A lost text that was composed is looked for at the row's own time.
-                fixed_rows={
-                    *doubts,
-                    *(
-                        i
-                        for i, row in enumerate(rows)
-                        if row.post.takes_slot or row.post.lacks_text or row.post.row.is_composed
-                    ),
-                },
+            ]
+            posts, unplaced = self._spread(
+                adopted, doubts, remote, now, self._options.spread_window
             )
             problems = [*problems, *unplaced]
-            rows, orphaned = match([*posts, *(row.post for row in lapsed)])
-            rows = rows[: len(posts)]
+            spread, orphaned = match([*posts, *(row.post for row in lapsed)])
+            adopted = [_with_status(row, statuses) for row in spread[: len(posts)]]
         rows = [
             _with_doubt(row, doubts[index], has_time=row.post.position not in placement.problems)
             if index in doubts
             else row
-            for index, row in enumerate(rows)
+            for index, row in enumerate(adopted)
         ]
         # A post that a row has is never the post of a removed row.
         own = {row.entry.post_id for row in rows if row.entry is not None and row.entry.post_id}
         orphaned = [entry for entry in orphaned if entry.post_id not in own]
         conflicts = find_conflicts(self._journal, self._account, rows, identity.known_id)
-        problems = _drop_settled([*problems, *conflicts], rows, statuses)
+        problems = _drop_settled([*problems, *conflicts], rows)
         rows, slotless = _split_slotless(rows, placement)
         problems += filter(None, (placement.problems[row.post.position] for row in slotless))
         later = [*(row for row in lapsed if row.post.series_zone is None), *slotless]
         return CalendarDiff(remote, rows, orphaned, statuses, problems, later)
+
+    def _spread(
+        self,
+        rows: Sequence[MatchedRow],
+        doubts: Collection[int],
+        remote: RemoteState,
+        now: datetime,
+        window: timedelta,
+    ) -> tuple[list[PlannedPost], list[Diagnostic]]:
+        from outreply_cli.bulk.spread import apply_spread
+
+        # A lost text that was composed is looked for at the row's own time.
+        fixed = {
+            index
+            for index, row in enumerate(rows)
+            if row.post.takes_slot or row.post.lacks_text or row.post.row.is_composed
+        }
+        return apply_spread(
+            rows, self._with_planned(remote), self._limits, now=now, window=window,
+            fixed_rows=fixed | set(doubts),
+        )  # fmt: skip
 
     def _find_texts(
         self, calendar_id: str, posts: Sequence[PlannedPost], now: datetime
@@ -609,7 +609,7 @@ class BulkService:
             raise calendar_error(errors)
         claimed = self._journal.owned_post_ids(self._account)
         unclaimed = [post for post in diff.remote.posts if not is_claimed(post, claimed)]
-        return find_pairs(diff.rows, diff.statuses, unclaimed)
+        return find_pairs(diff.rows, unclaimed)
 
     def pair(self, doubt: RowInDoubt, post: Post) -> None:
         """Record that `post` is the post of a row in doubt, and cancel another one.
@@ -637,9 +637,9 @@ class BulkService:
         for index in [index for index, doubt in doubts.items() if doubt.is_exact]:
             (post,) = doubts.pop(index).candidates
             entry = self._adopt(rows[index], post, dry_run=dry_run)
-            rows[index] = rows[index].with_entry(entry)
             is_published = "published_at" in post
             statuses[entry.id] = PostStatus.PUBLISHED if is_published else PostStatus.SCHEDULED
+            rows[index] = _with_status(rows[index].with_entry(entry), statuses)
 
     def _adopt(self, row: MatchedRow, post: Post, *, dry_run: bool) -> JournalEntry:
         entry, post_id = row.entry, str(post["id"])
@@ -676,7 +676,7 @@ class BulkService:
         if old is not None:
             self._drop_old(old)
             return
-        if doubt.is_live:
+        if row.is_live:
             return
         if entry is not None and entry.state == EntryState.SENT:
             if entry.replaces is not None:
@@ -996,7 +996,6 @@ class BulkService:
         self,
         rows: Sequence[MatchedRow],
         doubts: Collection[int],
-        statuses: Mapping[int, PostStatus],
         calendar: str,
     ) -> None:
         """Record what is known of rows: that there is no doubt, and new names of those with posts.
@@ -1009,9 +1008,8 @@ class BulkService:
             entry = row.entry
             if entry is None or entry.row == row.name or index in doubts:
                 continue
-            status = statuses.get(entry.id)
-            if (status == PostStatus.SCHEDULED and row.is_unchanged) or (
-                status == PostStatus.PUBLISHED and not is_slot_row(entry.row)
+            if (row.status == PostStatus.SCHEDULED and row.is_unchanged) or (
+                row.status == PostStatus.PUBLISHED and not is_slot_row(entry.row)
             ):
                 self._journal.rename_row(self._account, calendar, entry.row, row.name)
 
@@ -1144,9 +1142,12 @@ def _with_doubt(row: MatchedRow, doubt: Doubt, *, has_time: bool) -> MatchedRow:
     return row._replace(doubt=doubt)
 
 
-def _drop_settled(
-    problems: Iterable[Diagnostic], rows: Sequence[MatchedRow], statuses: Mapping[int, PostStatus]
-) -> list[Diagnostic]:
+def _with_status(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> MatchedRow:
+    """Return a row with the status of its post."""
+    return row if row.entry is None else row._replace(status=statuses.get(row.entry.id))
+
+
+def _drop_settled(problems: Iterable[Diagnostic], rows: Sequence[MatchedRow]) -> list[Diagnostic]:
     """Return the problems that still matter."""
     # What is held is not sent, and needs no text.
     held = {row.post.row.line for row in rows if row.doubt and row.post.lacks_text}
@@ -1159,10 +1160,10 @@ def _drop_settled(
         return problems
     # A series goes on after the posts that are done.
     single = [row for row in rows if row.post.series_zone is None]
-    done = _lines_with(single, statuses, _FINAL_STATUSES)
+    done = _lines_with(single, _FINAL_STATUSES)
     # An expired page blocks only rows that are still to be sent to it, and what a platform may
     # refuse has been said of those that are scheduled.
-    kept = _lines_with(rows, statuses, _ON_SERVER, is_unchanged=True)
+    kept = _lines_with(rows, _ON_SERVER, is_unchanged=True)
     return [
         problem._replace(is_warning=True)
         if problem.field == "page" and problem.line in kept
@@ -1174,17 +1175,12 @@ def _drop_settled(
 
 
 def _lines_with(
-    rows: Sequence[MatchedRow],
-    statuses: Mapping[int, PostStatus],
-    wanted: Collection[PostStatus],
-    *,
-    is_unchanged: bool = False,
+    rows: Sequence[MatchedRow], wanted: Collection[PostStatus], *, is_unchanged: bool = False
 ) -> set[int]:
     """Return the lines of rows whose posts all have a `wanted` status."""
     lines: dict[int, bool] = {}
     for row in rows:
-        has_status = row.entry is not None and statuses.get(row.entry.id) in wanted
-        matches = has_status and (row.is_unchanged or not is_unchanged)
+        matches = row.status in wanted and (row.is_unchanged or not is_unchanged)
         line = row.post.row.line
         lines[line] = lines.get(line, True) and matches
     return {line for line, matches in lines.items() if matches}

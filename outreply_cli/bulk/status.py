@@ -33,12 +33,13 @@ def compare_rows(
 ) -> list[dict[str, Any]]:
     """Return the JSON-ready status of each row of `file`, and of each post without a row.
 
-    `later` are rows that are too far ahead to be scheduled.
+    `statuses` are those of `orphaned` posts by the ID of their entry, and `later` are rows that are
+    too far ahead to be scheduled.
     """
     return [
         *(
             {
-                **_to_dict(file, row.post, row.entry, _describe(row, statuses), row.post.row.line),
+                **_to_dict(file, row.post, row.entry, _describe(row), row.post.row.line),
                 "detail": row.doubt.reason if row.doubt is not None else "",
             }
             for row in rows
@@ -73,15 +74,14 @@ def _to_dict(
     }
 
 
-def _describe(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> str:
+def _describe(row: MatchedRow) -> str:
     if row.doubt is not None:
         return UNKNOWN
-    if row.entry is None:
+    if row.status is None:
         return "new"
-    status = statuses[row.entry.id]
     if not row.is_unchanged:
-        if status in {PostStatus.SCHEDULED, PostStatus.UNLISTED, PostStatus.EDITED}:
+        if row.is_live:
             return "edited in the file"
-        if status == PostStatus.PUBLISHED:
+        if row.status == PostStatus.PUBLISHED:
             return "published, then edited in the file"
-    return _TEXTS[status]
+    return _TEXTS[row.status]

@@ -42,8 +42,7 @@ def matched(before: PlannedPost | None, after: PlannedPost) -> MatchedRow:
 
 def decide(row: MatchedRow, status: PostStatus | None = None) -> Action:
     """The action on a row whose post has the given status."""
-    statuses = {} if status is None else {1: status}
-    (action,) = make_plan([row], [], statuses, prune=False).actions
+    (action,) = make_plan([row._replace(status=status)], [], {}, prune=False).actions
     return action
 
 
