@@ -38,6 +38,11 @@ class ActionType(StrEnum):
     KEEP = "keep"
     CANCEL = "cancel"
 
+    @property
+    def creates_post(self) -> bool:
+        """Whether it creates a post, which may replace another one."""
+        return self in {ActionType.CREATE, ActionType.CHANGE}
+
 
 class Action(NamedTuple):
     """One step of a plan.
@@ -67,7 +72,7 @@ class Action(NamedTuple):
     ) -> "Action":
         """Return an action on a row of the file."""
         post, make_draft, entry = row.post, row.make_draft, row.entry
-        if post.moved_from is not None and kind in {ActionType.CREATE, ActionType.CHANGE}:
+        if post.moved_from is not None and kind.creates_post:
             direction = "later" if post.scheduled_at > post.moved_from else "earlier"
             span = format_duration(post.scheduled_at - post.moved_from)
             reason = f"spread: {span} {direction} than {post.moved_from:%H:%MZ}"
@@ -145,8 +150,11 @@ class Plan:
     @cached_property
     def new_posts(self) -> list[PlannedPost]:
         """Posts to create, also those that replace another one."""
-        created = self.filter_actions(ActionType.CREATE, ActionType.CHANGE)
-        return [action.post for action in created if action.post is not None]
+        return [
+            action.post
+            for action in self.actions
+            if action.kind.creates_post and action.post is not None
+        ]
 
 
 def make_plan(
@@ -202,7 +210,7 @@ def leave_out_late(
 
 def _find_lateness(action: Action, now: datetime) -> str | None:
     """Return why a new post is too close, if it is."""
-    if action.kind not in {ActionType.CREATE, ActionType.CHANGE}:
+    if not action.kind.creates_post:
         return None
     problem = validate_time(action.scheduled_at, now)
     if problem is not None:

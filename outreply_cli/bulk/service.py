@@ -359,7 +359,8 @@ class BulkService:
 
         placement = self._place(posts, histories, known_id, remote, now)
         matched, orphaned = match(placement.posts)
-        rows, lapsed = _split_lapsed(matched, now, opened.resolver.latest)
+        lapsed = [row for row in matched if _is_lapsed(row, now, opened.resolver.latest)]
+        rows = [row for row in matched if not _is_lapsed(row, now, opened.resolver.latest)]
         # Before rows are spread: a row must not move away from its own post.
         adopted = adopt_exported(
             self._client, self._journal, rows, remote, known_id, dry_run=not reconcile
@@ -431,7 +432,15 @@ class BulkService:
         orphaned = [entry for entry in orphaned if entry.post_id not in own]
         conflicts = find_conflicts(self._journal, self._account, rows, identity.known_id)
         problems = _drop_settled([*problems, *conflicts], rows)
-        rows, slotless = _split_slotless(rows, placement)
+        # A row in doubt may need no slot.
+        slotless = [
+            row for row in rows if row.doubt is None and row.post.position in placement.problems
+        ]
+        rows = [
+            row
+            for row in rows
+            if row.doubt is not None or row.post.position not in placement.problems
+        ]
         problems += filter(None, (placement.problems[row.post.position] for row in slotless))
         later = [*(row for row in lapsed if row.post.series_zone is None), *slotless]
         return CalendarDiff(remote, rows, orphaned, statuses, problems, later)
@@ -825,7 +834,7 @@ class BulkService:
         actions = list(planned.plan.actions)
         unsent: dict[int, RowResult] = {}
         for index, action in enumerate(actions):
-            if not _needs_upload(action):
+            if not (action.kind.creates_post and action.post and action.post.media_files):
                 continue
             if stop.is_set:
                 unsent[index] = RowResult(action, RowStatus.PENDING)
@@ -842,7 +851,7 @@ class BulkService:
             sent = [
                 result.post_id
                 for result in report.results
-                if result.action.kind in {ActionType.CREATE, ActionType.CHANGE}
+                if result.action.kind.creates_post
                 and result.status == RowStatus.DONE
                 and result.post_id is not None
             ]
@@ -1050,11 +1059,6 @@ def _check_texts(plan: Plan, *, composes: bool) -> Iterator[Diagnostic]:
             yield post.row.diagnostic("message", "the row has no text yet; run the command again")
 
 
-def _needs_upload(action: Action) -> bool:
-    is_new = action.kind in {ActionType.CREATE, ActionType.CHANGE}
-    return is_new and action.post is not None and bool(action.post.media_files)
-
-
 def _with_media(action: Action, uploader: Uploader) -> Action:
     """Upload the files of a new post, and return its action with their IDs in the draft."""
     assert action.post is not None
@@ -1065,25 +1069,17 @@ def _with_media(action: Action, uploader: Uploader) -> Action:
     return action._replace(make_draft=lambda: draft)
 
 
-def _split_lapsed(
-    rows: Sequence[MatchedRow], now: datetime, latest: datetime
-) -> tuple[list[MatchedRow], list[MatchedRow]]:
-    """Separate new rows after `latest`, and occurrences of series that are past and settled.
+def _is_lapsed(row: MatchedRow, now: datetime, latest: datetime) -> bool:
+    """Return whether a row is new and after `latest`, or a past and settled occurrence of a series.
 
-    They are not rows of the run, but have been matched: their posts are not those of removed rows.
+    It is not a row of the run, but has been matched: its post is not that of a removed row.
     """
-    kept: list[MatchedRow] = []
-    lapsed: list[MatchedRow] = []
-    for row in rows:
-        is_settled = row.entry is None or row.entry.state == EntryState.DONE
-        is_later = is_settled and row.post.scheduled_at > latest
-        if row.post.series_zone is None:
-            # A row without a slot may still be in doubt.
-            is_out = is_later and row.entry is None and not row.post.takes_slot
-        else:
-            is_out = is_later or (is_settled and row.post.scheduled_at <= now)
-        (lapsed if is_out else kept).append(row)
-    return kept, lapsed
+    is_settled = row.entry is None or row.entry.state == EntryState.DONE
+    is_later = is_settled and row.post.scheduled_at > latest
+    if row.post.series_zone is None:
+        # A row without a slot may still be in doubt.
+        return is_later and row.entry is None and not row.post.takes_slot
+    return is_later or (is_settled and row.post.scheduled_at <= now)
 
 
 def _note_later(rows: Sequence[MatchedRow]) -> Iterator[str]:
@@ -1120,18 +1116,6 @@ def _find_own_posts(lapsed: Iterable[MatchedRow], remote: RemoteState) -> set[st
         and (draft := lost.get((get_page_id(post), at))) is not None
         and matches_entry(post, draft)
     }
-
-
-def _split_slotless(
-    rows: Sequence[MatchedRow], placement: Placement
-) -> tuple[list[MatchedRow], list[MatchedRow]]:
-    """Separate the rows that need a slot and have none; one in doubt may need none."""
-    kept: list[MatchedRow] = []
-    slotless: list[MatchedRow] = []
-    for row in rows:
-        is_slotless = row.post.position in placement.problems and not row.doubt
-        (slotless if is_slotless else kept).append(row)
-    return kept, slotless
 
 
 def _with_doubt(row: MatchedRow, doubt: Doubt, *, has_time: bool) -> MatchedRow:
