@@ -620,19 +620,19 @@ class BulkService:
         unclaimed = [post for post in diff.remote.posts if not is_claimed(post, claimed)]
         return find_pairs(diff.rows, unclaimed)
 
-    def pair(self, doubt: RowInDoubt, post: Post) -> None:
+    def pair(self, item: RowInDoubt, post: Post) -> None:
         """Record that `post` is the post of a row in doubt, and cancel another one.
 
         Raises:
             OutReplyError: The other one is still scheduled, and cannot be cancelled.
         """
         post_id = str(post["id"])
-        if doubt.old is not None and post_id == doubt.old.post_id:
-            self._sender.keep_old(doubt.old)
-        elif doubt.old is not None and post_id == doubt.own_id:
-            self._drop_old(doubt.old)
+        if item.doubt.old is not None and post_id == item.doubt.old.post_id:
+            self._sender.keep_old(item.doubt.old)
+        elif item.doubt.old is not None and post_id == item.own_id:
+            self._drop_old(item.doubt.old)
         else:
-            self._adopt(doubt.row, post, dry_run=False)
+            self._adopt(item.row, post, dry_run=False)
 
     def _adopt_exact(
         self,
@@ -671,7 +671,7 @@ class BulkService:
         self._sender.reconcile(self._journal.entry(entry.id))
         return adopted
 
-    def mark_new(self, doubt: RowInDoubt) -> None:
+    def mark_new(self, item: RowInDoubt) -> None:
         """Record that no candidate is the post of a row in doubt.
 
         The row becomes a new post. If it has one that is scheduled, that one is kept.
@@ -679,9 +679,9 @@ class BulkService:
         Raises:
             OutReplyError: The post that it replaces is still scheduled, and cannot be cancelled.
         """
-        row, entry = doubt.row, doubt.row.entry
+        row, entry = item.row, item.row.entry
         is_cancelling = entry is not None and entry.state == EntryState.CANCELLING
-        old = entry if is_cancelling else doubt.old
+        old = entry if is_cancelling else item.doubt.old
         if old is not None:
             self._drop_old(old)
             return

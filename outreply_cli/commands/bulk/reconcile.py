@@ -27,7 +27,7 @@ _HELD_HINT = (
 class _Outcome(NamedTuple):
     """The outcome of a row in doubt: `pair`, `new` or `hold`, with the ID of its post."""
 
-    doubt: RowInDoubt
+    item: RowInDoubt
     action: str
     post_id: str | None = None
 
@@ -70,14 +70,14 @@ class DecisionOptions:
             InvalidInputError: A line has no row in doubt, or a post does not suit its row.
         """
         named = self.parse_pairs()
-        lines = {doubt.row.post.row.line for doubt in pairs.rows}
+        lines = {item.row.post.row.line for item in pairs.rows}
         for flag, wanted in (("--pair", {*named.values()}), ("--new", {*(self.new or ())})):
             for line in sorted(wanted - lines):
                 raise InvalidInputError(
                     f"{flag}: no row on line {line} has an unknown outcome",
                     hint="Without the option, the command lists the rows whose outcome is unknown.",
                 )
-        candidates = {str(post["id"]) for doubt in pairs.rows for post in doubt.candidates}
+        candidates = {str(post["id"]) for item in pairs.rows for post in item.doubt.candidates}
         for post_id in sorted({*(self.separate or ())} - candidates):
             raise InvalidInputError(
                 f"--separate: post {post_id} is not similar to a row whose outcome is unknown",
@@ -87,11 +87,11 @@ class DecisionOptions:
         for post_id, line in named.items():
             post = pairs.posts.get(post_id) or service.fetch_unclaimed(post_id)
             rows = [
-                doubt.row.draft.row
-                for doubt in pairs.rows
-                if doubt.row.post.row.line == line
+                item.row.draft.row
+                for item in pairs.rows
+                if item.row.post.row.line == line
                 and post is not None
-                and (post in doubt.candidates or post.get("page_id") == doubt.row.post.page_id)
+                and (post in item.doubt.candidates or post.get("page_id") == item.row.post.page_id)
             ]
             if post is None or not rows:
                 raise InvalidInputError(
@@ -152,7 +152,7 @@ def run(
         raise PartialFailureError(
             f"{len(held)} of {len(outcomes)} rows remain unknown",
             hint=_HELD_HINT,
-            details={"lines": [outcome.doubt.row.post.row.line for outcome in held]},
+            details={"lines": [outcome.item.row.post.row.line for outcome in held]},
         )
 
 
@@ -166,53 +166,53 @@ def _decide(
 ) -> Iterator[_Outcome]:
     taken = {*chosen.values(), *(decisions.separate or ())}
     asks = context.is_interactive and not decisions.yes and not dry_run
-    for doubt in pairs.rows:
-        name, line = doubt.row.draft.row, doubt.row.post.row.line
-        available = [post for post in doubt.candidates if str(post["id"]) not in taken]
+    for item in pairs.rows:
+        name, line = item.row.draft.row, item.row.post.row.line
+        available = [post for post in item.doubt.candidates if str(post["id"]) not in taken]
         ids = {str(post["id"]) for post in available}
-        unique = doubt.unique if doubt.unique in available else None
+        unique = item.unique if item.unique in available else None
         if name in chosen:
-            yield _Outcome(doubt, "pair", chosen[name])
+            yield _Outcome(item, "pair", chosen[name])
         elif line in (decisions.new or ()):
-            yield _Outcome(doubt, "new")
-        elif decisions.separate and doubt.candidates and ids <= {doubt.own_id}:
+            yield _Outcome(item, "new")
+        elif decisions.separate and item.doubt.candidates and ids <= {item.own_id}:
             # All others are set apart: the row is a new one, or keeps its post.
-            yield _Outcome(doubt, "new")
-        elif available and (doubt.is_exact or (decisions.yes and unique is not None)):
+            yield _Outcome(item, "new")
+        elif available and (item.doubt.is_exact or (decisions.yes and unique is not None)):
             post = unique or available[0]
             taken.add(str(post["id"]))
-            yield _Outcome(doubt, "pair", str(post["id"]))
+            yield _Outcome(item, "pair", str(post["id"]))
         elif asks:
-            outcome = _ask(context, doubt, available)
+            outcome = _ask(context, item, available)
             taken.update([outcome.post_id] if outcome.post_id else [])
             yield outcome
         else:
-            yield _Outcome(doubt, "hold")
+            yield _Outcome(item, "hold")
 
 
-def _ask(context: Context, doubt: RowInDoubt, candidates: list[Post]) -> _Outcome:
-    row = doubt.row.post
-    context.info(f"\nLine {row.row.line}, {page_alias(row.page)}: {doubt.reason}")
+def _ask(context: Context, item: RowInDoubt, candidates: list[Post]) -> _Outcome:
+    row = item.row.post
+    context.info(f"\nLine {row.row.line}, {page_alias(row.page)}: {item.doubt.reason}")
     context.info(f"  row   {_describe(row.scheduled_at, row.row.content.message, context)}")
     for post in candidates:
         context.info(f"  post  {_describe(post_time(post), post.get('message'), context)}")
         if context.prompt_yes_no(f"Is post {post['id']} the post of this row?"):
-            return _Outcome(doubt, "pair", str(post["id"]))
+            return _Outcome(item, "pair", str(post["id"]))
     if context.prompt_yes_no("Schedule this row as a new post?"):
-        return _Outcome(doubt, "new")
-    return _Outcome(doubt, "hold")
+        return _Outcome(item, "new")
+    return _Outcome(item, "hold")
 
 
 def _record(
     service: BulkService, outcomes: list[_Outcome], pairs: Pairs, decisions: DecisionOptions
 ) -> None:
     for outcome in outcomes:
-        row, post_id = outcome.doubt.row, outcome.post_id
-        candidates = {str(post["id"]) for post in outcome.doubt.candidates}
+        row, post_id = outcome.item.row, outcome.post_id
+        candidates = {str(post["id"]) for post in outcome.item.doubt.candidates}
         if outcome.action == "pair" and post_id is not None:
-            service.pair(outcome.doubt, pairs.posts[post_id])
+            service.pair(outcome.item, pairs.posts[post_id])
         elif outcome.action == "new":
-            service.mark_new(outcome.doubt)
+            service.mark_new(outcome.item)
         # The other candidates of a row that is settled are not its posts.
         refused = candidates
         if outcome.action == "hold":
@@ -237,7 +237,7 @@ def _print(context: Context, file: str, service: BulkService, outcomes: list[_Ou
 
 
 def _line(outcome: _Outcome, aliases: dict[str, str], context: Context) -> str:
-    row = outcome.doubt.row
+    row = outcome.item.row
     start = f"line {row.post.row.line}  {sanitize(aliases.get(row.post.page_id, row.post.page_id))}"
     when = format_time(row.post.scheduled_at, context.zone())
     match outcome.action:
@@ -246,14 +246,14 @@ def _line(outcome: _Outcome, aliases: dict[str, str], context: Context) -> str:
         case "new":
             text = "new; the next bulk schedule creates it"
         case _:
-            text = f"unknown: {outcome.doubt.reason}"
+            text = f"unknown: {outcome.item.doubt.reason}"
     lines = [f"{start}  {when}  {text}"]
-    if outcome.action == "hold" or not outcome.doubt.is_exact:
+    if outcome.action == "hold" or not outcome.item.doubt.is_exact:
         message = row.post.row.content.message
         lines.append(f"  row   {_describe(row.post.scheduled_at, message, context)}")
         lines += [
             f"  post  {_describe(post_time(post), post.get('message'), context)}  {post['id']}"
-            for post in outcome.doubt.candidates
+            for post in outcome.item.doubt.candidates
         ]
     return "\n".join(sanitize(line) for line in lines)
 
@@ -264,7 +264,7 @@ def _describe(at: Any, message: str | None, context: Context) -> str:
 
 
 def _to_dict(file: str, outcome: _Outcome) -> dict[str, Any]:
-    row = outcome.doubt.row.post
+    row = outcome.item.row.post
     return {
         "file": file,
         "line": row.row.line,
@@ -273,9 +273,9 @@ def _to_dict(file: str, outcome: _Outcome) -> dict[str, Any]:
         "scheduled_at": format_timestamp(row.scheduled_at),
         "action": outcome.action,
         "id": outcome.post_id,
-        "detail": outcome.doubt.reason,
+        "detail": outcome.item.doubt.reason,
         "candidates": [
             {name: post.get(name) for name in ("id", "scheduled_at", "message")}
-            for post in outcome.doubt.candidates
+            for post in outcome.item.doubt.candidates
         ],
     }
