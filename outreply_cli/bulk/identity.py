@@ -86,14 +86,20 @@ def identify_calendar(
                 entries = [history.active for history in histories if history.active]
                 similar |= _find_similar(rows, entries, at_path) | _find_edited(rows, entries)
             if similar - at_path:
-                raise _ambiguous_error(calendar, known, similar)
+                raise _ambiguous_error(
+                    similar,
+                    f"{calendar.file_name} has the same text or keys as calendar "
+                    f"{_describe(known, similar)} at different times, and may be a new version of "
+                    "that calendar",
+                    hint="To replace that calendar's posts, use --name '{name}'. For a separate "
+                    "calendar, use --name with a new name.",
+                )
             shared = similar
     if len(shared) > 1:
-        names = [calendar_label(known_id) for known_id in sorted(shared)]
-        raise AmbiguousCalendarError(
+        raise _ambiguous_error(
+            shared,
             f"{calendar.file_name} shares rows with several calendars: {_describe(known, shared)}",
-            hint=f"Name the calendar that it belongs to, for example: --name '{names[0]}'",
-            details={"calendars": names},
+            hint="Name the calendar that it belongs to, for example: --name '{name}'",
         )
     return CalendarIdentity(shared.pop() if shared else _new_id(calendar, posts))
 
@@ -123,24 +129,18 @@ def _identify_by_name(
     now: datetime,
 ) -> CalendarIdentity:
     named = NAMED_CALENDAR + name
-    if named in known:
-        return CalendarIdentity(named)
-    if name in known:
-        return CalendarIdentity(name)
-    unnamed = {
-        known_id: path
-        for known_id, path in known.items()
-        if not known_id.startswith(NAMED_CALENDAR)
-    }
-    renamed = _find_slot_rows(journal, account, posts, known.keys() - unnamed.keys(), now)
+    for known_id in (named, name):
+        if known_id in known:
+            return CalendarIdentity(known_id)
+    unnamed = {known_id for known_id in known if not known_id.startswith(NAMED_CALENDAR)}
+    renamed = _find_slot_rows(journal, account, posts, known.keys() - unnamed, now)
     if renamed:
-        names = [calendar_label(known_id) for known_id in sorted(renamed)]
-        raise AmbiguousCalendarError(
+        raise _ambiguous_error(
+            renamed,
             f"the calendar {name!r} is new, but rows without a time are already scheduled by "
             f"{_describe(known, renamed)}",
-            hint=f"If the calendar was renamed, keep its name: --name '{names[0]}'. Otherwise, "
-            "change the texts of these rows.",
-            details={"calendars": names},
+            hint="If the calendar was renamed, keep its name: --name '{name}'. Otherwise, change "
+            "the texts of these rows.",
         )
     shared = _find_shared(journal, account, posts, unnamed, now=now)
     return CalendarIdentity(named, shared.pop() if len(shared) == 1 else None)
@@ -292,16 +292,11 @@ def _find_similar(
     }
 
 
-def _ambiguous_error(
-    calendar: Calendar, known: Mapping[str, str], similar: Collection[str]
-) -> AmbiguousCalendarError:
-    names = [calendar_label(known_id) for known_id in sorted(similar)]
+def _ambiguous_error(ids: Collection[str], message: str, *, hint: str) -> AmbiguousCalendarError:
+    """Return the error of a file that may belong to calendars; `hint` has the `{name}` of one."""
+    names = [calendar_label(known_id) for known_id in sorted(ids)]
     return AmbiguousCalendarError(
-        f"{calendar.file_name} has the same text or keys as calendar {_describe(known, similar)} "
-        "at different times, and may be a new version of that calendar",
-        hint=f"To replace that calendar's posts, use --name '{names[0]}'. For a separate "
-        "calendar, use --name with a new name.",
-        details={"calendars": names},
+        message, hint=hint.format(name=names[0]), details={"calendars": names}
     )
 
 
