@@ -162,10 +162,8 @@ class RowResolver:
     _files: dict[Path, MediaFile] = field(init=False, default_factory=dict)
     _zones: dict[tuple[str | None, str | None], ZoneInfo] = field(init=False, default_factory=dict)
     _tagged: int = field(init=False, default=0)
-    # Posts that are left to later runs: how many, whether these are all, and the day of the first.
-    _later_count: int = field(init=False, default=0)
-    _is_later_counted: bool = field(init=False, default=True)
-    _first_later: date | None = field(init=False, default=None)
+    # Series with posts that are left to later runs, once for each page.
+    _ongoing: list[Expansion] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.brand_zone = cache(self.brand_zone)
@@ -255,10 +253,7 @@ class RowResolver:
                 PlannedPost(row, page, str(page["id"]), at, media_files, series_zone=zone)
             )
         if series.later:
-            self._later_count += len(series.later)
-            self._is_later_counted &= series.is_counted
-            first = series.later[0].local.date()
-            self._first_later = min(first, self._first_later or first)
+            self._ongoing.append(series)
 
     def _fit_page(self, row: Row, page: Mapping[str, Any]) -> Row:
         """Return the row with the text and the links for a page."""
@@ -333,14 +328,13 @@ class RowResolver:
 
     def _notes(self) -> Iterator[str]:
         """Yield what was changed in the rows, and what is left to later runs."""
-        if self._first_later is not None:
-            day = self._first_later - timedelta(days=1)
+        if self._ongoing:
+            first = min(series.later[0].local.date() for series in self._ongoing)
             posts = "later posts of the series are"
-            if self._is_later_counted:
-                posts = (
-                    f"{self._later_count} later post{'s are' if self._later_count > 1 else ' is'}"
-                )
-            yield f"{posts} made by later runs; run this again by {day}"
+            if all(series.is_counted for series in self._ongoing):
+                count = sum(len(series.later) for series in self._ongoing)
+                posts = f"{count} later post{'s are' if count > 1 else ' is'}"
+            yield f"{posts} made by later runs; run this again by {first - timedelta(days=1)}"
         if self._tagged:
             yield f"--utm added parameters to {self._tagged} link{'s' * (self._tagged > 1)}"
 
