@@ -38,9 +38,9 @@ def find_doubts(
     claimed: Collection[str],
     separate: Collection[tuple[str, str]],
     outdated_pages: Collection[str],
-    unrecorded: Collection[tuple[int, str]] = (),
-    older: Iterable[Post] = (),
-    removed: Iterable[JournalEntry] = (),
+    unrecorded: Collection[tuple[int, str]],
+    older: Iterable[Post],
+    removed: Iterable[JournalEntry],
 ) -> dict[int, Doubt]:
     """Return the doubts about rows that would be created or changed, by index.
 

@@ -146,12 +146,9 @@ class PlanExecutor:
         """Cancel the post of `action`; a `new` one that replaces it is to be sent later."""
         assert action.entry is not None
         if new is None:
-            outcome = self._sender.cancel(action.entry)
-        else:
-            outcome = self._sender.start_replacing(new)
-        if outcome.error is not None:
-            return self._fail(action, outcome, outcome.error)
-        return RowResult(action, RowStatus.DONE, action.post_id) if new is None else None
+            return self._to_result(action, self._sender.cancel(action.entry))
+        outcome = self._sender.start_replacing(new)
+        return None if outcome.error is None else self._to_result(action, outcome)
 
     def _send(self, action: Action, entry: JournalEntry) -> RowResult:
         if action.is_in_place:
@@ -160,11 +157,13 @@ class PlanExecutor:
             outcome = self._sender.finish_replacing(entry)
         else:
             outcome = self._sender.send(entry)
-        if outcome.error is not None:
-            return self._fail(action, outcome, outcome.error)
-        return RowResult(action, RowStatus.DONE, outcome.entry.post_id)
+        return self._to_result(action, outcome)
 
-    def _fail(self, action: Action, outcome: SendResult, error: OutReplyError) -> RowResult:
+    def _to_result(self, action: Action, outcome: SendResult) -> RowResult:
+        """Return the result of an action; an error that the rest would have, too, stops the run."""
+        error, post_id = outcome.error, outcome.entry.post_id
+        if error is None:
+            return RowResult(action, RowStatus.DONE, post_id)
         interrupted = isinstance(error, InterruptedRunError)
         fatal = interrupted or stops_batch(error)
         if fatal:
@@ -173,6 +172,6 @@ class PlanExecutor:
             status = RowStatus.UNKNOWN
         else:
             status = RowStatus.PENDING if fatal else RowStatus.FAILED
-        if interrupted:
-            return RowResult(action, status)
-        return RowResult(action, status, outcome.entry.post_id, error)
+        return (
+            RowResult(action, status) if interrupted else RowResult(action, status, post_id, error)
+        )

@@ -80,6 +80,11 @@ class MatchedRow(NamedTuple):
         return self.make_draft()
 
     @property
+    def post_id(self) -> str | None:
+        """ID of the row's current post."""
+        return None if self.entry is None else self.entry.post_id
+
+    @property
     def is_unchanged(self) -> bool:
         """Whether the row's current post was created from the same content and time."""
         return self.entry is not None and self.entry.fingerprint == self.draft.fingerprint

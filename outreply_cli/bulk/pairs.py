@@ -21,11 +21,6 @@ class RowInDoubt(NamedTuple):
     doubt: Doubt
     unique: Post | None = None
 
-    @property
-    def own_id(self) -> str | None:
-        """ID of the row's current post."""
-        return None if self.row.entry is None else self.row.entry.post_id
-
 
 @dataclass(frozen=True)
 class Pairs:

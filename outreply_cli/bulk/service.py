@@ -381,7 +381,7 @@ class BulkService:
             claimed=self._claimed_posts(remote, known_id)
             | _find_own_posts(lapsed, remote)
             # A dry run does not record what it adopts.
-            | {row.entry.post_id for row in adopted if row.entry and row.entry.post_id},
+            | {row.post_id for row in adopted if row.post_id},
             separate=self._journal.separate_posts(self._account),
             outdated_pages={
                 entry.page_id for entry in entries if statuses[entry.id] == PostStatus.MISSING
@@ -428,7 +428,7 @@ class BulkService:
             for index, row in enumerate(adopted)
         ]
         # A post that a row has is never the post of a removed row.
-        own = {row.entry.post_id for row in rows if row.entry is not None and row.entry.post_id}
+        own = {row.post_id for row in rows if row.post_id}
         orphaned = [entry for entry in orphaned if entry.post_id not in own]
         conflicts = find_conflicts(self._journal, self._account, rows, identity.known_id)
         problems = _drop_settled([*problems, *conflicts], rows)
@@ -629,7 +629,7 @@ class BulkService:
         post_id = str(post["id"])
         if item.doubt.old is not None and post_id == item.doubt.old.post_id:
             self._sender.keep_old(item.doubt.old)
-        elif item.doubt.old is not None and post_id == item.own_id:
+        elif item.doubt.old is not None and post_id == item.row.post_id:
             self._drop_old(item.doubt.old)
         else:
             self._adopt(item.row, post, dry_run=False)
@@ -946,7 +946,7 @@ class BulkService:
     ) -> list[JournalEntry]:
         """Return the past entries without a row whose posts are not known to be cancelled."""
         # A corrected row that was paired with a post has it, too.
-        own = {row.entry.post_id for row in rows if row.entry is not None}
+        own = {row.post_id for row in rows}
         removed = [
             entry
             for history in histories

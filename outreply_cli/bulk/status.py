@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outreply_cli.bulk.matching import MatchedRow
+from outreply_cli.bulk.matching import Doubt, MatchedRow
 from outreply_cli.bulk.remote_state import PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import EntryState, JournalEntry
@@ -37,19 +37,10 @@ def compare_rows(
     too far ahead to be scheduled.
     """
     return [
+        *(_to_dict(file, row.post, row.post_id, _describe(row), row.doubt) for row in rows),
+        *(_to_dict(file, row.post, None, LATER) for row in later),
         *(
-            {
-                **_to_dict(file, row.post, row.entry, _describe(row), row.post.row.line),
-                "detail": row.doubt.reason if row.doubt is not None else "",
-            }
-            for row in rows
-        ),
-        *(
-            {**_to_dict(file, row.post, None, LATER, row.post.row.line), "detail": ""}
-            for row in later
-        ),
-        *(
-            {**_to_dict(file, entry, entry, "orphaned"), "detail": ""}
+            _to_dict(file, entry, entry.post_id, "orphaned")
             for entry in orphaned
             if entry.state != EntryState.DONE or statuses[entry.id] != PostStatus.MISSING
         ),
@@ -59,18 +50,20 @@ def compare_rows(
 def _to_dict(
     file: str,
     post: PlannedPost | JournalEntry,
-    entry: JournalEntry | None,
+    post_id: str | None,
     status: str,
-    line: int | None = None,
+    doubt: Doubt | None = None,
 ) -> dict[str, Any]:
+    row = post.row if isinstance(post, PlannedPost) else None
     return {
         "file": file,
-        "line": line,
-        "key": post.key if isinstance(post, PlannedPost) else None,
+        "line": row.line if row is not None else None,
+        "key": row.key if row is not None else None,
         "page_id": post.page_id,
         "scheduled_at": format_timestamp(post.scheduled_at),
-        "id": entry.post_id if entry else None,
+        "id": post_id,
         "status": status,
+        "detail": doubt.reason if doubt is not None else "",
     }
 
 

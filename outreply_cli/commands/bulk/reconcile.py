@@ -175,7 +175,7 @@ def _decide(
             yield _Outcome(item, "pair", chosen[name])
         elif line in (decisions.new or ()):
             yield _Outcome(item, "new")
-        elif decisions.separate and item.doubt.candidates and ids <= {item.own_id}:
+        elif decisions.separate and item.doubt.candidates and ids <= {item.row.post_id}:
             # All others are set apart: the row is a new one, or keeps its post.
             yield _Outcome(item, "new")
         elif available and (item.doubt.is_exact or (decisions.yes and unique is not None)):
