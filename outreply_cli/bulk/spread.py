@@ -61,7 +61,7 @@ def apply_spread(
     The current posts of rows do not block a slot; the other `posts` of the account do. A row is at
     most `window` away from its time. Rows whose index is in `fixed_rows` do not move.
     """
-    own = {row.entry.post_id for row in rows if row.entry is not None}
+    own = {row.post_id for row in rows if row.post_id is not None}
     fixed: dict[str, list[datetime]] = defaultdict(list)
     for post in posts:
         at = post_time(post)

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings, strategies as st
 
-from outreply_cli.bulk.spread import SlotConstraints, SlotRequest, spread
+from outreply_cli.bulk.spread import SlotConstraints, SlotRequest, apply_spread, spread
+from outreply_cli.journal.models import EntryState
 from outreply_cli.posts.guardrails import GuardrailLimits, has_capacity, page_violations
+from tests.bulk.planned import AT, NOW, make_post, match, record
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
 LIMITS = GuardrailLimits.from_account(None)
@@ -87,3 +89,14 @@ def test_spread_moves_as_little_as_possible() -> None:
     result = spread(requests, make_constraints("instagram", []))
     moved = [(time - START).total_seconds() - noon for time in result if time]
     assert moved == [0, 60, 120]
+
+
+def test_planned_posts_of_other_files_take_times_beside_a_row_with_unknown_outcome() -> None:
+    sent, new = make_post("Sent"), make_post("New", at=AT + timedelta(hours=3))
+    rows, _ = match([sent, new], record([sent], state=EntryState.SENT, post_id=None))
+    # Such a post has no ID yet, and neither has the row's.
+    other = make_post("Of another file", at=new.scheduled_at).body()
+    posts, problems = apply_spread(rows, [other], LIMITS, now=NOW, window=timedelta(hours=24))
+    assert problems == []
+    assert posts[0] == sent
+    assert abs(posts[1].scheduled_at - new.scheduled_at) == LIMITS.min_gap
