@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.bulk.plan import Action, ActionType, Plan
+from outreply_cli.bulk.plan import Action, ActionType
+from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import decode_text
 from outreply_cli.storage.files import write_file
@@ -68,22 +69,17 @@ def serialize_action(action: Action) -> dict[str, Any]:
 
 
 def save_plan(
-    path: Path,
-    calendar: Path,
-    account: str,
-    options: Mapping[str, Any],
-    plan: Plan,
-    *,
-    now: datetime,
+    path: Path, planned: PlannedCalendar, options: Mapping[str, Any], *, now: datetime
 ) -> None:
-    """Write `plan`, made at `now`, to `path`; raises StorageError."""
+    """Write the plan of a calendar, made at `now`, to `path`; raises StorageError."""
     import yaml
 
+    calendar, plan = planned.calendar.path, planned.plan
     document = {
         "version": _VERSION,
         "calendar": str(calendar),
         "calendar_sha256": file_digest(calendar),
-        "account": account,
+        "account": planned.account.fingerprint,
         "made_at": format_timestamp(now),
         "options": {name: value for name, value in options.items() if value is not None},
         "summary": {kind.value: len(plan.filter_actions(kind)) for kind in ActionType},
@@ -159,25 +155,24 @@ def locate_calendar(saved: SavedPlan, plan: Path) -> Path:
 
 def find_drift(
     saved: SavedPlan,
-    account: str,
-    plan: Plan,
+    planned: PlannedCalendar,
     calendar: Path,
     applied: Collection[str],
     *,
     now: datetime,
 ) -> Iterator[str]:
-    """Yield the differences between a saved plan and the current one.
+    """Yield the differences between a saved plan and the current one of the calendar file.
 
     A step that is already applied is not a difference: a row that is in sync, or a post that was
     cancelled, whose ID is then in `applied`. Neither is a post of a series that is past.
     """
-    if saved.account != account:
+    if saved.account != planned.account.fingerprint:
         yield "the plan was created for another account"
         return
     if saved.digest != file_digest(calendar):
         yield f"{calendar} was edited"
     before = _by_row(saved.steps)
-    after = _by_row([serialize_action(action) for action in plan.actions])
+    after = _by_row([serialize_action(action) for action in planned.plan.actions])
     for row in dict.fromkeys([*before, *after]):
         if row not in after:
             scheduled_at = str(before[row].get("scheduled_at"))

@@ -70,16 +70,8 @@ def run(
     report_file = ReportFile.check(report, calendars) if report is not None else None
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
         (planned,) = plan_calendars(bulk, calendars, reconcile=True)
-        differences = list(
-            find_drift(
-                saved,
-                planned.account.fingerprint,
-                planned.plan,
-                calendar,
-                bulk.service.cancelled_posts(),
-                now=bulk.client.now(),
-            )
-        )
+        applied, now = bulk.service.cancelled_posts(), bulk.client.now()
+        differences = list(find_drift(saved, planned, calendar, applied, now=now))
         if differences:
             raise StalePlanError(differences)
         try:

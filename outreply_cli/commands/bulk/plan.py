@@ -64,9 +64,7 @@ def run(
     # Not saved: a plan is untrusted input, so `bulk apply` takes its own --allow-outside.
     del saved["allow_outside"]
     apply = f"outreply bulk apply {output}{' --allow-outside' if reading.allow_outside else ''}"
-    save_plan(
-        output, planned.calendar.path, planned.account.fingerprint, saved, planned.plan, now=now
-    )
+    save_plan(output, planned, saved, now=now)
     if context.wants_json:
         name = planned.calendar.file_name
         report = build_report([(name, result) for result in results_from_plan(planned.plan)])
