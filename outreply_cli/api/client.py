@@ -27,7 +27,7 @@ from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.timestamps import timestamp_or_none
 
 if TYPE_CHECKING:
-    from outreply_cli.api.transport import Conditions, Find, Transport, Upload
+    from outreply_cli.api.transport import Conditions, Find, Transport
 
 # The clocks of client and server differ by this much at most.
 _CLOCK_TOLERANCE = timedelta(seconds=10)
@@ -240,9 +240,9 @@ class Client:
                     return item
             raise
 
-    def upload(self, upload: "Upload") -> Media:
+    def upload(self, file: requests.FilePart, find: "Find | None" = None) -> Media:
         """`POST /media/upload` (`write:media`)."""
-        response = self.transport.upload("/media/upload", upload)
+        response = self.transport.send(requests.upload_media(file), find=find)
         try:
             return _unwrap(response, "media", Media)
         except InvalidResponseError as error:

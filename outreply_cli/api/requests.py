@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 
@@ -14,11 +14,14 @@ class FilePart:
         path: Path of the file, as the user wrote it.
         filename: File name for the server.
         mime: Media type of the content.
+        stream: Content, read from its start on each attempt; only `read`, `seek` and `tell` are
+            called. None if the request is only printed.
     """
 
     path: str
     filename: str
     mime: str
+    stream: IO[bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class ApiRequest:
         query: Query parameters.
         headers: Further headers.
         idempotency_key: Key of 1 to 120 characters; None for a new one whenever it is sent.
-        file: File to send as `multipart/form-data` instead of a JSON body.
+        file: File to send as `multipart/form-data` instead of a JSON body, streamed from disk.
     """
 
     method: str

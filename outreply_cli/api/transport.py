@@ -6,9 +6,9 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import IO, Any, NoReturn, TypedDict, Unpack
+from typing import Any, NoReturn, TypedDict, Unpack
 
 import httpx
 
@@ -81,46 +81,31 @@ class Conditions(TypedDict, total=False):
     not_after: datetime | None
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A file to upload.
-
-    Attributes:
-        filename: File name for the server, which uses its extension only.
-        mime: Media type of the content.
-        stream: Content, read from its start on each attempt; only `read`, `seek` and `tell` are
-            called.
-        find: Returns the server's object of an upload whose response was lost, or None if the
-            upload did not arrive; `find` itself is None if that cannot be determined.
-    """
-
-    filename: str
-    mime: str
-    stream: IO[bytes]
-    find: Find | None = None
-
-
 @dataclass(kw_only=True)
 class _Exchange(RetryState):
     """A request with its attempts, and the conditions for another one.
 
     Attributes:
-        build: Returns the request of an attempt.
-        path: Path below the base URL, for hints.
-        has_key: Whether the server deduplicates it by its `Idempotency-Key`.
+        request: The request, with its `Idempotency-Key` if it is a write.
+        has_new_key: Whether its key is one that the next run of the command does not have.
         find, before_attempt, not_after: See `Conditions`.
-        is_repeatable: Whether it may be sent again.
-        maybe_applied_hint: The next step if it may have been carried out.
     """
 
-    build: Callable[[], httpx.Request]
-    path: str = ""
-    has_key: bool = False
+    request: ApiRequest
+    has_new_key: bool = False
     find: Find | None = None
     before_attempt: Find | None = None
     not_after: datetime | None = None
-    is_repeatable: bool = True
-    maybe_applied_hint: str | None = None
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the server deduplicates it by its `Idempotency-Key`; it ignores an upload's."""
+        return self.request.is_write and self.request.file is None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be sent again."""
+        return self.request.file is None or self.find is not None
 
 
 @dataclass(frozen=True)
@@ -245,7 +230,8 @@ class Transport:
         a new UUIDv4 unless the request has one. Its headers cannot replace the token.
 
         A write that may have been carried out is looked for with `find` before it is repeated, and
-        repeated only while the server surely remembers its key (see `resend`).
+        repeated only while the server surely remembers its key (see `resend`). Uploads are not
+        idempotent (reference: Idempotency): without `find`, one that may have arrived is final.
 
         Raises:
             ApiError: The API responded with 400 or above.
@@ -253,45 +239,14 @@ class Transport:
             InvalidResponseError: The response does not come from the API.
             InvalidInputError: The body contains text that cannot be sent, or a token or webhook
                 secret; nothing was sent.
+            OutReplyError: An error of the stream of an upload.
         """
-        headers = dict(request.headers)
+        has_new_key = request.is_write and request.idempotency_key is None
         if request.is_write:
             self.refuse_secrets(request.body)
-            headers["Idempotency-Key"] = request.idempotency_key or str(uuid.uuid4())
-
-        def build() -> httpx.Request:
-            return self._build(
-                request.method, request.path, headers, params=request.query or None,
-                json=request.body,
-            )  # fmt: skip
-
-        # The next run of the command has another key.
-        has_new_key = request.is_write and request.idempotency_key is None
-        return self._send(_Exchange(
-            build=build, path=request.path, has_key=request.is_write, **conditions,
-            maybe_applied_hint=_MAYBE_APPLIED_HINT if has_new_key else None,
-        ))  # fmt: skip
-
-    def upload(self, path: str, upload: Upload) -> Response:
-        """Send a file as `multipart/form-data`, streamed from disk.
-
-        Uploads are not idempotent (reference: Idempotency): one that may have arrived is looked
-        up before it is sent again, and not sent again without `upload.find`.
-
-        Raises:
-            OutReplyError: An error of the stream.
-            ApiError, NetworkError, InvalidResponseError: Same as for `send`; `maybe_applied` is
-                set if the file may have been uploaded.
-        """
-        headers = {"Idempotency-Key": str(uuid.uuid4())}
-
-        def build() -> httpx.Request:
-            upload.stream.seek(0)
-            part = (upload.filename, upload.stream, upload.mime)
-            return self._build("POST", path, headers, files={"file": part})
-
-        is_repeatable = upload.find is not None
-        return self._send(_Exchange(build=build, find=upload.find, is_repeatable=is_repeatable))
+        if has_new_key:
+            request = replace(request, idempotency_key=str(uuid.uuid4()))
+        return self._send(_Exchange(request=request, has_new_key=has_new_key, **conditions))
 
     def refuse_secrets(self, body: object) -> None:
         """Raise InvalidInputError for a body that contains a token or a webhook secret."""
@@ -303,14 +258,22 @@ class Transport:
         where = f"`{names[0]}`" if is_shown else "the body"
         raise InvalidInputError(f"{where} {LEAK_PROBLEM}", hint=_LEAK_HINT)
 
-    def _build(
-        self, method: str, path: str, headers: Mapping[str, str], **content: Any
-    ) -> httpx.Request:
-        sent = dict(headers)
+    def _build(self, request: ApiRequest) -> httpx.Request:
+        headers = dict(request.headers)
+        if request.is_write and request.idempotency_key is not None:
+            headers["Idempotency-Key"] = request.idempotency_key
         if self._token is not None:
-            sent["Authorization"] = f"Bearer {self._token.reveal()}"
+            headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        file, files = request.file, None
+        if file is not None and file.stream is not None:
+            file.stream.seek(0)
+            files = {"file": (file.filename, file.stream, file.mime)}
         try:
-            return self._http.build_request(method, self.base_url + path, headers=sent, **content)
+            return self._http.build_request(
+                request.method, self.base_url + request.path, headers=headers,
+                params=request.query or None, json=request.body,
+                files=files,
+            )  # fmt: skip
         except (httpx.InvalidURL, ValueError) as error:
             raise InvalidInputError(
                 f"invalid request: {error}", hint="Remove control characters and invalid Unicode."
@@ -340,17 +303,17 @@ class Transport:
                 self._failed_seconds = self._elapsed(exchange) if is_down else 0.0
             if not exchange.maybe_applied or is_definitive(error):
                 raise
-            hint = exchange.maybe_applied_hint or error.hint
+            hint = _MAYBE_APPLIED_HINT if exchange.has_new_key and exchange.has_key else error.hint
             raise error.replace(maybe_applied=True, hint=hint) from error
 
     def _attempt(self, exchange: _Exchange) -> Response | None:
         # Returns None if the request is to be sent again.
-        request, started_at = exchange.build(), self._clock.monotonic()
+        request, started_at = self._build(exchange.request), self._clock.monotonic()
         received: httpx.Response | None = None
         try:
             with active_deadline(self._deadline(exchange)):
                 received = self._follow(request)
-            response = self._parse(received, exchange.path)
+            response = self._parse(received, exchange.request)
         except OutReplyError as error:
             if is_ambiguous(error) and exchange.sent_at is None:
                 exchange.sent_at = started_at
@@ -585,7 +548,7 @@ class Transport:
         message = f"refusing to follow a redirect {target}"
         raise InvalidResponseError("REDIRECT_REFUSED", message, status=response.status_code)
 
-    def _parse(self, response: httpx.Response, path: str) -> Response:
+    def _parse(self, response: httpx.Response, request: ApiRequest) -> Response:
         headers = dict(response.headers)
         now = self._clock.now()
         server_now = parse_http_date(headers.get("date"))
@@ -599,6 +562,7 @@ class Transport:
         if self._rate_limiter is not None:
             self._rate_limiter.update(headers, server_now.timestamp() if server_now else None)
         status, host = response.status_code, response.request.url.host
+        path = request.path if request.file is None else ""
         if status < 300:
             return parse_response(status, headers, response.content, host)
         if status < 400:

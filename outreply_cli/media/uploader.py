@@ -11,6 +11,7 @@ from typing import IO, cast
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import InvalidResponseError, NotFoundError, PermissionDeniedError
+from outreply_cli.api.requests import FilePart
 from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.types import Media
 from outreply_cli.errors import OutReplyError
@@ -110,8 +111,6 @@ class Uploader:
             return self._send(file, on_sent)
 
     def _send(self, file: InspectedFile, on_sent: Callable[[int], None]) -> UploadedMedia:
-        from outreply_cli.api.transport import Upload
-
         media_before = set(self._list_media())
         started_at = self._client.now()
         with VerifiedReader(file, on_sent) as stream:
@@ -127,13 +126,12 @@ class Uploader:
                     self._journal.mark_upload(self._account, _journal_name(file), now)
                 return item
 
-            upload = Upload(
-                upload_name(file.mime), file.mime, cast("IO[bytes]", stream),
-                find_lost if self._may_list else None,
-            )  # fmt: skip
+            part = FilePart(
+                str(file.path), upload_name(file.mime), file.mime, cast("IO[bytes]", stream)
+            )
             self._journal.mark_upload(self._account, _journal_name(file), started_at)
             try:
-                item = self._client.upload(upload)
+                item = self._client.upload(part, find_lost if self._may_list else None)
             except OutReplyError as error:
                 if not error.maybe_applied:
                     self._journal.forget_upload(self._account, _journal_name(file))
