@@ -46,7 +46,7 @@ CONFINED = {
     "keyring": {"accounts.keyring"},
     "h11": {"net.server"},
     "psycopg": {"storage.postgres"},
-    "jinja2": {"net.html", "snippets.template"},
+    "jinja2": {"cli.man_pages", "net.html", "snippets.template"},
     "werkzeug": {"emulator"},
     "openpyxl": {"bulk.workbook_writer"},
     "PIL": {"posts.pictures"},
