@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypedDict, Unpack
 
@@ -127,6 +127,7 @@ class RequestRecord:
     retry_in: float | None
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Transport:
     """Sends requests with one token to one base URL; thread-safe.
 
@@ -150,35 +151,24 @@ class Transport:
         tls: `ssl.SSLObject` of the last response, while it is open; None over plain http.
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        token: Token | None,
-        clock: Clock,
-        retry_policy: RetryPolicy | None = None,
-        on_request: Callable[[RequestRecord], None] | None = None,
-        on_wait: Callable[[float, str], None] | None = None,
-        rate_limiter: RateLimiter | None = None,
-        timeout: float = _RESPONSE_TIMEOUT,
-        is_stopped: Callable[[], bool] | None = None,
-        sign_in: str = SIGN_IN,
-    ) -> None:
-        self.base_url = check_base_url(base_url)
-        self.retry_policy = retry_policy or RetryPolicy()
+    base_url: str
+    token: Token | None
+    clock: Clock
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    on_request: Callable[[RequestRecord], None] | None = None
+    on_wait: Callable[[float, str], None] | None = None
+    rate_limiter: RateLimiter | None = None
+    timeout: float = _RESPONSE_TIMEOUT
+    is_stopped: Callable[[], bool] | None = None
+    sign_in: str = SIGN_IN
+
+    def __post_init__(self) -> None:
+        self.base_url = check_base_url(self.base_url)
         self.server_ahead = timedelta(0)
         self.requests_left: str | None = None
         self.tls: Any = None
-        self._token = token
-        self._clock = clock
-        self._on_request = on_request
-        self._on_wait = on_wait
-        self._rate_limiter = rate_limiter
-        self._timeout = timeout
-        self._is_stopped = is_stopped
-        self._sign_in = sign_in
         self.proxy = proxy_for(self.base_url)
-        self._http = build_http_client(self.base_url, timeout, self.proxy)
+        self._http = build_http_client(self.base_url, self.timeout, self.proxy)
         # The server's time at a monotonic time: the machine's clock may be set at any time.
         self._server_time: tuple[datetime, float] | None = None
         # The `Date` itself, which lacks fractions of a second, at a monotonic time.
@@ -191,33 +181,33 @@ class Transport:
     def now(self) -> datetime:
         """The current time by the server's clock, in UTC."""
         if self._server_time is None:
-            return self._clock.now()
+            return self.clock.now()
         server_time, measured_at = self._server_time
         return server_time + self._age(measured_at)
 
     def earliest_now(self) -> datetime:
         """The latest time that the server's clock is known to have reached, in UTC."""
         if self._date is None:
-            return self._clock.now() - _CLOCK_TOLERANCE
+            return self.clock.now() - _CLOCK_TOLERANCE
         date, measured_at = self._date
         return date + self._age(measured_at)
 
     @property
     def token_digest(self) -> str:
         """A digest that distinguishes tokens: idempotency keys are scoped to one of them."""
-        if self._token is None:
+        if self.token is None:
             return ""
-        return hashlib.sha256(self._token.reveal().encode()).hexdigest()[:16]
+        return hashlib.sha256(self.token.reveal().encode()).hexdigest()[:16]
 
     def holds_secret(self, value: object) -> bool:
         """Whether a text in a JSON value contains the token, or anything of a token's shape."""
-        return holds_secret(value, self._token)
+        return holds_secret(value, self.token)
 
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
-        if self._rate_limiter is not None:
-            self._rate_limiter.close()
+        if self.rate_limiter is not None:
+            self.rate_limiter.close()
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Response:
         """Read `path`; see `send`."""
@@ -262,8 +252,8 @@ class Transport:
         headers = dict(request.headers)
         if request.is_write and request.idempotency_key is not None:
             headers["Idempotency-Key"] = request.idempotency_key
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token.reveal()}"
         file, files = request.file, None
         if file is not None and file.stream is not None:
             file.stream.seek(0)
@@ -280,7 +270,7 @@ class Transport:
             ) from None
 
     def _send(self, exchange: _Exchange) -> Response:
-        exchange.started_at = self._clock.monotonic()
+        exchange.started_at = self.clock.monotonic()
         if self._first_request_at is None:
             self._first_request_at = exchange.started_at
         try:
@@ -308,7 +298,7 @@ class Transport:
 
     def _attempt(self, exchange: _Exchange) -> Response | None:
         # Returns None if the request is to be sent again.
-        request, started_at = self._build(exchange.request), self._clock.monotonic()
+        request, started_at = self._build(exchange.request), self.clock.monotonic()
         received: httpx.Response | None = None
         try:
             with active_deadline(self._deadline(exchange)):
@@ -365,8 +355,8 @@ class Transport:
         if is_rate_limited(error):
             exchange.rate_limited += 1
             seconds = error.retry_after_seconds if isinstance(error, ApiError) else None
-            if self._rate_limiter is not None and seconds is not None:
-                self._rate_limiter.throttle(seconds)
+            if self.rate_limiter is not None and seconds is not None:
+                self.rate_limiter.throttle(seconds)
         else:
             exchange.failures += 1
         if self._outer_state is not None and not is_rate_limited(error):
@@ -377,7 +367,7 @@ class Transport:
             self.retry_policy,
             elapsed=self._elapsed(exchange),
             repeatable=exchange.is_repeatable,
-            jitter=self._clock.random(),
+            jitter=self.clock.random(),
         )
         if delay is None:
             return None
@@ -402,10 +392,10 @@ class Transport:
 
     def _check_repeatable(self, exchange: _Exchange) -> None:
         """Raise if the machine slept so long that the server may have forgotten the key."""
-        if self._is_stopped is not None and self._is_stopped():
+        if self.is_stopped is not None and self.is_stopped():
             raise InterruptedRunError("the run was stopped")
         until = self._until(exchange)
-        if until is not None and self._clock.monotonic() >= until:
+        if until is not None and self.clock.monotonic() >= until:
             raise exchange.last_error or _out_of_time()
         if self._is_key_forgotten(exchange):
             raise NetworkError(
@@ -422,11 +412,11 @@ class Transport:
         return error.replace(message=f"{text}; the requested wait would pass the time of the post")
 
     def _age(self, since: float) -> timedelta:
-        return timedelta(seconds=self._clock.monotonic() - since)
+        return timedelta(seconds=self.clock.monotonic() - since)
 
     def _elapsed(self, state: RetryState) -> float:
         # The search for a lost response is part of the request that lost it.
-        return self._clock.monotonic() - self._started_at(state)
+        return self.clock.monotonic() - self._started_at(state)
 
     def _started_at(self, state: RetryState) -> float:
         policy, started_at = self.retry_policy, (self._outer_state or state).started_at
@@ -453,16 +443,16 @@ class Transport:
 
     def _deadline(self, state: RetryState) -> Deadline:
         return Deadline(
-            self._clock,
-            response_seconds=self._timeout,
+            self.clock,
+            response_seconds=self.timeout,
             until=self._until(state),
-            is_stopped=self._is_stopped,
+            is_stopped=self.is_stopped,
         )
 
     def _wait_for_rate_limit(self, state: RetryState) -> None:
-        if self._rate_limiter is None:
+        if self.rate_limiter is None:
             return
-        while (seconds := self._rate_limiter.acquire()) > 0:
+        while (seconds := self.rate_limiter.acquire()) > 0:
             if not self.retry_policy.allows(self._elapsed(state), seconds):
                 raise LimitExceededError(
                     429,
@@ -472,10 +462,10 @@ class Transport:
             self._wait(seconds, _RATE_LIMIT_REACHED)
 
     def _wait(self, seconds: float, reason: str) -> None:
-        is_stopped = self._is_stopped is not None and self._is_stopped()
-        if self._on_wait is not None and not is_stopped:
-            self._on_wait(seconds, reason)
-        self._clock.sleep(seconds)
+        is_stopped = self.is_stopped is not None and self.is_stopped()
+        if self.on_wait is not None and not is_stopped:
+            self.on_wait(seconds, reason)
+        self.clock.sleep(seconds)
 
     def _follow(self, request: httpx.Request) -> httpx.Response:
         for _ in range(_MAX_REDIRECTS):
@@ -488,7 +478,6 @@ class Transport:
         )
 
     def _fetch(self, request: httpx.Request) -> httpx.Response:
-        host, proxy_hint = request.url.host, _proxy_hint(self.proxy, request.url.host)
         try:
             response = self._http.send(request, stream=True)
             stream = response.extensions.get("network_stream")
@@ -499,30 +488,16 @@ class Transport:
             finally:
                 response.close()
         except ResponseTooLargeError:
-            message = f"the response of {host} exceeds 32 MiB"
-            status = response.status_code
+            message, status = (
+                f"the response of {request.url.host} exceeds 32 MiB",
+                response.status_code,
+            )
             raise InvalidResponseError("RESPONSE_TOO_LARGE", message, status=status) from None
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _connect_error(error, request.url, self.proxy) from None
-        except httpx.TimeoutException:
-            raise NetworkError("TIMED_OUT", f"{host} did not respond in time") from None
-        except httpx.ProxyError as error:
-            message = f"the proxy rejected the connection: {error}"
-            raise NetworkError("CONNECTION_FAILED", message, hint=proxy_hint) from None
-        except socks_errors():
-            # The request may have been sent, as far as the type of the error shows.
-            message = "the proxy does not respond with SOCKS5"
-            raise NetworkError("CONNECTION_LOST", message, hint=proxy_hint) from None
-        except DecodingError:
-            message = f"the response of {host} does not match its content encoding"
-            raise NetworkError("CONNECTION_LOST", message) from None
-        except httpx.InvalidURL:
-            # httpx parses the Location header before it returns the response.
-            message = f"{host} redirects to an invalid URL"
-            raise NetworkError("CONNECTION_LOST", message) from None
-        except httpx.TransportError as error:
-            message = f"the connection to {host} was lost: {error or type(error).__name__}"
-            raise NetworkError("CONNECTION_LOST", message) from None
+        # httpx parses the Location header before it returns the response.
+        except (httpx.TransportError, httpx.InvalidURL, DecodingError) as error:
+            raise _network_error(error, request.url, self.proxy) from None
+        except socks_errors() as error:
+            raise _network_error(error, request.url, self.proxy) from None
         return httpx.Response(
             response.status_code,
             # As bytes: header values may have any encoding.
@@ -550,17 +525,17 @@ class Transport:
 
     def _parse(self, response: httpx.Response, request: ApiRequest) -> Response:
         headers = dict(response.headers)
-        now = self._clock.now()
+        now = self.clock.now()
         server_now = parse_http_date(headers.get("date"))
         self.requests_left = headers.get("x-ratelimit-remaining", self.requests_left)
         self.server_ahead = clock_difference(server_now, now)
         # A gateway that responds instead of the API has a different clock.
         if server_now is not None and response.status_code < 500:
-            measured_at = self._clock.monotonic()
+            measured_at = self.clock.monotonic()
             self._server_time = (now + self.server_ahead, measured_at)
             self._date = (server_now, measured_at)
-        if self._rate_limiter is not None:
-            self._rate_limiter.update(headers, server_now.timestamp() if server_now else None)
+        if self.rate_limiter is not None:
+            self.rate_limiter.update(headers, server_now.timestamp() if server_now else None)
         status, host = response.status_code, response.request.url.host
         path = request.path if request.file is None else ""
         if status < 300:
@@ -569,9 +544,9 @@ class Transport:
             message = f"the server responded with {status} and no address"
             raise InvalidResponseError("REDIRECT_REFUSED", message, status=status)
         # An echoed token would get into results, reports and the journal.
-        secrets = [self._token.reveal()] if self._token is not None else []
+        secrets = [self.token.reveal()] if self.token is not None else []
         content = redact(response.content.decode("latin-1"), secrets).encode("latin-1")
-        raise parse_error(status, headers, content, host, path=path, now=now, sign_in=self._sign_in)
+        raise parse_error(status, headers, content, host, path=path, now=now, sign_in=self.sign_in)
 
     def _record(
         self,
@@ -581,14 +556,14 @@ class Transport:
         response: httpx.Response | None,
         retry_in: float | None,
     ) -> None:
-        if self._on_request is None:
+        if self.on_request is None:
             return
-        self._on_request(
+        self.on_request(
             RequestRecord(
                 method=request.method,
                 path=request.url.raw_path.decode("ascii"),
                 outcome=outcome,
-                latency_ms=(self._clock.monotonic() - started_at) * 1000,
+                latency_ms=(self.clock.monotonic() - started_at) * 1000,
                 requests_left=response.headers.get("x-ratelimit-remaining") if response else None,
                 retry_in=retry_in,
             )
@@ -605,9 +580,28 @@ def _out_of_time() -> NetworkError:
     return error
 
 
-def _connect_error(
-    error: httpx.TransportError, url: httpx.URL, proxy: Proxy | None
-) -> NetworkError:
+def _network_error(error: Exception, url: httpx.URL, proxy: Proxy | None) -> NetworkError:
+    host, proxy_hint = url.host, _proxy_hint(proxy, url.host)
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+        return _connect_error(error, url, proxy)
+    if isinstance(error, httpx.TimeoutException):
+        return NetworkError("TIMED_OUT", f"{host} did not respond in time")
+    if isinstance(error, httpx.ProxyError):
+        message = f"the proxy rejected the connection: {error}"
+        return NetworkError("CONNECTION_FAILED", message, hint=proxy_hint)
+    if isinstance(error, socks_errors()):
+        # The request may have been sent, as far as the type of the error shows.
+        message = "the proxy does not respond with SOCKS5"
+        return NetworkError("CONNECTION_LOST", message, hint=proxy_hint)
+    message = f"the connection to {host} was lost: {error or type(error).__name__}"
+    if isinstance(error, DecodingError):
+        message = f"the response of {host} does not match its content encoding"
+    elif isinstance(error, httpx.InvalidURL):
+        message = f"{host} redirects to an invalid URL"
+    return NetworkError("CONNECTION_LOST", message)
+
+
+def _connect_error(error: Exception, url: httpx.URL, proxy: Proxy | None) -> NetworkError:
     tls_error = find_tls_error(error)
     if tls_error is not None:
         message, hint = describe_tls_error(tls_error, url.host)

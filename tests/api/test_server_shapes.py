@@ -31,6 +31,7 @@ QUOTA = {
 
 
 def make_client(server: ScriptedServer, policy: RetryPolicy | None = None) -> Client:
+    policy = policy or RetryPolicy()
     return Client(
         Transport(base_url=server.url, token=Token(TOKEN), clock=ManualClock(), retry_policy=policy)
     )
