@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from outreply_cli.cli.options import Yes, command, option, switch
 from outreply_cli.commands.auth.shared import note_sandbox, warn_about_variable
@@ -11,6 +11,10 @@ from outreply_cli.context import Context
 from outreply_cli.env import select_profile
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.scopes import COMMAND_SCOPES, get_allowed_commands, missing_scopes
+
+if TYPE_CHECKING:
+    from outreply_cli.accounts.profiles import Profile, Storage
+    from outreply_cli.spec.token import Token
 
 
 @command()
@@ -42,8 +46,6 @@ def run(
 
     Example: outreply auth login --with-token --profile agency --tz Europe/Paris < token.txt
     """
-    from outreply_cli.accounts.credentials import Credentials
-    from outreply_cli.accounts.login import log_in
     from outreply_cli.accounts.profiles import Profile, check_profile_name
     from outreply_cli.accounts.resolve import resolve_base_url
     from outreply_cli.completion.cache_writer import reset_cache
@@ -63,37 +65,69 @@ def run(
     if base_url is None:
         base_url = resolve_base_url(known, profile, context.environ)
     context.confirm_unrecognized_token(token, base_url, accepted=yes)
-    login = log_in(
-        context.client_for(token, base_url, sign_in="run the command again"),
-        token,
-        config_file=context.config_file,
-        credentials=Credentials(context.environ, context.config_dir, context.keyring()),
-        profile=replace(known, base_url=base_url, timezone=zone),
-        insecure_storage=insecure_storage,
-        confirm_file_storage=lambda error: (
-            context.is_interactive
-            and context.prompt_yes_no(
-                f"Note: {error.message}. Store the token in a file only you can read?"
-            )
-        ),
-        warn=context.warn,
-    )
+    me = context.client_for(token, base_url, sign_in="run the command again").me()
+    settings = replace(known, base_url=base_url, timezone=zone)
+    location = _store_token(context, token, settings, in_file=insecure_storage)
     reset_cache(context.completion_cache_path(name), allow_refresh=not token.is_sandbox)
+    email, key = (me.get("authenticated_as") or {}).get("email"), me.get("api_key") or {}
+    scopes = [str(scope) for scope in key.get("scopes") or []]
     context.report(
-        login,
-        f"Signed in as {login['email'] or 'a user without an email address'} with the key "
-        f"{(login['key_name'] or '(unnamed)')!r} "
-        f"(profile {name!r}, token in {login['token_location']}).",
+        {
+            "profile": name,
+            "email": email,
+            "key_name": key.get("name"),
+            "scopes": scopes,
+            "expires_at": key.get("expires_at"),
+            "token_location": location,
+        },
+        f"Signed in as {email or 'a user without an email address'} with the key "
+        f"{(key.get('name') or '(unnamed)')!r} (profile {name!r}, token in {location}).",
     )
-    for line in describe_scopes(login["scopes"]):
+    for line in describe_scopes(scopes):
         context.info(line)
-    if login["expires_at"]:
-        expires = format_api_time(login["expires_at"], context.display_zone)
-        context.info(f"The token expires {expires}.")
+    if expires_at := key.get("expires_at"):
+        context.info(f"The token expires {format_api_time(expires_at, context.display_zone)}.")
     if zone and not tz:
         context.info(f"The profile keeps its time zone {zone}; --tz changes it.")
     note_sandbox(context, token)
     warn_about_variable(context, name)
+
+
+def _store_token(context: Context, token: "Token", profile: "Profile", *, in_file: bool) -> str:
+    """Store a verified token and its profile, and return the location of the token.
+
+    The profile becomes the current one if that is not stored. If the keyring is unavailable, the
+    user is asked whether to use a file. A previous token in the keyring is replaced.
+
+    Raises:
+        KeyringError: The keyring is unavailable, and a file was declined.
+    """
+    from outreply_cli.accounts.credentials import Credentials
+    from outreply_cli.accounts.keyring import KeyringError
+    from outreply_cli.accounts.profiles import Profiles
+
+    credentials = Credentials(context.environ, context.config_dir, context.keyring())
+    storage: Storage = "file" if in_file else "keyring"
+    try:
+        location = credentials.save(profile.name, token, storage)
+    except KeyringError as error:
+        question = f"Note: {error.message}. Store the token in a file only you can read?"
+        if not context.is_interactive or not context.prompt_yes_no(question):
+            raise
+        storage = "file"
+        location = credentials.save(profile.name, token, storage)
+    if storage == "file" and profile.storage == "keyring":
+        try:
+            credentials.delete_from_keyring(profile.name)
+        except KeyringError as error:
+            # The file is read first, and logging out tries again.
+            storage = "keyring"
+            context.warn(f"the previous token was not deleted: {error.message}")
+    with Profiles.edit(context.config_file) as profiles:
+        if profiles.current not in profiles.stored:
+            profiles.current = profile.name
+        profiles.stored[profile.name] = replace(profile, storage=storage)
+    return location
 
 
 def describe_scopes(granted: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ def run(context: Context) -> None:
 
     Example: outreply auth status --json
     """
-    from outreply_cli.accounts.login import fetch_identity
+    from outreply_cli.accounts.identity import fetch_identity
     from outreply_cli.times import format_api_time
 
     account = context.account

@@ -48,7 +48,7 @@ def run(
 
     Example: outreply mcp --allow-writes write:comments --max-per-day 20
     """
-    from outreply_cli.accounts.login import fetch_identity
+    from outreply_cli.accounts.identity import fetch_identity
     from outreply_cli.cli.tree import tree_from_typer
     from outreply_cli.commands.mcp.gateway import AgentGateway, CommandProcess, WriteLimits
     from outreply_cli.commands.mcp.rehearsal import Rehearsal, make_seed

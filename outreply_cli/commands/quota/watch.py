@@ -1,7 +1,10 @@
 """`outreply quota watch`."""
 
+import itertools
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 from outreply_cli.cli.options import PollCount, command, option, parse_interval
 from outreply_cli.commands.quota.output import Meter, quota_meters
@@ -11,7 +14,7 @@ from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp
 
 if TYPE_CHECKING:
-    from outreply_cli.quota.snapshot import QuotaSnapshot
+    from outreply_cli.api.client import Resource
 
 
 @command(streams=True)
@@ -29,40 +32,47 @@ def run(
 
     Example: outreply quota watch --count 1 -o jsonl
     """
-    from outreply_cli.quota.snapshot import poll_account
-
     seconds = parse_interval(interval)
     output = context.output
     client = context.client(max_wait=None, gives_up=False)
-    snapshots = poll_account(client, context.clock, interval=seconds, count=count)
+
+    def poll() -> Iterator[tuple[datetime, "Resource"]]:
+        for number in itertools.count() if count is None else range(count):
+            if number > 0:
+                context.clock.sleep(seconds)
+            account = client.account()
+            yield client.now(), account
+
     if output.format == "table" and output.fields is None and output.can_draw:
         from outreply_cli.commands.quota.bars import live_meters
 
-        live_meters(output, _screens(context, snapshots))
+        zone = context.zone()
+        live_meters(
+            output,
+            (_screen(at, account, client.transport.requests_left, zone) for at, account in poll()),
+        )
         return
-    for snapshot in snapshots:
+    for at, account in poll():
         if output.format == "jsonl" or output.fields is not None:
-            output.print_data({"at": format_timestamp(snapshot.at), **snapshot.account})
+            output.print_data({"at": format_timestamp(at), **account})
         else:
-            output.print_text(_line(snapshot))
+            output.print_text(_line(at, account))
         context.stdout.flush()
 
 
-def _screens(
-    context: Context, snapshots: "Iterator[QuotaSnapshot]"
-) -> Iterator[tuple[str, Sequence[Meter]]]:
-    zone = context.zone()
-    for snapshot in snapshots:
-        quota = Quota.from_account(snapshot.account)
-        heading = format_time(snapshot.at, zone)
-        if quota.resets_at is not None:
-            heading += f"; resets {format_time_short(quota.resets_at, zone)}"
-        yield heading, list(quota_meters(quota, [], snapshot.requests_left, zone))
+def _screen(
+    at: datetime, account: "Resource", requests_left: str | None, zone: ZoneInfo
+) -> tuple[str, Sequence[Meter]]:
+    quota = Quota.from_account(account)
+    heading = format_time(at, zone)
+    if quota.resets_at is not None:
+        heading += f"; resets {format_time_short(quota.resets_at, zone)}"
+    return heading, list(quota_meters(quota, [], requests_left, zone))
 
 
-def _line(snapshot: "QuotaSnapshot") -> str:
+def _line(at: datetime, account: "Resource") -> str:
     figures = [
         f"{bucket.name} {bucket.used}/{'-' if bucket.limit is None else bucket.limit}"
-        for bucket in Quota.from_account(snapshot.account).buckets
+        for bucket in Quota.from_account(account).buckets
     ]
-    return "\t".join([format_timestamp(snapshot.at), *figures])
+    return "\t".join([format_timestamp(at), *figures])
