@@ -56,13 +56,12 @@ class KeyringStore:
 
     def read(self, name: str) -> str | None:
         """Return the secret called `name`, or None."""
-        return self._run(lambda: _backend().get_password(_SERVICE, name), _READ_HINT.format(name))
+        return self._run(lambda x: x.get_password(_SERVICE, name), _READ_HINT.format(name))
 
     def write(self, name: str, secret: str) -> None:
         """Store a secret, and verify that it is readable."""
 
-        def write() -> bool:
-            backend = _backend()
+        def write(backend: "KeyringBackend") -> bool:
             backend.set_password(_SERVICE, name, secret)
             return bool(backend.get_password(_SERVICE, name) == secret)
 
@@ -72,8 +71,7 @@ class KeyringStore:
     def delete(self, name: str) -> None:
         """Delete the secret called `name`, if any."""
 
-        def delete() -> None:
-            backend = _backend()
+        def delete(backend: "KeyringBackend") -> None:
             if backend.get_password(_SERVICE, name) is not None:
                 backend.delete_password(_SERVICE, name)
 
@@ -82,20 +80,21 @@ class KeyringStore:
     def probe(self, name: str) -> str:
         """Read the secret called `name` and return the name of the keyring's backend."""
 
-        def probe() -> str:
-            backend = _backend()
+        def probe(backend: "KeyringBackend") -> str:
             backend.get_password(_SERVICE, name)
             return f"{type(backend).__module__}.{type(backend).__qualname__}"
 
         return self._run(probe, _READ_HINT.format(name))
 
-    def _run(self, operation: Callable[[], _T], hint: str) -> _T:
+    def _run(self, operation: Callable[["KeyringBackend"], _T], hint: str) -> _T:
         results: list[_T] = []
         errors: list[Exception] = []
 
         def target() -> None:
             try:
-                results.append(operation())
+                import keyring
+
+                results.append(operation(keyring.get_keyring()))
             except Exception as error:  # noqa: BLE001 - backends raise anything
                 errors.append(error)
 
@@ -119,17 +118,9 @@ class KeyringStore:
         return KeyringError(message, hint=self._hint or hint)
 
 
-def _backend() -> "KeyringBackend":
-    import keyring
-
-    return keyring.get_keyring()
-
-
 def _describe(error: Exception) -> str:
     # Never the backend's message, which may contain the secret.
     name = type(error).__name__
-    return (
-        "no keyring on this machine"
-        if name == "NoKeyringError"
-        else f"its backend failed with {name}"
+    return {"NoKeyringError": "no keyring on this machine"}.get(
+        name, f"its backend failed with {name}"
     )

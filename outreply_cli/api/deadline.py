@@ -59,13 +59,19 @@ class Deadline:
         return min(ends, default=float("inf")) - now
 
 
-_active = threading.local()
+class _Active(threading.local):
+    """The deadline of the requests of this thread, if they have one."""
+
+    deadline: Deadline | None = None
+
+
+_active = _Active()
 
 
 @contextmanager
 def active_deadline(deadline: Deadline) -> Iterator[None]:
     """Apply `deadline` to the requests of this thread."""
-    previous = getattr(_active, "deadline", None)
+    previous = _active.deadline
     _active.deadline = deadline
     try:
         yield
@@ -87,10 +93,9 @@ def enforce_deadlines(client: httpx.Client) -> None:
 
 def _limit(timeout: float | None, error: type[Exception]) -> float | None:
     """Return `timeout`, or the seconds to the active deadline; raises `error` once it is over."""
-    deadline: Deadline | None = getattr(_active, "deadline", None)
-    if deadline is None:
+    if _active.deadline is None:
         return timeout
-    left = deadline.seconds_left(is_read=False)
+    left = _active.deadline.seconds_left(is_read=False)
     if left <= 0:
         raise error
     # A SOCKS handshake has no separate timeout.
@@ -123,7 +128,7 @@ class _Stream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        deadline: Deadline | None = getattr(_active, "deadline", None)
+        deadline = _active.deadline
         if deadline is None:
             return self._stream.read(max_bytes, timeout)
         waited = 0.0
@@ -143,9 +148,8 @@ class _Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, _limit(timeout, httpcore.WriteTimeout))
-        deadline: Deadline | None = getattr(_active, "deadline", None)
-        if deadline is not None:
-            deadline.mark_sent()
+        if _active.deadline is not None:
+            _active.deadline.mark_sent()
 
     def close(self) -> None:
         self._stream.close()

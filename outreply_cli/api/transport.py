@@ -127,6 +127,12 @@ class RequestRecord:
     retry_in: float | None
 
 
+class _Search(threading.local):
+    """The request whose lost response this thread looks for, if it looks for one."""
+
+    state: RetryState | None = None
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class Transport:
     """Sends requests with one token to one base URL; thread-safe.
@@ -173,7 +179,7 @@ class Transport:
         self._server_time: tuple[datetime, float] | None = None
         # The `Date` itself, which lacks fractions of a second, at a monotonic time.
         self._date: tuple[datetime, float] | None = None
-        self._search = threading.local()
+        self._search = _Search()
         self._first_request_at: float | None = None
         # Seconds of the requests that failed since the last one that succeeded.
         self._failed_seconds = 0.0
@@ -288,7 +294,7 @@ class Transport:
                     self._failed_seconds = 0.0
                     return response
         except OutReplyError as error:
-            if self._outer_state is None:
+            if self._search.state is None:
                 is_down = is_ambiguous(error) or is_rate_limited(error)
                 self._failed_seconds = self._elapsed(exchange) if is_down else 0.0
             if not exchange.maybe_applied or is_definitive(error):
@@ -359,7 +365,7 @@ class Transport:
                 self.rate_limiter.throttle(seconds)
         else:
             exchange.failures += 1
-        if self._outer_state is not None and not is_rate_limited(error):
+        if self._search.state is not None and not is_rate_limited(error):
             return None
         delay = retry_delay(
             error,
@@ -419,19 +425,13 @@ class Transport:
         return self.clock.monotonic() - self._started_at(state)
 
     def _started_at(self, state: RetryState) -> float:
-        policy, started_at = self.retry_policy, (self._outer_state or state).started_at
+        policy, started_at = self.retry_policy, (self._search.state or state).started_at
         if not policy.is_per_command:
             return started_at
         if policy.cuts_attempts and self._first_request_at is not None:
             return self._first_request_at
         # A server that responds again gets the whole limit.
         return started_at - self._failed_seconds
-
-    @property
-    def _outer_state(self) -> RetryState | None:
-        """State of the request whose lost response this thread looks for."""
-        outer: RetryState | None = getattr(self._search, "state", None)
-        return outer
 
     def _until(self, state: RetryState) -> float | None:
         """Return the monotonic time at which attempts are cut off."""

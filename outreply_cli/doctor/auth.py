@@ -42,12 +42,11 @@ def check_token(context: DoctorContext) -> Iterator[CheckResult]:
     """Check the token and its scopes."""
     scopes = skipped("scopes", "requires a working token")
     account = context.account
-    if isinstance(account, NotLoggedInError):
-        yield warning("token", account.message, account.hint or "Run: outreply auth login")
-    elif isinstance(account, KeyringError):
+    if isinstance(account, KeyringError):
         yield skipped("token", "stored in the keyring, which is unavailable")
     elif isinstance(account, OutReplyError):
-        yield failure("token", account.message, account.hint or "Run: outreply auth login")
+        result = warning if isinstance(account, NotLoggedInError) else failure
+        yield result("token", account.message, account.hint or "Run: outreply auth login")
     else:
         response = _request_me(context, account)
         if isinstance(response, CheckResult):

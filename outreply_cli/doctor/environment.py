@@ -76,11 +76,7 @@ def _profile(name: str, value: str, context: DoctorContext) -> CheckResult:
     return ok(_CHECK, f"{name} is {value}")
 
 
-def _timezone(name: str, value: str, _: DoctorContext) -> CheckResult:
-    return ok(_CHECK, f"{name} is {parse_zone(value).key}")
-
-
-def _directory(name: str, value: str, _: DoctorContext) -> CheckResult:
+def _shown(name: str, value: str, _: DoctorContext) -> CheckResult:
     return ok(_CHECK, f"{name} is {value}")
 
 
@@ -91,9 +87,9 @@ def _secret(name: str, _value: str, _: DoctorContext) -> CheckResult:
 _CHECKS = {
     "OUTREPLY_BASE_URL": _base_url,
     PROFILE_VARIABLE: _profile,
-    "OUTREPLY_TIMEZONE": _timezone,
-    "OUTREPLY_CONFIG_DIR": _directory,
-    "OUTREPLY_STATE_DIR": _directory,
+    "OUTREPLY_TIMEZONE": lambda name, value, context: _shown(name, parse_zone(value).key, context),
+    "OUTREPLY_CONFIG_DIR": _shown,
+    "OUTREPLY_STATE_DIR": _shown,
     STORE_URL_VARIABLE: _secret,
     WEBHOOK_SECRET_VARIABLE: _secret,
 }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from outreply_cli.errors import OutReplyError
 
@@ -19,8 +20,8 @@ class CheckStatus(StrEnum):
 class CheckResult:
     """Result of one check: what it found, and what to do about it, if anything."""
 
-    check: str
     status: CheckStatus
+    check: str
     detail: str
     hint: str | None = None
 
@@ -31,21 +32,8 @@ class ChecksFailedError(OutReplyError):
     code = "CHECKS_FAILED"
 
 
-def ok(check: str, detail: str) -> CheckResult:
-    """Return the result of a check that found no problem."""
-    return CheckResult(check, CheckStatus.OK, detail)
-
-
-def warning(check: str, detail: str, hint: str) -> CheckResult:
-    """Return the result of a check that found something to look at."""
-    return CheckResult(check, CheckStatus.WARNING, detail, hint)
-
-
-def failure(check: str, detail: str, hint: str) -> CheckResult:
-    """Return the result of a check that found something broken."""
-    return CheckResult(check, CheckStatus.FAILURE, detail, hint)
-
-
-def skipped(check: str, detail: str) -> CheckResult:
-    """Return the result of a check that was impossible."""
-    return CheckResult(check, CheckStatus.SKIPPED, detail)
+# A check that found no problem, something to look at, or something broken; or was impossible.
+ok = partial(CheckResult, CheckStatus.OK)
+warning = partial(CheckResult, CheckStatus.WARNING)
+failure = partial(CheckResult, CheckStatus.FAILURE)
+skipped = partial(CheckResult, CheckStatus.SKIPPED)

@@ -140,6 +140,7 @@ class CommandOutput:
 RunCommand = Callable[[CommandCall, bool], CommandOutput]
 
 
+@dataclass
 class AgentGateway:
     """Handles the tool calls of an agent; safe for several threads.
 
@@ -154,20 +155,17 @@ class AgentGateway:
         secrets: Secrets that are hidden in answers.
     """
 
-    def __init__(
-        self,
-        tree: Command,
-        plans: PlanStore,
-        limits: WriteLimits,
-        account: str,
-        user: str,
-        clock: Clock,
-        run: RunCommand,
-        secrets: Callable[[], list[str]],
-    ) -> None:
-        self._specs = {spec.tool_name: spec for spec in tool_specs(tree)}
-        self._plans, self._limits, self._clock, self._run = plans, limits, clock, run
-        self._account, self._user, self._secrets = account, user, secrets
+    tree: Command
+    plans: PlanStore
+    limits: WriteLimits
+    account: str
+    user: str
+    clock: Clock
+    run: RunCommand
+    secrets: Callable[[], list[str]]
+
+    def __post_init__(self) -> None:
+        self._specs = {spec.tool_name: spec for spec in tool_specs(self.tree)}
 
     @property
     def tools(self) -> list[Tool]:
@@ -186,7 +184,7 @@ class AgentGateway:
     def answer(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
         """Handle a tool call; return its result as JSON, without secrets, and if it is an error."""
         result, is_error = self.call(name, arguments)
-        return redact(dump_result(result), self._secrets()), is_error
+        return redact(dump_result(result), self.secrets()), is_error
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """Handle a tool call; return the result, and whether it is an error."""
@@ -204,9 +202,9 @@ class AgentGateway:
             if not isinstance(rehearse, bool):
                 raise InvalidInputError("rehearse: not a boolean", hint="Use true or false.")
             if not spec.is_write:
-                return _to_result(self._run(call, rehearse))
+                return _to_result(self.run(call, rehearse))
             if rehearse:
-                return _to_result(self._run(apply(call, f"rehearsal-{os.urandom(6).hex()}"), True))
+                return _to_result(self.run(apply(call, f"rehearsal-{os.urandom(6).hex()}"), True))
             return self._propose(spec, call)
         except OutReplyError as error:
             return {"note": _UNTRUSTED, "error": error.message, "hint": error.hint}, True
@@ -226,10 +224,8 @@ class AgentGateway:
                 )
             call = freeze(call, pages, *times)
         now = self._now()
-        plan = self._plans.add(
-            self._account, self._user, call, preview=preview, pages=pages, now=now
-        )
-        reason = self._limits.refusal(plan)
+        plan = self.plans.add(self.account, self.user, call, preview=preview, pages=pages, now=now)
+        reason = self.limits.refusal(plan)
         step = "Apply it with plan_apply."
         if reason is not None:
             step = f"Approval required: {reason}. {_ask(plan)}"
@@ -238,7 +234,7 @@ class AgentGateway:
     def _preview(self, call: CommandCall) -> CommandOutput | None:
         """Show what a write would do: its dry run, or the posts that it changes."""
         if call.command in DRY_RUNS:
-            output = self._run(dry_run(call), False)
+            output = self.run(dry_run(call), False)
             if output.code:
                 return output
             if call.command == "comments reply":
@@ -255,7 +251,7 @@ class AgentGateway:
         """Show posts; the output of the command that fails, if one does."""
         posts = []
         for post_id in ids:
-            output = self._run(
+            output = self.run(
                 CommandCall("posts show", ["posts", "show", "--json", "--", post_id]), False
             )
             if output.code:
@@ -270,7 +266,7 @@ class AgentGateway:
         The calendar may have the texts in another form, such as YAML escapes.
         """
         words = [word for word in call.words[2:] if word.split("=")[0] not in _PLANNING]
-        shown = self._run(
+        shown = self.run(
             CommandCall("bulk preview", ["bulk", "preview", *words], call.stdin), False
         )
         rows = [row for row in preview_rows(plan.value) if row.get("status") == "planned"]
@@ -294,7 +290,7 @@ class AgentGateway:
 
     def _name_pages(self, rows: Iterable[dict[str, Any]]) -> None:
         """Add the names of pages to what a dry run printed, for the person who approves it."""
-        listed = self._run(CommandCall("pages list", ["pages", "list", "--json"]), False).value
+        listed = self.run(CommandCall("pages list", ["pages", "list", "--json"]), False).value
         names = {
             page["id"]: page_alias(page) for page in (listed if isinstance(listed, list) else ())
         }
@@ -307,24 +303,24 @@ class AgentGateway:
 
         Raises the error of a check that fails, too.
         """
-        output = self._run(CommandCall("auth status", ["auth", "status", "--json"]), False)
+        output = self.run(CommandCall("auth status", ["auth", "status", "--json"]), False)
         _raise_failure(output)
         value = output.value if isinstance(output.value, Mapping) else {}
-        if fingerprint(str(value.get("base_url")), value.get("user_id")) != self._account:
+        if fingerprint(str(value.get("base_url")), value.get("user_id")) != self.account:
             raise PlanStateError(
                 "the account has changed since the server was started",
                 hint="Ask the person to restart the server.",
             )
 
     def _now(self) -> float:
-        return self._clock.now().timestamp()
+        return self.clock.now().timestamp()
 
     def _find_plan(self, arguments: Mapping[str, Any]) -> Plan:
         plan_id = arguments.get("plan_id")
         if not isinstance(plan_id, str) or set(arguments) != {"plan_id"}:
             raise InvalidInputError("plan_id is the only argument, and required")
-        plan = self._plans.get(plan_id)
-        if plan.account != self._account:
+        plan = self.plans.get(plan_id)
+        if plan.account != self.account:
             raise PlanStateError(
                 f"plan {plan_id} was made for another account",
                 hint="Ask the person to start the server with the profile of that account.",
@@ -345,12 +341,12 @@ class AgentGateway:
             raise _doubt(plan, now)
         per_day = None
         if state is PlanState.PROPOSED:
-            reason = self._limits.refusal(plan)
+            reason = self.limits.refusal(plan)
             if reason is not None:
                 raise PlanStateError(f"approval required: {reason}", hint=_ask(plan))
-            per_day = self._limits.per_day
+            per_day = self.limits.per_day
         # Otherwise two plans could both find a comment without a reply.
-        with self._plans.applying():
+        with self.plans.applying():
             return self._send(plan, now, per_day=per_day, is_repeated=is_repeated)
 
     def _send(
@@ -360,11 +356,11 @@ class AgentGateway:
         # A repeated write has its key; a calendar is compared.
         if plan.preview is not None and (not is_repeated or plan.call.command not in KEYED):
             self._check_drift(plan, is_repeated=is_repeated)
-        if not self._plans.start(plan, now, per_day=per_day):
+        if not self.plans.start(plan, now, per_day=per_day):
             raise PlanStateError(
                 f"approval required: {per_day} plans were applied in 24 hours", hint=_ask(plan)
             )
-        output = self._run(apply(plan.call, f"{AGENT_KEY}{plan.id}"), False)
+        output = self.run(apply(plan.call, f"{AGENT_KEY}{plan.id}"), False)
         if output.is_killed:
             raise _doubt(plan, now)
         result, is_error = _to_result(output)
@@ -375,7 +371,7 @@ class AgentGateway:
                 # Its advice, to run the command again, would be another plan with another key.
                 result["error"] = {"error": {**result["error"]["error"], "hint": hint}}
             return {**result, "plan_id": plan.id, "next": hint}, True
-        self._plans.finish(plan, PlanState.FAILED if is_error else PlanState.DONE, result)
+        self.plans.finish(plan, PlanState.FAILED if is_error else PlanState.DONE, result)
         return {**result, "plan_id": plan.id}, is_error
 
     def _check_drift(self, plan: Plan, *, is_repeated: bool) -> None:
@@ -477,6 +473,7 @@ def _to_result(output: CommandOutput) -> tuple[dict[str, Any], bool]:
     return {**result, "exit_code": output.code}, output.code != 0
 
 
+@dataclass
 class CommandProcess:
     """Runs commands of the tools as processes of this program.
 
@@ -486,10 +483,9 @@ class CommandProcess:
         rehearsal: The emulator of rehearsals.
     """
 
-    def __init__(
-        self, environ: Mapping[str, str], secrets: Callable[[], list[str]], rehearsal: Rehearsal
-    ) -> None:
-        self._environ, self._secrets, self._rehearsal = environ, secrets, rehearsal
+    environ: Mapping[str, str]
+    secrets: Callable[[], list[str]]
+    rehearsal: Rehearsal
 
     def __call__(self, call: CommandCall, rehearse: bool) -> CommandOutput:
         """Run a command in an empty directory, whose files a calendar could name.
@@ -497,7 +493,7 @@ class CommandProcess:
         Raises:
             OutReplyError: It cannot be run.
         """
-        environ = self._rehearsal.environ() if rehearse else self._environ
+        environ = self.rehearsal.environ() if rehearse else self.environ
         try:
             with tempfile.TemporaryDirectory(prefix="outreply-mcp-") as directory:
                 code, out, err = capture_output(
@@ -518,7 +514,7 @@ class CommandProcess:
 
     def _load(self, text: str) -> Any:
         """The JSON in a text, without secrets; a message if it is not JSON."""
-        text = redact(text.strip(), self._secrets())
+        text = redact(text.strip(), self.secrets())
         if not text:
             return None
         try:
