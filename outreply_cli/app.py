@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from outreply_cli.context import Context
 from outreply_cli.env import pop_secrets
@@ -36,10 +37,9 @@ def main(args: Sequence[str], context: Context) -> int:
 
 
 def _show_root_help(context: Context, *, requested: bool) -> None:
-    from outreply_cli.cli.welcome import WELCOME
-
     if not requested and not _is_logged_in(context):
-        context.output.print_text(WELCOME)
+        welcome = Path(__file__).parent / "templates" / "welcome.txt"
+        context.output.print_text(welcome.read_text(encoding="utf-8"))
         return
     # Importing Typer would double the startup time.
     from outreply_cli.cli.help_page import help_page

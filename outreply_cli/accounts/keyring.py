@@ -92,9 +92,7 @@ class KeyringStore:
 
         def target() -> None:
             try:
-                import keyring
-
-                results.append(operation(keyring.get_keyring()))
+                results.append(operation(_backend()))
             except Exception as error:  # noqa: BLE001 - backends raise anything
                 errors.append(error)
 
@@ -116,6 +114,12 @@ class KeyringStore:
     def _unavailable_error(self, reason: str, hint: str) -> KeyringError:
         message = f"the system's keyring cannot be used: {reason}"
         return KeyringError(message, hint=self._hint or hint)
+
+
+def _backend() -> "KeyringBackend":
+    import keyring
+
+    return keyring.get_keyring()
 
 
 def _describe(error: Exception) -> str:

@@ -6,6 +6,7 @@ transaction, so that a run that died is continued by the next one.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from outreply_cli.journal.store import Store
@@ -20,27 +21,9 @@ if TYPE_CHECKING:
 ANALYTICS_FILE = "analytics.db"
 # The metrics that count as engagement (reference: GET /posts/published).
 METRICS = ("likes", "comments", "shares")
-_STATEMENTS = """
-CREATE TABLE analytics_pages (
-    account TEXT NOT NULL, id TEXT NOT NULL, platform TEXT NOT NULL, username TEXT NOT NULL,
-    name TEXT NOT NULL, brand_id TEXT NOT NULL, brand_name TEXT NOT NULL, PRIMARY KEY (account, id)
-) WITHOUT ROWID;
-CREATE TABLE analytics_posts (
-    number INTEGER PRIMARY KEY, account TEXT NOT NULL, id TEXT NOT NULL, page_id TEXT NOT NULL,
-    published_at REAL, message TEXT NOT NULL, UNIQUE (account, id)
-);
-CREATE INDEX analytics_posts_of_page ON analytics_posts (account, page_id);
-CREATE TABLE analytics_snapshots (
-    number INTEGER PRIMARY KEY, account TEXT NOT NULL, page_id TEXT NOT NULL, day TEXT NOT NULL,
-    taken_at REAL NOT NULL, followers INTEGER, truncated INTEGER NOT NULL,
-    UNIQUE (account, page_id, day)
-);
-CREATE TABLE analytics_metrics (
-    snapshot INTEGER NOT NULL, post INTEGER NOT NULL, metric TEXT NOT NULL, value INTEGER NOT NULL,
-    PRIMARY KEY (snapshot, post, metric)
-) WITHOUT ROWID;
-"""
-SCHEMA = FileSchema("the analytics database", _STATEMENTS, 1, durable=False)
+SCHEMA = FileSchema(
+    "the analytics database", Path(__file__).with_name("schema.sql").read_text(), 1, durable=False
+)
 _PAGE_FIELDS = ("platform", "username", "name", "brand_id", "brand_name")
 _POST_COLUMNS = ("account", "id", "page_id", "published_at", "message")
 _METRIC_COLUMNS = ("snapshot", "post", "metric", "value")

@@ -7,9 +7,11 @@ one file to check.
 
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -38,27 +40,8 @@ _SECRET_FLAGS = frozenset(
 )
 _NUMBER_ERRORS = {"int": "is not a whole number", "float": "is not a number"}
 
-
-# Commands of other tools, and the equivalent here.
-_COMMANDS_OF_OTHER_TOOLS = {
-    "outreply": {
-        "login": "auth login", "logout": "auth logout", "whoami": "auth status",
-        "schedule": "posts schedule", "publish": "posts publish", "post": "posts",
-        "import": "bulk schedule", "sync": "bulk schedule", "plan": "bulk plan",
-        "validate": "bulk schedule --dry-run", "cancel": "posts cancel",
-        "inbox": "comments inbox", "export": "bulk export", "listen": "serve-webhook",
-        "version": "--version", "logs": "webhooks history", "up": "emulator start",
-    },
-    "outreply bulk": {
-        "upload": "bulk schedule", "import": "bulk schedule", "sync": "bulk schedule",
-        "create": "bulk schedule",
-    },
-    "outreply posts": {"create": "posts schedule", "delete": "posts cancel"},
-    "outreply media": {"rm": "media delete", "ls": "media list"},
-    "outreply emulator": {"up": "emulator start", "down": "emulator stop"},
-    "outreply webhooks": {"listen": "serve-webhook"},
-    "outreply auth": {"whoami": "auth status"},
-}  # fmt: skip
+# Commands of other tools by the group where they are typed, and the equivalent here.
+_OTHER_TOOLS_PATH = Path(__file__).parent / "other_tools.json"
 
 
 class CommandSpec:
@@ -250,7 +233,8 @@ def _command_hint(path: str, typed: str, names: Iterable[str]) -> str:
     import difflib
 
     known = {name: f"{path} {name}" for name in names}
-    for word, words in _COMMANDS_OF_OTHER_TOOLS.get(path, {}).items():
+    of_other_tools = json.loads(_OTHER_TOOLS_PATH.read_text(encoding="utf-8"))
+    for word, words in of_other_tools.get(path, {}).items():
         known.setdefault(word, f"outreply {words}")
     word = typed.lower()
     # A verb without its group.
