@@ -158,11 +158,7 @@ class Context:
         """The URL of the team's store, if there is one."""
         from outreply_cli.accounts.resolve import resolve_store_url
 
-        profile = None
-        # A token of the environment needs no profile, not even a valid one.
-        with suppress(InvalidInputError):
-            profile = self.profile
-        return resolve_store_url(profile, self.options.profile, self.environ)
+        return resolve_store_url(self._valid_profile, self.options.profile, self.environ)
 
     @property
     def origin(self) -> "Origin":
@@ -193,6 +189,13 @@ class Context:
         from outreply_cli.accounts.resolve import resolve_profile
 
         return resolve_profile(self.profiles, self.options.profile, self.environ)
+
+    @property
+    def _valid_profile(self) -> Profile | None:
+        # A token of the environment needs no profile, not even a valid one.
+        with suppress(InvalidInputError):
+            return self.profile
+        return None
 
     @property
     def profile_name(self) -> str:
@@ -412,9 +415,7 @@ class Context:
                 return parse_zone(variable)
             except TimeError as error:
                 raise error.replace(message=f"OUTREPLY_TIMEZONE: {error.message}") from None
-        profile = None
-        with suppress(InvalidInputError):
-            profile = self.profile
+        profile = self._valid_profile
         return parse_zone(profile.timezone) if profile and profile.timezone else machine_zone()
 
     @property

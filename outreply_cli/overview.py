@@ -84,25 +84,29 @@ def fetch_overview(client: Client, store: Store, zone: ZoneInfo) -> Overview:
     return Overview(sections, errors, source.is_truncated)
 
 
+@dataclass
 class _Source:
     """The account and this machine's state, read once each."""
 
-    def __init__(self, client: Client, store: Store, zone: ZoneInfo) -> None:
-        self._client, self._store, self._zone = client, store, zone
-        self._now = client.now()
-        self.is_truncated = False
+    client: Client
+    store: Store
+    zone: ZoneInfo
+    is_truncated: bool = False
+
+    def __post_init__(self) -> None:
+        self._now = self.client.now()
 
     @cached_property
     def pages(self) -> list[Page]:
-        return list(self._client.pages().items)
+        return list(self.client.pages().items)
 
     def fetch_today(self) -> Items:
         """Return the posts that are due or were published today, by time."""
-        start = day_start(self._now.astimezone(self._zone).date(), self._zone)
-        end = day_start((start + timedelta(hours=36)).astimezone(self._zone).date(), self._zone)
+        start = day_start(self._now.astimezone(self.zone).date(), self.zone)
+        end = day_start((start + timedelta(hours=36)).astimezone(self.zone).date(), self.zone)
         # The API's `since` is exclusive.
         since = start - timedelta(seconds=1)
-        listing = list_calendar_posts(self._client, self.pages, published_since=since)
+        listing = list_calendar_posts(self.client, self.pages, published_since=since)
         self.is_truncated |= listing.truncated
         return [
             {**post.post, "page": post.alias, "at": format_timestamp(post.at)}
@@ -112,17 +116,17 @@ class _Source:
 
     def fetch_failed(self) -> Items:
         """Return the posts that failed in the last days."""
-        listing = list_failed_posts(self._client, self._store, self.pages, since=self._now - RECENT)
+        listing = list_failed_posts(self.client, self.store, self.pages, since=self._now - RECENT)
         self.is_truncated |= listing.truncated
         return [{**post, "page": self._alias(get_page_id(post))} for post in listing.items]
 
     def fetch_comments(self) -> Items:
         """Return the posts with comments that need a reply, with their number."""
-        recent = fetch_recent_posts(self._client, self._now - RECENT)
+        recent = fetch_recent_posts(self.client, self._now - RECENT)
         self.is_truncated |= recent.truncated or len(recent.posts) > _COMMENTED_POSTS_MAX
         recent = replace(recent, posts=recent.posts[:_COMMENTED_POSTS_MAX])
-        account = account_fingerprint(self._client)
-        with closing(open_comments(self._store, account, allow_readonly=True)) as store:
+        account = account_fingerprint(self.client)
+        with closing(open_comments(self.store, account, allow_readonly=True)) as store:
             return [
                 {
                     "post_id": group.post.get("id"),
@@ -130,13 +134,13 @@ class _Source:
                     "unanswered": count,
                     "message": group.post.get("message"),
                 }
-                for group in fetch_inbox(self._client, store, recent)
+                for group in fetch_inbox(self.client, store, recent)
                 if (count := sum(is_unanswered(store, comment) for comment in group.threads))
             ]
 
     def fetch_limits(self) -> Items:
         """Return the monthly quotas and the storage of which more than 80% is used."""
-        quota = Quota.from_account(self._client.account())
+        quota = Quota.from_account(self.client.account())
         buckets = [*quota.buckets, *([quota.storage] if quota.storage else [])]
         return [
             {
@@ -152,12 +156,12 @@ class _Source:
 
     def read_unknown(self) -> Items:
         """Return the requests of this account whose outcome is unknown."""
-        if not self._store.exists:
+        if not self.store.exists:
             return []
-        with closing(self._store.open(allow_readonly=True)) as journal:
+        with closing(self.store.open(allow_readonly=True)) as journal:
             if not journal.has_unsettled:
                 return []
-            entries = journal.list_unsettled(account_fingerprint(self._client))
+            entries = journal.list_unsettled(account_fingerprint(self.client))
         return [
             {
                 "page_id": entry.page_id,

@@ -4,6 +4,7 @@ Reference: GET /pages (followers), GET /posts/published (metrics).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from outreply_cli.quota.quota import Quota
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
 
 
+@dataclass
 class Collector:
     """Takes the snapshots of an account.
 
@@ -33,27 +35,25 @@ class Collector:
         is_short: Whether the quota did not suffice.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        store: AnalyticsStore,
-        zone: ZoneInfo,
-        account: Mapping[str, Any] | None,
-        keep_reads: int,
-    ) -> None:
-        self._client, self._store, self._zone = client, store, zone
-        bucket = Quota.from_account(account or {}).bucket("reads")
+    client: Client
+    store: AnalyticsStore
+    zone: ZoneInfo
+    account: Mapping[str, Any] | None
+    keep_reads: int
+    is_short: bool = False
+
+    def __post_init__(self) -> None:
+        bucket = Quota.from_account(self.account or {}).bucket("reads")
         remaining = None if bucket is None else bucket.remaining
         # Reads that this run may use; None without a limit.
-        self._reads = None if remaining is None else remaining - keep_reads
-        self.is_short = False
+        self._reads = None if remaining is None else remaining - self.keep_reads
 
     def list_pages(self) -> list[Page]:
         """List the pages, those with the oldest snapshot first; none if the quota has no read."""
         if not self._spend(1):
             return []
-        last = self._store.last_days()
-        pages = self._client.pages().items
+        last = self.store.last_days()
+        pages = self.client.pages().items
         return sorted(pages, key=lambda page: last.get(page["id"], date.min))
 
     def collect(self, page: Page) -> dict[str, Any]:
@@ -65,19 +65,19 @@ class Collector:
         Raises:
             OutReplyError: The API cannot be read, or the snapshot cannot be stored.
         """
-        day = self._client.now().astimezone(self._zone).date()
+        day = self.client.now().astimezone(self.zone).date()
         result: dict[str, Any] = {
             "id": page["id"], "page": page_alias(page), "status": "present",
             "date": day.isoformat(), "followers": page.get("followers"), "posts": None,
             "truncated": False, "error": None,
         }  # fmt: skip
         # Looked up right before the read: another run may work on the same pages.
-        if self._store.last_days().get(page["id"]) == day:
+        if self.store.last_days().get(page["id"]) == day:
             return result
         if not self._spend(1):
             return {**result, "status": "skipped"}
         try:
-            listing = self._client.published_posts(page_id=page["id"])
+            listing = self.client.published_posts(page_id=page["id"])
         except (NotFoundError, PermissionDeniedError) as error:
             if stops_batch(error):
                 raise
@@ -85,8 +85,8 @@ class Collector:
             return {**result, "status": "failed", "error": error.message}
         # Those of further parts of the list.
         self._spend(max(0, len(listing.items) - 1) // LIST_LIMIT_MAX)
-        posts, truncated, now = listing.items, listing.truncated, self._client.now()
-        if not self._store.add(page, posts, day=day, taken_at=now.timestamp(), truncated=truncated):
+        posts, truncated, now = listing.items, listing.truncated, self.client.now()
+        if not self.store.add(page, posts, day=day, taken_at=now.timestamp(), truncated=truncated):
             return result
         return {**result, "status": "collected", "posts": len(posts), "truncated": truncated}
 

@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from outreply_cli.cli.welcome import ROOT_HELP
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.text import did_you_mean
 
 if TYPE_CHECKING:
     from outreply_cli.cli.tree import Command
@@ -267,10 +268,7 @@ def _option_hint(ctx: Any, option: str, path: str) -> str | None:
         return f"This command does not ask for confirmation; remove {option}"
     if not option.startswith("--"):
         return None
-    import difflib
-
     # Compared without the dashes, which all of them share.
     flags = [flag for parameter in ctx.command.params for flag in parameter.opts]
     known = [flag[2:] for flag in [*flags, "--help"] if flag.startswith("--")]
-    near = difflib.get_close_matches(option[2:], known, n=1)
-    return f"Did you mean: --{near[0]}" if near else None
+    return did_you_mean(option[2:], known, prefix="--")

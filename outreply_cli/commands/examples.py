@@ -1,12 +1,12 @@
 """`outreply examples`."""
 
-import difflib
 from pathlib import Path
 from typing import Annotated
 
 from outreply_cli.cli.options import argument, command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.text import did_you_mean
 from outreply_cli.ui.columns import Column
 
 _DIRECTORY = Path(__file__).parent.parent / "examples"
@@ -35,11 +35,8 @@ def run(
         return
     path = examples.get(Path(name).stem)
     if path is None:
-        near = difflib.get_close_matches(name, examples, n=1)
-        raise InvalidInputError(
-            f"unknown example: {name}",
-            hint=f"Did you mean: outreply examples {near[0]}" if near else "See: outreply examples",
-        )
+        hint = did_you_mean(name, examples, prefix="outreply examples ")
+        raise InvalidInputError(f"unknown example: {name}", hint=hint or "See: outreply examples")
     context.output.write_document(path.read_text(encoding="utf-8"))
 
 

@@ -1,6 +1,5 @@
 """`outreply help`: topics, and the help of any command."""
 
-import difflib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from outreply_cli.cli.tree import Command, tree_from_typer
 from outreply_cli.cli.typer_adapter import CommandSpec, to_command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.text import did_you_mean
 
 if TYPE_CHECKING:
     from outreply_cli.spec.platform_rules import Rule
@@ -161,11 +161,7 @@ def _find(root: Command, words: list[str]) -> Command:
 def _unknown_subject(
     words: list[str], word: str, path: list[str], names: list[str]
 ) -> InvalidInputError:
-    near = difflib.get_close_matches(word, [*names, *([] if path else TOPICS)], n=1)
-    if near:
-        hint = f"Did you mean: outreply help {' '.join([*path, near[0]])}"
-    elif path:
-        hint = f"See: outreply {' '.join(path)} --help"
-    else:
-        hint = "See: outreply help"
-    return InvalidInputError(f"unknown topic or command: {' '.join(words)}", hint=hint)
+    known = [*names, *([] if path else TOPICS)]
+    hint = did_you_mean(word, known, prefix=" ".join(["outreply help", *path, ""]))
+    see = f"See: outreply {' '.join(path)} --help" if path else "See: outreply help"
+    return InvalidInputError(f"unknown topic or command: {' '.join(words)}", hint=hint or see)

@@ -1,7 +1,7 @@
 """Decoding of text from files and stdin, and its start on one line."""
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARK = "\ufeff"
@@ -49,6 +49,14 @@ def quote(text: str, limit: int = _QUOTED_CHARACTERS) -> str:
     """Return the start of a text in quotation marks; nothing for a blank text."""
     start = shorten(text, limit)
     return f'"{start}"' if start else ""
+
+
+def did_you_mean(word: str, names: Iterable[str], *, prefix: str = "") -> str | None:
+    """Return a hint at the name that is nearest to an unknown word, after `prefix`, or None."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(names), n=1)
+    return f"Did you mean: {prefix}{near[0]}" if near else None
 
 
 def join_names(names: Sequence[str]) -> str:
