@@ -547,8 +547,9 @@ def test_relative_directories_are_those_of_the_server(
     # The journal outlasts each command: an edited row replaces its post.
     environ = {name: path for name, path in pinned.items() if not name.startswith("SSL")}
     process = CommandProcess(environ, list, rehearsal)
+    at = tomorrow()
     for message in ("First", "Second"):
-        calendar = table(f"a,{PAGE},{tomorrow()},{message}")
+        calendar = table(f"a,{PAGE},{at},{message}")
         words = ["bulk", "schedule", "--json", "--", "-"]
         assert process(CommandCall("bulk schedule", words, calendar), rehearse=False).code == 0
     assert [text for text in messages(emulator) if text in {"First", "Second"}] == ["Second"]
