@@ -22,7 +22,10 @@ ANALYTICS_FILE = "analytics.db"
 # The metrics that count as engagement (reference: GET /posts/published).
 METRICS = ("likes", "comments", "shares")
 SCHEMA = FileSchema(
-    "the analytics database", Path(__file__).with_name("schema.sql").read_text(), 1, durable=False
+    "the analytics database",
+    Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"),
+    1,
+    durable=False,
 )
 _PAGE_FIELDS = ("platform", "username", "name", "brand_id", "brand_name")
 _POST_COLUMNS = ("account", "id", "page_id", "published_at", "message")

@@ -140,7 +140,7 @@ class CommandOutput:
 RunCommand = Callable[[CommandCall, bool], CommandOutput]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class AgentGateway:
     """Handles the tool calls of an agent; safe for several threads.
 
@@ -473,7 +473,7 @@ def _to_result(output: CommandOutput) -> tuple[dict[str, Any], bool]:
     return {**result, "exit_code": output.code}, output.code != 0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class CommandProcess:
     """Runs commands of the tools as processes of this program.
 
