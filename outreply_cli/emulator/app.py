@@ -1,8 +1,8 @@
-"""The emulator as a WSGI application: the API, the admin API, the dashboard and faults."""
+"""The emulator behind its server: the API, the admin API, the dashboard and faults."""
 
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from outreply_cli.net.server.host_check import is_allowed_host
 from outreply_cli.net.server.response import ConnectionDropped, Response, json_response
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 @lru_cache(maxsize=4)
@@ -68,10 +68,8 @@ class Emulator:
         self._endpoints = Endpoints(state, rate, resolver)
         self._admin = AdminApi(state, worker, self._faults, rate)
 
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Handle a request."""
+    def __call__(self, environ: "WSGIEnvironment") -> Response:
+        """The response to a request."""
         request = ApiRequest(environ)
         started_at, at = self._state.clock.system.monotonic(), self._state.clock.now().timestamp()
         headers = {"X-Request-Id": _request_id(), "Date": _date(int(at))}
@@ -92,7 +90,7 @@ class Emulator:
             self._dashboard.log(
                 LoggedRequest(at, request.method, request.path, response.status, milliseconds)
             )
-        return response(environ, start_response)
+        return response
 
     def _dispatch(self, request: Request, headers: dict[str, str]) -> Response:
         # DNS rebinding: a web page can make a browser send requests here under its own host name.

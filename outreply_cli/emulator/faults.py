@@ -14,7 +14,7 @@ from werkzeug.http import http_date
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.request import ErrorResponse, too_many
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
-from outreply_cli.net.server.response import Response, drop_connection, json_response
+from outreply_cli.net.server.response import ConnectionDropped, Response, json_response
 from outreply_cli.spec.errors import CATALOG
 
 FAULT_HEADER = "X-Emulator-Fault"
@@ -197,9 +197,10 @@ def apply_fault(
 
     Raises:
         ErrorResponse: The fault is an error status.
+        ConnectionDropped: The fault is a dropped connection.
     """
     if fault.kind == "drop-before":
-        drop_connection()
+        raise ConnectionDropped
     if fault.kind == "status":
         codes = (entry.code for entry in CATALOG if entry.status == fault.value)
         raise ErrorResponse(int(fault.value), next(codes, "SERVER_ERROR"), "Injected fault")
@@ -214,7 +215,7 @@ def apply_fault(
     except ErrorResponse as error:
         response = json_response(error.status, error.body, {**headers, **error.headers})
     if fault.kind == "drop-after":
-        drop_connection()
+        raise ConnectionDropped
     if fault.kind == "garbage":
         response.body, response.length = _GARBAGE, len(_GARBAGE)
     elif fault.kind == "truncate":

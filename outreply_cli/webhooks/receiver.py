@@ -5,7 +5,7 @@ Reference: Signature verification, Retries & auto-disable.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -30,7 +30,7 @@ from outreply_cli.webhooks.signature import Tolerance, verify_signature
 from outreply_cli.webhooks.store import DeliveryStore
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 BODY_BYTES_MAX = 1024 * 1024
 _TOO_LARGE = "Body exceeds 1 MiB"
@@ -101,8 +101,8 @@ class _Pending:
 class Receiver:
     """The application behind the receiver's socket.
 
-    Deliveries are taken over in the server's loop by `accept`; everything else is handled as a
-    WSGI application.
+    Deliveries are taken over in the server's loop by `accept`; everything else is handled by
+    calling the receiver.
 
     `on_received` is called with each delivery once its response is known, and `on_failure` when the
     store fails, both from any thread.
@@ -192,13 +192,8 @@ class Receiver:
             loop.call_soon(loop.call_soon, self._store_batch)
         return True
 
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Handle a request that is not a delivery."""
-        return self._respond(environ)(environ, start_response)
-
-    def _respond(self, environ: "WSGIEnvironment") -> Response:
+    def __call__(self, environ: "WSGIEnvironment") -> Response:
+        """The response to a request that is not a delivery."""
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path == "/metrics" and self._measure is not None and is_from_private_network(environ):
             if method in {"GET", "HEAD"}:

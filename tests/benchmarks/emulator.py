@@ -17,15 +17,16 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
 from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import LIMITS, EmulatorServer
+from outreply_cli.net.server.response import Response
 from outreply_cli.net.server.server import LocalServer
 from tests.benchmarks.figures import Figure, Growth, main
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 SEED = Path(__file__).parent.parent / "emulator" / "roomy.yaml"
 TOKEN = "outreply_live_roomyroomyroomyroomyroomyroomyroomyroomy"
@@ -50,11 +51,10 @@ PATHS = ("/pages", "/posts/scheduled?limit=10", "/posts/published?page_id=page1"
 def bare_server(bodies: Mapping[str, bytes]) -> Iterator[int]:
     """A server that responds with the body of each path and does nothing else."""
 
-    def respond(environ: "WSGIEnvironment", start: "StartResponse") -> "list[bytes]":
+    def respond(environ: "WSGIEnvironment") -> Response:
         request = Request(environ)
         request.get_data()
-        response = Response(bodies[request.path], content_type="application/json")
-        return list(response(environ, start))
+        return Response(200, bodies[request.path], {})
 
     server = LocalServer(respond, host="127.0.0.1", port=0, limits=LIMITS)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -17,10 +17,10 @@ from statistics import median, quantiles
 from threading import Thread
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
 from outreply_cli.clock import SystemClock
-from outreply_cli.net.server.response import Response as PlainResponse
+from outreply_cli.net.server.response import Response
 from outreply_cli.net.server.server import LocalServer, Respond
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.fixtures import encode_body, sample_event
@@ -31,7 +31,7 @@ from outreply_cli.webhooks.store import DeliveryStore
 from tests.benchmarks.figures import Figure, main
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 SECRET = "whsec_benchmark"
 SENDERS = 8
@@ -45,13 +45,13 @@ _TIMEOUT_SECONDS = 300
 def bare_server(*, in_loop: bool = False) -> Iterator[int]:
     """A server that responds with 200, in worker threads or in the server loop."""
 
-    def app(environ: "WSGIEnvironment", start: "StartResponse") -> "list[bytes]":
+    def app(environ: "WSGIEnvironment") -> Response:
         Request(environ).get_data()
-        return list(Response("{}", content_type="application/json")(environ, start))
+        return Response(200, b"{}", {})
 
     def handler(environ: "WSGIEnvironment", respond: Respond) -> bool:
         environ["wsgi.input"].read()
-        respond(PlainResponse(200, b"{}", {}))
+        respond(Response(200, b"{}", {}))
         return True
 
     server = LocalServer(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import create_environ
 
 from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.config import EmulatorConfig
@@ -89,12 +89,10 @@ def test_lookup_does_not_lock_state(tmp_path: Path) -> None:
         load_default_seed(state)
         secret = state.connection.execute("SELECT secret FROM tokens").fetchone()[0]
     app = Emulator(state, DeliveryWorker(state, resolver), resolver, admin_key="k")
-    client = Client(app)
     headers = {"X-API-Key": secret, "Host": "localhost"}
     body = {"page_id": "x", "message": "x", "media_urls": ["http://slow.example/a.jpg"]}
-    thread = threading.Thread(
-        target=lambda: client.post("/api/v1/posts/publish", json=body, headers=headers)
-    )
+    request = create_environ("/api/v1/posts/publish", method="POST", json=body, headers=headers)
+    thread = threading.Thread(target=app, args=[request])
     thread.start()
     assert requested.wait(20)
     is_unlocked = state._lock.acquire(timeout=5)

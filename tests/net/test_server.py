@@ -4,7 +4,7 @@ import gc
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from outreply_cli.errors import StorageError
-from outreply_cli.net.server.response import Response, drop_connection
+from outreply_cli.net.server.response import ConnectionDropped, Response
 from outreply_cli.net.server.server import Handler, LocalServer, Respond, ServerLimits
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 LIMITS = ServerLimits(max_body_bytes=10_000, request_seconds=10, threads=2, shutdown_timeout=2.0)
 
@@ -29,17 +29,17 @@ class Echo:
         self.may_continue = threading.Event()
         self.slow_requests = 0
 
-    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+    def __call__(self, environ: "WSGIEnvironment") -> Response:
         path = environ["PATH_INFO"]
         if path == "/poison":
             raise ValueError(path)
         if path == "/drop":
-            drop_connection()
+            raise ConnectionDropped
         if path == "/slow":
             self.slow_requests += 1
             self.may_continue.wait(60)
         text = f"{path} {len(environ['wsgi.input'].read())}"
-        return Response(200, text.encode(), {})(environ, start)
+        return Response(200, text.encode(), {})
 
 
 @contextmanager

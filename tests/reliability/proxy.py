@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from outreply_cli.net.server.server import call_app
+from outreply_cli.net.server.server import Application
 from tests.clocks import ManualClock
 from tests.scripted_server import DROP
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 _API = "/api/v1"
 _TIMES = ("created_at", "published_at")
@@ -121,7 +121,7 @@ class RuleProxy:
         received: All requests so far.
     """
 
-    emulator_app: "WSGIApplication"
+    emulator_app: Application
     is_down: bool = False
     rules: list[Rule] = field(default_factory=list)
     request_filters: list[Callable[[Request], Request]] = field(default_factory=list)
@@ -406,7 +406,7 @@ def _created_at(item: Any) -> datetime:
     return max(datetime.fromisoformat(str(text)) for text in texts)
 
 
-def _call_app(app: "WSGIApplication", request: Request) -> Response:
+def _call_app(app: Application, request: Request) -> Response:
     """Return the response of an application in this process: HTTP would take twice the time."""
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": request.method, "SCRIPT_NAME": "",
@@ -420,8 +420,7 @@ def _call_app(app: "WSGIApplication", request: Request) -> Response:
     for name, value in request.headers.items():
         if name not in {"content-type", "content-length"}:
             environ["HTTP_" + name.upper().replace("-", "_")] = value
-    received = call_app(app, environ)
-    assert received is not None
+    received = app(environ)
     headers = {name.lower(): value for name, value in received.header_list}
     return Response(received.status, headers, received.body)
 

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -15,12 +15,13 @@ from unittest.mock import patch
 
 from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.net.server.response import Response
 from tests.bulk.calendars import CalendarRow
 from tests.reliability.checker import CalendarVersion, History, PostRecord, RunRecord
 
 # The name of a post's row, at the end of its text.
 _MARKER = re.compile(r"\[([^\]]*)\]")
-_RATE_LIMITED = "429"
+_RATE_LIMITED = 429
 _TABLES = """
 CREATE TABLE team_changes (post_id TEXT, status TEXT, at REAL, run TEXT);
 CREATE TRIGGER team_created AFTER INSERT ON posts BEGIN
@@ -113,20 +114,16 @@ class Recorder:
         connection.executescript(_TABLES)
         handle = Emulator.__call__
 
-        def handle_recorded(app: Emulator, environ: Any, start_response: Any) -> Iterable[bytes]:
+        def handle_recorded(app: Emulator, environ: Any) -> Response:
             time.sleep(self._delays.uniform(0, self.latency))
             # Its last word is the name of the run.
             self._thread.run = environ.get("HTTP_USER_AGENT", "").rpartition(" ")[2]
-
-            def start(status: str, *args: Any) -> Any:
-                with self._lock:
-                    self.requests += 1
-                    self.refused += status.startswith(_RATE_LIMITED)
-                return start_response(status, *args)
-
-            body = handle(app, environ, start)
+            response = handle(app, environ)
+            with self._lock:
+                self.requests += 1
+                self.refused += response.status == _RATE_LIMITED
             time.sleep(self._delays.uniform(0, self.latency))
-            return body
+            return response
 
         with patch.object(Emulator, "__call__", handle_recorded):
             yield

@@ -1,12 +1,9 @@
 """HTTP responses of the local server."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NoReturn
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+from typing import Any
 
 _JSON = "application/json; charset=utf-8"
 _WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
@@ -15,7 +12,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 class ConnectionDropped(Exception):  # noqa: N818 - a command to the server, not an error
-    """Signals the server to close the connection without a response."""
+    """Makes the server close the connection without a response, as a broken server does."""
 
 
 class Response:
@@ -54,13 +51,6 @@ class Response:
             ("Content-Length", str(self.length)),
         ]
 
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Send the response as a WSGI application."""
-        start_response(f"{self.status} {self.reason}", self.header_list)
-        return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
-
 
 class SseStream:
     """An open stream of server-sent events; safe to use from any thread.
@@ -85,7 +75,7 @@ class SseStream:
 class SseResponse(Response):
     """A response of server-sent events, which stays open; `on_open` gets its stream.
 
-    Only a handler that takes over a request can send it, not a WSGI application.
+    Only a handler that takes over a request can send it, not an application.
     """
 
     __slots__ = ("on_open",)
@@ -103,8 +93,3 @@ class SseResponse(Response):
 def json_response(status: int, body: Any, headers: dict[str, str]) -> Response:
     """A response with `body` as JSON."""
     return Response(status, _ENCODER.encode(body).encode(), headers)
-
-
-def drop_connection() -> NoReturn:
-    """Close the connection of the current request without a response, as a broken server does."""
-    raise ConnectionDropped

@@ -1,8 +1,8 @@
 """A small HTTP/1.1 server for this machine: h11 parses HTTP and asyncio handles the sockets.
 
-A WSGI application handles requests in worker threads. Before that, an optional handler gets each
-request in the thread of the event loop and may take it over: it gets a `respond` function that it
-can call later, from any thread.
+An application returns the response to a request, in a worker thread. Before that, an optional
+handler gets each request in the thread of the event loop and may take it over: it gets a `respond`
+function that it can call later, from any thread. Both get the request as a WSGI environment.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -36,8 +36,9 @@ from outreply_cli.net.server.response import (
 )
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
+Application = Callable[["WSGIEnvironment"], Response]
 Respond = Callable[[Response | None], None]
 Handler = Callable[["WSGIEnvironment", Respond], bool]
 
@@ -82,7 +83,7 @@ class LocalServer:
     """An application behind a socket.
 
     Args:
-        app: The WSGI application; one that raises `ConnectionDropped` has its connection closed.
+        app: Returns the response to a request, or raises `ConnectionDropped`.
         handler: Called first with each request, in the loop's thread; must not block. Returns
             whether it takes the request over.
         host: The name or address to listen on, with or without brackets; a name stands for all
@@ -103,7 +104,7 @@ class LocalServer:
 
     def __init__(
         self,
-        app: "WSGIApplication",
+        app: Application,
         *,
         host: str,
         port: int,
@@ -169,7 +170,17 @@ class LocalServer:
     def dispatch(self, environ: "WSGIEnvironment", respond: Respond) -> None:
         """Dispatch a request."""
         if self._handler is None or not self._handler(environ, respond):
-            self._pool.submit(lambda: respond(call_app(self._app, environ)))
+            self._pool.submit(lambda: respond(self._run_app(environ)))
+
+    def _run_app(self, environ: "WSGIEnvironment") -> Response | None:
+        """The response of the application; None if the connection is to be dropped."""
+        try:
+            return self._app(environ)
+        except ConnectionDropped:
+            return None
+        except Exception as error:  # noqa: BLE001 - a bug in one request must not stop the server
+            _report(error, environ)
+            return _plain_refusal(500)
 
     def now(self) -> float:
         """The loop's monotonic time in seconds."""
@@ -386,7 +397,7 @@ class _Connection(asyncio.Protocol):
             return
         must_close = self._is_closing or self._http.their_state is not h11.DONE
         self._send(response, must_close=must_close)
-        if must_close or (response.body and response.length != len(response.body)):
+        if must_close or (not self._is_head and len(response.body) < response.length):
             self._finish()
             return
         self._has_started = self._is_busy = False
@@ -424,9 +435,12 @@ class _Connection(asyncio.Protocol):
             # A line break in a header would let its value write further headers.
             self._send(_plain_refusal(500), must_close=must_close)
             return
-        is_head = self._request is not None and self._request.method == b"HEAD"
-        body = b"" if is_head else response.body
+        body = b"" if self._is_head else response.body
         self._write(head.encode("latin-1", "replace") + b"\r\n\r\n" + body)
+
+    @property
+    def _is_head(self) -> bool:
+        return self._request is not None and self._request.method == b"HEAD"
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -476,36 +490,6 @@ class WorkerPool:
     def _work(self) -> None:
         while (function := self._queue.get()) is not None:
             function()
-
-
-def call_app(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response | None:
-    """The response of a WSGI application; None if the connection is to be dropped."""
-    started: list[Any] = []
-
-    def start_response(
-        status: str, headers: list[tuple[str, str]], _exc_info: Any = None, /
-    ) -> Callable[[bytes], object]:
-        started[:] = [status, headers]
-        return lambda _data: None
-
-    try:
-        body = b"".join(app(environ, start_response))
-        return _from_wsgi(started[0], started[1], body)
-    except ConnectionDropped:
-        return None
-    except Exception as error:  # noqa: BLE001 - a bug in one request must not stop the server
-        _report(error, environ)
-        return _plain_refusal(500)
-
-
-def _from_wsgi(status: str, headers: Iterable[tuple[str, str]], body: bytes) -> Response:
-    fields = dict(headers)
-    content_type = fields.pop("Content-Type", "text/plain; charset=utf-8")
-    length = fields.pop("Content-Length", None)
-    response = Response(int(status.split(maxsplit=1)[0]), body, fields, content_type)
-    if length is not None:
-        response.length = int(length)
-    return response
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

@@ -216,14 +216,11 @@ class SimulatedServer:
         }  # fmt: skip
         if "idempotency-key" in headers:
             environ["HTTP_IDEMPOTENCY_KEY"] = headers["idempotency-key"]
-        received: list[tuple[str, list[tuple[str, str]]]] = []
-        start: Any = lambda *response: received.append(response)  # noqa: E731
         with ExitStack() as stack:
             if not self.rules.has_guardrails:
                 stack.enter_context(patch("outreply_cli.emulator.posts.check_guardrails", _accept))
-            parts = self._emulator(environ, start)
-        status, sent = received[0]
-        return ServerResponse(int(status[:3]), sent, b"".join(parts))
+            response = self._emulator(environ)
+        return ServerResponse(response.status, response.header_list, response.body)
 
 
 class _NoNames:
