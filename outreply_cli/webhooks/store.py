@@ -51,48 +51,12 @@ _PAGE_SIZE = 500
 # A filter reads whole deliveries, of up to 1 MiB each.
 _FILTERED_PAGE_SIZE = 50
 _INTERRUPTED = "interrupted: the receiver stopped while the command was running"
-_ATTEMPTS = """
-CREATE TABLE attempts (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, target TEXT NOT NULL,
-    started_at REAL NOT NULL, milliseconds REAL NOT NULL, status INTEGER, error TEXT,
-    headers TEXT, body BLOB, truncated INTEGER, connect_ms REAL, first_byte_ms REAL
-);
-CREATE INDEX attempts_of ON attempts (delivery, target, number);
-CREATE INDEX forwards_queued ON forwards (target, number) WHERE state IN ('queued', 'running');
-CREATE INDEX forwards_due ON forwards (target, due_at, number) WHERE state = 'queued';
-CREATE INDEX forwards_failed ON forwards (delivery)
-    WHERE state IN ('failed', 'skipped') OR (state = 'queued' AND attempts > 0);
-"""
-_SCHEMA = f"""
-CREATE TABLE deliveries (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, received_at REAL NOT NULL,
-    event TEXT NOT NULL, verified INTEGER NOT NULL, reason TEXT, duplicate INTEGER NOT NULL,
-    status INTEGER NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL
-);
-CREATE INDEX deliveries_by_id ON deliveries (id, verified);
-CREATE INDEX deliveries_by_event ON deliveries (event, number);
-CREATE INDEX deliveries_by_time ON deliveries (received_at);
-CREATE INDEX deliveries_refused ON deliveries (number) WHERE verified = 0;
-CREATE TABLE forwards (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, target TEXT NOT NULL,
-    state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due_at REAL, status INTEGER,
-    error TEXT, milliseconds REAL
-);
-CREATE INDEX forwards_of ON forwards (delivery);
-{_ATTEMPTS}
-"""
-_UPGRADES = {
-    1: """
-DROP INDEX forwards_due;
-DROP INDEX forwards_failed;
-ALTER TABLE forwards ADD COLUMN state TEXT NOT NULL DEFAULT 'queued';
-UPDATE forwards SET state = CASE
-    WHEN due_at IS NOT NULL THEN 'queued'
-    WHEN error IS NULL AND status BETWEEN 200 AND 299 THEN 'forwarded' ELSE 'failed' END;
-"""
-    + _ATTEMPTS
-}
-_FILE = FileSchema("the webhook store", _SCHEMA, version=2, durable=True, upgrades=_UPGRADES)
+_FILE = FileSchema(
+    "the webhook store",
+    Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"),
+    version=2,
+    durable=True,
+)
 _OPEN = "('queued', 'running')"
 # False only in a damaged store.
 _IS_STORED = "EXISTS (SELECT 1 FROM deliveries WHERE deliveries.number = forwards.delivery)"

@@ -463,35 +463,3 @@ def test_queue_has_no_limit(store: DeliveryStore) -> None:
         store.store([incoming(f"evt_{n}") for n in range(start, start + 2_000)])
     (queue,) = store.queue_lengths()
     assert queue.count == 12_000
-
-
-def test_store_of_earlier_version_is_upgraded(tmp_path: Path) -> None:
-    path = tmp_path / "webhooks.db"
-    with closing(sqlite3.connect(path)) as database:
-        database.executescript("""
-CREATE TABLE deliveries (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, received_at REAL NOT NULL,
-    event TEXT NOT NULL, verified INTEGER NOT NULL, reason TEXT, duplicate INTEGER NOT NULL,
-    status INTEGER NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL
-);
-CREATE TABLE forwards (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, target TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, due_at REAL, status INTEGER, error TEXT, milliseconds REAL
-);
-CREATE INDEX forwards_due ON forwards (target, number) WHERE due_at IS NOT NULL;
-CREATE INDEX forwards_failed ON forwards (delivery)
-    WHERE error IS NOT NULL OR status NOT BETWEEN 200 AND 299;
-INSERT INTO deliveries (id, received_at, event, verified, duplicate, status, headers, body)
-    VALUES ('evt_1', 1.0, 'post.failed', 1, 0, 200, '[]', x'7b7d');
-INSERT INTO forwards (delivery, target, attempts, due_at, status, error, milliseconds) VALUES
-    (1, 'http://a/', 1, 5.0, 500, NULL, 1.0), (1, 'http://b/', 1, NULL, 200, NULL, 1.0),
-    (1, 'http://c/', 9, NULL, NULL, 'connection refused', 1.0);
-PRAGMA user_version = 1;
-""")
-    path.chmod(0o600)
-    with closing(DeliveryStore(path)) as store:
-        (entry,) = store.history(limit=9)
-        assert [str(forward.state) for forward in entry.forwards] == [
-            "queued", "forwarded", "failed",
-        ]  # fmt: skip
-        assert [queue.target for queue in store.queue_lengths()] == ["http://a/"]
