@@ -86,7 +86,7 @@ def print_deliveries(context: Context) -> None:
     """Print `deliveries` as `serve-webhook` does."""
     report = DeliveryReport(context.output, context.zone())
     for number, delivery in enumerate(deliveries()):
-        delivery.times_seen = int(number == 4)
+        delivery.is_duplicate = number == 4
         event = parse_event(delivery.body) if delivery.is_verified else None
         forward = ("localhost:3000", DeliveryResult(200, None, 12.0)) if number == 0 else None
         received = Received(

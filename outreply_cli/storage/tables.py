@@ -35,8 +35,9 @@ class LocalTables:
         return is_readonly(self._db)
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file when no thread is using it."""
+        with self._lock:
+            self._db.close()
 
     @contextmanager
     def change(self) -> Iterator[Any]:

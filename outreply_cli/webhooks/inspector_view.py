@@ -12,7 +12,7 @@ from outreply_cli.formats.json import indent_json, load_json
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.webhooks.diagnose import diagnose
 from outreply_cli.webhooks.event import EventError, parse_event, summarize
-from outreply_cli.webhooks.models import Delivery, Forward, ForwardState, delivery_state
+from outreply_cli.webhooks.models import Delivery
 
 _MAX_BODY_CHARACTERS = 64 * 1024
 _MAX_TREE_BYTES = 256 * 1024
@@ -28,9 +28,7 @@ _CONNECTION_HEADERS = frozenset(
 
 def template_functions(zone: tzinfo) -> dict[str, Callable[..., Any]]:
     """The functions that the templates call, by name; `zone` is that of local times."""
-    functions = (
-        delivery_state, forward_kind, forward_text, format_seconds, indent_json, summarize_delivery
-    )  # fmt: skip
+    functions = (format_seconds, indent_json, summarize_delivery)
     named = {function.__name__: function for function in functions}
     return {"local_time": partial(local_time, zone=zone), **named}
 
@@ -64,15 +62,6 @@ def delivery_details(
         "curl": curl_command(delivery),
         "fixture": python_fixture(delivery),
     }  # fmt: skip
-
-
-def forward_text(forward: Forward) -> str:
-    """The state of a forward in a few words, such as `queued: connection refused`."""
-    if forward.state is ForwardState.FORWARDED:
-        return str(forward.status)
-    if forward.attempts == 0 or forward.state is ForwardState.SKIPPED:
-        return str(forward.state)
-    return f"{forward.state}: {forward.error or forward.status}"
 
 
 def local_time(timestamp: float, zone: tzinfo) -> dict[str, str]:
@@ -149,14 +138,6 @@ def summarize_delivery(delivery: Delivery) -> str:
         return summarize(parse_event(delivery.body))
     except EventError:
         return ""
-
-
-def forward_kind(forward: Forward) -> str:
-    """Whether a forward is `good`, `bad` or `waiting`: its class in the style sheet."""
-    if forward.state is ForwardState.FORWARDED:
-        return "good"
-    has_result = forward.error is not None or forward.status is not None
-    return "bad" if has_result or forward.state is ForwardState.SKIPPED else "waiting"
 
 
 def format_seconds(seconds: float) -> str:

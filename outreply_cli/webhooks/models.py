@@ -22,17 +22,16 @@ DUE_SECONDS_MAX = 60.0
 
 
 @dataclass
-class IncomingDelivery:
-    """A delivery that is about to be stored; the store sets the last three attributes.
+class Delivery:
+    """A delivery.
 
     Attributes:
         id: Key of the event, the same for each redelivery; a digest of the body if invalid.
         event: Event name; empty if unknown.
         reason: Reason that the delivery is invalid; None if valid.
         status: HTTP status of the response.
-        targets: Names of the forward targets.
-        times_seen: Number of earlier deliveries of the event.
-        served_targets: The targets that have got the event, or will get it.
+        number: Number in the store; 0 until it is stored.
+        is_duplicate: Whether the event was delivered before.
     """
 
     id: str
@@ -43,16 +42,44 @@ class IncomingDelivery:
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
-    targets: Sequence[str] = ()
-    forward_if_duplicate: bool = False
     number: int = 0
-    times_seen: int = 0
-    served_targets: Collection[str] = ()
+    is_duplicate: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, repeated ones joined by commas; None if absent."""
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
 
     @property
-    def is_duplicate(self) -> bool:
-        """Whether the event was delivered before."""
-        return self.times_seen > 0
+    def state(self) -> str:
+        """The state in words."""
+        if self.reason is not None:
+            return f"invalid: {self.reason}"
+        return "verified (duplicate)" if self.is_duplicate else "verified"
+
+    @property
+    def label(self) -> str:
+        """The state in one word, for counts."""
+        if not self.is_verified:
+            return "invalid"
+        return "duplicate" if self.is_duplicate else "verified"
+
+
+@dataclass
+class IncomingDelivery(Delivery):
+    """A delivery that is about to be stored; the store sets its last two attributes.
+
+    Attributes:
+        targets: Names of the forward targets.
+        forward_if_duplicate: Whether to forward it to targets that have got the event.
+        times_seen: Number of earlier deliveries of the event.
+        served_targets: The targets that have got the event, or will get it.
+    """
+
+    targets: Sequence[str] = ()
+    forward_if_duplicate: bool = False
+    times_seen: int = 0
+    served_targets: Collection[str] = ()
 
     @property
     def queued_targets(self) -> Sequence[str]:
@@ -60,27 +87,6 @@ class IncomingDelivery:
         if self.forward_if_duplicate:
             return self.targets
         return [target for target in self.targets if target not in self.served_targets]
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A stored delivery."""
-
-    number: int
-    id: str
-    received_at: float
-    event: str
-    is_verified: bool
-    reason: str | None
-    is_duplicate: bool
-    status: int
-    headers: Sequence[tuple[str, str]]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        """The value of a header, repeated ones joined by commas; None if absent."""
-        values = [value for key, value in self.headers if key.lower() == name.lower()]
-        return ", ".join(values) if values else None
 
 
 class ForwardState(StrEnum):
@@ -123,6 +129,19 @@ class Forward:
     error: str | None
     milliseconds: float | None
 
+    @property
+    def text(self) -> str:
+        """The state in a few words, such as `queued: connection refused`."""
+        return forward_text(self.state, self.attempts, self.error, self.status)
+
+    @property
+    def kind(self) -> str:
+        """Whether it is `good`, `bad` or `waiting`."""
+        if self.state is ForwardState.FORWARDED:
+            return "good"
+        has_result = self.error is not None or self.status is not None
+        return "bad" if has_result or self.state is ForwardState.SKIPPED else "waiting"
+
     def is_due(self, now: float) -> bool:
         """Whether the next attempt is due at the time `now` of this machine.
 
@@ -164,18 +183,13 @@ class QueueLength:
     oldest_at: float
 
 
-def delivery_state(delivery: Delivery | IncomingDelivery) -> str:
-    """The state of a delivery in words."""
-    if delivery.reason is not None:
-        return f"invalid: {delivery.reason}"
-    return "verified (duplicate)" if delivery.is_duplicate else "verified"
-
-
-def delivery_label(delivery: IncomingDelivery) -> str:
-    """The state of a delivery in one word, for counts."""
-    if not delivery.is_verified:
-        return "invalid"
-    return "duplicate" if delivery.is_duplicate else "verified"
+def forward_text(state: str, attempts: int, error: str | None, status: int | None) -> str:
+    """The state of a forward in a few words."""
+    if state == ForwardState.FORWARDED:
+        return str(status)
+    if attempts == 0 or state == ForwardState.SKIPPED:
+        return str(state)
+    return f"{state}: {error or status}"
 
 
 def delivery_from_row(row: Any) -> Delivery:

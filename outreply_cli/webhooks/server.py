@@ -15,7 +15,6 @@ from outreply_cli.webhooks.forward import (
 from outreply_cli.webhooks.inspector import Inspector, InspectorSettings
 from outreply_cli.webhooks.metrics import ReceiverMetrics
 from outreply_cli.webhooks.mock_responses import ResponseScript
-from outreply_cli.webhooks.models import delivery_label
 from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, ReceiverConfig
 from outreply_cli.webhooks.store import DeliveryStore
 
@@ -71,8 +70,7 @@ class WebhookServer:
         )  # fmt: skip
 
         def observe_received(received: Received) -> None:
-            label = delivery_label(received.delivery)
-            metrics.observe_delivery(label, received.milliseconds / 1000)
+            metrics.observe_delivery(received.delivery.label, received.milliseconds / 1000)
             if self._inspector is not None:
                 self._inspector.wake()
             on_received(received)

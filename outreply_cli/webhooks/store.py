@@ -7,14 +7,13 @@ lease of a target forwards to it.
 import hashlib
 import json
 import sqlite3
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from outreply_cli.errors import ExitCode, OutReplyError, StorageError
 from outreply_cli.ids import expand_id
@@ -96,16 +95,22 @@ class TargetTakenOverError(StorageError):
     code = "TARGET_TAKEN_OVER"
 
 
-class TargetLease(Protocol):
-    """The right to forward to a target, which one receiver has at a time."""
+class TargetLease:
+    """The right to forward to a target, which one receiver has at a time.
+
+    This one is a lock file, which the operating system releases when the process ends.
+    """
+
+    def __init__(self, lock: ExitStack) -> None:
+        self._lock = lock
 
     def is_held(self) -> bool:
         """Whether this receiver may start an attempt."""
-        ...
+        return True
 
     def release(self) -> None:
         """Let other receivers forward to the target."""
-        ...
+        self._lock.close()
 
 
 @dataclass(frozen=True)
@@ -114,19 +119,6 @@ class HistoryEntry:
 
     delivery: Delivery
     forwards: Sequence[Forward]
-
-
-class _FileLease:
-    """A lock file, which the operating system releases when the process ends."""
-
-    def __init__(self, lock: ExitStack) -> None:
-        self._lock = lock
-
-    def is_held(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        self._lock.close()
 
 
 class DeliveryStore:
@@ -146,13 +138,11 @@ class DeliveryStore:
         self._tables: LocalTables | TeamTables = LocalTables(
             path, _FILE, allow_readonly=allow_readonly
         )
-        self._lock = threading.Lock()
         self._since_prune = 0
 
     def close(self) -> None:
         """Close the file or connection when no thread is using it."""
-        with self._lock:
-            self._tables.close()
+        self._tables.close()
 
     def store(self, deliveries: Sequence[IncomingDelivery]) -> None:
         """Store deliveries in one transaction; on return they are on disk and have numbers.
@@ -161,7 +151,7 @@ class DeliveryStore:
             StorageError: None of them could be stored.
         """
         if deliveries:
-            with self._change() as db:
+            with self._tables.change() as db:
                 self._insert(db, deliveries)
                 self._prune(db, deliveries)
 
@@ -176,7 +166,7 @@ class DeliveryStore:
                 if "locked" not in str(error):
                     raise
                 return None
-        return _FileLease(lock)
+        return TargetLease(lock)
 
     def resume(self, target: str, now: float, lease: TargetLease) -> list[QueuedDelivery]:
         """Prepare the queue of a target for a new holder of its lease.
@@ -184,7 +174,7 @@ class DeliveryStore:
         All queued deliveries become due. Commands that an earlier receiver left running are marked
         as failed, and returned: they may have finished, so they are not rerun automatically.
         """
-        with self._change() as db:
+        with self._tables.change() as db:
             self._check_lease(db, lease)
             self._make_due(db, target, now)
             interrupted: list[Forward] = []
@@ -219,7 +209,7 @@ class DeliveryStore:
             condition = "AND (attempts = 0 OR due_at <= ? OR due_at > ?)"
             order = "due_at, number"
             values += [now, now + DUE_SECONDS_MAX]
-        with self._read() as db:
+        with self._tables.read() as db:
             forwards = self._select_forwards(
                 db,
                 "target = ? AND state = 'queued' "
@@ -231,7 +221,7 @@ class DeliveryStore:
 
     def start_forward(self, forward: Forward, lease: TargetLease) -> bool:
         """Record that a command is about to start; False if its delivery is no longer queued."""
-        with self._change() as db:
+        with self._tables.change() as db:
             self._check_lease(db, lease)
             started = db.execute(
                 "UPDATE forwards SET state = ? WHERE number = ? AND state = ?",
@@ -249,7 +239,7 @@ class DeliveryStore:
     ) -> None:
         """Record an attempt, the new state, and when the next attempt is due."""
         result = attempt.result
-        with self._change() as db:
+        with self._tables.change() as db:
             self._check_lease(db, lease)
             db.execute(
                 "UPDATE forwards SET attempts = attempts + 1, status = ?, error = ?, "
@@ -272,7 +262,7 @@ class DeliveryStore:
         """Record an attempt to forward a delivery while its sender waited for its `status`."""
         result = attempt.result
         state = ForwardState.FORWARDED if result.is_accepted else ForwardState.FAILED
-        with self._change() as db:
+        with self._tables.change() as db:
             db.execute(
                 "INSERT INTO forwards "
                 "(delivery, target, state, attempts, status, error, milliseconds) "
@@ -290,14 +280,14 @@ class DeliveryStore:
 
         If it was sent unchanged and accepted, its event is not forwarded to that target again.
         """
-        with self._change() as db:
+        with self._tables.change() as db:
             self._insert_attempt(db, number, attempt)
             if attempt.result.is_accepted and is_unchanged:
                 self._settle(db, number, attempt, [*OPEN_STATES, *GIVEN_UP_STATES])
 
     def requeue(self, delivery: Delivery, target: str, now: float) -> None:
         """Queue a stored delivery for `target` again."""
-        with self._change() as db:
+        with self._tables.change() as db:
             self._enqueue(db, [(delivery.number, target, now)])
 
     def skip(self, forwards: Sequence[Forward], now: float) -> int:
@@ -318,7 +308,7 @@ class DeliveryStore:
         now: float,
     ) -> int:
         count = 0
-        with self._change() as db:
+        with self._tables.change() as db:
             for forward in forwards:
                 changed = db.execute(
                     "UPDATE forwards SET state = ?, due_at = ? "  # noqa: S608 - placeholders only
@@ -338,19 +328,19 @@ class DeliveryStore:
         limit: int | None = None,
     ) -> list[QueuedDelivery]:
         """Deliveries in one of `states`, for one target or for all of them, in order."""
-        with self._read() as db:
+        with self._tables.read() as db:
             return self._with_deliveries(db, self._select_queued(db, target, states, limit))
 
     def queued_forwards(
         self, *, target: str | None = None, states: Sequence[ForwardState] = OPEN_STATES
     ) -> list[Forward]:
         """The same as `queue`, without the deliveries, whose bodies may not fit into memory."""
-        with self._read() as db:
+        with self._tables.read() as db:
             return self._select_queued(db, target, states)
 
     def given_up_since(self, since: float) -> list[Forward]:
         """Forwards that failed or were skipped since a time, in order."""
-        with self._read() as db:
+        with self._tables.read() as db:
             return self._select_forwards(
                 db,
                 "state IN ('failed', 'skipped') AND EXISTS "  # noqa: S608 - constants
@@ -362,7 +352,7 @@ class DeliveryStore:
 
     def queue_lengths(self) -> list[QueueLength]:
         """The queues that are not empty."""
-        with self._read() as db:
+        with self._tables.read() as db:
             rows = db.execute(
                 "SELECT queue.target, queue.count, "  # noqa: S608 - constants
                 # A damaged store may have a queued number without its delivery.
@@ -379,7 +369,7 @@ class DeliveryStore:
 
     def count_behind(self, forward: Forward) -> int:
         """The number of deliveries behind another one in the queue of its target."""
-        with self._read() as db:
+        with self._tables.read() as db:
             row = db.execute(
                 "SELECT count(*) AS count FROM forwards "
                 "WHERE target = ? AND state = 'queued' AND number > ?",
@@ -389,7 +379,7 @@ class DeliveryStore:
 
     def version(self) -> tuple[Any, ...]:
         """A value that changes when a delivery, an attempt or a queue does."""
-        with self._read() as db:
+        with self._tables.read() as db:
             row = db.execute(
                 "SELECT (SELECT max(number) FROM deliveries) AS delivery, "  # noqa: S608
                 "(SELECT max(number) FROM attempts) AS attempt, "
@@ -445,7 +435,7 @@ class DeliveryStore:
 
     def event_names(self) -> list[str]:
         """The names of all received events; an unknown event has an empty name."""
-        with self._read() as db:
+        with self._tables.read() as db:
             return [str(row["event"]) for row in db.execute(_EVENT_NAMES).fetchall()]
 
     def _newest(
@@ -462,7 +452,7 @@ class DeliveryStore:
             if selects is not None:
                 size = _FILTERED_PAGE_SIZE
             page = [*conditions] if last is None else [*conditions, "number < ?"]
-            with self._read() as db:
+            with self._tables.read() as db:
                 rows = db.execute(
                     f"SELECT * FROM deliveries WHERE {' AND '.join(page or ['1 = 1'])} "  # noqa: S608
                     f"ORDER BY number DESC LIMIT {size}",
@@ -482,7 +472,7 @@ class DeliveryStore:
             AmbiguousIdError: The IDs of several deliveries start with it.
             DeliveryNotFoundError: No delivery has that ID or number.
         """
-        with self._read() as db:
+        with self._tables.read() as db:
             digits = delivery_id.removeprefix("#")
             delivery = None
             if digits.isdecimal() and len(digits) < 19:
@@ -498,12 +488,12 @@ class DeliveryStore:
 
     def forwards(self, number: int) -> list[Forward]:
         """The forwards of the delivery with a number."""
-        with self._read() as db:
+        with self._tables.read() as db:
             return self._select_forwards(db, "delivery = ? ORDER BY number", [number])
 
     def attempts(self, number: int) -> list[Attempt]:
         """The latest attempts to forward or replay the delivery with a number, oldest first."""
-        with self._read() as db:
+        with self._tables.read() as db:
             rows = db.execute(
                 "SELECT * FROM attempts WHERE delivery = ? ORDER BY number", (number,)
             ).fetchall()
@@ -516,6 +506,7 @@ class DeliveryStore:
         for delivery in batch:
             if delivery.is_verified:
                 delivery.times_seen = seen[delivery.id]
+                delivery.is_duplicate = delivery.times_seen > 0
                 seen[delivery.id] += 1
                 delivery.served_targets = frozenset(served[delivery.id])
                 served[delivery.id].update(delivery.targets)
@@ -673,16 +664,6 @@ class DeliveryStore:
 
     def _check_lease(self, db: Any, lease: TargetLease) -> None:
         """Raise TargetTakenOverError if another receiver has taken over the target."""
-
-    @contextmanager
-    def _read(self) -> Iterator[Any]:
-        with self._lock, self._tables.read() as db:
-            yield db
-
-    @contextmanager
-    def _change(self) -> Iterator[Any]:
-        with self._lock, self._tables.change() as db:
-            yield db
 
 
 def _delete(db: Any, where: str, value: float) -> None:

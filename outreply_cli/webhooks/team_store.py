@@ -20,7 +20,7 @@ _TRUSTED_SECONDS = LEASE_SECONDS / 2
 _ATTEMPTS = 5
 
 
-class _Lease:
+class _Lease(TargetLease):
     """A lease in the database, renewed by a thread."""
 
     def __init__(self, store: "TeamDeliveryStore", target: str, fence: int, clock: Clock) -> None:
@@ -68,7 +68,6 @@ class TeamDeliveryStore(DeliveryStore):
             StorageError: The database cannot be used.
         """
         self._tables, self._database, self._clock = TeamTables(database), database, clock
-        self._lock = threading.Lock()
         self._since_prune = 0
 
     def store(self, deliveries: Sequence[IncomingDelivery]) -> None:
@@ -92,18 +91,18 @@ class TeamDeliveryStore(DeliveryStore):
 
     def acquire_target(self, target: str) -> TargetLease | None:
         """Take the lease of a target; None if another receiver holds it."""
-        with self._change() as db:
+        with self._tables.change() as db:
             fence = _LEASES.acquire(db, [target], holder_name(platform.node()))
         return None if fence is None else _Lease(self, target, fence, self._clock)
 
     def extend(self, lease: _Lease) -> bool:
         """Renew a lease; return whether it is still held."""
-        with self._change() as db:
+        with self._tables.change() as db:
             return _LEASES.extend(db, [lease.target], lease.fence)
 
     def release(self, lease: _Lease) -> None:
         """Let other receivers forward to the target of a lease."""
-        with self._change() as db:
+        with self._tables.change() as db:
             _LEASES.release(db, [lease.target], lease.fence)
 
     def _check_lease(self, db: Any, lease: TargetLease) -> None:

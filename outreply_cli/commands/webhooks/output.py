@@ -21,12 +21,12 @@ from outreply_cli.ui.fields import as_text
 from outreply_cli.ui.output import Output
 from outreply_cli.webhooks.event import summarize
 from outreply_cli.webhooks.mock_responses import RetrySimulator
-from outreply_cli.webhooks.models import delivery_label, delivery_state
+from outreply_cli.webhooks.models import forward_text
 
 if TYPE_CHECKING:
     from outreply_cli.net.delivery_result import DeliveryResult
     from outreply_cli.webhooks.forward import ForwardAttempt
-    from outreply_cli.webhooks.models import Attempt, Delivery, IncomingDelivery
+    from outreply_cli.webhooks.models import Attempt, Delivery
     from outreply_cli.webhooks.receiver import Received
     from outreply_cli.webhooks.store import HistoryEntry
 
@@ -116,7 +116,7 @@ def print_results(
         )
 
 
-def delivery_to_dict(delivery: "Delivery | IncomingDelivery") -> dict[str, Any]:
+def delivery_to_dict(delivery: "Delivery") -> dict[str, Any]:
     """The JSON object of a delivery that was received."""
     return {
         "received_at": iso_time(delivery.received_at),
@@ -143,7 +143,7 @@ def history_entry_to_dict(
     item = {
         "number": delivery.number,
         **delivery_to_dict(delivery),
-        "state": delivery_state(delivery),
+        "state": delivery.state,
         "forwards": [
             {
                 "target": forward.target,
@@ -186,20 +186,13 @@ def history_columns(zone: ZoneInfo) -> list[Column]:
         Column(
             "Forwarded to", "forwards",
             lambda item: ", ".join(
-                f"{forward['target']} {_format_forward_state(forward)}"
+                f"{forward['target']} "
+                + forward_text(*(forward[key] for key in ("state", "attempts", "error", "status")))
                 for forward in item["forwards"]
             ),
             shrinkable=True,
         ),
     ]  # fmt: skip
-
-
-def _format_forward_state(forward: Mapping[str, Any]) -> str:
-    if forward["state"] == "forwarded":
-        return str(forward["status"])
-    if forward["attempts"] == 0 or forward["state"] == "skipped":
-        return str(forward["state"])
-    return f"{forward['state']}: {forward['error'] or forward['status']}"
 
 
 @dataclass
@@ -228,7 +221,7 @@ class DeliveryReport:
     def show_received(self, received: "Received") -> None:
         """Print a delivery; its JSON object follows once it is forwarded."""
         delivery = received.delivery
-        self.counts[delivery_label(delivery)] += 1
+        self.counts[delivery.label] += 1
         if delivery.is_verified and not received.matches_filter:
             return
         if received.forward is not None:
@@ -296,7 +289,7 @@ class DeliveryReport:
             (self._time(delivery.received_at), _DIM),
             (delivery.event or "-", "bold"),
             (summarize(received.event, self.usernames) if received.event is not None else "", ""),
-            (delivery_state(delivery), _DIM if delivery.is_duplicate else state_style),
+            (delivery.state, _DIM if delivery.is_duplicate else state_style),
             (status, "" if received.status == 200 else _BAD),
             (f"{received.milliseconds:.0f} ms", _DIM),
         ]
