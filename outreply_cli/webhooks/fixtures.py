@@ -6,6 +6,7 @@ import re
 import secrets as randomness
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from outreply_cli import __version__
@@ -16,48 +17,10 @@ from outreply_cli.timestamps import format_timestamp
 from outreply_cli.webhooks.signature import sign
 
 _STALE_SECONDS = 3_600
-_POST = {
-    "id": "6a1f3c0de9a1b2c3d4e5f601",
-    "page_id": "6a1f3c0de9a1b2c3d4e5f6a1",
-    "platform": "instagram",
-    "username": "acme",
-    "message": "Launching tomorrow 🚀",
-    "scheduled_at": "2026-11-24T09:00:00.000Z",
-    "media": [],
-}
-_COMMENT = {
-    "id": "c_6a1f3c0de9a1b2c3d4e5f6c1",
-    "post_id": _POST["id"],
-    "platform": "instagram",
-    "author": {"name": "Jane Doe", "username": "jane.doe"},
-    "message": "Is it open on Sunday?",
-    "created_at": "2026-11-24T09:30:00.000Z",
-    "replies_count": 0,
-    "parent_id": None,
-}
-_DATA: dict[str, dict[str, Any]] = {
-    "post.published": {
-        "post": {
-            **_POST,
-            "status": "published",
-            "published_at": "2026-11-24T09:00:04.000Z",
-            "remote_id": "17900000000000001",
-            "permalink": "https://www.instagram.com/p/Cexample/",
-        }
-    },
-    "post.failed": {"post": {**_POST, "status": "failed", "error": "The page's token expired"}},
-    "comment.received": {"comment": _COMMENT},
-    "comment.replied": {
-        "post_id": _POST["id"],
-        "reply": {
-            "id": "c_6a1f3c0de9a1b2c3d4e5f6c2",
-            "parent_id": _COMMENT["id"],
-            "message": "Yes, from 10 to 18!",
-            "created_at": "2026-11-24T09:45:00.000Z",
-        },
-    },
-    "account.quota.warning": {"bucket": "publishes", "used": 400, "limit": 500, "percent": 80},
-}
+# The `data` of each event's payload, without the IDs of the user and the brand.
+_DATA: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("sample_events.json").read_text(encoding="utf-8")
+)
 _PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
