@@ -66,11 +66,6 @@ def parse_conditions(text: str, option: str) -> Conditions:
     return conditions
 
 
-def matches_all(payload: Mapping[str, Any], conditions: Conditions) -> bool:
-    """Whether a payload meets all conditions."""
-    return all(condition.matches(payload) for condition in conditions)
-
-
 def _text_at(payload: Any, keys: Sequence[str]) -> str | None:
     for key in keys:
         if not isinstance(payload, dict) or key not in payload:

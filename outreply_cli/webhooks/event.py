@@ -10,7 +10,7 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import quote
 from outreply_cli.spec.platforms import find_platform
-from outreply_cli.webhooks.conditions import Conditions, matches_all
+from outreply_cli.webhooks.conditions import Conditions
 from outreply_cli.webhooks.models import Delivery
 
 _MAX_QUOTE_CHARACTERS = 40
@@ -43,7 +43,8 @@ class Event:
 
     def meets(self, conditions: Conditions) -> bool:
         """Whether the payload meets all conditions; its name may be in `type` only."""
-        return matches_all({**self.payload, "event": self.name}, conditions)
+        payload = {**self.payload, "event": self.name}
+        return all(condition.matches(payload) for condition in conditions)
 
 
 def parse_event(body: bytes | str) -> Event:

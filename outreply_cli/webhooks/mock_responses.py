@@ -4,7 +4,6 @@ import random
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, repeat
 
 from outreply_cli.errors import InvalidInputError
@@ -18,15 +17,6 @@ _SLOW_SECONDS = 8.0
 _STEP = re.compile(r"([2-5]\d\d)(?:x([1-9]\d{0,5}))?")
 
 
-@dataclass(frozen=True)
-class ScriptedResponse:
-    """A simulated response after `delay` seconds, or a connection that is dropped instead."""
-
-    status: int = 200
-    delay: float = 0.0
-    is_dropped: bool = False
-
-
 class ResponseScript:
     """The responses to valid deliveries, in order; safe to share between threads.
 
@@ -36,6 +26,9 @@ class ResponseScript:
         drops: Whether connections are closed without a response.
         fail_rate: Fraction of deliveries that get status 500.
         seed: Random seed of that share.
+
+    Attributes:
+        delay, drops: As in the arguments.
     """
 
     def __init__(
@@ -49,17 +42,16 @@ class ResponseScript:
     ) -> None:
         self._statuses = chain.from_iterable(repeat(status, times) for status, times in script)
         self._last = script[-1][0]
-        self._delay, self._drops, self._fail_rate = delay, drops, fail_rate
+        self.delay, self.drops, self._fail_rate = delay, drops, fail_rate
         self._random = random.Random(seed)  # noqa: S311 - not for security
         self._lock = threading.Lock()
 
-    def next(self) -> ScriptedResponse:
-        """The next response."""
+    def next_status(self) -> int:
+        """The status of the next response."""
         with self._lock:
             status = next(self._statuses, self._last)
-            if self._fail_rate and self._random.random() < self._fail_rate:
-                status = 500
-        return ScriptedResponse(status, self._delay, self._drops)
+            is_failure = self._fail_rate and self._random.random() < self._fail_rate
+        return 500 if is_failure else status
 
 
 def parse_script(text: str) -> list[tuple[int, int]]:

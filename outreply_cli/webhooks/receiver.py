@@ -23,7 +23,7 @@ from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_ev
 from outreply_cli.webhooks.forward import Forwarder, ForwardTarget, StoreFailure
 from outreply_cli.webhooks.inspector import Inspector
 from outreply_cli.webhooks.metrics import CONTENT_TYPE
-from outreply_cli.webhooks.mock_responses import ResponseScript, ScriptedResponse
+from outreply_cli.webhooks.mock_responses import ResponseScript
 from outreply_cli.webhooks.models import Attempt, IncomingDelivery
 from outreply_cli.webhooks.redaction import redact_result
 from outreply_cli.webhooks.signature import Tolerance, verify_signature
@@ -92,7 +92,6 @@ class _Pending:
     started_at: float
     delivery: IncomingDelivery
     event: Event | None
-    scripted: ScriptedResponse
     matches_filter: bool
     is_relayed: bool
     respond: Respond
@@ -168,8 +167,8 @@ class Receiver:
             return True
         delivery, event = self._verify(body, request_headers(environ), environ)
         # Invalid deliveries get their own response, without a simulated delay.
-        scripted = ScriptedResponse(delivery.status) if event is None else self._script.next()
-        delivery.status = scripted.status
+        if event is not None:
+            delivery.status = self._script.next_status()
         matches_filter = (
             event is not None
             and matches(delivery.event, self._config.events)
@@ -183,7 +182,7 @@ class Receiver:
             relay = self._relay_target
             is_relayed = relay is not None and event.meets(relay.conditions)
         self._batch.append(
-            _Pending(started_at, delivery, event, scripted, matches_filter, is_relayed, respond)
+            _Pending(started_at, delivery, event, matches_filter, is_relayed, respond)
         )
         if len(self._batch) == 1:
             # A write to the disk costs the same for one delivery as for many: those that are read
@@ -257,7 +256,7 @@ class Receiver:
             if error is not None:
                 # The sender retries unacknowledged deliveries.
                 pending.respond(_refusal(503, str(error)))
-            elif pending.is_relayed or pending.scripted.delay:
+            elif pending.is_relayed or (self._script.delay and pending.event is not None):
                 self._slow.submit(partial(self._finish_slow, pending))
             else:
                 self._finish(pending)
@@ -268,12 +267,12 @@ class Receiver:
         except StorageError as error:
             pending.respond(_refusal(503, str(error)))
             return
-        if pending.scripted.delay:
-            self._clock.sleep(pending.scripted.delay)
+        if self._script.delay:
+            self._clock.sleep(self._script.delay)
         self._finish(pending, forward)
 
     def _finish(self, pending: _Pending, forward: tuple[str, DeliveryResult] | None = None) -> None:
-        delivery, is_dropped = pending.delivery, pending.scripted.is_dropped
+        delivery, is_dropped = pending.delivery, self._script.drops and pending.event is not None
         received = Received(
             delivery, pending.event, None if is_dropped else delivery.status,
             (time.perf_counter() - pending.started_at) * 1000, pending.matches_filter, forward,

@@ -279,7 +279,7 @@ def test_dropped_delivery_is_stored(tmp_path: Path) -> None:
 def test_fail_rate_is_reproducible() -> None:
     def draw(seed: int) -> list[int]:
         script = ResponseScript(fail_rate=0.5, seed=seed)
-        return [script.next().status for _ in range(50)]
+        return [script.next_status() for _ in range(50)]
 
     assert draw(1) == draw(1) != draw(2)
     assert set(draw(1)) == {200, 500}

@@ -27,7 +27,7 @@ from outreply_cli.spec.token import Token
 from outreply_cli.subprocesses import split_command
 from outreply_cli.ui.fields import as_text, get_field, parse_fields
 from outreply_cli.ui.output import Output
-from outreply_cli.webhooks.conditions import matches_all, parse_conditions
+from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
 from tests.fuzzing.target import Target, as_argument, expect_errors
 
@@ -77,7 +77,7 @@ def _conditions(text: str) -> None:
     assert parse_conditions(",".join(words), "--until") == conditions
     if any("*" in condition.pattern for condition in conditions):
         return
-    met = matches_all(_OBJECT, conditions)
+    met = all(condition.matches(_OBJECT) for condition in conditions)
     assert met == all(
         (condition.pattern == (value if isinstance(value, str) else json.dumps(value)))
         is not condition.is_negated
@@ -103,12 +103,12 @@ def _script(text: str) -> None:
     assert all(200 <= status <= 599 for status, _ in script)
     responses = ResponseScript(script)
     for status, times in script[:20]:
-        statuses = [responses.next().status for _ in range(min(times, 20))]
+        statuses = [responses.next_status() for _ in range(min(times, 20))]
         assert statuses == [status] * len(statuses)
         if times > 20:
             return
     if len(script) <= 20:
-        assert {responses.next().status for _ in range(3)} == {script[-1][0]}
+        assert {responses.next_status() for _ in range(3)} == {script[-1][0]}
 
 
 def _fault(text: str) -> None:
