@@ -45,27 +45,21 @@ class TunnelRecord:
     pending_url: str | None = None
 
 
-class RecordFile:
-    """The file of a record, locked by this process."""
+def save_record(path: Path, record: TunnelRecord) -> None:
+    """Write a record to its locked file, or delete the file if nothing is left to clean up.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def save(self, record: TunnelRecord) -> None:
-        """Write the record to disk, or delete the file if nothing is left to clean up.
-
-        Raises:
-            StorageError: The file cannot be written.
-        """
-        if record.pid is None and not record.webhook_ids and record.pending_url is None:
-            self.path.unlink(missing_ok=True)
-        else:
-            write_private(self.path, json.dumps(asdict(record)) + "\n")
+    Raises:
+        StorageError: The file cannot be written.
+    """
+    if record.pid is None and not record.webhook_ids and record.pending_url is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_private(path, json.dumps(asdict(record)) + "\n")
 
 
 @contextmanager
-def new_record_file(state_dir: Path) -> Iterator[RecordFile]:
-    """Lock the file of a new run; `save` creates it.
+def new_record_file(state_dir: Path) -> Iterator[Path]:
+    """Lock the file of a new run, and yield its path; `save_record` creates it.
 
     Raises:
         StorageError: The directory cannot be used.
@@ -81,14 +75,14 @@ def new_record_file(state_dir: Path) -> Iterator[RecordFile]:
                 hint="Check its permissions, or set OUTREPLY_STATE_DIR to another directory.",
             ) from None
         try:
-            yield RecordFile(path)
+            yield path
         finally:
             if not path.exists():
                 _lock_path(path).unlink(missing_ok=True)
 
 
-def claim_leftovers(state_dir: Path) -> Iterator[tuple[RecordFile, TunnelRecord]]:
-    """The records of killed runs, each locked while the caller handles it.
+def claim_leftovers(state_dir: Path) -> Iterator[tuple[Path, TunnelRecord]]:
+    """The records of killed runs and their files, each locked while the caller handles it.
 
     Raises:
         StorageError: A file is unusable.
@@ -102,7 +96,7 @@ def claim_leftovers(state_dir: Path) -> Iterator[tuple[RecordFile, TunnelRecord]
                 continue
             text = read_private(path)
             if text is not None:
-                yield RecordFile(path), _parse(path, text)
+                yield path, _parse(path, text)
             if not path.exists():
                 _lock_path(path).unlink(missing_ok=True)
 

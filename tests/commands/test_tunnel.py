@@ -19,7 +19,7 @@ from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.subprocesses import identify_process
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.tunnel_record import TunnelRecord, new_record_file
+from outreply_cli.webhooks.tunnel_record import TunnelRecord, new_record_file, save_record
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.commands.receiver_process import SECRET, ReceiverProcess, run_receiver
@@ -326,8 +326,8 @@ def leave_record(cli: CommandLine, client_url: str, **values: Any) -> Path:
         record = TunnelRecord(**{
             "tool": "ngrok", "base_url": client_url, "profile": None, "token_digest": "", **values,
         })  # fmt: skip
-        file.save(record)
-    return file.path
+        save_record(file, record)
+    return file
 
 
 def token_digest(cli: CommandLine, stand_ins: StandIns) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,10 +15,10 @@ from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.subprocesses import identify_process, stop_process_group, strip_secrets
 from outreply_cli.webhooks.tunnel import STOP_SECONDS, Tunnel, find_tool
 from outreply_cli.webhooks.tunnel_record import (
-    RecordFile,
     TunnelRecord,
     claim_leftovers,
     new_record_file,
+    save_record,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class TunnelWebhook:
         for file, left in claim_leftovers(self._context.state_dir):
             self._remove_leftover(file, left)
         parts = urlsplit(url)
-        with new_record_file(self._context.state_dir) as self._file:
+        with new_record_file(self._context.state_dir) as self._record_file:
             tunnel = Tunnel(
                 self._tool, self._path, f"{parts.scheme}://{parts.netloc}", self._environ,
                 on_start=self._record_process,
@@ -121,11 +122,11 @@ class TunnelWebhook:
         finally:
             tunnel.close()
             self._record.pid = self._record.process_identity = None
-            self._file.save(self._record)
+            save_record(self._record_file, self._record)
 
     def _record_process(self, pid: int) -> None:
         self._record.pid, self._record.process_identity = pid, identify_process(pid)
-        self._file.save(self._record)
+        save_record(self._record_file, self._record)
 
     def _update(self, url: str) -> None:
         """Replace the webhook if the public URL has changed; called by the tunnel's thread."""
@@ -151,13 +152,13 @@ class TunnelWebhook:
                     "OUTREPLY_WEBHOOK_SECRET is its secret"
                 )
         self._record.pending_url = url
-        self._file.save(self._record)
+        save_record(self._record_file, self._record)
         with wrap_not_found():
             hook = self._client.create_webhook(url, self._events)
         webhook_id = str(hook["id"])
         self._record.webhook_ids.append(webhook_id)
         self._record.pending_url = None
-        self._file.save(self._record)
+        save_record(self._record_file, self._record)
         if not hook.get("secret"):
             raise OutReplyError(
                 f"the API returned no secret for webhook {webhook_id}",
@@ -166,10 +167,10 @@ class TunnelWebhook:
         self._url, self._secrets[0] = url, str(hook["secret"])
         for old_id in older:
             self._delete(self._record, self._client, old_id)
-        self._file.save(self._record)
+        save_record(self._record_file, self._record)
         return f"Registered as webhook {webhook_id} until this command exits."
 
-    def _remove_leftover(self, file: RecordFile, left: TunnelRecord) -> None:
+    def _remove_leftover(self, file: Path, left: TunnelRecord) -> None:
         removed = []
         if left.pid is not None:
             process = f"{left.tool} (process {left.pid})"
@@ -192,11 +193,11 @@ class TunnelWebhook:
             names = ", ".join(left.webhook_ids) or f"a webhook for {left.pending_url}"
             self._context.warn(
                 f"{names} at {left.base_url} may be left over from an earlier run, whose token is "
-                f"not available; delete it with that account, then delete {file.path}"
+                f"not available; delete it with that account, then delete {file}"
             )
         if removed:
             self._context.info(f"Removed leftovers of an earlier run: {', '.join(removed)}.")
-        file.save(left)
+        save_record(file, left)
 
     def _client_for(self, left: TunnelRecord) -> "Client | None":
         """A client for the account that has a killed run's webhooks, if its token is available."""
