@@ -203,6 +203,21 @@ def delivery_from_row(row: Any) -> Delivery:
     )
 
 
+def delivery_values(delivery: Delivery) -> Mapping[str, Any]:
+    """The columns of a delivery."""
+    return {
+        "id": delivery.id,
+        "received_at": delivery.received_at,
+        "event": delivery.event,
+        "verified": int(delivery.is_verified),
+        "reason": delivery.reason,
+        "duplicate": int(delivery.is_duplicate),
+        "status": delivery.status,
+        "headers": json.dumps(list(delivery.headers)),
+        "body": delivery.body,
+    }
+
+
 def forward_from_row(row: Any) -> Forward:
     """The forward in a row of the store; raises TypeError or ValueError if it is damaged."""
     check_types(row, _FORWARD_TYPES)

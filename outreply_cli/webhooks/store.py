@@ -5,10 +5,9 @@ lease of a target forwards to it.
 """
 
 import hashlib
-import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +34,7 @@ from outreply_cli.webhooks.models import (
     attempt_from_row,
     attempt_values,
     delivery_from_row,
+    delivery_values,
     forward_from_row,
 )
 
@@ -72,10 +72,6 @@ WITH RECURSIVE names (event) AS (
 )
 SELECT event FROM names WHERE event IS NOT NULL
 """
-_DELIVERY_COLUMNS = (
-    "id", "received_at", "event", "verified", "reason", "duplicate", "status", "headers", "body"
-)  # fmt: skip
-_FORWARD_COLUMNS = ("delivery", "target", "state", "due_at")
 
 
 # Name of the file in the state directory.
@@ -223,11 +219,8 @@ class DeliveryStore:
         """Record that a command is about to start; False if its delivery is no longer queued."""
         with self._tables.change() as db:
             self._check_lease(db, lease)
-            started = db.execute(
-                "UPDATE forwards SET state = ? WHERE number = ? AND state = ?",
-                (ForwardState.RUNNING, forward.number, ForwardState.QUEUED),
-            )
-            return bool(started.rowcount)
+            old, new = [ForwardState.QUEUED], ForwardState.RUNNING
+            return self._set_state(db, forward, old, new, forward.due_at)
 
     def record_forward(
         self,
@@ -263,13 +256,11 @@ class DeliveryStore:
         result = attempt.result
         state = ForwardState.FORWARDED if result.is_accepted else ForwardState.FAILED
         with self._tables.change() as db:
-            db.execute(
-                "INSERT INTO forwards "
-                "(delivery, target, state, attempts, status, error, milliseconds) "
-                "VALUES (?, ?, ?, 1, ?, ?, ?)",
-                (number, attempt.target, state, result.status, result.error,
-                 float(result.milliseconds)),
-            )  # fmt: skip
+            self._insert_rows(db, "forwards", [{
+                "delivery": number, "target": attempt.target, "state": state, "attempts": 1,
+                "status": result.status, "error": result.error,
+                "milliseconds": float(result.milliseconds),
+            }])  # fmt: skip
             self._insert_attempt(db, number, attempt)
             db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
             if result.is_accepted:
@@ -292,33 +283,18 @@ class DeliveryStore:
 
     def skip(self, forwards: Sequence[Forward], now: float) -> int:
         """Skip queued deliveries; return how many were still queued."""
-        return self._set_state(forwards, [ForwardState.QUEUED], ForwardState.SKIPPED, None, now)
+        old, new = [ForwardState.QUEUED], ForwardState.SKIPPED
+        with self._tables.change() as db:
+            skipped = [item for item in forwards if self._set_state(db, item, old, new, None)]
+            for forward in skipped:
+                self._insert_note(db, forward, now, "skipped")
+        return len(skipped)
 
     def retry(self, forwards: Sequence[Forward], now: float) -> int:
         """Make queued deliveries due now, and requeue failed and skipped ones; return how many."""
-        states = [ForwardState.QUEUED, *GIVEN_UP_STATES]
-        return self._set_state(forwards, states, ForwardState.QUEUED, now, now)
-
-    def _set_state(
-        self,
-        forwards: Sequence[Forward],
-        old: Sequence[ForwardState],
-        state: ForwardState,
-        due_at: float | None,
-        now: float,
-    ) -> int:
-        count = 0
+        old, new = [ForwardState.QUEUED, *GIVEN_UP_STATES], ForwardState.QUEUED
         with self._tables.change() as db:
-            for forward in forwards:
-                changed = db.execute(
-                    "UPDATE forwards SET state = ?, due_at = ? "  # noqa: S608 - placeholders only
-                    f"WHERE number = ? AND state IN {_placeholders(1, len(old))}",
-                    (state, due_at, forward.number, *old),
-                )
-                count += changed.rowcount
-                if changed.rowcount and state is ForwardState.SKIPPED:
-                    self._insert_note(db, forward, now, "skipped")
-        return count
+            return sum(self._set_state(db, forward, old, new, now) for forward in forwards)
 
     def queue(
         self,
@@ -369,25 +345,23 @@ class DeliveryStore:
 
     def count_behind(self, forward: Forward) -> int:
         """The number of deliveries behind another one in the queue of its target."""
-        with self._tables.read() as db:
-            row = db.execute(
-                "SELECT count(*) AS count FROM forwards "
-                "WHERE target = ? AND state = 'queued' AND number > ?",
-                (forward.target, forward.number),
-            ).fetchone()
-            return int(row["count"])
+        ((count,),) = self._tables.tuples(
+            "SELECT count(*) FROM forwards WHERE target = ? AND state = 'queued' AND number > ?",
+            (forward.target, forward.number),
+        )
+        return int(count)
 
     def version(self) -> tuple[Any, ...]:
         """A value that changes when a delivery, an attempt or a queue does."""
-        with self._tables.read() as db:
-            row = db.execute(
-                "SELECT (SELECT max(number) FROM deliveries) AS delivery, "  # noqa: S608
-                "(SELECT max(number) FROM attempts) AS attempt, "
-                "(SELECT max(number) FROM forwards) AS forward, count(*) AS count, "
-                f"sum(due_at) AS due FROM forwards WHERE state IN {_OPEN}"
-            ).fetchone()
-            names = ("delivery", "attempt", "forward", "count", "due")
-            return tuple(row[name] for name in names)
+        (version,) = self._tables.tuples(
+            # PostgreSQL names columns after their function, and its rows are by name.
+            "SELECT (SELECT max(number) FROM deliveries) AS delivery, "  # noqa: S608 - constants
+            "(SELECT max(number) FROM attempts) AS attempt, "
+            "(SELECT max(number) FROM forwards) AS forward, count(*) AS count, "
+            f"sum(due_at) AS due FROM forwards WHERE state IN {_OPEN}",
+            (),
+        )
+        return version
 
     def history(
         self,
@@ -435,8 +409,7 @@ class DeliveryStore:
 
     def event_names(self) -> list[str]:
         """The names of all received events; an unknown event has an empty name."""
-        with self._tables.read() as db:
-            return [str(row["event"]) for row in db.execute(_EVENT_NAMES).fetchall()]
+        return [str(name) for (name,) in self._tables.tuples(_EVENT_NAMES, ())]
 
     def _newest(
         self,
@@ -510,17 +483,7 @@ class DeliveryStore:
                 seen[delivery.id] += 1
                 delivery.served_targets = frozenset(served[delivery.id])
                 served[delivery.id].update(delivery.targets)
-        numbers = self._insert_rows(
-            db, "deliveries", _DELIVERY_COLUMNS,
-            [
-                (
-                    delivery.id, delivery.received_at, delivery.event, int(delivery.is_verified),
-                    delivery.reason, int(delivery.is_duplicate), delivery.status,
-                    json.dumps(list(delivery.headers)), delivery.body,
-                )
-                for delivery in batch
-            ],
-        )  # fmt: skip
+        numbers = self._insert_rows(db, "deliveries", [delivery_values(item) for item in batch])
         for number, delivery in zip(numbers, batch, strict=True):
             delivery.number = number
         self._enqueue(db, [
@@ -529,14 +492,12 @@ class DeliveryStore:
             for target in delivery.queued_targets
         ])  # fmt: skip
 
-    def _insert_rows(
-        self, db: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-    ) -> Sequence[int]:
-        """Insert rows, and return their numbers."""
+    def _insert_rows(self, db: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+        """Insert rows with the same columns, and return their numbers."""
         inserted = db.execute(
-            f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - constants
-            f"VALUES {_placeholders(len(rows), len(columns))}",
-            [value for row in rows for value in row],
+            f"INSERT INTO {table} ({', '.join(rows[0])}) "  # noqa: S608 - constants
+            f"VALUES {_placeholders(len(rows), len(rows[0]))}",
+            [value for row in rows for value in row.values()],
         )
         # Numbers are consecutive within a transaction.
         last = inserted.lastrowid or 0
@@ -572,17 +533,14 @@ class DeliveryStore:
 
     def _enqueue(self, db: Any, entries: Sequence[tuple[int, str, float]]) -> None:
         if entries:
-            self._insert_rows(
-                db, "forwards", _FORWARD_COLUMNS,
-                [
-                    (number, target, ForwardState.QUEUED, due_at)
-                    for number, target, due_at in entries
-                ],
-            )  # fmt: skip
+            state = ForwardState.QUEUED
+            self._insert_rows(db, "forwards", [
+                {"delivery": number, "target": target, "state": state, "due_at": due_at}
+                for number, target, due_at in entries
+            ])  # fmt: skip
 
     def _insert_attempt(self, db: Any, delivery: int, attempt: Attempt) -> None:
-        values = attempt_values(attempt)
-        self._insert_rows(db, "attempts", ("delivery", *values), [(delivery, *values.values())])
+        self._insert_rows(db, "attempts", [{"delivery": delivery, **attempt_values(attempt)}])
         db.execute(
             "DELETE FROM attempts WHERE delivery = ? AND target = ? AND number <= "
             "(SELECT number FROM attempts WHERE delivery = ? AND target = ? "
@@ -593,6 +551,22 @@ class DeliveryStore:
     def _insert_note(self, db: Any, forward: Forward, now: float, text: str) -> None:
         note = Attempt(forward.target, now, DeliveryResult(None, text, 0.0))
         self._insert_attempt(db, forward.delivery, note)
+
+    def _set_state(
+        self,
+        db: Any,
+        forward: Forward,
+        old: Sequence[ForwardState],
+        new: ForwardState,
+        due_at: float | None,
+    ) -> bool:
+        """Change the state of a forward; return whether it had one of the old states."""
+        changed = db.execute(
+            "UPDATE forwards SET state = ?, due_at = ? "  # noqa: S608 - placeholders only
+            f"WHERE number = ? AND state IN {_placeholders(1, len(old))}",
+            (new, due_at, forward.number, *old),
+        )
+        return bool(changed.rowcount)
 
     def _settle(
         self, db: Any, number: int, attempt: Attempt, states: Sequence[ForwardState]

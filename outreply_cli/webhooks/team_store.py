@@ -2,7 +2,7 @@
 
 import platform
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -115,14 +115,14 @@ class TeamDeliveryStore(DeliveryStore):
                 hint="This receiver sends nothing there until the other one stops.",
             )
 
-    def _insert_rows(
-        self, db: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-    ) -> Sequence[int]:
+    def _insert_rows(self, db: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
         statement = (
-            f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - constants
-            f"VALUES ({', '.join('?' * len(columns))}) RETURNING number"
+            f"INSERT INTO {table} ({', '.join(rows[0])}) "  # noqa: S608 - constants
+            f"VALUES ({', '.join('?' * len(rows[0]))}) RETURNING number"
         )
-        return [int(row["number"]) for row in db.insert(statement, rows)]
+        return [
+            int(row["number"]) for row in db.insert(statement, [[*row.values()] for row in rows])
+        ]
 
     def _enqueue(self, db: Any, entries: Sequence[tuple[int, str, float]]) -> None:
         # Numbers are assigned before the commit. Without the lock, a forwarder could see a number
