@@ -15,6 +15,7 @@ from outreply_cli.webhooks.signature import (
     VerificationResult,
     parse_signatures,
     sign,
+    split_signatures,
     verify_signature,
 )
 
@@ -78,14 +79,10 @@ def diagnose(
     labels_by_digest = {digest: label for label, digest in reversed(digests.items())}
     received = [
         (_shorten(candidate), labels_by_digest.get(candidate))
-        for candidate in _received_signatures(signature)
+        for part in split_signatures(signature)[:_MAX_SIGNATURES]
+        for candidate in [PREFIX + part.lower()]
     ]
     return Diagnosis(result, findings, received, expected, hashlib.sha256(body).hexdigest())
-
-
-def _received_signatures(signature: str | None) -> list[str]:
-    parts = [part.strip() for part in (signature or "").split(",")]
-    return [PREFIX + part.removeprefix(PREFIX).lower() for part in parts if part][:_MAX_SIGNATURES]
 
 
 def _match_notes(index: int, labels: Sequence[str], signature: str) -> Iterator[str]:
@@ -101,7 +98,7 @@ def _causes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Itera
     if not (signature or "").strip():
         yield "X-OutReply-Signature is missing"
         return
-    parts = [part.strip().removeprefix(PREFIX) for part in (signature or "").split(",")]
+    parts = split_signatures(signature)
     received = {part.lower() for part in parts}
     # The first match is the smallest change; further ones add nothing.
     body_mistake = next(

@@ -128,13 +128,16 @@ def verify_signature(
 
 def parse_signatures(header: str | None) -> list[bytes]:
     """The signatures in a header, without prefix and in lower case; malformed ones are empty."""
+    return [
+        value.lower().encode() if len(value) == _DIGITS and value.isascii() else b""
+        for value in split_signatures(header)
+    ]
+
+
+def split_signatures(header: str | None) -> list[str]:
+    """The parts of a header, as they were received, but without prefix."""
     parts = [part.strip() for part in (header or "").split(",")]
-    return [_normalize(part) for part in parts if part]
-
-
-def _normalize(text: str) -> bytes:
-    value = text.removeprefix(PREFIX)
-    return value.lower().encode() if len(value) == _DIGITS and value.isascii() else b""
+    return [part.removeprefix(PREFIX) for part in parts if part]
 
 
 def _check_timestamp(text: str | None, tolerance: Tolerance, now: float) -> Reason | None:
