@@ -12,7 +12,7 @@ from outreply_cli.ui.output import Output
 _RATE_MAX = 10_000
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress, TaskID
+    from rich.progress import Progress as RichProgress, ProgressColumn, TaskID
 
 
 class UploadProgress:
@@ -42,7 +42,7 @@ def progress(
         total: The number of steps.
         status: Returns the text after the bar, such as the remaining rate limit.
     """
-    if not notes.is_terminal or notes.quiet or notes.plain or total == 0:
+    if not _can_show(notes) or total == 0:
         yield lambda *_: None
         return
     from rich import progress as bars
@@ -55,15 +55,7 @@ def progress(
             speed = f"{per_minute:.0f}/min" if 0 < per_minute < _RATE_MAX else ""
             return Text("  ".join(filter(None, (speed, status()))))
 
-    bar = bars.Progress(
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(bar_width=None),
-        bars.MofNCompleteColumn(),
-        _Rate(),
-        bars.TimeRemainingColumn(),
-        console=notes.console,
-        transient=True,
-    )
+    bar = _new_bar(notes, bars.MofNCompleteColumn(), _Rate())
     task = bar.add_task(label, total=total)
     with bar:
         yield lambda *_: bar.advance(task)
@@ -79,22 +71,32 @@ def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[UploadProgress]
         notes: stderr.
         sizes: Sizes of all files in bytes.
     """
-    if not notes.is_terminal or notes.quiet or notes.plain or not sizes:
+    if not _can_show(notes) or not sizes:
         yield UploadProgress()
         return
     from rich import progress as bars
 
-    bar = bars.Progress(
+    bar = _new_bar(notes, bars.DownloadColumn(binary_units=True), bars.TransferSpeedColumn())
+    with bar:
+        yield _UploadBars(bar, sizes, name_width=max(12, notes.width // 3))
+
+
+def _can_show(notes: Output) -> bool:
+    return notes.is_terminal and not notes.quiet and not notes.plain
+
+
+def _new_bar(notes: Output, *columns: "ProgressColumn") -> "RichProgress":
+    """A bar with its label before it, and `columns` and the remaining time after it."""
+    from rich import progress as bars
+
+    return bars.Progress(
         bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(bar_width=None),
-        bars.DownloadColumn(binary_units=True),
-        bars.TransferSpeedColumn(),
+        *columns,
         bars.TimeRemainingColumn(),
         console=notes.console,
         transient=True,
     )
-    with bar:
-        yield _UploadBars(bar, sizes, name_width=max(12, notes.width // 3))
 
 
 class _UploadBars(UploadProgress):

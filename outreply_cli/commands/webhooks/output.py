@@ -54,15 +54,21 @@ def duration_column() -> Column:
     return Column("Duration", "latency_ms", lambda item: f"{item['latency_ms']:.0f} ms")
 
 
+def _result_fields(result: "DeliveryResult") -> dict[str, Any]:
+    return {
+        "status": result.status,
+        "error": result.error,
+        "latency_ms": round(result.milliseconds, 3),
+    }
+
+
 def result_to_dict(event: str, url: str, result: "DeliveryResult", **ids: Any) -> dict[str, Any]:
     """The JSON object of a delivery that was triggered or replayed."""
     return {
         **ids,
         "event": event,
         "to": url,
-        "status": result.status,
-        "error": result.error,
-        "latency_ms": round(result.milliseconds, 3),
+        **_result_fields(result),
         "accepted": result.is_accepted,
         "response": response_to_dict(result),
     }
@@ -164,9 +170,7 @@ def history_entry_to_dict(
             {
                 "target": attempt.target,
                 "started_at": iso_time(attempt.started_at),
-                "status": attempt.result.status,
-                "error": attempt.result.error,
-                "latency_ms": round(attempt.result.milliseconds, 3),
+                **_result_fields(attempt.result),
                 "response": response_to_dict(attempt.result),
             }
             for attempt in attempts
@@ -398,13 +402,7 @@ class DeliveryReport:
 
 
 def _attempt_to_dict(target: str, result: "DeliveryResult", attempt: int) -> dict[str, Any]:
-    return {
-        "target": target,
-        "status": result.status,
-        "error": result.error,
-        "latency_ms": round(result.milliseconds, 3),
-        "attempt": attempt,
-    }
+    return {"target": target, **_result_fields(result), "attempt": attempt}
 
 
 def iso_time(timestamp: float) -> str:
