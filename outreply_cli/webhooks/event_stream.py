@@ -62,36 +62,29 @@ class EventStream:
             InterruptedRunError: The stream was closed before the awaited event arrived.
         """
         self.started = True
+        deadline = time.monotonic() + (math.inf if self._timeout is None else self._timeout)
         try:
-            yield from self._read()
+            while (left := deadline - time.monotonic()) > 0:
+                try:
+                    item = self._queue.get(timeout=min(left, _POLL_SECONDS))
+                except queue.Empty:
+                    continue
+                if item is None:
+                    break
+                yield item
+                if isinstance(item, Received) and self._is_last(item):
+                    return
         finally:
             self.is_closed = True
-
-    def _read(self) -> Iterator[Received | ForwardReport]:
-        deadline = time.monotonic() + (math.inf if self._timeout is None else self._timeout)
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                if not self._satisfied:
-                    raise EventTimeoutError(
-                        "timed out waiting for an event",
-                        hint="Increase --timeout, or see: outreply webhooks history",
-                    )
-                return
-            try:
-                item = self._queue.get(timeout=min(left, _POLL_SECONDS))
-            except queue.Empty:
-                continue
-            if item is None:
-                if not self._satisfied:
-                    raise InterruptedRunError(
-                        "interrupted while waiting for an event",
-                        hint="See: outreply webhooks history",
-                    )
-                return
-            yield item
-            if isinstance(item, Received) and self._is_last(item):
-                return
+        if not self._satisfied and self.is_interrupted:
+            raise InterruptedRunError(
+                "interrupted while waiting for an event", hint="See: outreply webhooks history"
+            )
+        if not self._satisfied:
+            raise EventTimeoutError(
+                "timed out waiting for an event",
+                hint="Increase --timeout, or see: outreply webhooks history",
+            )
 
     def drain(self) -> Iterator[Received | ForwardReport]:
         """The items that arrived after the end."""
