@@ -20,8 +20,8 @@ from outreply_cli.net.ssrf import (
     resolve_allowed,
 )
 from outreply_cli.net.tls import describe_tls_error, load_context
+from outreply_cli.spec.webhooks import RESPONSE_TIMEOUT_SECONDS
 
-TIMEOUT_SECONDS = 10.0
 # The rest of the body of a response is dropped.
 RESPONSE_BYTES_MAX = 64 * 1024
 _EXAMPLE_URL = "Use a URL such as http://127.0.0.1:3000/webhooks."
@@ -83,7 +83,7 @@ def deliver(
     headers: Mapping[str, str] | Sequence[tuple[str, str]],
     *,
     reach: Reach = Reach.PRIVATE,
-    timeout: float = TIMEOUT_SECONDS,
+    timeout: float = RESPONSE_TIMEOUT_SECONDS,
     lookup: Callable[[str, float], Sequence[Address]] | None = None,
 ) -> DeliveryResult:
     """Send one delivery, byte for byte.

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -30,9 +30,11 @@ class Resolver:
         self, hosts: Iterable[str], timeout: float
     ) -> Mapping[str, Sequence[Address] | None]:
         """The addresses of each host; None for a host that takes longer than `timeout` seconds."""
-        deadline = time.monotonic() + timeout
         pending = {host: self._submit(host) for host in hosts}
-        return {host: _result(deadline, future) for host, future in pending.items()}
+        done, _ = wait(pending.values(), timeout)
+        return {
+            host: future.result() if future in done else None for host, future in pending.items()
+        }
 
     def lookup(self, host: str, timeout: float) -> Sequence[Address]:
         """The addresses of a host; empty if it takes longer than `timeout` seconds."""
@@ -62,10 +64,3 @@ def resolve(host: str) -> Sequence[Address]:
     except (OSError, UnicodeError, ValueError):
         return []
     return list(dict.fromkeys(addresses))
-
-
-def _result(deadline: float, future: Future[Sequence[Address]]) -> Sequence[Address] | None:
-    try:
-        return future.result(max(0.0, deadline - time.monotonic()))
-    except TimeoutError:
-        return None

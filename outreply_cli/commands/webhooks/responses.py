@@ -1,15 +1,14 @@
 """The response of a handler to a delivery, as JSON and as text."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.context import Context
+from outreply_cli.net.server.response import PHRASES
 
 if TYPE_CHECKING:
     from outreply_cli.net.delivery_result import DeliveryResult
 
-_PHRASES: dict[int | None, str] = {status.value: status.phrase for status in HTTPStatus}
 _SHOWN_LINES = 8
 _SHOWN_CHARACTERS = 200
 
@@ -52,7 +51,7 @@ def print_response(context: Context, result: "DeliveryResult", secrets: Sequence
         context.info(f"  No response: {result.error}")
         return
     lines = shown["body"].strip("\r\n").splitlines()
-    status = f"HTTP {result.status} {_PHRASES.get(result.status, '')}".rstrip()
+    status = f"HTTP {result.status} {PHRASES.get(result.status or 0, '')}".rstrip()
     context.info(f"  {status}{'' if lines else ', no body'}")
     for line in lines[:_SHOWN_LINES]:
         is_cut = len(line) > _SHOWN_CHARACTERS

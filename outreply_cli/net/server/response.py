@@ -6,6 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 _JSON = "application/json; charset=utf-8"
+# The reason phrases of statuses.
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 # `json.dumps` makes a new encoder for each call that changes a default.
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
@@ -37,10 +39,7 @@ class Response:
     @property
     def reason(self) -> str:
         """The reason phrase of the status."""
-        try:
-            return HTTPStatus(self.status).phrase
-        except ValueError:
-            return "Unknown"
+        return PHRASES.get(self.status, "Unknown")
 
     @property
     def header_list(self) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ import h11
 
 from outreply_cli.errors import StorageError
 from outreply_cli.net.server.response import (
+    PHRASES,
     ConnectionDropped,
     Response,
     SseResponse,
@@ -611,10 +612,8 @@ def _http_date(second: int) -> str:
 
 
 def _plain_refusal(status: int) -> Response:
-    response = Response(status, b"", {}, "text/plain; charset=utf-8")
-    response.body = f"{status} {response.reason}\n".encode()
-    response.length = len(response.body)
-    return response
+    body = f"{status} {PHRASES[status]}\n".encode()
+    return Response(status, body, {}, "text/plain; charset=utf-8")
 
 
 def _report(error: Exception, environ: "WSGIEnvironment") -> None:
