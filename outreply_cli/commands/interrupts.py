@@ -3,8 +3,9 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from outreply_cli.cancellation import CancellationToken
 from outreply_cli.context import Context
@@ -35,7 +36,14 @@ def interruptible(
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGINT, interrupt)
+    with handle_interrupts(interrupt):
+        yield
+
+
+@contextmanager
+def handle_interrupts(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Call `handler` at each Ctrl-C, and so at each SIGTERM, while the block runs."""
+    previous = signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:

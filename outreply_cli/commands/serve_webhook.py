@@ -2,14 +2,14 @@
 
 import re
 import shlex
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 
 from outreply_cli.cli.options import command, option, switch
+from outreply_cli.commands.interrupts import handle_interrupts
 from outreply_cli.commands.webhooks.shared import (
     ALLOW_PUBLIC_HELP,
     TeamOption,
@@ -241,7 +241,7 @@ def run(
         tolerance=Tolerance(tolerance, is_required=require_timestamp),
         forwards_duplicates=forward_duplicates, relays_status=relay_status,
     )  # fmt: skip
-    with closing(open_store(context, team=team)) as store, _summary(context, stream, report, store):
+    with open_store(context, team=team) as store, _summary(context, stream, report, store):
         server = WebhookServer(
             store, config=config, clock=context.clock, on_received=stream.put,
             on_forwarded=stream.put, on_waiting=partial(_report_waiting, context), host=host,
@@ -251,7 +251,7 @@ def run(
             ),
         )  # fmt: skip
         # Signals are handled before the URL is announced.
-        with _close_on_signals(stream, server.abort), server, ExitStack() as stack:
+        with handle_interrupts(partial(_stop, stream, server)), server, ExitStack() as stack:
             emulator_port = None
             if emulator:
                 accepted[0], emulator_port = stack.enter_context(
@@ -403,22 +403,11 @@ def _report_waiting(context: Context, count: int) -> None:
     context.info(f"Waiting for {attempts} to finish. Press Ctrl-C again to stop now.")
 
 
-@contextmanager
-def _close_on_signals(stream: "EventStream", abort: Callable[[], None]) -> Iterator[None]:
+def _stop(stream: "EventStream", server: "WebhookServer", *_: object) -> None:
     """Close the stream at the first signal, and abort at the second."""
-
-    def handle(*_: object) -> None:
-        if stream.is_closed:
-            abort()
-        stream.close()
-
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    previous = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    if stream.is_closed:
+        server.abort()
+    stream.close()
 
 
 @contextmanager

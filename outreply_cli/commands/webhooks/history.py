@@ -1,6 +1,5 @@
 """`outreply webhooks history`."""
 
-from contextlib import closing
 from functools import partial
 from typing import Annotated
 
@@ -54,7 +53,7 @@ def run(
 
     now, zone = context.clock.now(), context.zone()
     conditions = parse_conditions(filter_text, "--filter") if filter_text is not None else None
-    with closing(open_store(context, team=team, allow_readonly=True)) as store:
+    with open_store(context, team=team, allow_readonly=True) as store:
         entries = store.history(
             limit=limit, event=event, only_failed=failed, only_invalid=invalid,
             since=parse_past_time(since, now=now, zone=zone) if since else None,

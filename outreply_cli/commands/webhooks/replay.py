@@ -1,6 +1,5 @@
 """`outreply webhooks replay`."""
 
-from contextlib import closing
 from typing import Annotated
 
 from outreply_cli.cli.options import command, option, switch
@@ -63,7 +62,7 @@ def run(
         )
     secret = require_secrets(context, secret_env).values[0] if resign or edit else None
     secrets = webhook_secrets(context, secret_env or []).values
-    with closing(open_store(context, team=team)) as store:
+    with open_store(context, team=team) as store:
         deliveries = [store.find(delivery_id) for delivery_id in ids or []]
         if failed or since is not None:
             start = parse_past_time(since, now=now, zone=context.zone()) if since else None

@@ -1,7 +1,7 @@
 """Options and helpers that the commands of `outreply webhooks` share."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 from outreply_cli.accounts.keyring import KeyringError
@@ -72,10 +72,11 @@ def resolve_webhook(client: "Client", word: str) -> str:
     return webhook_id
 
 
+@contextmanager
 def open_store(
-    context: Context, *, team: bool = False, allow_readonly: bool = False
-) -> "DeliveryStore":
-    """The deliveries received on this machine, or by all machines of a `team`.
+    context: Context, *, team: bool, allow_readonly: bool = False
+) -> "Iterator[DeliveryStore]":
+    """Open the deliveries received on this machine, or by all machines of a `team`.
 
     Raises:
         StorageError: They cannot be read or stored.
@@ -87,8 +88,11 @@ def open_store(
         database = context.store.database()
         from outreply_cli.webhooks.team_store import TeamDeliveryStore
 
-        return TeamDeliveryStore(database, context.clock)
-    return DeliveryStore(context.state_dir / DELIVERIES_FILE, allow_readonly=allow_readonly)
+        store: DeliveryStore = TeamDeliveryStore(database, context.clock)
+    else:
+        store = DeliveryStore(context.state_dir / DELIVERIES_FILE, allow_readonly=allow_readonly)
+    with closing(store):
+        yield store
 
 
 def webhook_secrets(

@@ -1,7 +1,5 @@
 """`outreply webhooks queue clear`."""
 
-from contextlib import closing
-
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.webhooks.queue.shared import (
     TargetOption,
@@ -27,7 +25,7 @@ def run(
     from outreply_cli.webhooks.models import ForwardState
 
     target = normalize_target(to)
-    with closing(open_store(context, team=team)) as store:
+    with open_store(context, team=team) as store:
         queued = store.queued_forwards(target=target, states=[ForwardState.QUEUED])
         if queued:
             noun = "delivery" if len(queued) == 1 else "deliveries"

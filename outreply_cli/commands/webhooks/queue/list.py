@@ -1,6 +1,5 @@
 """`outreply webhooks queue list`."""
 
-from contextlib import closing
 from typing import Annotated
 
 from outreply_cli.cli.options import DisplayZone, command, option, switch
@@ -35,7 +34,7 @@ def run(
     from outreply_cli.webhooks.models import GIVEN_UP_STATES, OPEN_STATES
 
     zone = context.zone(tz)
-    with closing(open_store(context, team=team, allow_readonly=True)) as store:
+    with open_store(context, team=team, allow_readonly=True) as store:
         states = GIVEN_UP_STATES if failed else OPEN_STATES
         # One more than shown, to know whether there are more.
         found = store.queue(target=normalize_target(to), states=states, limit=limit + 1)

@@ -1,6 +1,5 @@
 """`outreply webhooks queue retry`."""
 
-from contextlib import closing
 from typing import Annotated
 
 from outreply_cli.cli.options import command, switch
@@ -39,7 +38,7 @@ def run(
             "no deliveries selected", hint="Specify delivery IDs or numbers, or use --failed."
         )
     target = normalize_target(to)
-    with closing(open_store(context, team=team)) as store:
+    with open_store(context, team=team) as store:
         states = [ForwardState.QUEUED, *GIVEN_UP_STATES]
         forwards = select_forwards(store, ids or [], target, states)
         if failed:

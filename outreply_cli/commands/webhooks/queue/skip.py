@@ -1,7 +1,5 @@
 """`outreply webhooks queue skip`."""
 
-from contextlib import closing
-
 from outreply_cli.cli.options import command
 from outreply_cli.commands.webhooks.queue.shared import (
     TargetOption,
@@ -33,6 +31,6 @@ def run(
 
     if not ids:
         raise InvalidInputError("no deliveries selected", hint="Specify delivery IDs or numbers.")
-    with closing(open_store(context, team=team)) as store:
+    with open_store(context, team=team) as store:
         forwards = select_forwards(store, ids, normalize_target(to), [ForwardState.QUEUED])
         change_forwards(context, store, forwards, store.skip, "Skipped")
