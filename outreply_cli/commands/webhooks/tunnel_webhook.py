@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from outreply_cli.accounts.resolve import resolve_account
 from outreply_cli.api.errors import NotFoundError
-from outreply_cli.commands.webhooks.shared import WebhooksUnavailableError, wrap_not_found
+from outreply_cli.commands.webhooks.shared import wrap_not_found
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.subprocesses import identify_process, stop_process_group, strip_secrets
@@ -256,9 +256,8 @@ class TunnelWebhook:
 
     def _can_manage_webhooks(self) -> bool:
         try:
-            with wrap_not_found():
-                self._client.webhooks()
-        except WebhooksUnavailableError:
+            self._client.webhooks()
+        except NotFoundError:
             return False
         return True
 
