@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -134,8 +133,6 @@ class LocalServer:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_accepting = False
-        self._callbacks: deque[Callable[[], None]] = deque()
-        self._is_awake = False
         self.thread_id: int | None = None
 
     def run(self) -> None:
@@ -151,22 +148,12 @@ class LocalServer:
 
     def stop(self) -> None:
         """Make `run` return."""
-        with suppress(RuntimeError):  # the loop is closed already
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        self.call_soon(self._stopping.set)
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Call `callback` in the loop's thread, from any thread."""
-        self._callbacks.append(callback)
-        # One wake-up of the loop serves all callbacks added before it runs.
-        if not self._is_awake:
-            self._is_awake = True
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._run_callbacks)
-
-    def _run_callbacks(self) -> None:
-        self._is_awake = False
-        while self._callbacks:
-            self._callbacks.popleft()()
+        with suppress(RuntimeError):  # the loop is closed already
+            self._loop.call_soon_threadsafe(callback)
 
     def dispatch(self, environ: "WSGIEnvironment", respond: Respond) -> None:
         """Dispatch a request."""
