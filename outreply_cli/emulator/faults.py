@@ -13,6 +13,7 @@ from werkzeug.http import http_date
 
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.request import ErrorResponse, too_many
+from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
 from outreply_cli.net.server.response import ConnectionDropped, Response, json_response
 from outreply_cli.spec.errors import CATALOG
@@ -88,6 +89,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         self.method = self.method and self.method.upper()
+        self.path = self.path and self.path.removeprefix(API_ROOT)
         self._random = random.Random(self.seed)  # noqa: S311 - reproducible, not secret
 
     def matches(self, method: str, path: str) -> bool:

@@ -62,6 +62,12 @@ def test_fault_options_and_clear(http: httpx.Client, handle: EmulatorHandle) -> 
     assert handle.request("fault")["faults"] == []
 
 
+@pytest.mark.parametrize("path", ["/pages", "/api/v1/pages", "/api/v1/pa*", "/api/v1/*"])
+def test_path_may_be_that_of_the_url(http: httpx.Client, handle: EmulatorHandle, path: str) -> None:
+    handle.request("fault", add="status:500", options={"path": path})
+    assert http.get("/pages").status_code == 500
+
+
 def test_probability_is_reproducible() -> None:
     def hits(seed: int) -> list[bool]:
         faults = Faults()
