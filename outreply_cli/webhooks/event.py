@@ -79,6 +79,15 @@ def body_digest(body: bytes) -> str:
     return f"sha256-{hashlib.sha256(body).hexdigest()[:24]}"
 
 
+def check_complete(delivery: Delivery) -> None:
+    """Raise InvalidInputError for an invalid delivery of which only a part is stored."""
+    if not delivery.is_verified and delivery.id != body_digest(delivery.body):
+        raise InvalidInputError(
+            f"delivery #{delivery.number} is invalid, and only the start of its body is stored",
+            hint="Nothing was sent. Leave it out, or send an edited copy.",
+        )
+
+
 def is_selected(delivery: Delivery, conditions: Conditions) -> bool:
     """Whether a stored delivery is valid and its event meets all conditions."""
     if not delivery.is_verified:

@@ -24,7 +24,7 @@ from outreply_cli.net.server.peer import is_other_user
 from outreply_cli.net.server.response import Response, SseResponse, SseStream
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks.conditions import parse_conditions
-from outreply_cli.webhooks.event import is_selected
+from outreply_cli.webhooks.event import check_complete, is_selected
 from outreply_cli.webhooks.fixtures import delivery_headers
 from outreply_cli.webhooks.inspector_view import delivery_details, difference, template_functions
 from outreply_cli.webhooks.models import OPEN_STATES, Attempt, Delivery
@@ -261,7 +261,9 @@ class Inspector:
         url = validate_url(form.get("to", ""), "URL", reach=self._reach)
         body, headers = delivery.body, list(delivery.headers)
         edited = form.get("body")
-        if edited is not None:
+        if edited is None:
+            check_complete(delivery)
+        else:
             if not self._secrets:
                 raise InvalidInputError(
                     "cannot sign the edited delivery: this receiver has no secret"

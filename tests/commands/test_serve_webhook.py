@@ -177,6 +177,24 @@ def test_history_and_replay(cli_logged_out: CommandLine) -> None:
         assert [item["duplicate"] for item in seen] == [True, True]
 
 
+def test_replay_of_partly_stored_delivery(cli_logged_out: CommandLine) -> None:
+    """Of an invalid delivery, only the first 64 KiB of the body are stored."""
+    with run_receiver(cli_logged_out) as receiver:
+        send(receiver.url, b" " * 70_000, "sha256=" + "0" * 64)
+        send(receiver.url, b"nonsense", "sha256=" + "0" * 64)
+        send(receiver.url, event_body("post.published", f"data.post.message={'x' * 70_000}"))
+        to = ("--to", receiver.url)
+        cut = cli_logged_out.run("webhooks", "replay", "#2", "#1", *to)
+        assert cut.code == 2, cut.err
+        assert "Delivery #1 is invalid, and only the start of its body is stored" in cut.err
+        listed = json.loads(cli_logged_out.run("webhooks", "history", "--json").out)
+        assert len(listed) == 3
+        assert cli_logged_out.run("webhooks", "replay", "#3", *to).code == 0
+        cli_logged_out.run("webhooks", "replay", "#2", *to)
+        listed = json.loads(cli_logged_out.run("webhooks", "history", "--json").out)
+        assert len(listed) == 5
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -210,6 +210,17 @@ def test_replay_shows_the_response_of_the_handler(tmp_path: Path) -> None:
         assert app.url.replace("&", "&amp;") in page
 
 
+def test_partly_stored_delivery_is_not_sent(tmp_path: Path) -> None:
+    with run_handler() as app, run_receiver(tmp_path) as receiver:
+        receiver.send(b" " * 70_000, signature="sha256=" + "0" * 64)
+        form = {"operation": "send", "to": app.url}
+        _, page = post(receiver, receiver.page("/1"), **form)
+        assert "only the start of its body is stored" in page
+        assert app.requests == []
+        assert post(receiver, receiver.page("/1"), **form, body="{}")[0] == 303
+        assert len(app.requests) == 1
+
+
 def test_health_is_reported_while_replays_wait(tmp_path: Path) -> None:
     with run_handler() as app, run_receiver(tmp_path) as receiver:
         app.gate = threading.Event()

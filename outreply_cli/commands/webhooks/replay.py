@@ -50,6 +50,7 @@ def run(
     from outreply_cli.subprocesses import strip_secrets
     from outreply_cli.time_parser import parse_past_time
     from outreply_cli.ui.editor import edit_message
+    from outreply_cli.webhooks.event import check_complete
     from outreply_cli.webhooks.fixtures import delivery_headers
     from outreply_cli.webhooks.models import Attempt
     from outreply_cli.webhooks.redaction import redact_result
@@ -71,6 +72,8 @@ def run(
             )
             deliveries += [entry.delivery for entry in reversed(entries)]
         for delivery in deliveries:
+            if not edit:
+                check_complete(delivery)
             if resign and not edit and not delivery.is_verified:
                 raise InvalidInputError(
                     f"--resign: delivery #{delivery.number} is invalid; anyone may have sent it",
