@@ -611,6 +611,36 @@ def test_triage_replies_skips_undoes_and_resumes(
     assert second in ids(run_json(cli, "comments", "list", post))
 
 
+@pytest.mark.parametrize("choice", ["r", "e"])
+def test_triage_reports_a_failed_reply_before_the_next_one_is_typed(
+    cli: CommandLine, emulator: EmulatorServer, post: str, tmp_path: Path, choice: str
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nread -p \'Reply: \' text; echo "$text" >"$1"\n')
+    editor.chmod(0o755)
+    cli.environ["EDITOR"] = str(editor)
+    for number in (1, 2):
+        add_comment(emulator, post, f"Question {number}?")
+        cli.clock.advance(60)
+    options = {"method": "POST", "path": "/comments/reply", "times": 1}
+    emulator.handle.request("fault", add="status:422", options=options)
+    child = cli.at_terminal("comments", "triage", "--days", "365", columns=100)
+    child.expect("Question 1")
+    child.sendline(choice)
+    child.expect("Reply: ")
+    child.sendline("Answer 1")
+    child.expect("Question 2")
+    child.sendline(choice)
+    assert child.expect(["Warning: ", "Reply: "]) == 0
+    child.sendline(choice)
+    child.expect("Reply: ")
+    child.sendline("Answer 2")
+    child.expect("Reply queued")
+    child.sendline("q")
+    child.expect("2 sent")
+    child.close()
+
+
 def test_inbox_of_many_posts_stays_within_rate_limit(
     cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
 ) -> None:

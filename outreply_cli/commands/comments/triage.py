@@ -116,7 +116,9 @@ class _Dialog:
     def run(self) -> None:
         """Ask about each comment until the last one, or until the user quits."""
         context, shown = self.context, None
-        prompt = _PROMPT if self.composer is None else f"[c]ompose, {_PROMPT}"
+        prompt, replies = _PROMPT, {"r", "e"}
+        if self.composer is not None:
+            prompt, replies = f"[c]ompose, {_PROMPT}", {"c", "r", "e"}
         while (current := self.triage.current) is not None:
             group, threaded = current
             if shown != threaded.id:
@@ -130,6 +132,9 @@ class _Dialog:
             if letter == "q":
                 return
             try:
+                if letter in replies:
+                    # If it fails, no text of the next reply is lost.
+                    self.triage.send_queued()
                 if not self._handle_choice(group, threaded, letter):
                     unknown = f"Unknown choice {typed!r}. " if typed else ""
                     letters = "" if self.composer is None else "c, "
