@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.calendar import FIELDS, PLATFORM_MESSAGES, Calendar, Row
 from outreply_cli.bulk.export import to_cell
-from outreply_cli.bulk.resolve import parse_row_time
+from outreply_cli.bulk.resolve import parse_row_time, parse_row_zone
 from outreply_cli.errors import TimeError
 from outreply_cli.formats.csv import csv_lines
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.slots import NEXT_SLOT
-from outreply_cli.times import BRAND_ZONE, parse_zone
+from outreply_cli.times import BRAND_ZONE
 from outreply_cli.timestamps import format_timestamp
 
 _ALWAYS = frozenset({"page", "scheduled_at", "message"})
@@ -82,7 +82,9 @@ def _convert_time(
         name is not None and name.strip().lower() == BRAND_ZONE
     ):
         return row.scheduled_at, name
-    zone = parse_zone(name) if name is not None else zone
+    # The zone of this machine is written, too: a calendar must accept it.
+    named = parse_row_zone(zone.key if name is None else name)
+    zone = zone if name is None else named
     at = parse_row_time(calendar, row.scheduled_at, zone, now)
     local = at.astimezone(zone)
     # A local time that occurs twice needs its offset.

@@ -504,17 +504,24 @@ class RowResolver:
         name = row.timezone or self.calendar.timezone
         if name is None and self.zone is not None:
             return self.zone
-        if name is not None and name.strip() in _AMBIGUOUS_ZONES:
-            raise TimeError(
-                f"ambiguous time zone {name.strip()!r}: with or without summer time",
-                hint=f"Use {_AMBIGUOUS_ZONES[name.strip()]}.",
-            )
         if name is None or is_in_brand_zone(row, self.calendar, self.zone):
-            name = self.brand_zone(str(page.get("brand_id") or "")) if page else LAST_ZONE
-        return parse_zone(name)
+            return parse_zone(
+                self.brand_zone(str(page.get("brand_id") or "")) if page else LAST_ZONE
+            )
+        return parse_row_zone(name)
 
     def _add(self, row: Row, field_name: str, message: str, *, is_warning: bool = False) -> None:
         self._problems.append(row.diagnostic(field_name, message, is_warning=is_warning))
+
+
+def parse_row_zone(name: str) -> ZoneInfo:
+    """Return the time zone that a calendar names; raises TimeError for an ambiguous one, too."""
+    if name.strip() in _AMBIGUOUS_ZONES:
+        raise TimeError(
+            f"ambiguous time zone {name.strip()!r}: with or without summer time",
+            hint=f"Use {_AMBIGUOUS_ZONES[name.strip()]}.",
+        )
+    return parse_zone(name)
 
 
 def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime) -> datetime:

@@ -102,6 +102,21 @@ def test_convert_keeps_the_zone_of_the_brand(cli: CommandLine, tmp_path: Path) -
     assert plan(cli, mine, ("--tz", "Asia/Tokyo")) == plan(cli, path, ("--tz", "brand"))
 
 
+@pytest.mark.parametrize("zone", ["CET", "EST", "EET"])
+def test_zone_that_a_calendar_refuses_is_not_written(
+    cli: CommandLine, tmp_path: Path, zone: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("page,scheduled_at,message\nfacebook:acme,2026-12-24 18:00,a\n")
+    for words in (("--tz", zone), ()):
+        cli.environ["OUTREPLY_TIMEZONE"] = zone
+        ran = cli.run("bulk", "convert", str(path), *words)
+        assert ran.code == 2
+        assert f"c.csv:2: scheduled_at: ambiguous time zone '{zone}'" in ran.err
+        assert ran.out == ""
+    assert cli.run("bulk", "convert", str(path), "--tz", "Europe/Paris").code == 0
+
+
 def test_convert_reports_all_problems(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text("page,scheduled_at,message\nfacebook:acme,soon,Hi\n,2026-12-24 18:00,Ho\n")
