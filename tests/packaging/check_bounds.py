@@ -12,7 +12,7 @@ from tests.packaging.environments import ROOT, Environment, find_interpreter, lo
 _SUBSET = (
     "tests/accounts", "tests/api/test_client.py", "tests/bulk/test_loader.py", "tests/cli",
     "tests/commands/test_exit_codes.py", "tests/emulator/test_reference.py", "tests/test_times.py",
-    "tests/ui", "tests/webhooks/test_receiver.py",
+    "tests/ui/test_output.py", "tests/ui/test_screens.py", "tests/webhooks/test_receiver.py",
 )  # fmt: skip
 
 
