@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -91,7 +91,7 @@ class _Source:
     client: Client
     store: Store
     zone: ZoneInfo
-    is_truncated: bool = False
+    is_truncated: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._now = self.client.now()

@@ -137,7 +137,7 @@ def emulator_clock() -> ManualClock:
 
 
 @pytest.fixture(scope="session")
-def _seeded_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seeded_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state of a new emulator; copying it is faster than creating and seeding one."""
     path = tmp_path_factory.mktemp("emulator") / "emulator.db"
     with EmulatorServer(path, ManualClock()):
@@ -147,10 +147,10 @@ def _seeded_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def emulator(
-    _seeded_state: Path, tmp_path: Path, emulator_clock: ManualClock
+    seeded_state: Path, tmp_path: Path, emulator_clock: ManualClock
 ) -> Iterator[EmulatorServer]:
     if emulator_clock.now() == ManualClock().now():
-        shutil.copy(_seeded_state, tmp_path)
+        shutil.copy(seeded_state, tmp_path)
     # Most tests send text only, which some platforms refuse.
     config = EmulatorConfig(is_lenient=True)
     with EmulatorServer(tmp_path / "emulator.db", emulator_clock, config=config) as server:

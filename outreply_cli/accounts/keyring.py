@@ -125,6 +125,6 @@ def _backend() -> "KeyringBackend":
 def _describe(error: Exception) -> str:
     # Never the backend's message, which may contain the secret.
     name = type(error).__name__
-    return {"NoKeyringError": "no keyring on this machine"}.get(
-        name, f"its backend failed with {name}"
-    )
+    if name == "NoKeyringError":
+        return "no keyring on this machine"
+    return f"its backend failed with {name}"

@@ -4,7 +4,7 @@ Reference: GET /pages (followers), GET /posts/published (metrics).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,7 +40,7 @@ class Collector:
     zone: ZoneInfo
     account: Mapping[str, Any] | None
     keep_reads: int
-    is_short: bool = False
+    is_short: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         bucket = Quota.from_account(self.account or {}).bucket("reads")

@@ -261,7 +261,8 @@ class Transport:
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token.reveal()}"
         file, files = request.file, None
-        if file is not None and file.stream is not None:
+        if file is not None:
+            assert file.stream is not None
             file.stream.seek(0)
             files = {"file": (file.filename, file.stream, file.mime)}
         try:
@@ -488,11 +489,11 @@ class Transport:
             finally:
                 response.close()
         except ResponseTooLargeError:
-            message, status = (
+            raise InvalidResponseError(
+                "RESPONSE_TOO_LARGE",
                 f"the response of {request.url.host} exceeds 32 MiB",
-                response.status_code,
-            )
-            raise InvalidResponseError("RESPONSE_TOO_LARGE", message, status=status) from None
+                status=response.status_code,
+            ) from None
         # httpx parses the Location header before it returns the response.
         except (httpx.TransportError, httpx.InvalidURL, DecodingError) as error:
             raise _network_error(error, request.url, self.proxy) from None

@@ -81,9 +81,11 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL_SEPARATOR = re.compile(
     r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|(?<![,|\s])[,|\s]+(?=https?://)|\n", re.IGNORECASE
 )
-# A post has its message in one of them.
+# The fields of the text for all platforms.
 _TEXTS = frozenset({"message", "message_file"})
 _MESSAGE_FILE_MAX_BYTES = 400_000
+# One object for all rows.
+_NO_MESSAGES: Mapping[str, str] = {}
 
 
 class Sheet(NamedTuple):
@@ -317,12 +319,10 @@ class _RowBuilder:
         if key is not None and len(key) > KEY_MAX_CHARACTERS:
             self._add_error("key", f"`key` is longer than {KEY_MAX_CHARACTERS} characters")
         problem_count = len(calendar.problems)
-        row = Row(
-            calendar.file_name, self._line, key, pages, scheduled_at, get("timezone"),
-            PostContent(), sheet=calendar.sheet,
-        )  # fmt: skip
-        row = self._with_content(row, values)
-        variants = [self._with_content(row, variant) for variant in self._read_variants()]
+        content = self._read_content(values)
+        variants = []
+        if "variants" in values:
+            variants = [self._read_content(variant) for variant in self._read_variants()]
         has_invalid_content = len(calendar.problems) > problem_count
         repeat = self._read_repeat()
         if repeat is not None and scheduled_at == NEXT_SLOT:
@@ -332,16 +332,22 @@ class _RowBuilder:
         elif repeat is None and "repeat" in values:
             # Not the time of a single post.
             scheduled_at = ""
-        row = row._replace(
-            scheduled_at=scheduled_at,
-            # Without `repeat`, its message may be in the variants only.
-            has_invalid_content=has_invalid_content or bool(variants and repeat is None),
+        # Without `repeat`, its message may be in the variants only.
+        has_invalid_content |= bool(variants and repeat is None)
+        row = Row(
+            calendar.file_name, self._line, key, pages, scheduled_at, get("timezone"), *content,
+            has_invalid_content, calendar.sheet, repeat,
+        )  # fmt: skip
+        if not variants:
+            return row
+        # Each variant is a single post.
+        post = row._replace(repeat=None)
+        return row._replace(
+            variants=tuple(
+                post._replace(content=content, media_files=files, messages=messages)
+                for content, files, messages in variants
+            )
         )
-        variants = [
-            row._replace(content=item.content, media_files=item.media_files, messages=item.messages)
-            for item in variants
-        ]
-        return row._replace(repeat=repeat, variants=tuple(variants))
 
     def _add_error(self, field_name: str, message: str) -> None:
         self._calendar.add_error(self._line, field_name, message)
@@ -380,8 +386,10 @@ class _RowBuilder:
             return f"{date} {time}"
         return ""
 
-    def _with_content(self, row: Row, values: Mapping[str, Any]) -> Row:
-        """Return `row` with the content, the files, and the texts for single platforms."""
+    def _read_content(
+        self, values: Mapping[str, Any]
+    ) -> tuple[PostContent, tuple[Path, ...], Mapping[str, str]]:
+        """Return the content, the files, and the texts for single platforms."""
         get = values.get
         message, comment, settings = get("message"), get("first_comment"), get("tiktok_settings")
         names = get("media_files") or ()
@@ -411,19 +419,19 @@ class _RowBuilder:
             get("link"),
             settings,
         )
-        for name in filter(is_url, names):
-            self._add_error("media_files", f"{name!r} is a URL; move it to media_urls")
-        return row._replace(
-            content=content,
-            media_files=tuple(
-                self._calendar.resolve_path(name) for name in names if not is_url(name)
-            ),
-            messages={
+        messages = _NO_MESSAGES
+        if not _PLATFORM_FIELDS.isdisjoint(values):
+            messages = {
                 platform: normalize_line_endings(values[name])
                 for platform, name in PLATFORM_MESSAGES.items()
                 if name in values
-            },
-        )
+            }
+        return content, self._find_files(names) if names else (), messages
+
+    def _find_files(self, names: Sequence[str]) -> tuple[Path, ...]:
+        for name in filter(is_url, names):
+            self._add_error("media_files", f"{name!r} is a URL; move it to media_urls")
+        return tuple(self._calendar.resolve_path(name) for name in names if not is_url(name))
 
     def _read_message(self, name: str) -> str | None:
         """Return the text in the file called `name`; None if it has a problem."""

@@ -319,7 +319,7 @@ def _get_letters(targets: _Targets) -> dict[str, str]:
         if target in {"date", *TIME_PARTS}:
             letters.setdefault("scheduled_at", _column_letter(index))
     if "network" in letters:
-        letters.setdefault("page", letters["network"])
+        letters.setdefault("page", letters.pop("network"))
     return letters
 
 
@@ -350,14 +350,17 @@ class _RowReader:
         if self._is_report:
             cells = [unescape_formula(cell) for cell in cells]
         calendar.records[line] = cells
-        if any(map(str.strip, cells[len(names) :])):
+        # Most files need none of these checks, which would double the time of each row.
+        if len(cells) > len(names) and any(map(str.strip, cells[len(names) :])):
             message = (
                 f"the row has {len(cells)} cells, but the header has {len(names)}; quote "
                 "cells that contain a delimiter"
             )
             calendar.add_error(line, "", message)
             return
-        if any(cells[index].strip() for index in self._nameless if index < len(cells)):
+        if self._nameless and any(
+            cells[index].strip() for index in self._nameless if index < len(cells)
+        ):
             message = (
                 "text in a column without a name; quote cells that contain a delimiter, or name "
                 "the column"
@@ -367,13 +370,14 @@ class _RowReader:
         values = self._read_fields(line, cells)
         if values.keys() <= _FRAME:
             self._frames.append(line)
-        elif [*map(str.strip, cells)] != names:
+        elif cells[0].strip() != names[0] or [*map(str.strip, cells)] != names:
             # Else it is the header row again, as above each month.
-            self._used.update(
-                index
-                for index in self._left_out
-                if index < len(cells) and cells[index].strip().lower() not in _NO
-            )
+            if self._left_out:
+                self._used.update(
+                    index
+                    for index in self._left_out
+                    if index < len(cells) and cells[index].strip().lower() not in _NO
+                )
             if _PARTS.isdisjoint(values) or self._join_parts(line, values):
                 add_row(calendar, line, values)
 
@@ -392,8 +396,9 @@ class _RowReader:
         """Return the fields of a row, and parts of fields."""
         calendar = self._calendar
         values: dict[str, Any] = {}
+        count = len(cells)
         for index, name in self._fields:
-            cell = cells[index] if index < len(cells) else ""
+            cell = cells[index] if index < count else ""
             if not cell or cell.isspace():
                 continue
             if cell[0] in _ERROR_STARTS and _ERROR.fullmatch(cell.strip()):
@@ -407,7 +412,8 @@ class _RowReader:
                 self._add_media(values, cell)
             else:
                 values[name] = cell.strip()
-        self._add_networks(line, values, cells)
+        if self._networks:
+            self._add_networks(line, values, cells)
         return values
 
     def _add_media(self, values: dict[str, Any], cell: str) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C in commands that send from several threads."""
+"""Ctrl-C in commands that send from several threads, or that wait for requests."""
 
 import os
 import signal
@@ -41,10 +41,16 @@ def interruptible(
 
 
 @contextmanager
-def handle_interrupts(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Call `handler` at each Ctrl-C, and so at each SIGTERM, while the block runs."""
-    previous = signal.signal(signal.SIGINT, handler)
+def handle_interrupts(
+    handler: Callable[[int, Any], None], *numbers: signal.Signals
+) -> Iterator[None]:
+    """Call `handler` at each Ctrl-C, and at each of the signals `numbers`, while the block runs.
+
+    SIGTERM is a Ctrl-C, unless the parent process ignores it.
+    """
+    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, *numbers)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler_before in previous.items():
+            signal.signal(number, handler_before)

@@ -1,4 +1,4 @@
-"""Files that commands write what they make to, with `-` for stdout."""
+"""Output files of commands; `-` is stdout."""
 
 from collections.abc import Iterable
 from pathlib import Path

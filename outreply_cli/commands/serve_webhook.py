@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
@@ -251,7 +252,11 @@ def run(
             ),
         )  # fmt: skip
         # Signals are handled before the URL is announced.
-        with handle_interrupts(partial(_stop, stream, server)), server, ExitStack() as stack:
+        with (
+            handle_interrupts(partial(_stop, stream, server), signal.SIGTERM),
+            server,
+            ExitStack() as stack,
+        ):
             emulator_port = None
             if emulator:
                 accepted[0], emulator_port = stack.enter_context(

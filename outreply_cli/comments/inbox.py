@@ -83,7 +83,10 @@ def _fetch_comments(
 def fetch_post_comments(
     client: Client, store: CommentStore, post: Resource, *, since: datetime | None = None
 ) -> PostComments:
-    """Fetch the comments of one post: its page, and one read for each hundred comments."""
+    """Fetch the comments of one post: the list of pages, and the comments.
+
+    One read, and one for each further hundred comments.
+    """
     pages = {str(page.get("id")): page for page in client.pages().items}
     return _fetch_comments(client, post, pages, store.replies(), since)
 
@@ -98,8 +101,9 @@ def fetch_inbox(
     step: Callable[[], None] = lambda: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> list[PostComments]:
-    """Fetch the comments of recent posts, one read for each hundred; call `step` after each post.
+    """Fetch the comments of recent posts; call `step` after each post.
 
+    One read for each post, and one for each further hundred of its comments.
     The posts with the most unanswered comments come first. `starts` are later times than `since`
     for some posts, by ID. A post that was removed in the meantime is skipped with a warning.
     """

@@ -32,7 +32,14 @@ CREATE TABLE replies (
     PRIMARY KEY (account, comment_id, occasion)
 ) WITHOUT ROWID;
 """
-SCHEMA = FileSchema("the comments database", _STATEMENTS, 2, durable=True)
+_UPGRADES = {
+    1: """
+ALTER TABLE replies ADD COLUMN attempted_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE replies ADD COLUMN token TEXT NOT NULL DEFAULT '';
+UPDATE replies SET attempted_at = sent_at
+"""
+}
+SCHEMA = FileSchema("the comments database", _STATEMENTS, 2, durable=True, upgrades=_UPGRADES)
 
 COLUMNS = {
     "comments": ("account", "id", "post_id", "written_at", "body", "skipped"),

@@ -76,7 +76,7 @@ def _profile(name: str, value: str, context: DoctorContext) -> CheckResult:
     return ok(_CHECK, f"{name} is {value}")
 
 
-def _shown(name: str, value: str, _: DoctorContext) -> CheckResult:
+def _show_value(name: str, value: str, _: DoctorContext) -> CheckResult:
     return ok(_CHECK, f"{name} is {value}")
 
 
@@ -87,9 +87,11 @@ def _secret(name: str, _value: str, _: DoctorContext) -> CheckResult:
 _CHECKS = {
     "OUTREPLY_BASE_URL": _base_url,
     PROFILE_VARIABLE: _profile,
-    "OUTREPLY_TIMEZONE": lambda name, value, context: _shown(name, parse_zone(value).key, context),
-    "OUTREPLY_CONFIG_DIR": _shown,
-    "OUTREPLY_STATE_DIR": _shown,
+    "OUTREPLY_TIMEZONE": lambda name, value, context: _show_value(
+        name, parse_zone(value).key, context
+    ),
+    "OUTREPLY_CONFIG_DIR": _show_value,
+    "OUTREPLY_STATE_DIR": _show_value,
     STORE_URL_VARIABLE: _secret,
     WEBHOOK_SECRET_VARIABLE: _secret,
 }

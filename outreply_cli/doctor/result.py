@@ -32,7 +32,7 @@ class ChecksFailedError(OutReplyError):
     code = "CHECKS_FAILED"
 
 
-# A check that found no problem, something to look at, or something broken; or was impossible.
+# Results of a check: no problem, something to look at, something broken, not possible.
 ok = partial(CheckResult, CheckStatus.OK)
 warning = partial(CheckResult, CheckStatus.WARNING)
 failure = partial(CheckResult, CheckStatus.FAILURE)

@@ -41,7 +41,7 @@ _TYPES: dict[str, Schema] = {
 @cache
 def load_parts() -> dict[str, Any]:
     """The sections of `openapi.yaml`."""
-    # Imported here, like the file is read: only the documents need it, not the API.
+    # Imported here, and the file read on first use: only the documents need them.
     import yaml
 
     text = resources.files("outreply_cli.emulator").joinpath("openapi.yaml").read_text("utf-8")

@@ -161,8 +161,6 @@ class State:
                 self.connection.execute("DETACH copied")
 
     def _list_tables(self) -> list[str]:
-        # Until the end of the transaction, their order does not matter.
-        self.connection.execute("PRAGMA defer_foreign_keys = ON")
         rows = self.connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")
         return [row["name"] for row in rows]
 

@@ -52,7 +52,7 @@ def quote(text: str, limit: int = _QUOTED_CHARACTERS) -> str:
 
 
 def did_you_mean(word: str, names: Iterable[str], *, prefix: str = "") -> str | None:
-    """Return a hint at the name that is nearest to an unknown word, after `prefix`, or None."""
+    """Return a hint with the name nearest to an unknown word, after `prefix`; None without one."""
     import difflib
 
     near = difflib.get_close_matches(word, list(names), n=1)

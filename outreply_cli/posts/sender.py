@@ -186,8 +186,8 @@ class Sender:
             # The old post may be published or cancelled by now.
             if entry.replaces is None or not self._is_scheduled(self._replaced_by(entry)):
                 return result
-        except OutReplyError as error:
-            return SendResult(result.entry, error)
+        except OutReplyError:
+            return result
         return self.send(result.entry)
 
     def _settle(self, entry: JournalEntry) -> SendResult:

@@ -27,7 +27,7 @@ class Rule(NamedTuple):
         source: Address of the platform's documentation, or the user's own file.
         is_refused: Whether the platform certainly refuses a post that breaks the rule. Otherwise it
             may cut or ignore a part, or allow it to some accounts.
-        entered_on: Day on which the rule was entered in this table, which does not say that the
+        entered_on: Day on which the rule was entered, which does not say that the
             source still has it; "" for the user's own file.
     """
 

@@ -274,7 +274,7 @@ def _set_up(database: sqlite3.Connection, path: Path, schema: FileSchema) -> Non
     if not all(step in schema.upgrades for step in steps):
         raise OlderVersionError(
             f"{path} was written by an older version of outreply and cannot be read",
-            hint="Delete the file, or set OUTREPLY_STATE_DIR to another directory.",
+            hint="Move the file away, or set OUTREPLY_STATE_DIR to another directory.",
         )
     if current == 0:
         # Outside a transaction; two processes that change it concurrently would fail.

@@ -227,7 +227,7 @@ def group_failures(checks: Sequence[ConformanceCheck]) -> list[list[ConformanceC
 
 
 def _judge(name: str, results: Sequence[DeliveryResult]) -> ConformanceCheck:
-    """The check that all results are as its rule expects."""
+    """Check that all results match the rule."""
     rule = _RULES[name]
     expected, may_drop = rule["expected"], rule.get("may_drop", False)
     unexpected = [

@@ -67,7 +67,7 @@ class Delivery:
 
 @dataclass
 class IncomingDelivery(Delivery):
-    """A delivery that is about to be stored; the store sets its last two attributes.
+    """A delivery that is about to be stored; the store completes it.
 
     Attributes:
         targets: Names of the forward targets.

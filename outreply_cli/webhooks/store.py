@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from outreply_cli.errors import ExitCode, OutReplyError, StorageError
 from outreply_cli.ids import expand_id
@@ -91,11 +91,20 @@ class TargetTakenOverError(StorageError):
     code = "TARGET_TAKEN_OVER"
 
 
-class TargetLease:
-    """The right to forward to a target, which one receiver has at a time.
+class TargetLease(Protocol):
+    """The right to forward to a target, which one receiver has at a time."""
 
-    This one is a lock file, which the operating system releases when the process ends.
-    """
+    def is_held(self) -> bool:
+        """Whether this receiver may start an attempt."""
+        ...
+
+    def release(self) -> None:
+        """Let other receivers forward to the target."""
+        ...
+
+
+class _FileLease:
+    """A lock file, which the operating system releases when the process ends."""
 
     def __init__(self, lock: ExitStack) -> None:
         self._lock = lock
@@ -162,7 +171,7 @@ class DeliveryStore:
                 if "locked" not in str(error):
                     raise
                 return None
-        return TargetLease(lock)
+        return _FileLease(lock)
 
     def resume(self, target: str, now: float, lease: TargetLease) -> list[QueuedDelivery]:
         """Prepare the queue of a target for a new holder of its lease.
@@ -219,8 +228,11 @@ class DeliveryStore:
         """Record that a command is about to start; False if its delivery is no longer queued."""
         with self._tables.change() as db:
             self._check_lease(db, lease)
-            old, new = [ForwardState.QUEUED], ForwardState.RUNNING
-            return self._set_state(db, forward, old, new, forward.due_at)
+            started = db.execute(
+                "UPDATE forwards SET state = ? WHERE number = ? AND state = ?",
+                (ForwardState.RUNNING, forward.number, ForwardState.QUEUED),
+            )
+            return bool(started.rowcount)
 
     def record_forward(
         self,

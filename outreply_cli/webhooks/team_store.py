@@ -20,7 +20,7 @@ _TRUSTED_SECONDS = LEASE_SECONDS / 2
 _ATTEMPTS = 5
 
 
-class _Lease(TargetLease):
+class _Lease:
     """A lease in the database, renewed by a thread."""
 
     def __init__(self, store: "TeamDeliveryStore", target: str, fence: int, clock: Clock) -> None:

@@ -177,6 +177,20 @@ def test_history_and_replay(cli_logged_out: CommandLine) -> None:
         assert [item["duplicate"] for item in seen] == [True, True]
 
 
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN], ids=["default", "ignored"])
+def test_sigterm_ends_it_whatever_the_parent_does(
+    cli_logged_out: CommandLine, handler: signal.Handlers
+) -> None:
+    previous = signal.signal(signal.SIGTERM, handler)
+    try:
+        with run_receiver(cli_logged_out) as receiver:
+            ended = receiver.stop(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert ended.code == 0
+    assert "Received: 0 verified" in ended.err
+
+
 def test_replay_of_partly_stored_delivery(cli_logged_out: CommandLine) -> None:
     """Of an invalid delivery, only the first 64 KiB of the body are stored."""
     with run_receiver(cli_logged_out) as receiver:

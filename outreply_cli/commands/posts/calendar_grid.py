@@ -39,7 +39,8 @@ _SIGNS = {"published": "✓", "failed": "✗"}
 class CellPost:
     """A post in the grid, at a local time such as `09:00`.
 
-    `code` has two letters of the platform; `mark` is that of the brand, empty if there is only one.
+    `code` has two letters of the platform; `mark` is that of the brand, empty if there is only one;
+    `alias` is the name of the page.
     """
 
     day: date
@@ -49,7 +50,7 @@ class CellPost:
     status: str
     message: str
     style: str
-    alias: str = ""
+    alias: str
 
 
 def print_calendar(

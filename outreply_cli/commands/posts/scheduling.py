@@ -26,9 +26,9 @@ _LATER = timedelta(days=400)
 
 
 def send_to_cached_page(sender: PostSender, name: str, at: str, tz: str | None) -> bool:
-    """Schedule a post on the page called `name`, as the completion cache knows it, without a list.
+    """Schedule a post on a page that the completion cache knows, without listing the pages.
 
-    The server confirms its ID.
+    The server confirms the ID of the page.
 
     Returns False, with nothing sent, if more must be known: the list of pages, the time zone of
     the brand, the server's time for `+2h`, or which page has the name of one that is gone.

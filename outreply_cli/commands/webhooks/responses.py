@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.context import Context
-from outreply_cli.net.server.response import PHRASES
 
 if TYPE_CHECKING:
     from outreply_cli.net.delivery_result import DeliveryResult
@@ -45,6 +44,8 @@ def print_response(context: Context, result: "DeliveryResult", secrets: Sequence
         result: The delivery.
         secrets: Further secrets to hide.
     """
+    from outreply_cli.net.server.response import PHRASES
+
     hidden = [*secrets, *context.known_secrets]
     shown = response_to_dict(result, hidden)
     if shown is None:

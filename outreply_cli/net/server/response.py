@@ -72,10 +72,7 @@ class SseStream:
 
 
 class SseResponse(Response):
-    """A response of server-sent events, which stays open; `on_open` gets its stream.
-
-    Only a handler that takes over a request can send it, not an application.
-    """
+    """A response of server-sent events, which stays open; `on_open` gets its stream."""
 
     __slots__ = ("on_open",)
 
