@@ -45,7 +45,9 @@ def run_forks(
         forking_words(command_lines, directory, at_once=at_once), timeout=240, check=True,
         env={**cli.environ, **(env or {})}, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    return read_results(directory)
+    results = read_results(directory)
+    cli.history += zip(map(tuple, command_lines), results, strict=True)
+    return results
 
 
 def forking_words(

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 FIRST_DAY = date(2026, 12, 1)
 # One page of each of two brands, each with one post at about noon or in the evening.
 BRANDS = 2
-ROWS = 1_250
+ROWS = 1_400
 
 
 @pytest.fixture

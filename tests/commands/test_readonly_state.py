@@ -93,7 +93,7 @@ def run_readonly(directory: Path, command: Sequence[str], environ: Mapping[str, 
         command = ["unshare", "-m", "sh", "-c", script, str(directory), *command]
     with make_readonly(directory):
         done = subprocess.run(
-            command, env=environ, capture_output=True, text=True, timeout=60, check=False
+            command, env=environ, capture_output=True, text=True, timeout=240, check=False
         )
     return Result(done.returncode, done.stdout, done.stderr)
 

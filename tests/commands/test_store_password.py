@@ -7,7 +7,6 @@ import pexpect
 import pytest
 
 from tests.command_line import CommandLine, Result
-from tests.forks import run_forks
 from tests.postgres import make_member
 
 KEYRING = {"PYTHON_KEYRING_BACKEND": "tests.file_keyring.FileKeyring"}
@@ -26,7 +25,7 @@ def log_in(cli: CommandLine, password: str) -> Result:
     return cli.spawn("store", "login", "--with-password", "--json", stdin=password + "\n")
 
 
-def test_stored_password_is_used(member: tuple[CommandLine, str], tmp_path: Path) -> None:
+def test_stored_password_is_used(member: tuple[CommandLine, str]) -> None:
     cli, password = member
     missing = cli.spawn("store", "migrate")
     assert missing.code == 1
@@ -37,29 +36,22 @@ def test_stored_password_is_used(member: tuple[CommandLine, str], tmp_path: Path
     (entry,) = json.loads((cli.home / "keyring.json").read_text()).items()
     address = json.loads(login.out)["address"]
     assert entry == (f"outreply-cli/store {address}", password)
-    migrated, listed, checked, logged_out, again, refused, rechecked = run_forks(
-        cli,
-        [["store", "migrate"], ["posts", "list"], ["doctor", "--json"],
-         ["store", "logout", "--json"], ["store", "logout"], ["store", "log"],
-         ["doctor", "--json"]],
-        tmp_path / "output",
-    )  # fmt: skip
-    assert (migrated.code, listed.code) == (0, 0)
-    assert "PostgreSQL" in store_check(checked)["detail"]
-    assert json.loads(logged_out.out)["deleted"] is True
+    assert cli.spawn("store", "migrate").code == 0
+    assert cli.spawn("posts", "list").code == 0
+    checks = json.loads(cli.spawn("doctor", "--json").out)
+    detail = next(item["detail"] for item in checks if item["check"] == "store")
+    assert "PostgreSQL" in detail
+    assert json.loads(cli.spawn("store", "logout", "--json").out)["deleted"] is True
     assert json.loads((cli.home / "keyring.json").read_text()) == {}
+    again = cli.spawn("store", "logout")
     assert "has no password of" in again.err
-    assert refused.code == 1
-    failed = store_check(rechecked)
+    assert cli.spawn("store", "log").code == 1
+    failed = next(
+        item for item in json.loads(cli.spawn("doctor", "--json").out) if item["check"] == "store"
+    )
     assert failed["status"] == "failure"
     assert "store login" in failed["hint"]
-    results = [missing, login, migrated, listed, checked, logged_out, again, refused, rechecked]
-    assert all(password not in result.out + result.err for result in results)
-
-
-def store_check(doctor: Result) -> dict[str, str]:
-    """What the doctor found about the store."""
-    return next(item for item in json.loads(doctor.out) if item["check"] == "store")
+    assert all(password not in result.out + result.err for _, result in cli.history)
 
 
 def test_password_belongs_to_one_store(member: tuple[CommandLine, str], postgres_url: str) -> None:

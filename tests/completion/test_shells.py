@@ -11,9 +11,16 @@ from tests.completion.shells import STARTS, Shell, start_shell
 
 
 @pytest.fixture(scope="module", params=list(STARTS))
-def shell(request: pytest.FixtureRequest, cli_offline: CommandLine) -> Iterator[Shell]:
+def running_shell(request: pytest.FixtureRequest, cli_offline: CommandLine) -> Iterator[Shell]:
     with start_shell(request.param, cli_offline) as running:
         yield running
+
+
+@pytest.fixture
+def shell(running_shell: Shell) -> Shell:
+    """A shell at an empty prompt."""
+    running_shell.clear_line()
+    return running_shell
 
 
 @pytest.fixture(scope="module")

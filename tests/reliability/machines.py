@@ -119,8 +119,8 @@ def make_rows_on_one_page(count: int, page: str = "instagram:acme") -> list[Cale
     ]
 
 
-def make_rows_on_all_pages(count: int) -> list[CalendarRow]:
-    """Return rows over all pages, hours apart on each."""
+def make_rows_on_pages(count: int) -> list[CalendarRow]:
+    """Return rows on the account's pages in turn, hours apart on each."""
     return make_rows(count, FIRST)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
-from tests.reliability.machines import World, make_rows_on_all_pages, schedule, settle
+from tests.reliability.machines import World, make_rows_on_pages, schedule, settle
 from tests.reliability.proxy import Action, stay_silent, trickle
 
 # A command that waits for the server takes longer than it may; starting one takes seconds, on a
@@ -71,7 +71,7 @@ def test_publish_with_key_ends_in_time_and_is_settled(
 def test_bulk_ends_in_time_and_is_settled(
     world: World, machine: CommandLine, fault: Action
 ) -> None:
-    rows = make_rows_on_all_pages(6)
+    rows = make_rows_on_pages(6)
     calendar = world.calendar(rows)
     world.proxy.on("POST", "/posts/schedule", fault)
     words = ("bulk", "schedule", str(calendar), "--json", "--max-wait", "1s")
@@ -86,7 +86,7 @@ def test_bulk_ends_in_time_and_is_settled(
 
 @FAULTS
 def test_bulk_waits_for_lists_in_time(world: World, machine: CommandLine, fault: Action) -> None:
-    calendar = world.calendar(make_rows_on_all_pages(6))
+    calendar = world.calendar(make_rows_on_pages(6))
     world.proxy.on("GET", "/posts/*", fault)
     words = ("bulk", "schedule", str(calendar), "--json", "--max-wait", "1s")
     with at_most(_SECONDS):
@@ -99,7 +99,7 @@ def test_bulk_attempt_with_trickling_response_is_bounded(
     world: World, machine: CommandLine, emulator_clock: ManualClock
 ) -> None:
     """Without `--max-wait`, an attempt is given up, and its post is found."""
-    rows = make_rows_on_all_pages(6)
+    rows = make_rows_on_pages(6)
     calendar = world.calendar(rows)
     fault = trickle(_FAULT_SECONDS, lambda: emulator_clock.advance(30))
     world.proxy.on("POST", "/posts/schedule", fault, numbers=[1])

@@ -24,8 +24,8 @@ from tests.reliability.machines import (
     assert_harmless,
     get_rows,
     get_statuses,
-    make_rows_on_all_pages,
     make_rows_on_one_page,
+    make_rows_on_pages,
     schedule,
     settle,
     without_guardrails,
@@ -243,7 +243,7 @@ class TestOtherToken:
         machine: CommandLine,
         change: Callable[[list[CalendarRow]], list[CalendarRow]],
     ) -> None:
-        rows = change(make_rows_on_all_pages(6))
+        rows = change(make_rows_on_pages(6))
         calendar = world.calendar(rows)
         lose_responses_and_lists(world.proxy, "/posts/schedule")
         assert schedule(machine, calendar).code != 0
@@ -283,7 +283,7 @@ class TestOtherToken:
 
     @pytest.mark.usefixtures("guardrails")
     def test_edited_row_once(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         new_rows = [replace(row, message=f"{row.message}, edited") for row in rows]
@@ -370,7 +370,7 @@ class TestLostRequests:
         emulator_clock: ManualClock,
         make_retry_unsafe: Callable[[], None],
     ) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", lose_request)
         assert schedule(machine, calendar, "--max-wait", "1s").code != 0
@@ -439,7 +439,7 @@ class TestRequestInProgress:
     def test_bulk_once(
         self, world: World, machine: CommandLine, finish: Callable[[], None]
     ) -> None:
-        rows = make_rows_on_all_pages(1)
+        rows = make_rows_on_pages(1)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar, "--max-wait", "5s").code != 0
         finish()
@@ -473,7 +473,7 @@ class TestTwoTokensAtOnce:
         assert world.texts() == {"Row 0": 1}
 
     def test_bulk_once(self, world: World, machine: CommandLine, other: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         with ThreadPoolExecutor(2) as pool:
             runs = list(pool.map(lambda computer: schedule(computer, calendar), (machine, other)))
@@ -549,7 +549,7 @@ class TestSleep:
         assert ran.code == 0, ran.err
 
     def test_bulk_once(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         schedule(machine, calendar)
         settle(machine, calendar)
@@ -582,7 +582,7 @@ class TestWaits:
 
     @pytest.mark.usefixtures("guardrails", "commit_then_503")
     def test_bulk_503_after_commit_once(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         schedule(machine, calendar)
         settle(machine, calendar)
@@ -592,14 +592,14 @@ class TestWaits:
     def test_bulk_wait_of_a_day_is_announced(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        calendar = world.calendar(make_rows_on_all_pages(6))
+        calendar = world.calendar(make_rows_on_pages(6))
         started_at = emulator_clock.now()
         ran = schedule(machine, calendar)
         waited = (emulator_clock.now() - started_at).total_seconds()
         assert waited < 30 or "retrying in" in ran.err
 
     def test_bulk_long_wait_is_announced(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         calendar = world.calendar(rows)
         busy = refuse(429, {"error": "Slow down", "code": "RATE_LIMITED"}, retry_after="45")
         world.proxy.on("POST", "/posts/schedule", busy, numbers=[1])
@@ -611,7 +611,7 @@ class TestWaits:
     def test_bulk_wait_past_time_of_row_gives_it_up(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        soon, later = make_rows_on_all_pages(2)
+        soon, later = make_rows_on_pages(2)
         soon = replace(soon, scheduled_at=emulator_clock.now().replace(hour=14))
         calendar = world.calendar([soon, later])
         busy = refuse(503, {"error": "Later"}, retry_after="10800")
@@ -735,7 +735,7 @@ class TestServerWithoutKeys:
 
     @pytest.mark.parametrize("numbers", [[1], [2, 4], range(1, 100)], ids=["one", "two", "all"])
     def test_bulk_once(self, world: World, machine: CommandLine, numbers: list[int]) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", lose_response(), numbers=numbers)
         schedule(machine, calendar)
@@ -744,7 +744,7 @@ class TestServerWithoutKeys:
         world.assert_each_once(rows)
 
     def test_bulk_after_outage_once(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         lose_responses_and_lists(world.proxy, "/posts/schedule")
         schedule(machine, calendar)
@@ -790,7 +790,7 @@ class TestLaggingLists:
     def test_bulk_and_other_token_once(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", outage, numbers=[1])
         assert schedule(machine, calendar, "--max-wait", "1s").code != 0
@@ -807,7 +807,7 @@ class TestLaggingLists:
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
         """The same token sends the same keys, whatever the lists show."""
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         world.proxy.response_filters.append(lagging_lists(emulator_clock, 15))
@@ -918,7 +918,7 @@ class TestRefusals:
     def test_guardrail_of_one_row_does_not_end_run(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", refuse(429, GUARDRAIL), numbers=[1])
         ran = schedule(machine, calendar, "--concurrency", "1")
@@ -933,7 +933,7 @@ class TestRefusals:
         self, world: World, machine: CommandLine
     ) -> None:
         """The guardrail that refuses the repeated request says nothing about the first one."""
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", outage, numbers=[1])
         assert schedule(machine, calendar, "--concurrency", "1").code != 0
@@ -950,7 +950,7 @@ class TestRefusals:
     def test_exhausted_publishes_are_an_error(
         self, world: World, machine: CommandLine, remaining: int
     ) -> None:
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         november = [
             replace(row, scheduled_at=row.scheduled_at.replace(month=11, day=28)) for row in rows
         ]
@@ -970,7 +970,7 @@ class TestRefusals:
     def test_exhausted_publishes_warn_about_later_months(
         self, world: World, machine: CommandLine, remaining: int
     ) -> None:
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         calendar = world.calendar(rows)
 
         def exhaust(account: dict[str, object]) -> None:
@@ -986,7 +986,7 @@ class TestOrder:
     """Posts due soonest are sent first."""
 
     def test_rows_are_sent_nearest_first(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar([rows[n] for n in (3, 0, 5, 1, 4, 2)])
         world.proxy.on("POST", "/posts/schedule", refuse(429, GUARDRAIL), numbers=[2])
         schedule(machine, calendar, "--concurrency", "1")
@@ -1001,7 +1001,7 @@ class TestExpiredPages:
     def test_later_runs_work(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, change: str
     ) -> None:
-        published, later = make_rows_on_all_pages(2)
+        published, later = make_rows_on_pages(2)
         later = replace(later, scheduled_at=later.scheduled_at.replace(day=20))
         calendar = world.calendar([published, later])
         assert schedule(machine, calendar).code == 0
@@ -1028,7 +1028,7 @@ class TestExpiredPages:
     def test_row_without_key_on_expired_page(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        published, later = without_keys(make_rows_on_all_pages(2))
+        published, later = without_keys(make_rows_on_pages(2))
         later = replace(later, scheduled_at=later.scheduled_at.replace(day=20))
         calendar = world.calendar([published, later])
         assert schedule(machine, calendar).code == 0
@@ -1044,7 +1044,7 @@ class TestExpiredPages:
     def test_pending_row_on_expired_page_is_an_error(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         calendar = world.calendar(rows[1:])
         with world.emulator.state.transaction() as db:
             db.execute("UPDATE pages SET expired = 1 WHERE platform = 'facebook'")

@@ -32,8 +32,8 @@ from tests.reliability.machines import (
     get_statuses,
     get_summary,
     lose_state,
-    make_rows_on_all_pages,
     make_rows_on_one_page,
+    make_rows_on_pages,
     reconcile,
     restore_state,
     save_state,
@@ -73,7 +73,7 @@ class TestRestoredState:
     def test_edited_rows_are_settled_once(
         self, world: World, machine: CommandLine, change: Change, edit: Change
     ) -> None:
-        rows = change(make_rows_on_all_pages(3))
+        rows = change(make_rows_on_pages(3))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -88,7 +88,7 @@ class TestRestoredState:
     def test_options_create_no_duplicates(
         self, world: World, machine: CommandLine, options: tuple[str, ...]
     ) -> None:
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -101,7 +101,7 @@ class TestRestoredState:
         world.assert_each_once(edit_texts(rows))
 
     def test_edited_again_is_settled_once(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -114,7 +114,7 @@ class TestRestoredState:
         world.assert_each_once(again)
 
     def test_added_rows_are_settled_once(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows[:3])
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -129,7 +129,7 @@ class TestRestoredState:
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, later: float
     ) -> None:
         """The copied journal says that rows were planned and not sent."""
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         copy = copy_state_at_first_post(world, machine)
         assert schedule(machine, calendar, "--concurrency", "1").code == 0
@@ -141,7 +141,7 @@ class TestRestoredState:
     def test_state_copied_during_run_and_other_token(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         copy = copy_state_at_first_post(world, machine)
         assert schedule(machine, calendar, "--concurrency", "1").code == 0
@@ -152,7 +152,7 @@ class TestRestoredState:
 
     @pytest.mark.parametrize("cut", [1000, 5000, 9000])
     def test_torn_log_is_settled_once(self, world: World, machine: CommandLine, cut: int) -> None:
-        rows = make_rows_on_all_pages(12)
+        rows = make_rows_on_pages(12)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         world.calendar(edit_texts(rows))
@@ -188,7 +188,7 @@ class TestLostState:
     def test_unchanged_rows_are_settled_once(
         self, world: World, machine: CommandLine, change: Change
     ) -> None:
-        rows = change(make_rows_on_all_pages(3))
+        rows = change(make_rows_on_pages(3))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -208,7 +208,7 @@ class TestLostState:
         edit: Change,
         options: tuple[str, ...],
     ) -> None:
-        rows = change(make_rows_on_all_pages(3))
+        rows = change(make_rows_on_pages(3))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -223,7 +223,7 @@ class TestLostState:
         world.assert_each_once(edit(rows))
 
     def test_edited_row_is_shown_as_unknown(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -235,7 +235,7 @@ class TestLostState:
     def test_other_rows_are_done_while_one_is_held(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows[:1])
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -444,7 +444,7 @@ class TestPaths:
     def test_moved_file_stays_the_same_calendar(
         self, world: World, machine: CommandLine, change: Change, name: str
     ) -> None:
-        rows = change(make_rows_on_all_pages(6))
+        rows = change(make_rows_on_pages(6))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         path = calendar.parent / name
@@ -472,7 +472,7 @@ class TestPaths:
     def test_moved_and_edited_file_stays_the_same_calendar(
         self, world: World, machine: CommandLine, change: Change
     ) -> None:
-        rows = change(make_rows_on_all_pages(6))
+        rows = change(make_rows_on_pages(6))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         calendar.unlink()
@@ -487,7 +487,7 @@ class TestPaths:
     def test_stdin_is_the_same_calendar(
         self, world: World, machine: CommandLine, change: Change
     ) -> None:
-        rows = change(make_rows_on_all_pages(6))
+        rows = change(make_rows_on_pages(6))
         calendar = world.calendar(rows)
 
         def pipe() -> Result:
@@ -504,7 +504,7 @@ class TestPaths:
         world.assert_each_once(edit_texts(rows))
 
     def test_stdin_after_lost_state_is_settled(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -517,7 +517,7 @@ class TestPaths:
         world.assert_each_once(edit_texts(rows))
 
     def test_moved_file_is_cancelled(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         renamed = calendar.rename(calendar.with_name("renamed.csv"))
@@ -527,7 +527,7 @@ class TestPaths:
         assert not world.live()
 
     def test_status_of_moved_file(self, world: World, machine: CommandLine) -> None:
-        calendar = world.calendar(make_rows_on_all_pages(3))
+        calendar = world.calendar(make_rows_on_pages(3))
         assert schedule(machine, calendar).code == 0
         renamed = calendar.rename(calendar.with_name("renamed.csv"))
         ran = machine.run("bulk", "status", str(renamed), "--json")
@@ -535,7 +535,7 @@ class TestPaths:
         assert {row["status"] for row in json.loads(ran.out)} == {"in sync"}
 
     def test_path_is_not_part_of_keys(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         invalid = refuse(400, {"error": "Malformed timestamp", "code": "INVALID_DATE"})
         world.proxy.on("POST", "/posts/schedule", invalid)
         schedule(machine, world.calendar(rows))
@@ -581,7 +581,7 @@ class TestPaths:
     def test_file_that_shares_rows_with_two_calendars_needs_name(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = without_keys(make_rows_on_all_pages(6))
+        rows = without_keys(make_rows_on_pages(6))
         assert schedule(machine, world.calendar(rows[:3], "one.csv"), "--name", "one").code == 0
         assert schedule(machine, world.calendar(rows[3:], "two.csv"), "--name", "two").code == 0
         both = world.calendar(rows, "both.csv")
@@ -592,7 +592,7 @@ class TestPaths:
         world.assert_each_once(rows)
 
     def test_name_identifies_calendar(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         new_rows = edit_texts(move_rows(rows))
         first = world.calendar(rows, "one.csv")
         second = world.calendar(new_rows, "two.csv")
@@ -614,7 +614,7 @@ class TestPaths:
         assert world.texts() == {"Row 0, edited": 1}
 
     def test_second_machine_with_same_name(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar, "--name", "launch").code == 0
         laptop = world.machine("laptop")
@@ -647,7 +647,7 @@ class TestTwoMachines:
         self, world: World, machine: CommandLine, change: Change, path: str
     ) -> None:
         """Both machines have seen an account without posts; keys make their posts the same."""
-        rows = change(make_rows_on_all_pages(6))
+        rows = change(make_rows_on_pages(6))
         calendar, other = world.calendar(rows), world.calendar(rows, path)
         laptop = world.machine("laptop")
         results = self.run_during_post(world, 1, lambda: schedule(laptop, other))
@@ -664,7 +664,7 @@ class TestTwoMachines:
         self, world: World, machine: CommandLine, path: str
     ) -> None:
         """The second machine finds half of the posts, which its journal does not know."""
-        rows = make_rows_on_all_pages(12)
+        rows = make_rows_on_pages(12)
         calendar, other = world.calendar(rows), world.calendar(rows, path)
         laptop = world.machine("laptop")
         results = self.run_during_post(world, 6, lambda: schedule(laptop, other))
@@ -681,7 +681,7 @@ class TestTwoMachines:
     @pytest.mark.parametrize("number", [1, 6])
     def test_other_token_once(self, world: World, machine: CommandLine, number: int) -> None:
         """The server refuses the second post of a row because of the minimum gap."""
-        rows = make_rows_on_all_pages(12)
+        rows = make_rows_on_pages(12)
         calendar = world.calendar(rows)
         laptop = world.machine("laptop", token=world.new_token())
         results = self.run_during_post(world, number, lambda: schedule(laptop, calendar))
@@ -697,7 +697,7 @@ class TestTwoMachines:
 
     def test_edited_by_both_once(self, world: World, machine: CommandLine) -> None:
         """Both replace the same post: the second replacement must not leave two."""
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         laptop = world.machine("laptop")
         for member in (machine, laptop):
@@ -712,7 +712,7 @@ class TestTwoMachines:
 
     @pytest.mark.usefixtures("guardrails")
     def test_one_after_the_other_once(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         laptop = world.machine("laptop", token=world.new_token())
         assert schedule(machine, calendar).code == 0
@@ -738,7 +738,7 @@ class TestRevisions:
     def test_edited_back_and_forth(
         self, world: World, machine: CommandLine, *, with_journal: bool
     ) -> None:
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         for revision in (rows, edit_texts(rows), rows, edit_texts(rows), rows):
             world.calendar(revision)
@@ -751,7 +751,7 @@ class TestRevisions:
                 lose_state(machine)
 
     def test_cancelled_and_scheduled_again(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         for _ in range(3):
             assert schedule(machine, calendar).code == 0
@@ -763,7 +763,7 @@ class TestRevisions:
         self, world: World, machine: CommandLine
     ) -> None:
         """The server replays the response of a post that no longer exists."""
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         assert machine.run("bulk", "cancel", str(calendar), "--yes").code == 0
@@ -774,7 +774,7 @@ class TestRevisions:
     def test_cancelled_in_dashboard_and_scheduled_on_another_machine(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = make_rows_on_all_pages(3)
+        rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         with world.emulator.state.transaction() as db:
@@ -836,7 +836,7 @@ class TestReconcile:
     @pytest.fixture
     def held(self, world: World, machine: CommandLine) -> Path:
         """A calendar of two edited rows, whose journal is lost."""
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -848,7 +848,7 @@ class TestReconcile:
         assert ran.code == 0, ran.err
         json.loads(ran.out)
         assert get_rows(schedule(machine, held)) == get_rows(before)
-        world.assert_each_once(make_rows_on_all_pages(2))
+        world.assert_each_once(make_rows_on_pages(2))
 
     def test_confirmation_is_required(self, world: World, machine: CommandLine, held: Path) -> None:
         ran = machine.run("bulk", "reconcile", str(held), "--json")
@@ -857,7 +857,7 @@ class TestReconcile:
         assert_held(schedule(machine, held))
 
     def test_exact_pairs_need_no_confirmation(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -874,7 +874,7 @@ class TestReconcile:
     def test_separate_post_is_left_alone(
         self, world: World, machine: CommandLine, held: Path
     ) -> None:
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         words = [word for post_id in world.live_ids().values() for word in ("--separate", post_id)]
         assert reconcile(machine, held, *words).code == 0
         # The posts are no longer in doubt, and so are in the way.
@@ -909,7 +909,7 @@ class TestReconcile:
     def test_status_lists_held_rows(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        rows = make_rows_on_all_pages(2)
+        rows = make_rows_on_pages(2)
         calendar = world.calendar(rows)
         lose_responses_and_lists(world.proxy, "/posts/schedule")
         schedule(machine, calendar)
@@ -965,7 +965,7 @@ class TestOldJournals:
             db.commit()
 
     def test_rows_are_unchanged(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         assert schedule(world.machine("earlier"), calendar).code == 0
         self.write_old_journal(world, machine, calendar)
@@ -978,7 +978,7 @@ class TestOldJournals:
         world.assert_each_once([*edit_texts(rows[:2]), *rows[2:5]])
 
     def test_moved_file_is_unchanged(self, world: World, machine: CommandLine) -> None:
-        rows = make_rows_on_all_pages(6)
+        rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         assert schedule(world.machine("earlier"), calendar).code == 0
         self.write_old_journal(world, machine, calendar)

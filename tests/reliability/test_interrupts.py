@@ -14,7 +14,7 @@ import pytest
 
 from tests.bulk.calendars import CalendarRow
 from tests.command_line import CommandLine
-from tests.reliability.machines import World, make_rows_on_all_pages, settle
+from tests.reliability.machines import World, make_rows_on_pages, settle
 from tests.reliability.proxy import Action, delay, refuse, stay_silent, trickle
 
 # "Within seconds", on a busy machine.
@@ -30,7 +30,7 @@ SLOW = pytest.mark.parametrize(
 
 @pytest.fixture
 def rows() -> list[CalendarRow]:
-    return make_rows_on_all_pages(12)
+    return make_rows_on_pages(12)
 
 
 @pytest.fixture

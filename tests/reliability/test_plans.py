@@ -13,7 +13,7 @@ from tests.reliability.machines import (
     edit_texts,
     get_statuses,
     get_summary,
-    make_rows_on_all_pages,
+    make_rows_on_pages,
     schedule,
 )
 from tests.reliability.proxy import (
@@ -25,7 +25,7 @@ from tests.reliability.proxy import (
     refuse,
 )
 
-ROWS = make_rows_on_all_pages(6)
+ROWS = make_rows_on_pages(6)
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from tests.reliability.machines import (
     edit_texts,
     get_rows,
     get_statuses,
-    make_rows_on_all_pages,
     make_rows_on_one_page,
+    make_rows_on_pages,
     reconcile,
     schedule,
     settle,
@@ -60,7 +60,7 @@ class TestFailedCancellation:
 
     @pytest.fixture
     def rows(self) -> list[CalendarRow]:
-        return make_rows_on_all_pages(2)
+        return make_rows_on_pages(2)
 
     @pytest.fixture(params=["time", "time, no key", "page"])
     def calendar(

@@ -71,10 +71,6 @@ def scheduled(client: Client) -> list[dict[str, Any]]:
     return sorted((dict(post) for post in posts), key=lambda post: str(post["page_id"]))
 
 
-def posts_of(client: Client) -> list[dict[str, Any]]:
-    return [*scheduled(client), *map(dict, client.published_posts().items)]
-
-
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("name", SCHEDULED)
 def test_schedule(cli: CommandLine, client: Client, tools: Tools, name: str, tool: str) -> None:

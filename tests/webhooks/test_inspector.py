@@ -406,6 +406,7 @@ def browser(running_browser: Browser) -> Browser:
     """A browser that has noted nothing yet."""
     running_browser.requests.clear()
     running_browser.messages.clear()
+    running_browser.navigations.clear()
     return running_browser
 
 

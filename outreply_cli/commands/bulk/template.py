@@ -1,7 +1,5 @@
 """`outreply bulk template`."""
 
-import csv
-import io
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -50,6 +48,9 @@ def run(
 
 
 def _write_workbook(context: Context, file: Path | None, now: datetime) -> None:
+    import csv
+    import io
+
     from outreply_cli.bulk.workbook_writer import check_can_write, template_workbook
 
     if file is None and (is_terminal(context.stdout) or context.options.output != "table"):
