@@ -16,7 +16,7 @@ from outreply_cli.emulator.server import EmulatorServer
 ROOT = Path(__file__).parent.parent
 RECIPE = re.compile(r"^\*\*(?P<name>.+?)\*\*.*?(?=^\*\*|\Z)", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(
-    r"```python\n# (?P<file>\S+), (?P<where>new|at the end|after|instead of) ?(?P<anchor>[^\n]*)\n"
+    r"```(?:python|json|yaml)\n# (?P<file>\S+), (?P<where>new|at the end|after|instead of) ?(?P<anchor>[^\n]*)\n"
     r"(?P<lines>.*?)```",
     re.DOTALL,
 )
@@ -26,7 +26,7 @@ def recipe(name: str) -> list[re.Match[str]]:
     section = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (found,) = [match[0] for match in RECIPE.finditer(section) if match["name"] == name]
     blocks = list(BLOCK.finditer(found))
-    assert len(blocks) == found.count("```python")
+    assert len(blocks) == found.count("```") // 2
     return blocks
 
 
@@ -142,13 +142,13 @@ def test_recipe_for_a_doctor_check(copy: Path) -> None:
 
 @pytest.mark.slow
 def test_recipe_for_an_emulator_endpoint(copy: Path) -> None:
-    *blocks, example = recipe("An emulator endpoint")
-    for block in blocks[:2]:
-        apply(block, copy)
+    handler, route, *documentation = recipe("An emulator endpoint")
+    apply(handler, copy)
+    apply(route, copy)
     forgotten = pytest_in(copy, "tests/emulator/test_openapi.py")
-    assert "PageCount" in forgotten.stdout
+    assert "countPages" in forgotten.stdout
     assert forgotten.returncode != 0
-    for block in (*blocks[2:], example):
+    for block in documentation:
         apply(block, copy)
     words = ["emulator", "exec", "--", sys.executable, "-m", "outreply_cli"]
     shown = outreply(copy, [*words, "api", "GET", "/pages/count"])

@@ -33,7 +33,7 @@ def _bash(home: Path) -> list[str]:
 def _zsh(home: Path) -> list[str]:
     # Packages install it in a directory of fpath.
     functions = home / "functions"
-    functions.mkdir(exist_ok=True)
+    functions.mkdir()
     shutil.copy(COMPLETIONS / "_outreply", functions)
     (home / ".zshrc").write_text(
         f"fpath=({functions} $fpath)\nautoload -Uz compinit && compinit -u -d {home}/dump\n"
@@ -45,7 +45,7 @@ def _zsh(home: Path) -> list[str]:
 
 def _fish(home: Path) -> list[str]:
     config = home / ".config" / "fish"
-    (config / "completions").mkdir(parents=True, exist_ok=True)
+    (config / "completions").mkdir(parents=True)
     shutil.copy(COMPLETIONS / "outreply.fish", config / "completions")
     (config / "config.fish").write_text(
         f"function fish_prompt; printf '{PROMPT}'; end\n"
@@ -67,11 +67,6 @@ class Shell:
 
     name: str
     child: "pexpect.spawn[str]"
-
-    def clear_line(self) -> None:
-        """Press Ctrl-C, so that nothing that was typed is left."""
-        self.child.sendintr()
-        self.child.expect_exact(PROMPT)
 
     def complete(self, typed: str) -> list[str]:
         """Type a line, TAB and Enter; return the words that are run."""

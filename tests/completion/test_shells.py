@@ -1,42 +1,36 @@
 """Completion in bash, zsh and fish."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
-from tests.clocks import HurriedClock
+from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.completion.shells import STARTS, Shell, start_shell
 
 
-@pytest.fixture(scope="module", params=list(STARTS))
-def running_shell(request: pytest.FixtureRequest, cli_offline: CommandLine) -> Iterator[Shell]:
+@pytest.fixture(params=list(STARTS))
+def shell(request: pytest.FixtureRequest, cli_offline: CommandLine) -> Iterator[Shell]:
     with start_shell(request.param, cli_offline) as running:
         yield running
 
 
 @pytest.fixture
-def shell(running_shell: Shell) -> Shell:
-    """A shell at an empty prompt."""
-    running_shell.clear_line()
-    return running_shell
-
-
-@pytest.fixture(scope="module")
-def cli_offline(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+def cli_offline(
+    tmp_path: Path, cli_logged_out: CommandLine, emulator_clock: ManualClock
+) -> CommandLine:
     """An account with cached values and a server that no longer runs."""
-    directory, clock = tmp_path_factory.mktemp("offline"), HurriedClock(speed=1)
-    cli = CommandLine(directory / "home", clock)
-    with EmulatorServer(directory / "emulator.db", clock) as emulator:
-        cli.environ["OUTREPLY_API_KEY"] = emulator.token
-        cli.environ["OUTREPLY_BASE_URL"] = emulator.base_url
-        assert cli.run("pages", "list").code == 0
-        result = cli.run(
+    with EmulatorServer(tmp_path / "emulator.db", emulator_clock) as emulator:
+        cli_logged_out.environ["OUTREPLY_API_KEY"] = emulator.token
+        cli_logged_out.environ["OUTREPLY_BASE_URL"] = emulator.base_url
+        assert cli_logged_out.spawn("pages", "list").code == 0
+        result = cli_logged_out.spawn(
             "posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "-m", "Hi $(date)"
         )
         assert result.code == 0, result.err
-    return cli
+    return cli_logged_out
 
 
 def test_commands_and_options(shell: Shell) -> None:
