@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,8 +93,12 @@ class _Source:
     zone: ZoneInfo
     is_truncated: bool = field(default=False, init=False)
 
-    def __post_init__(self) -> None:
-        self._now = self.client.now()
+    @cached_property
+    def _now(self) -> datetime:
+        # Only a response has the server's time; the machine's clock may be wrong.
+        with suppress(OutReplyError):
+            self.pages  # noqa: B018 - read once
+        return self.client.now()
 
     @cached_property
     def pages(self) -> list[Page]:
