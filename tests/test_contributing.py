@@ -16,7 +16,8 @@ from outreply_cli.emulator.server import EmulatorServer
 ROOT = Path(__file__).parent.parent
 RECIPE = re.compile(r"^\*\*(?P<name>.+?)\*\*.*?(?=^\*\*|\Z)", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(
-    r"```(?:python|json|yaml)\n# (?P<file>\S+), (?P<where>new|at the end|after|instead of) ?(?P<anchor>[^\n]*)\n"
+    r"```(?:python|json|yaml)\n"
+    r"# (?P<file>\S+), (?P<where>new|at the end|after|instead of) ?(?P<anchor>[^\n]*)\n"
     r"(?P<lines>.*?)```",
     re.DOTALL,
 )
