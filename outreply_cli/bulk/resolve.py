@@ -30,7 +30,10 @@ from outreply_cli.times import BRAND_ZONE, parse_zone
 # How a spreadsheet shows the time of a cell without a date format.
 _NUMBER = re.compile(r"\d{5}(?:[.,]\d+)?")
 _TIME_OF_DAY = re.compile(
-    r"\d{1,2}(?:[:.]\d\d){0,2}\s?(?:[ap]\.?\s?m\.?|uhr|h(?:\s?\d\d)?)?|noon", re.IGNORECASE
+    r"(?:\d{1,2}(?:[:.]\d\d){0,2}\s?(?:[ap]\.?\s?m\.?|uhr|h(?:\s?\d\d)?)?|noon)"
+    # With its zone.
+    r"(?:\s?(?:z|utc|gmt|[+-]\d{1,2}(?::?\d\d)?)|\s[a-z_]+/[a-z_/+0-9-]+)?",
+    re.IGNORECASE,
 )
 # The last time zone in which a day ends.
 LAST_ZONE = "Etc/GMT+12"

@@ -143,7 +143,11 @@ def test_relative_dates_are_warned_about(
     assert ("relative to the day of the run" in ran.err) == is_relative
 
 
-@pytest.mark.parametrize("time", ["18:00", "6 pm", "18 Uhr", "18h30", "6:00:00 p.m."])
+@pytest.mark.parametrize(
+    "time",
+    ["18:00", "6 pm", "18 Uhr", "18h30", "6:00:00 p.m.", "18:00 GMT", "6 pm UTC", "18:00Z",
+     "18:00+01:00", "18:00 Europe/Paris", "18:00 America/Argentina/Buenos_Aires"],
+)  # fmt: skip
 def test_time_of_day_alone_is_not_today(cli: CommandLine, tmp_path: Path, time: str) -> None:
     path = tmp_path / "c.csv"
     path.write_text(f"Day,Time,page,message\n24,{time},facebook:acme,Hi\n")
