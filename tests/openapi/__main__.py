@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 GENERATOR = "openapi-python-client==0.29.1"
 SEEDS = (2, 3)
-MIN_CASES = 5_000
+MIN_CASES = 2_000
 _SEED_FILE = ROOT / "tests" / "emulator" / "roomy.yaml"
 _SECONDS = 1_500
 _NODE_VERSION = 20
@@ -110,7 +110,7 @@ class Tools:
         )
         output = self.with_emulator(
             "sh", "-c", command, self.bin / "schemathesis", "--checks", "all", "--seed", seed,
-            "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", 300,
+            "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", 100,
             "--workers", 1, "--no-color",
             environ={"SCHEMATHESIS_HOOKS": "tests.openapi.schemathesis_hooks"},
         )  # fmt: skip
