@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from werkzeug.wrappers import Request
+from werkzeug import Request, Response as WerkzeugResponse
 
 from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import LIMITS, EmulatorServer
@@ -49,12 +49,14 @@ PATHS = ("/pages", "/posts/scheduled?limit=10", "/posts/published?page_id=page1"
 
 @contextmanager
 def bare_server(bodies: Mapping[str, bytes]) -> Iterator[int]:
-    """A server that responds with the body of each path and does nothing else."""
+    """A server with a Werkzeug application that responds with the body of each path."""
 
     def respond(environ: "WSGIEnvironment") -> Response:
         request = Request(environ)
         request.get_data()
-        return Response(200, bodies[request.path], {})
+        made = WerkzeugResponse(bodies[request.path], content_type="application/json")
+        body = b"".join(made(environ, lambda *_: bytes))
+        return Response(made.status_code, body, {})
 
     server = LocalServer(respond, host="127.0.0.1", port=0, limits=LIMITS)
     thread = threading.Thread(target=server.run, daemon=True)
