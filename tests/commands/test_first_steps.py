@@ -95,7 +95,7 @@ def test_row_at_the_time_of_another_post(cli: CommandLine, tmp_path: Path) -> No
 
 def test_end_of_input_cancels_an_approval(cli: CommandLine, tmp_path: Path) -> None:
     calendar = tmp_path / "launch.csv"
-    calendar.write_text("page,scheduled_at,message\nfacebook:acme,2026-12-24 18:00,Row\n")
+    calendar.write_text("page,scheduled_at,message\nfacebook:acme,2036-12-24 18:00,Row\n")
     child = cli.at_terminal("bulk", "approve", str(calendar))
     child.expect("Your name: ")
     child.sendeof()
