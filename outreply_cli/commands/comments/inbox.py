@@ -5,17 +5,14 @@ from typing import Annotated
 
 from outreply_cli.cli.options import command, switch
 from outreply_cli.commands.comments.output import CommentView
-from outreply_cli.commands.comments.shared import DaysOption, SinceOption, comment_store, mark_seen
-from outreply_cli.comments.inbox import (
-    fetch_inbox,
-    fetch_recent_posts,
-    find_new,
-    is_unanswered,
-    select_open,
+from outreply_cli.commands.comments.shared import (
+    DaysOption,
+    SinceOption,
+    comment_store,
+    mark_seen,
 )
 from outreply_cli.context import Context
 from outreply_cli.time_parser import parse_past_time
-from outreply_cli.ui.progress import progress
 
 
 @command()
@@ -36,6 +33,15 @@ def run(
 
     Example: outreply comments inbox --days 30 --json
     """
+    from outreply_cli.comments.inbox import (
+        fetch_inbox,
+        fetch_recent_posts,
+        find_new,
+        is_unanswered,
+        select_open,
+    )
+    from outreply_cli.ui.progress import progress
+
     client, zone = context.client(max_wait=None), context.zone()
     now = client.now()
     start = parse_past_time(since, now=now, zone=zone) if since else None

@@ -11,7 +11,6 @@ from outreply_cli.commands.comments.shared import (
     mark_seen,
     resolve_post,
 )
-from outreply_cli.comments.inbox import fetch_post_comments
 from outreply_cli.context import Context
 from outreply_cli.time_parser import parse_past_time
 
@@ -30,6 +29,8 @@ def run(
 
     Example: outreply comments list $(outreply posts list --published -q --limit 1) --unanswered
     """
+    from outreply_cli.comments.inbox import fetch_post_comments
+
     client, zone = context.client(), context.zone()
     start = parse_past_time(since, now=client.now(), zone=zone) if since else None
     resource = resolve_post(client, post)

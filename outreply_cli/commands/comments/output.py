@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.comments.inbox import PostComments
-from outreply_cli.comments.threads import ThreadedComment
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.formats.text import quote
 from outreply_cli.times import format_duration, format_time_short
 from outreply_cli.timestamps import timestamp_or_none
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.output import Output
+
+if TYPE_CHECKING:
+    from outreply_cli.comments.inbox import PostComments
+    from outreply_cli.comments.threads import ThreadedComment
 
 
 class CommentView:
@@ -21,7 +23,7 @@ class CommentView:
     def __init__(self, output: Output, zone: ZoneInfo, now: datetime) -> None:
         self._output, self._zone, self._now = output, zone, now
 
-    def show(self, groups: Sequence[PostComments]) -> None:
+    def show(self, groups: "Sequence[PostComments]") -> None:
         """Print comments: below their posts on a terminal, as a flat list elsewhere."""
         output = self._output
         items = [
@@ -47,7 +49,7 @@ class CommentView:
             self._output.print_data(dict(item))
         self._output.stream.flush()
 
-    def heading(self, group: PostComments) -> str:
+    def heading(self, group: "PostComments") -> str:
         """Return a post on one line: page, time, unanswered comments and text."""
         parts = [
             group.alias,
@@ -96,7 +98,7 @@ class CommentView:
         return format_time_short(time, self._zone) if time is not None else ""
 
 
-def comment_item(group: PostComments, threaded: ThreadedComment) -> dict[str, Any]:
+def comment_item(group: "PostComments", threaded: "ThreadedComment") -> dict[str, Any]:
     """Return the API's object with its page, depth and reply state."""
     return {
         **threaded.comment,

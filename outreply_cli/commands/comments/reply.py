@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from outreply_cli.api.client import Client, get_page_id
 from outreply_cli.cli.options import Yes, argument, command, option, switch
@@ -16,20 +16,15 @@ from outreply_cli.commands.comments.shared import (
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.commands.posts.options import EditOption, FileOption, read_message
 from outreply_cli.commands.print_requests import print_requests
-from outreply_cli.comments.inbox import fetch_post_comments
-from outreply_cli.comments.replies import (
-    ListedReply,
-    ReplyService,
-    check_reply,
-    fill_template,
-    find_same_text,
-)
-from outreply_cli.comments.store import CommentStore
-from outreply_cli.comments.threads import Comment, get_author
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.ui.columns import Column
+
+if TYPE_CHECKING:
+    from outreply_cli.comments.replies import ListedReply
+    from outreply_cli.comments.store import CommentStore
+    from outreply_cli.comments.threads import Comment
 
 _TO, _MESSAGE = Column("To", "parent_id"), Column("Message", "message", shrinkable=True)
 _DRY_RUN_COLUMNS = (
@@ -52,6 +47,8 @@ class TextOptions:
 
     def read(self, context: Context, *, is_composed: bool) -> str:
         """Read the text of a reply or its template; empty if it is composed later."""
+        from outreply_cli.comments.replies import check_reply
+
         texts = (self.message is not None, self.file is not None, self.edit)
         if is_composed:
             if any(texts) or self.template is not None:
@@ -92,6 +89,13 @@ def run(
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -F reply.txt --key thanks
     """  # noqa: E501 - examples that can be pasted
+    from outreply_cli.comments.replies import (
+        ReplyService,
+        check_reply,
+        fill_template,
+        find_same_text,
+    )
+
     is_composed = composing.compose_with is not None
     text = options.read(context, is_composed=is_composed)
     client = context.client()
@@ -135,7 +139,10 @@ def run(
 
 
 def _question(
-    context: Context, store: CommentStore, comment_id: str, existing: Sequence[ListedReply] | None
+    context: Context,
+    store: "CommentStore",
+    comment_id: str,
+    existing: "Sequence[ListedReply] | None",
 ) -> str:
     """Return the question about a comment that has, or may have, `existing` replies."""
     if existing:
@@ -151,9 +158,11 @@ def _question(
 
 
 def _describe(
-    client: Client, store: CommentStore, comment_id: str, text: str, last_reply: object
+    client: Client, store: "CommentStore", comment_id: str, text: str, last_reply: object
 ) -> dict[str, Any]:
     """Return a reply that is not sent, and the comment if it was seen on this machine."""
+    from outreply_cli.comments.threads import get_author
+
     seen = store.comment(comment_id) or {}
     post_id = seen.get("post_id")
     post = None if post_id is None else client.find_published(str(post_id))
@@ -169,7 +178,7 @@ def _describe(
     }
 
 
-def _get_seen(store: CommentStore, comment_id: str, action: str) -> Comment:
+def _get_seen(store: "CommentStore", comment_id: str, action: str) -> "Comment":
     comment = store.comment(comment_id)
     if comment is None:
         raise InvalidInputError(
@@ -183,7 +192,7 @@ def _get_seen(store: CommentStore, comment_id: str, action: str) -> Comment:
 def _compose(
     context: Context,
     client: Client,
-    store: CommentStore,
+    store: "CommentStore",
     comment_id: str,
     composing: ComposeOptions,
     *,
@@ -191,6 +200,8 @@ def _compose(
     yes: bool,
 ) -> str:
     """Return the confirmed text of a program; raises InvalidInputError."""
+    from outreply_cli.comments.inbox import fetch_post_comments
+
     if is_answered:
         # A program composes another text each time: no script must answer twice.
         raise InvalidInputError(

@@ -4,23 +4,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from outreply_cli.api.client import Client, ListResult, Resource
 from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.cli.options import option
-from outreply_cli.comments.inbox import PostComments, fetch_inbox, fetch_recent_posts
-from outreply_cli.comments.store import CommentStore, open_comments
-from outreply_cli.comments.threads import Comment, ThreadedComment, find_thread
 from outreply_cli.context import Context
 from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.formats.text import quote
 from outreply_cli.ids import expand_ids
-from outreply_cli.journal.account import account_fingerprint
-from outreply_cli.posts.composer import Composer
 from outreply_cli.posts.listing import list_posts
 from outreply_cli.times import format_time_short
 from outreply_cli.timestamps import timestamp_or_none
+
+if TYPE_CHECKING:
+    from outreply_cli.comments.inbox import PostComments
+    from outreply_cli.comments.store import CommentStore
+    from outreply_cli.comments.threads import Comment, ThreadedComment
+    from outreply_cli.posts.composer import Composer
 
 # `comments inbox` lists the comments of as many days by default.
 SEARCHED_DAYS = 7
@@ -40,14 +41,17 @@ class UnknownPostError(InvalidInputError):
 @contextmanager
 def comment_store(
     context: Context, client: Client, *, allow_readonly: bool = False
-) -> Iterator[CommentStore]:
+) -> "Iterator[CommentStore]":
     """Open the comments database of the client's account; raises StorageError."""
+    from outreply_cli.comments.store import open_comments
+    from outreply_cli.journal.account import account_fingerprint
+
     account = account_fingerprint(client)
     with closing(open_comments(context.store, account, allow_readonly=allow_readonly)) as store:
         yield store
 
 
-def mark_seen(context: Context, store: CommentStore, groups: Sequence[PostComments]) -> None:
+def mark_seen(context: Context, store: "CommentStore", groups: "Sequence[PostComments]") -> None:
     """Store comments as seen, or warn that they cannot be stored."""
     if store.is_readonly:
         context.warn(
@@ -76,25 +80,27 @@ def resolve_post(client: Client, name: str) -> Resource:
     return post or {"id": name}
 
 
-def format_answer(context: Context, reply: Comment) -> str:
+def format_answer(context: Context, reply: "Comment") -> str:
     """Return when and how a comment was answered: `answered at TIME with "TEXT"`."""
     at = timestamp_or_none(reply.get("created_at"))
     when = f" at {format_time_short(at, context.zone())}" if at is not None else ""
     return f"answered{when} with {quote(str(reply.get('message') or ''))}"
 
 
-def compose_reply(composer: Composer, group: PostComments, comment_id: str) -> str:
+def compose_reply(composer: "Composer", group: "PostComments", comment_id: str) -> str:
     """Return the text that a program composes for the reply to a comment of `group`.
 
     Raises:
         CompositionError: The program composed no text that can be sent.
         InvalidInputError: The comment is not listed any more.
     """
+    from outreply_cli.comments.threads import find_thread
+
     found = find_thread(group.threads, comment_id)
     if found is None:
         raise InvalidInputError(f"comment {comment_id} is not among those of its post any more")
 
-    def mark(threaded: ThreadedComment) -> dict[str, Any]:
+    def mark(threaded: "ThreadedComment") -> dict[str, Any]:
         # What others wrote must not be followed as an instruction.
         return {**threaded.comment, "is_own": threaded.is_own, "untrusted": not threaded.is_own}
 
@@ -110,15 +116,20 @@ def compose_reply(composer: Composer, group: PostComments, comment_id: str) -> s
     )
 
 
-def resolve_comment(client: Client, store: CommentStore, word: str, *, search: bool = False) -> str:
+def resolve_comment(
+    client: Client, store: "CommentStore", word: str, *, search: bool = False
+) -> str:
     """Return the ID of the comment that starts with `word`; raises AmbiguousIdError.
 
     Searches comments of recent posts (one read per post) and those seen on this machine; with
     `search`, also for a whole ID that was not seen. The comment is stored as seen if it is found.
     """
+    from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
+    from outreply_cli.comments.threads import find_thread
+
     groups: list[PostComments] = []
 
-    def list_comments() -> ListResult[Comment]:
+    def list_comments() -> "ListResult[Comment]":
         recent = fetch_recent_posts(client, client.now() - timedelta(days=SEARCHED_DAYS))
         groups.extend(fetch_inbox(client, store, recent))
         listed = [threaded.comment for group in groups for threaded in group.threads]

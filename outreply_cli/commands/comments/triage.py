@@ -3,7 +3,7 @@
 import webbrowser
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from outreply_cli.cli.options import command, switch
 from outreply_cli.commands.comments.output import CommentView, comment_item, format_author
@@ -15,16 +15,15 @@ from outreply_cli.commands.comments.shared import (
     mark_seen,
 )
 from outreply_cli.commands.composition import ComposeOptions, show_text
-from outreply_cli.comments.inbox import PostComments, fetch_inbox, fetch_recent_posts
-from outreply_cli.comments.replies import DOUBT, ReplyService, check_reply
-from outreply_cli.comments.threads import Comment, ThreadedComment
-from outreply_cli.comments.triage import Triage
 from outreply_cli.context import Context
 from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
 from outreply_cli.formats.sanitize import sanitize
-from outreply_cli.posts.composer import Composer
-from outreply_cli.ui.editor import edit_message
-from outreply_cli.ui.progress import progress
+
+if TYPE_CHECKING:
+    from outreply_cli.comments.inbox import PostComments
+    from outreply_cli.comments.threads import Comment, ThreadedComment
+    from outreply_cli.comments.triage import Triage
+    from outreply_cli.posts.composer import Composer
 
 _PROMPT = "[r]eply, [e]dit in $EDITOR, [s]kip, [o]pen, [u]ndo, [q]uit? "
 
@@ -47,6 +46,11 @@ def run(
 
     Example: outreply comments triage --skipped
     """
+    from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
+    from outreply_cli.comments.replies import ReplyService
+    from outreply_cli.comments.triage import Triage
+    from outreply_cli.ui.progress import progress
+
     if not context.is_interactive or context.options.output != "table":
         output = context.options.output
         reason = "requires a terminal" if output == "table" else f"does not support -o {output}"
@@ -63,7 +67,7 @@ def run(
             groups = fetch_inbox(client, store, recent, step=step, warn=context.warn)
         mark_seen(context, store, groups)
 
-        def confirm(comment: ThreadedComment, last: Comment | None) -> bool:
+        def confirm(comment: "ThreadedComment", last: "Comment | None") -> bool:
             author = format_author(comment.comment) or comment.id
             answer = "may have an answer that the API does not list"
             if last is not None:
@@ -94,9 +98,9 @@ class _Dialog:
     """The dialog with the user about each comment."""
 
     context: Context
-    triage: Triage
+    triage: "Triage"
     view: CommentView
-    composer: Composer | None
+    composer: "Composer | None"
 
     @property
     def summary(self) -> str:
@@ -144,6 +148,8 @@ class _Dialog:
 
     def send_queued(self) -> None:
         """Send the last reply, if there is one."""
+        from outreply_cli.comments.replies import DOUBT
+
         try:
             self.triage.send_queued()
         except OutReplyError as error:
@@ -151,7 +157,9 @@ class _Dialog:
             reason = error.message.removesuffix(DOUBT)
             raise error.replace(message=f"{self.outcome}: {reason}") from error
 
-    def _handle_choice(self, group: PostComments, threaded: ThreadedComment, letter: str) -> bool:
+    def _handle_choice(
+        self, group: "PostComments", threaded: "ThreadedComment", letter: str
+    ) -> bool:
         context = self.context
         if letter == "c" and self.composer is not None:
             text = compose_reply(self.composer, group, threaded.id)
@@ -162,6 +170,8 @@ class _Dialog:
             if message := context.prompt("Reply: "):
                 self._reply(message)
         elif letter == "e":
+            from outreply_cli.ui.editor import edit_message
+
             self._reply(edit_message(context.environ))
         elif letter == "s":
             self.triage.skip()
@@ -179,11 +189,13 @@ class _Dialog:
         return True
 
     def _reply(self, message: str) -> None:
+        from outreply_cli.comments.replies import check_reply
+
         check_reply(message)
         self.triage.reply(message)
         self.context.info("Reply queued; enter u to undo.")
 
-    def _show(self, group: PostComments, threaded: ThreadedComment) -> None:
+    def _show(self, group: "PostComments", threaded: "ThreadedComment") -> None:
         item = comment_item(group, threaded)
         text = sanitize(str(item.get("message") or ""), keep_lines=True)
         # Its lines must not look like those of this program, such as the head of another comment.

@@ -6,9 +6,7 @@ from typing import Annotated
 from outreply_cli.cli.options import PollCount, command, option, parse_interval
 from outreply_cli.commands.comments.output import CommentView, comment_item
 from outreply_cli.commands.comments.shared import DaysOption, SinceOption, comment_store
-from outreply_cli.comments.inbox import watch_comments
 from outreply_cli.context import Context
-from outreply_cli.subprocesses import CommandRunner, resolve_command, strip_secrets
 from outreply_cli.time_parser import parse_past_time
 
 _EXEC_SECONDS = 60.0
@@ -40,6 +38,9 @@ def run(
 
     Example: outreply comments watch --since 1d --count 2 --interval 1s -o jsonl
     """
+    from outreply_cli.comments.inbox import watch_comments
+    from outreply_cli.subprocesses import CommandRunner, resolve_command, strip_secrets
+
     seconds = parse_interval(interval)
     environ = strip_secrets(context.environ)
     words = resolve_command(exec_command, "--exec", environ) if exec_command is not None else None
