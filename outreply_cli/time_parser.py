@@ -6,17 +6,16 @@ one with an unknown word, is rejected. Parsed times are aware, in UTC and, excep
 whole seconds.
 """
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import cache
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import TimeError
+from outreply_cli.formats.json import load_data
 from outreply_cli.times import day_start, local_time, parse_duration, parse_zone, to_utc_time
 
 DATE_ORDERS = ("dmy", "mdy", "ymd")
@@ -39,7 +38,7 @@ def _number_words(languages: Iterable[Sequence[str]], start: int) -> dict[str, i
 
 
 # Without accents.
-_WORDS = json.loads(Path(__file__).with_name("time_words.json").read_text(encoding="utf-8"))
+_WORDS = load_data(__file__, "time_words.json")
 _MONTHS = _number_words(_WORDS["months"].values(), 1)
 # From Monday, 0, to Sunday, 6.
 WEEKDAYS = _number_words([_WORDS["weekdays"]["en"]], 0)

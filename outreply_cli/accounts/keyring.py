@@ -56,7 +56,8 @@ class KeyringStore:
 
     def read(self, name: str) -> str | None:
         """Return the secret called `name`, or None."""
-        return self._run(lambda x: x.get_password(_SERVICE, name), _READ_HINT.format(name))
+        hint = _READ_HINT.format(name)
+        return self._run(lambda backend: backend.get_password(_SERVICE, name), hint)
 
     def write(self, name: str, secret: str) -> None:
         """Store a secret, and verify that it is readable."""

@@ -60,7 +60,7 @@ class Deadline:
 
 
 class _Active(threading.local):
-    """The deadline of the requests of this thread, if they have one."""
+    """The deadline of this thread's requests, if any."""
 
     deadline: Deadline | None = None
 

@@ -128,7 +128,7 @@ class RequestRecord:
 
 
 class _Search(threading.local):
-    """The request whose lost response this thread looks for, if it looks for one."""
+    """The request whose lost response this thread is looking for, if any."""
 
     state: RetryState | None = None
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 
 from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
@@ -163,7 +164,11 @@ def find_conflicts(
     journal: Journal, account: str, rows: Sequence[MatchedRow], calendar: str
 ) -> Iterator[Diagnostic]:
     """Yield an error for each row without a post whose time or post another calendar has."""
-    known = journal.calendars(account)
+
+    @cache
+    def describe(calendar_id: str) -> str:
+        return describe_calendar(journal.calendars(account), calendar_id)
+
     new = [row for row in rows if row.entry is None]
     # A slot that another calendar takes at the same time is chosen again when it is claimed.
     fixed = [row for row in new if not row.post.takes_slot]
@@ -176,7 +181,7 @@ def find_conflicts(
     for row, time in zip(fixed, times, strict=True):
         if (other := others.get(time)) is not None:
             is_single = other.calendar.startswith(KEY_CALENDAR)
-            owner = "the account" if is_single else describe_calendar(known, other.calendar)
+            owner = "the account" if is_single else describe(other.calendar)
             yield row.post.row.diagnostic(
                 "",
                 f"{owner} has a post on this page at this time "
@@ -187,7 +192,7 @@ def find_conflicts(
             yield row.post.row.diagnostic(
                 "key",
                 f"post {exported_post_id(row.post)} belongs to the calendar "
-                f"{describe_calendar(known, owner_id)}; edit it there, or remove the row",
+                f"{describe(owner_id)}; edit it there, or remove the row",
             )
 
 

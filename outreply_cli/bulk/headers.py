@@ -7,12 +7,12 @@ several comments, and the rows of a `draft` are not posted. "" is a column that 
 for.
 """
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from outreply_cli.formats.json import load_data
 
 # What `--report` adds to the columns of a calendar.
 REPORT_COLUMNS = ("outreply id", "outreply status", "outreply error", "outreply link")
@@ -52,7 +52,7 @@ def _load() -> tuple[Mapping[str, str], tuple[Scheduler, ...]]:
     All headers are normalized. The columns are those that the schedulers documented in November
     2026, most of them on their help pages.
     """
-    document = json.loads(Path(__file__).with_name("headers.json").read_text(encoding="utf-8"))
+    document = load_data(__file__, "headers.json")
     fields = {
         header: target
         for target, languages in document["words"].items()

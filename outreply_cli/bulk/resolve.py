@@ -518,7 +518,7 @@ class RowResolver:
 
 
 def parse_row_zone(name: str) -> ZoneInfo:
-    """Return the time zone that a calendar names; raises TimeError for an ambiguous one, too."""
+    """Return the time zone that a calendar names; raises TimeError, also for an ambiguous one."""
     if name.strip() in _AMBIGUOUS_ZONES:
         raise TimeError(
             f"ambiguous time zone {name.strip()!r}: with or without summer time",

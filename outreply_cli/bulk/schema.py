@@ -5,17 +5,15 @@ pages and times, where it would replace that of `defaults`. A row without a time
 series needs the time of its first post.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
 from outreply_cli.bulk.calendar import FIELD_TABLE
+from outreply_cli.formats.json import load_data
 
 
 def calendar_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of calendars, with the help and an example of each field."""
-    path = Path(__file__).with_name("calendar.schema.json")
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    schema: dict[str, Any] = load_data(__file__, "calendar.schema.json")
     fields = schema["$defs"]
     for field in FIELD_TABLE:
         description = field.help[:1].upper() + field.help[1:]

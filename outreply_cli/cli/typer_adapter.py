@@ -7,11 +7,9 @@ one file to check.
 
 import importlib
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -40,9 +38,6 @@ _SECRET_FLAGS = frozenset(
     {"--token", "--api-key", "--api-token", "--access-token", "--password", "--secret"}
 )
 _NUMBER_ERRORS = {"int": "is not a whole number", "float": "is not a number"}
-
-# Commands of other tools by the group where they are typed, and the equivalent here.
-_OTHER_TOOLS_PATH = Path(__file__).parent / "other_tools.json"
 
 
 class CommandSpec:
@@ -233,8 +228,11 @@ def _strip_metavar(name: str) -> str:
 def _command_hint(path: str, typed: str, names: Iterable[str]) -> str:
     import difflib
 
+    from outreply_cli.formats.json import load_data
+
     known = {name: f"{path} {name}" for name in names}
-    of_other_tools = json.loads(_OTHER_TOOLS_PATH.read_text(encoding="utf-8"))
+    # Commands of other tools by the group where they are typed, and the equivalent here.
+    of_other_tools = load_data(__file__, "other_tools.json")
     for word, words in of_other_tools.get(path, {}).items():
         known.setdefault(word, f"outreply {words}")
     word = typed.lower()

@@ -70,7 +70,7 @@ class ApiRequest(Request):
 def _compile_routes() -> _CompiledRoutes:
     """The routes of each path by method, with its pattern; those without parameters first.
 
-    A `/media/upload` is not a `/media/<media_id>`.
+    So `/media/upload` is not taken for `/media/<media_id>`.
     """
     by_path: dict[str, dict[str, Route]] = {}
     for route in sorted(ROUTES, key=lambda route: "<" in route.path):

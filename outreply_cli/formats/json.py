@@ -3,6 +3,7 @@
 import json
 import math
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 _MAX_GROWTH = 8
@@ -30,6 +31,11 @@ def load_json(document: str | bytes) -> Any:
     with suppress(ValueError):
         return parse_json(document)
     return None
+
+
+def load_data(module: str, name: str) -> Any:
+    """Return the value of the package's JSON file `name`, beside a module with this `__file__`."""
+    return json.loads(Path(module).with_name(name).read_text(encoding="utf-8"))
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,8 +1,8 @@
 """The built-in catalog of error codes (reference: Errors)."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
+
+from outreply_cli.formats.json import load_data
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,4 @@ class CatalogEntry:
     fix: str
 
 
-CATALOG: tuple[CatalogEntry, ...] = tuple(
-    CatalogEntry(**entry)
-    for entry in json.loads(Path(__file__).with_name("errors.json").read_text(encoding="utf-8"))
-)
+CATALOG = tuple(CatalogEntry(**entry) for entry in load_data(__file__, "errors.json"))

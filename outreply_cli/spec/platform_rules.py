@@ -5,12 +5,11 @@ accepts. The names of the rules and their values are also those of `platforms.ya
 file.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from math import inf
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from outreply_cli.formats.json import load_data
 from outreply_cli.spec.platforms import long_name, platform_label
 from outreply_cli.spec.rule_kinds import KINDS, Measure, PostFacts, Value
 
@@ -45,8 +44,7 @@ class Rule(NamedTuple):
 
 
 def _load_rules() -> Iterator[Rule]:
-    text = Path(__file__).with_name("platform_rules.json").read_text(encoding="utf-8")
-    for platform, rules in json.loads(text).items():
+    for platform, rules in load_data(__file__, "platform_rules.json").items():
         for name, rule in rules.items():
             yield Rule(platform, name, **rule | {"value": KINDS[name].check(rule["value"])})
 

@@ -1,16 +1,13 @@
 """Scopes that each command requires (reference: Scopes, Endpoint reference)."""
 
-import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
+from outreply_cli.formats.json import load_data
 from outreply_cli.spec.limits import EVERY_SCOPE, SCOPES
 
 # Required scopes only; some commands read more if they may. `posts edit` requires `read:account`:
 # an edited post is cancelled first, which needs to know the publishes left.
-COMMAND_SCOPES: Mapping[str, list[str]] = json.loads(
-    Path(__file__).with_name("scopes.json").read_text(encoding="utf-8")
-)
+COMMAND_SCOPES: Mapping[str, list[str]] = load_data(__file__, "scopes.json")
 
 
 def get_allowed_commands(granted: Iterable[str]) -> list[str]:

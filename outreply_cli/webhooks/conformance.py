@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+from outreply_cli.formats.json import load_data
 from outreply_cli.net.deliver import UnreachableError, deliver
 from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.net.ssrf import Reach
@@ -38,11 +38,7 @@ _EXPECTATIONS: Mapping[str, Callable[[DeliveryResult], bool]] = {
 }
 # The expected response and the hint of each check, by its name.
 _RULES: Mapping[str, Mapping[str, Any]] = {
-    name: rule
-    for rule in json.loads(
-        Path(__file__).with_name("handler_checks.json").read_text(encoding="utf-8")
-    )
-    for name in rule["checks"]
+    name: rule for rule in load_data(__file__, "handler_checks.json") for name in rule["checks"]
 }
 
 

@@ -6,21 +6,18 @@ import re
 import secrets as randomness
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from outreply_cli import __version__
 from outreply_cli.errors import InvalidInputError, malformed_value_error
-from outreply_cli.formats.json import parse_json
+from outreply_cli.formats.json import load_data, parse_json
 from outreply_cli.spec.events import check_event
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.webhooks.signature import sign
 
 _STALE_SECONDS = 3_600
 # The `data` of each event's payload, without the IDs of the user and the brand.
-_DATA: dict[str, dict[str, Any]] = json.loads(
-    Path(__file__).with_name("sample_events.json").read_text(encoding="utf-8")
-)
+_DATA: dict[str, dict[str, Any]] = load_data(__file__, "sample_events.json")
 _PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
