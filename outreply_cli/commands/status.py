@@ -68,15 +68,13 @@ def _print(context: Context, overview: "Overview", zone: ZoneInfo) -> None:
             rows = [{"section": name, **item} for item in items]
             output.print_list(rows, [Column("Section", "section"), *columns[name]])
         return
-    from outreply_cli.ui.tables import print_groups
-
     for name, items in overview.sections.items():
         # A row of comments is a post with any number of them.
         count = sum(int(item.get("unanswered", 1)) for item in items)
         heading = f"{_HEADINGS[name]}: {count or 'none'}"
         if items and name in _HINTS:
             heading += f"  ({_HINTS[name]})"
-        print_groups(output, [(heading, items)], columns[name])
+        output.print_groups([(heading, items)], columns[name])
 
 
 def _columns(zone: ZoneInfo) -> dict[str, list[Column]]:

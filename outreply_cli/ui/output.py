@@ -124,13 +124,21 @@ class Output:
                 (column.header, column.text(item), column.style_of(item)) for column in selected
             ]
             if self.is_terminal:
-                from outreply_cli.ui.tables import print_pairs
+                from outreply_cli.ui.tables import pair_lines
 
-                print_pairs(self, pairs)
+                self._lines(pair_lines(pairs, self.style_text))
             else:
                 self._lines(f"{header.lower()}\t{text}" for header, text, _ in pairs)
         else:
             self._document(item, columns)
+
+    def print_groups(
+        self, groups: Sequence[tuple[str, Sequence[Item]]], columns: Sequence[Column]
+    ) -> None:
+        """Print groups of items below their headings, for a terminal."""
+        from outreply_cli.ui.tables import group_lines
+
+        self._lines(group_lines(groups, columns, self.width, self.style_text))
 
     def print_line(self, text: str = "") -> None:
         """Print a line for people, in the table format only."""
@@ -187,9 +195,10 @@ class Output:
         if not self.is_terminal:
             self._lines("\t".join(column.text(item) for column in columns) for item in items)
             return
-        from outreply_cli.ui.tables import print_table
+        from outreply_cli.ui.tables import table_lines
 
-        print_table(self, items, columns)
+        style, has_rule = self.style_text, not self.plain
+        self._lines(table_lines(items, columns, self.width, style, has_rule=has_rule))
 
     def _document(self, value: Any, columns: Sequence[Column]) -> None:
         """Print a value in a format for programs; without columns, CSV has every field."""

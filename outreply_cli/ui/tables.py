@@ -1,14 +1,10 @@
-"""Tables on a terminal."""
+"""Tables on a terminal, as lines of text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from outreply_cli.ui.cells import cell_len, fit, pad
 from outreply_cli.ui.columns import Column, Item
-
-if TYPE_CHECKING:
-    from outreply_cli.ui.output import Output
 
 _GAP = 2
 _MIN_WIDTH = 6
@@ -19,36 +15,52 @@ _MIN_WRAPPED_WIDTH = 24
 Layout = Sequence[Sequence[tuple[int, int]]]
 
 
-def print_table(output: "Output", items: Sequence[Item], columns: Sequence[Column]) -> None:
-    """Print one line per item, or several if one would leave too little of each column."""
+# Puts a text in a style.
+Style = Callable[[str, str], str]
+
+
+def table_lines(
+    items: Sequence[Item], columns: Sequence[Column], width: int, style: Style, *, has_rule: bool
+) -> Iterator[str]:
+    """Yield one line per item, or several if one would leave too little of each column."""
     if not items:
-        output.print_text("No results.")
+        yield "No results."
         return
     headers = [column.header for column in columns]
-    rows = _texts(items, columns, output.width)
+    rows = _texts(items, columns, width)
     flexible = [column.shrinkable for column in columns]
-    layout = arrange([headers, *rows], flexible=flexible, width=output.width)
-    _print_row(output, headers, ["bold"] * len(headers), layout)
-    if not output.plain:
+    layout = arrange([headers, *rows], flexible=flexible, width=width)
+    yield from _row_lines(headers, ["bold"] * len(headers), layout, style)
+    if has_rule:
         rule = max(_line_width([width for _, width in line]) for line in layout)
-        output.print_text(output.style_text("─" * min(rule, output.width), "dim"))
+        yield style("─" * min(rule, width), "dim")
     for item, row in zip(items, rows, strict=True):
-        _print_row(output, row, [column.style_of(item) for column in columns], layout)
+        yield from _row_lines(row, [column.style_of(item) for column in columns], layout, style)
 
 
-def print_groups(
-    output: "Output", groups: Sequence[tuple[str, Sequence[Item]]], columns: Sequence[Column]
-) -> None:
-    """Print groups of items below their headings, with the same columns."""
-    width = output.width - _GAP
-    rows = _texts([item for _, items in groups for item in items], columns, width)
-    layout = arrange(rows, flexible=[column.shrinkable for column in columns], width=width)
+def group_lines(
+    groups: Sequence[tuple[str, Sequence[Item]]],
+    columns: Sequence[Column],
+    width: int,
+    style: Style,
+) -> Iterator[str]:
+    """Yield groups of items below their headings, with the same columns."""
+    rows = _texts([item for _, items in groups for item in items], columns, width - _GAP)
+    flexible = [column.shrinkable for column in columns]
+    layout = arrange(rows, flexible=flexible, width=width - _GAP)
     remaining = iter(rows)
     for heading, items in groups:
-        output.print_text(output.style_text(fit(heading, output.width), "bold"))
+        yield style(fit(heading, width), "bold")
         for item, row in zip(items, islice(remaining, len(items)), strict=True):
             styles = [column.style_of(item) for column in columns]
-            _print_row(output, row, styles, layout, indent=_GAP)
+            yield from _row_lines(row, styles, layout, style, indent=_GAP)
+
+
+def pair_lines(pairs: Sequence[tuple[str, str, str]], style: Style) -> Iterator[str]:
+    """Yield `(name, value, style)` as lines, the values in one column."""
+    width = max((cell_len(name) for name, _, _ in pairs), default=0)
+    for name, value, value_style in pairs:
+        yield style(pad(name, width + _GAP), "bold") + style(value, value_style)
 
 
 def _texts(items: Sequence[Item], columns: Sequence[Column], width: int) -> list[list[str]]:
@@ -60,30 +72,22 @@ def _texts(items: Sequence[Item], columns: Sequence[Column], width: int) -> list
     return [[column.text(item, narrow=True) for column in columns] for item in items]
 
 
-def _print_row(
-    output: "Output", cells: Sequence[str], styles: Sequence[str], layout: Layout, indent: int = 0
-) -> None:
+def _row_lines(
+    cells: Sequence[str], styles: Sequence[str], layout: Layout, style: Style, indent: int = 0
+) -> Iterator[str]:
     for number, line_columns in enumerate(layout):
         line = " " * (indent + (_GAP if number else 0))
         for index, width in line_columns:
             text = fit(cells[index], width)
             spaces = " " * (width - cell_len(text) + _GAP)
-            line += output.style_text(text, styles[index]) + spaces
+            line += style(text, styles[index]) + spaces
         line = line.rstrip()
         if line or not number:
-            output.print_text(line)
+            yield line
 
 
 def _line_width(widths: Iterable[int]) -> int:
     return sum(width + _GAP for width in widths) - _GAP
-
-
-def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
-    """Print `(name, value, style)` as lines, the values in one column."""
-    width = max((cell_len(name) for name, _, _ in pairs), default=0)
-    for name, value, style in pairs:
-        label = output.style_text(pad(name, width + _GAP), "bold")
-        output.print_text(label + output.style_text(value, style))
 
 
 def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int) -> Layout:

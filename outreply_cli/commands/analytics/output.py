@@ -63,11 +63,9 @@ def print_series(output: Output, series: Sequence[Item]) -> None:
     try:
         import plotext
     except ImportError:
-        from outreply_cli.ui.tables import print_table
-
         rows = list(_parts(series))
         columns = [Column(name.capitalize(), name) for name in rows[0] if name != "gained"]
-        print_table(output, rows, columns + bar_column(output, "gained", rows))
+        output.print_list(rows, columns + bar_column(output, "gained", rows))
         return
     from outreply_cli.analytics.report import split_at_gaps
 

@@ -33,10 +33,8 @@ class CommentView:
         if output.quiet or not is_grouped:
             output.print_list([item for _, group in items for item in group], self._columns())
             return
-        from outreply_cli.ui.tables import print_groups
-
         headed = [(self.heading(group), group_items) for group, group_items in items]
-        print_groups(output, headed, self._columns()[1:])
+        output.print_groups(headed, self._columns()[1:])
 
     def show_new(self, item: Item) -> None:
         """Print one comment and flush."""
