@@ -49,7 +49,7 @@ CONFINED = {
     "jinja2": {"cli.man_pages", "net.html", "snippets.template"},
     "werkzeug": {"emulator"},
     "openpyxl": {"bulk.workbook_writer"},
-    "PIL": {"posts.pictures"},
+    "PIL": {"posts.images"},
     "plotext": {"commands.analytics"},
     "mcp": {"commands.mcp.server"},
     "mcp_types": {"commands.mcp.server"},

@@ -41,7 +41,7 @@ class PostPreview:
         at: Local time; None for a post that has none yet.
         shown: Text before "more".
         hidden: Text after it.
-        ratio: Width by height of the first picture in the feed.
+        ratio: Width by height of the first image in the feed.
         counts: Lengths against their limits, such as `212 of 2,200 characters`.
         warnings: What the rules of the platform and of the API say against the post.
     """

@@ -18,7 +18,7 @@ def render_preview(
     title: str,
     zone: ZoneInfo,
     now: datetime,
-    pictures: Mapping[str, str],
+    images: Mapping[str, str],
     months: Sequence[Any] = (),
     note: str = "",
     approval_file: str | None = None,
@@ -31,7 +31,7 @@ def render_preview(
         title: Name of the calendar, or of what is shown.
         zone: Zone of local times.
         now: Time of the preview.
-        pictures: `data:` URIs by the digest of their file.
+        images: `data:` URIs by the digest of their file.
         months: Result of `bulk.preview.group_by_month`.
         note: What the page does not show.
         approval_file: Name under which a browser saves the approval; None without approval.
@@ -44,7 +44,7 @@ def render_preview(
         title=title,
         zone=zone.key,
         made_at=format_time(now.replace(microsecond=0), zone),
-        pictures=pictures,
+        images=images,
         months=months,
         note=note,
         approval_file=approval_file,

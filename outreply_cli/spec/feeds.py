@@ -1,4 +1,4 @@
-"""How the feeds of the platforms show posts: where a text is cut, and how a picture is cropped.
+"""How the feeds of the platforms show posts: where a text is cut, and how an image is cropped.
 
 The platforms do not document it, and it differs by device: these are usual values.
 """
@@ -17,10 +17,10 @@ class Feed(NamedTuple):
     Attributes:
         max_characters: Characters of a text before "more".
         max_lines: Lines of a text before "more".
-        min_ratio: Width by height of the tallest picture; a taller one is cropped.
-        max_ratio: Width by height of the widest picture.
-        is_cropped: Whether other pictures are cropped, and not shown with bars.
-        media_first: Whether the pictures are above the text.
+        min_ratio: Width by height of the tallest image; a taller one is cropped.
+        max_ratio: Width by height of the widest image.
+        is_cropped: Whether other images are cropped, and not shown with bars.
+        media_first: Whether the images are above the text.
     """
 
     max_characters: int

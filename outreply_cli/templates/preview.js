@@ -30,7 +30,7 @@ function save(event) {
   const name = document.getElementById("name").value.trim();
   const rows = decide(true), rejected = decide(false);
   if (!name || rows.length + rejected.length === 0) {
-    status.textContent = name ? "Tick or comment on a post first." : "Type your name first.";
+    status.textContent = name ? "Approve or comment on a post first." : "Type your name first.";
     return;
   }
   const approval = {

@@ -230,7 +230,7 @@ def test_page_without_scripts_and_as_pdf(
         assert base64.b64decode(printed["data"]).startswith(b"%PDF-")
         tab.send("Emulation.setEmulatedMedia", media="print")
         tab.send("Emulation.setScriptExecutionDisabled", value=False)
-        # Nothing is left behind "more", and there is nothing to tick.
+        # Nothing is left behind "more", and there is nothing to check off.
         hidden = (
             "[...document.querySelectorAll('details')].filter((e) => !e.getClientRects().length)"
         )
@@ -260,7 +260,7 @@ def test_two_thirds_approved_in_the_browser_are_sent(
         tab.click("Save the approval")
         tab.evaluate("document.getElementById('name').value = 'Jane Doe'")
         tab.click("Save the approval")
-        assert "Tick or comment" in tab.text("#status")
+        assert "Approve or comment" in tab.text("#status")
         tab.evaluate("""[...document.querySelectorAll('article')].forEach((post, index) => {
             if (index % 3 !== 2) post.querySelector('input').click();
             if (index % 6 === 5) {

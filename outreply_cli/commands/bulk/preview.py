@@ -24,22 +24,22 @@ def run(
     context: Context,
     file: File,
     html: Annotated[
-        Path | None, option("FILE", "Write a page to share to this file (- for stdout).")
+        Path | None, option("FILE", "Write the preview as HTML to this file (- for stdout).")
     ] = None,
     terminal: Annotated[bool, switch("Print the posts as text (default without --html).")] = False,
     *,
     reading: ReadOptions,
 ) -> None:
-    """Show a calendar as its posts will look, to be approved.
+    """Preview the posts of a calendar as they will look, for approval.
 
-    The page is one file that needs no network, to be mailed or printed. It shows the months and
-    each post in its feed: cut text, cropped pictures, link, first comment, lengths and warnings.
-    Whoever gets it can tick posts, comment on them, and save an approval for `bulk schedule
-    --approved`. It is a record, not a signature: the name is what was typed.
+    The HTML file is self-contained, and can be mailed or printed. It shows a calendar by month, and
+    each post in its feed: cut text, cropped images, link, first comment, lengths and warnings. A
+    reviewer can approve posts, comment on them, and save an approval file for `bulk schedule
+    --approved`. It is a record, not a signature: the reviewer's name is not verified.
 
-    No account is needed; with one, pages have their names. Posts in the past are left out.
-    Addresses are not fetched. Pictures are scaled down with outreply-cli[preview]; without it, only
-    those up to 200 kB are in the page, as they are, with their metadata.
+    Requires no account; with one, the names of pages are shown. Posts in the past are left out.
+    Media URLs are not fetched. With outreply-cli[preview], images are scaled down; without it, only
+    images up to 200 kB are included, unchanged, with their metadata.
 
     Example: outreply bulk preview launch.csv --html launch.html
 
@@ -58,7 +58,7 @@ def run(
         for row in preview.rows
     ]
     if html is not None:
-        from outreply_cli.posts.pictures import embed_pictures
+        from outreply_cli.posts.images import embed_images
         from outreply_cli.posts.preview_page import render_preview
 
         name = calendar.file_name.rpartition("/")[2]
@@ -70,7 +70,7 @@ def run(
             title=calendar_title(calendar),
             zone=context.zone(None if reading.tz == BRAND_ZONE else reading.tz),
             now=context.clock.now(),
-            pictures=embed_pictures(file for row in preview.rows for file in row.files),
+            images=embed_images(file for row in preview.rows for file in row.files),
             months=group_by_month(preview.rows),
             note=f"Left out as past: {preview.past}." if preview.past else "",
             approval_file=approval_file_name(calendar),

@@ -17,22 +17,25 @@ from outreply_cli.posts.rules import load_rules
 @command()
 def run(
     context: Context,
-    page: Annotated[list[str] | None, option("PAGE", "Show it on this page (repeatable).")] = None,
+    page: Annotated[list[str] | None, option("PAGE", "Preview for this page (repeatable).")] = None,
     platform: Annotated[
-        list[str] | None, option("PLATFORM", "Show it on this platform (repeatable; default: all).")
+        list[str] | None,
+        option("PLATFORM", "Preview for this platform (repeatable; default: all)."),
     ] = None,
     html: Annotated[
-        Path | None, option("FILE", "Write a page to look at to this file (- for stdout).")
+        Path | None, option("FILE", "Write the preview as HTML to this file (- for stdout).")
     ] = None,
-    terminal: Annotated[bool, switch("Print it as text (default without --html).")] = False,
+    terminal: Annotated[
+        bool, switch("Print the preview as text (default without --html).")
+    ] = False,
     *,
     post: ContentOptions,
 ) -> None:
-    """Show a post as the feeds of platforms show it.
+    """Preview a post as it will look in the feeds of platforms.
 
-    Sends nothing, and requires no account or network without --page. Shows where a text is cut, how
-    a picture is cropped, and the warnings of `posts check`. The page is one file with its pictures,
-    scaled down with outreply-cli[preview]; without it, only those up to 200 kB are in it.
+    Sends nothing, and requires no account or network without --page. Shows where the text is cut,
+    how images are cropped, and the warnings of `posts check`. The HTML file includes its images,
+    scaled down with outreply-cli[preview]; without it, only images up to 200 kB are included.
 
     Example: outreply posts preview --platform instagram -F post.txt --media hero.jpg
 
@@ -58,7 +61,7 @@ def run(
         preview_post(content, target, at=None, files=files, rules=rules) for target in pages
     ]
     if html is not None:
-        from outreply_cli.posts.pictures import embed_pictures
+        from outreply_cli.posts.images import embed_images
         from outreply_cli.posts.preview_page import render_preview
 
         document = render_preview(
@@ -66,7 +69,7 @@ def run(
             title="Post",
             zone=context.zone(),
             now=context.clock.now(),
-            pictures=embed_pictures(files),
+            images=embed_images(files),
         )
         write_output_file(context, html, document, f"Wrote the preview to {html}.")
     if context.options.output != "table":

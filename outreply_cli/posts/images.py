@@ -1,4 +1,4 @@
-"""Small copies of pictures for previews, as `data:` URIs."""
+"""Small copies of images for previews, as `data:` URIs."""
 
 import base64
 import io
@@ -10,23 +10,23 @@ _SIDE_PIXELS = 560
 _QUALITY = 78
 _PIXELS_MAX = 100_000_000
 _FILE_MAX_BYTES = 64 * 1024 * 1024
-# Without Pillow, a picture is embedded as it is.
+# Without Pillow, an image is embedded as it is.
 _UNSCALED_MAX_BYTES = 200_000
-# What a mail takes.
+# Common limit of mail servers.
 _TOTAL_MAX_BYTES = 20_000_000
 
 
-def embed_pictures(files: Iterable[MediaFile]) -> dict[str, str]:
-    """Return `data:` URIs of pictures by the digest of their file, at most 20 MB together.
+def embed_images(files: Iterable[MediaFile]) -> dict[str, str]:
+    """Return `data:` URIs of images by the digest of their file, at most 20 MB together.
 
-    Pictures that cannot be scaled down are left out: large ones without Pillow, damaged ones.
+    Images that cannot be scaled down are left out: large ones without Pillow, damaged ones.
     """
     embedded: dict[str, str] = {}
     left = _TOTAL_MAX_BYTES
     for file in {file.sha256: file for file in files}.values():
-        picture = _read_small(file) if file.mime.startswith("image/") else None
-        if picture is not None and len(picture[1]) <= left:
-            mime, content = picture
+        small_image = _read_small(file) if file.mime.startswith("image/") else None
+        if small_image is not None and len(small_image[1]) <= left:
+            mime, content = small_image
             left -= len(content)
             embedded[file.sha256] = f"data:{mime};base64,{base64.b64encode(content).decode()}"
     return embedded
@@ -55,7 +55,7 @@ def _read_small(file: MediaFile) -> tuple[str, bytes] | None:
             flat.paste(small, mask=small)
             out = io.BytesIO()
             flat.save(out, "JPEG", quality=_QUALITY, optimize=True)
-    # A damaged picture makes the library fail in many ways.
+    # A damaged image makes the library fail in many ways.
     except (OSError, ValueError, ArithmeticError, LookupError, TypeError, SyntaxError,
             Image.DecompressionBombError):  # fmt: skip
         return None
