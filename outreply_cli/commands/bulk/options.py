@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,18 +20,18 @@ from outreply_cli.times import BRAND_ZONE, parse_duration
 
 # The options that decide what a calendar's rows mean.
 REMEMBERED = ("columns", "page", "pages", "from_", "sheet", "date_order", "utm")
+_REMEMBERED_GROUP = "File options, remembered by `bulk schedule`"
+_remembered_option = partial(option, rich_help_panel=_REMEMBERED_GROUP)
 
 
-Files = Annotated[
-    list[str], argument("FILE...", "Calendar files or https:// addresses; - for stdin.")
-]
-File = Annotated[str, argument("FILE", "Calendar file or https:// address; - for stdin.")]
+Files = Annotated[list[str], argument("FILE...", "Calendar files or https:// URLs; - for stdin.")]
+File = Annotated[str, argument("FILE", "Calendar file or https:// URL; - for stdin.")]
 NoAdopt = Annotated[
     bool, switch("Do not pair rows with identical existing posts.", "--no-adopt/--adopt")
 ]
 NoUpload = Annotated[bool, switch("Reject rows whose files are not uploaded yet.", "--no-upload")]
 Concurrency = Annotated[
-    int, option("COUNT", "Send at most this many requests at a time.", min=1, max=32)
+    int, option("COUNT", "Send at most COUNT requests at a time.", min=1, max=32)
 ]
 ReportName = Annotated[
     Path | None,
@@ -58,42 +59,40 @@ class ReadOptions:
 
     columns: Annotated[
         str | None,
-        option(
+        _remembered_option(
             "COLUMN=FIELD,...",
             "Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column, '*=' all "
-            "unknown ones. `bulk schedule` remembers it.",
+            "unknown ones.",
         ),
     ] = None
     page: Annotated[
         list[str] | None,
-        option("PAGE", "Page of rows without a page (repeatable). `bulk schedule` remembers it."),
+        _remembered_option("PAGE", "Use this page for rows without a page (repeatable)."),
     ] = None
     pages: Annotated[
         str | None,
-        option(
+        _remembered_option(
             "NAME=PAGE,...",
-            "Map the file's names of accounts or platforms to pages; 'NAME=' leaves one out. `bulk "
-            "schedule` remembers it.",
+            "Map account or platform names in the file to pages; 'NAME=' skips the rows of one.",
         ),
     ] = None
     from_: Annotated[
         str | None,
-        option(
+        _remembered_option(
             "TOOL",
-            "Read a file for another scheduler: "
-            f"{', '.join(scheduler.name for scheduler in SCHEDULERS)} (default: recognize it). "
-            "`bulk schedule` remembers it.",
+            "Read the format of another scheduler: "
+            f"{', '.join(scheduler.name for scheduler in SCHEDULERS)} (default: detect it).",
             "--from",
         ),
     ] = None
-    sheet: Annotated[
-        str | None, option("NAME", "Read this sheet of a workbook. `bulk schedule` remembers it.")
-    ] = None
+    sheet: Annotated[str | None, _remembered_option("NAME", "Read this sheet of a workbook.")] = (
+        None
+    )
     date_order: Annotated[
         str | None,
-        option(
+        _remembered_option(
             "dmy|mdy|ymd",
-            "Read numeric dates such as 24/12/2026 in this order. `bulk schedule` remembers it.",
+            "Read numeric dates such as 24/12/2026 in this order.",
         ),
     ] = None
     tz: TimeZone = None
@@ -107,15 +106,17 @@ class ReadOptions:
     ] = None
     utm: Annotated[
         str | None,
-        option(
+        _remembered_option(
             "PARAMETER=VALUE,...",
-            "Add UTM parameters to links, such as 'source={platform},campaign={key}'. `bulk "
-            "schedule` remembers it.",
+            "Add UTM parameters to links, such as 'source={platform},campaign={key}'.",
         ),
     ] = None
     forget: Annotated[
         bool,
-        switch("Ignore the options that earlier runs of `bulk schedule` remembered for the file."),
+        switch(
+            "Ignore the options that `bulk schedule` remembers for the file.",
+            rich_help_panel=_REMEMBERED_GROUP,
+        ),
     ] = False
     allow_outside: AllowOutside = False
 

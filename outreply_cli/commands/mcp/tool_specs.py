@@ -54,11 +54,11 @@ _OPTIONS = frozenset({
 _SELECTING = frozenset({"--all", "--page", "--since", "--until"})
 _NUMBERS = frozenset({"COUNT", "DAYS"})
 _DESCRIPTIONS = {
-    "media": "Attach images or videos: https:// addresses, or IDs such as media:ID.",
+    "media": "Attach images or videos: https:// URLs, or IDs such as media:ID.",
     "posts reschedule at": "New time, such as 2026-12-24T18:00:00+01:00.",
 }
 # What only the command line does.
-_REMEMBERED = re.compile(r" \(repeatable\)| `bulk schedule` remembers it\.")
+_REPEATABLE = " (repeatable)"
 _MEDIA = re.compile(r"https://\S+|media:[A-Za-z0-9_-]+")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _CALENDAR_MAX_CHARACTERS = 200_000
@@ -134,7 +134,7 @@ class ToolSpec:
             if parameter.is_required:
                 required.append(_name(parameter))
         if self.name in _CALENDARS:
-            text = "Calendar as CSV or YAML text; media as https:// addresses or media IDs."
+            text = "Calendar as CSV or YAML text; media as https:// URLs or media IDs."
             properties["calendar"] = {"type": "string", "description": text}
             required.append("calendar")
         properties["rehearse"] = {
@@ -191,7 +191,7 @@ class ToolSpec:
         text = _text(str(value), name)
         if name == "media" and not _MEDIA.fullmatch(text):
             raise InvalidInputError(
-                "media: not an https:// address or media:ID", hint="Files cannot be named."
+                "media: not an https:// URL or media:ID", hint="Files cannot be named."
             )
         if name == "tiktok" and text.startswith("@"):
             raise InvalidInputError("tiktok: files cannot be named", hint="Give JSON.")
@@ -267,7 +267,7 @@ def _property(command: str, parameter: Parameter) -> dict[str, Any]:
         kind = {"type": "array", "items": kind}
     name = _name(parameter)
     text = _DESCRIPTIONS.get(f"{command} {name}") or _DESCRIPTIONS.get(name)
-    return {**kind, "description": text or _REMEMBERED.sub("", parameter.help)}
+    return {**kind, "description": text or parameter.help.replace(_REPEATABLE, "")}
 
 
 def _text(value: Any, name: str, most: int = _MAX_CHARACTERS) -> str:
