@@ -159,6 +159,12 @@ def unknown_choice_error(
     )
 
 
+def install_hint(extra: str) -> str:
+    """Return the commands that install outreply with an extra."""
+    name = f"'outreply-cli[{extra}]'"
+    return f"Run: uv tool install {name}, or: pip install {name}"
+
+
 def raise_for_failures(failures: Sequence[tuple[str, OutReplyError]], requested: int) -> None:
     """Raise the error of a single requested item, or PartialFailureError for several."""
     if not failures:

@@ -13,7 +13,7 @@ from outreply_cli import __version__
 from outreply_cli.api.base_url import is_local_url
 from outreply_cli.api.deadline import enforce_deadlines
 from outreply_cli.api.decoding import ACCEPT_ENCODING
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, install_hint
 from outreply_cli.net.proxy import Proxy, find_proxy
 from outreply_cli.net.tls import load_context
 
@@ -51,9 +51,8 @@ def build_http_client(base_url: str, timeout: float, proxy: Proxy | None) -> htt
         )
     except ImportError:
         raise InvalidInputError(
-            f"{proxy and proxy.variable} is a SOCKS proxy, which requires another package",
-            hint="Install outreply-cli[socks] instead of outreply-cli, or set HTTPS_PROXY to an "
-            "http:// proxy.",
+            f"{proxy and proxy.variable} is a SOCKS proxy, which requires outreply-cli[socks]",
+            hint=f"{install_hint('socks')}. Or set HTTPS_PROXY to an http:// proxy.",
         ) from None
     except (httpx.InvalidURL, ValueError):
         # httpx quotes the proxy's password in its message.

@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from outreply_cli.bulk.calendar import Calendar, Sheet, find_target
 from outreply_cli.bulk.table_reader import Record, add_records
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, install_hint
 from outreply_cli.formats.text import join_names
 
 _UNPACKED_MAX_BYTES = 512 * 1024 * 1024
@@ -41,8 +41,8 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
         import python_calamine as calamine
     except ImportError:
         raise InvalidInputError(
-            f"{calendar.file_name} is a workbook, which requires another package",
-            hint="Install outreply-cli[xlsx] instead of outreply-cli, or save the sheet as CSV.",
+            f"{calendar.file_name} is a workbook, which requires outreply-cli[xlsx]",
+            hint=f"{install_hint('xlsx')}. Or save the sheet as CSV.",
         ) from None
     problem = _find_excess(content)
     if problem is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.bulk.calendar import FIELD_TABLE
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, install_hint
 from outreply_cli.formats.csv import escape_formula
 
 if TYPE_CHECKING:
@@ -35,9 +35,8 @@ def check_can_write() -> None:
         import openpyxl  # noqa: F401
     except ImportError:
         raise InvalidInputError(
-            "writing a workbook requires another package",
-            hint="Run: pip install 'outreply-cli[xlsx]', or: uv tool install 'outreply-cli[xlsx]'. "
-            "Or use CSV.",
+            "writing a workbook requires outreply-cli[xlsx]",
+            hint=f"{install_hint('xlsx')}. Or use CSV.",
         ) from None
 
 

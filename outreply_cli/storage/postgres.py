@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from outreply_cli.clock import Clock
-from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.errors import InvalidInputError, StorageError, install_hint
 
 try:
     import psycopg
@@ -22,8 +22,8 @@ try:
     from psycopg.rows import DictRow, dict_row
 except ImportError as failure:
     raise InvalidInputError(
-        f"OUTREPLY_STORE_URL requires the extra `postgres` ({failure})",
-        hint="Install it with: pip install 'outreply-cli[postgres]'",
+        f"OUTREPLY_STORE_URL requires outreply-cli[postgres] ({failure})",
+        hint=install_hint("postgres"),
     ) from None
 
 SCHEMA = "outreply"

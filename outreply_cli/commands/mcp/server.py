@@ -7,7 +7,7 @@ from typing import Any
 
 from outreply_cli import __version__
 from outreply_cli.commands.mcp.gateway import INSTRUCTIONS, AgentGateway
-from outreply_cli.errors import ExitCode, InvalidInputError
+from outreply_cli.errors import ExitCode, InvalidInputError, install_hint
 
 # Resources, each with the tool and the arguments that read it.
 RESOURCES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
@@ -33,8 +33,8 @@ def serve(gateway: AgentGateway, *, on_interrupt: Callable[[], None]) -> None:
         from mcp.server.stdio import stdio_server
     except ImportError as failure:
         raise InvalidInputError(
-            f"the MCP server requires the extra `mcp` ({failure})",
-            hint="Install outreply-cli[mcp], for example: uv tool install 'outreply-cli[mcp]'",
+            f"the MCP server requires outreply-cli[mcp] ({failure})",
+            hint=install_hint("mcp"),
         ) from None
 
     async def list_tools(_ctx: Any, _params: Any) -> "types.ListToolsResult":
