@@ -87,7 +87,7 @@ def _allowed_addresses(
     if host != own_host and not all(extract_ipv4(address).is_global for address in addresses):
         raise InvalidInputError(
             f"refusing to fetch {url}: the redirect leads to a private address",
-            hint="If the address is yours, download the file and use that.",
+            hint="If you trust the URL, download the file and use that.",
         )
     return addresses
 
@@ -122,7 +122,7 @@ def _request(url: str, addresses: Sequence[Address], etag: str | None) -> Downlo
             break
     raise FetchError(
         f"cannot fetch {url}: {_describe(failure, host)}",
-        hint="Check the address and the connection, or download the file and use that.",
+        hint="Check the URL and the connection, or download the file and use that.",
     )
 
 
@@ -151,5 +151,5 @@ def _follow(url: str, location: str) -> str:
     except ValueError:
         is_secure = False
     if not is_secure:
-        raise InvalidInputError(f"{url} redirects to an address that is not https")
+        raise InvalidInputError(f"{url} redirects to a URL that is not https")
     return target

@@ -158,7 +158,7 @@ def load_approval(path: Path) -> Approval:
     except OSError as error:
         raise InvalidApprovalError(f"--approved: cannot read {path}: {error.strerror}") from None
     if len(content) > _MAX_BYTES:
-        message = f"{path} is larger than {_MAX_BYTES // 2**20} MB, which no approval is"
+        message = f"{path} is not an approval file: larger than {_MAX_BYTES // 2**20} MB"
         raise InvalidApprovalError(message, hint=_HINT)
     try:
         return parse_approval(parse_json(decode_text(content)))
@@ -174,7 +174,7 @@ def load_approval(path: Path) -> Approval:
 def parse_approval(document: Any) -> Approval:
     """Return the approval in a JSON value; raises ValueError with the place and the reason."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError("not an approval of outreply")
+        raise ValueError("not an outreply approval file")
     if document.get("version") != _VERSION:
         raise ValueError("the approval is from another version of outreply")
     decisions: dict[str, Decision] = {}
@@ -188,7 +188,7 @@ def parse_approval(document: Any) -> Approval:
                 raise ValueError(f"{name}[{index}].row: duplicate {decision.version.row!r}")
             decisions[decision.version.row] = decision
     if not decisions:
-        raise ValueError("it approves and rejects nothing")
+        raise ValueError("the file approves and rejects nothing")
     approved_by = _get_text(document, "approved_by", "", NAME_MAX_CHARACTERS).strip()
     if not approved_by:
         raise ValueError("approved_by: must be the name of a person")

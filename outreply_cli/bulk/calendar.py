@@ -398,7 +398,7 @@ class _RowBuilder:
             # An address must not reach into this machine.
             for name, instead in (("message_file", "message"), ("media_files", "media_urls")):
                 if name in values:
-                    text = f"a calendar from an address cannot use local files; use {instead}"
+                    text = f"a calendar from a URL cannot use local files; use {instead}"
                     self._add_error(name, text)
         elif "message_file" in values:
             if message is not None:

@@ -48,7 +48,7 @@ def fetch_sheet(
         raise _status_error(url, status)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "text/html" or content[:200].lstrip().lower().startswith((b"<!doctype", b"<html")):
-        raise InvalidInputError(f"{url} has a web page, not a calendar", hint=_PUBLISH)
+        raise InvalidInputError(f"{url} is a web page, not a calendar", hint=_PUBLISH)
     _write_cache(cache, headers.get("etag"), content)
     return content
 
@@ -60,12 +60,12 @@ def _check(url: str) -> str:
     except ValueError as error:
         raise InvalidInputError(f"{url!r} is {error}") from None
     if not parsed.is_secure:
-        raise InvalidInputError(f"{url!r} is not an https address", hint="Use https://.")
+        raise InvalidInputError(f"{url!r} is not an https URL", hint="Use https://.")
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise InvalidInputError(
-            "the address of a calendar must not contain a password",
-            hint="Publish the sheet at an address without one.",
+            "the URL of a calendar must not contain a password",
+            hint="Publish the sheet at a URL without one.",
         )
     match = _GOOGLE_SHEET.fullmatch(parts.path)
     if parts.hostname != "docs.google.com" or match is None:
@@ -82,7 +82,7 @@ def _check(url: str) -> str:
 def _status_error(url: str, status: int) -> OutReplyError:
     if status >= 500 or status == 429:
         return FetchError(f"cannot fetch {url}: HTTP {status}", hint="Try again later.")
-    hint = _PUBLISH if status in {401, 403, 404, 410} else "Check the address."
+    hint = _PUBLISH if status in {401, 403, 404, 410} else "Check the URL."
     return InvalidInputError(f"cannot fetch {url}: HTTP {status}", hint=hint)
 
 

@@ -290,9 +290,9 @@ class BulkService:
             posts = [post for item in opened for post in item.posts]
             if not any(self._options.approval.judge(posts)):
                 raise InvalidApprovalError(
-                    f"--approved: it approves the calendar {self._options.approval.calendar!r}, "
-                    f"and no row of {', '.join(item.calendar.file_name for item in opened)}",
-                    hint="Nothing was sent. Use the approval that was saved for this calendar.",
+                    f"--approved: the approval is for {self._options.approval.calendar!r}, and has "
+                    f"no row of {', '.join(item.calendar.file_name for item in opened)}",
+                    hint="Nothing was sent. Use the approval file of this calendar.",
                 )
 
     def check_prune(self, opened: Sequence[OpenCalendar]) -> None:

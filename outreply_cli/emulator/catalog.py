@@ -21,7 +21,7 @@ _EMULATOR_ONLY = (
     CatalogEntry("BAD_REQUEST", 400, "emulator", "Malformed HTTP request",
                  "Send a valid HTTP/1.1 request."),
     CatalogEntry("HOST_NOT_ALLOWED", 403, "emulator", "The emulator accepts local requests only",
-                 "Send the request to the address that the emulator listens on."),
+                 "Send the request to the URL that the emulator printed."),
     CatalogEntry("INVALID_FAULT", 400, "emulator", "The X-Emulator-Fault header is invalid",
                  "Use a fault such as status:503 or delay:2."),
 )  # fmt: skip

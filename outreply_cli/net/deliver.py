@@ -66,9 +66,9 @@ def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
     try:
         resolve_allowed(parsed.host, reach)
     except BlockedAddressError as error:
-        hint = "Use the address of your handler."
+        hint = "Use the URL of your handler."
         if error.is_out_of_reach:
-            hint = "If the address is yours, add --allow-public."
+            hint = "If you trust the URL, add --allow-public."
         raise InvalidInputError(
             f"{option}: refusing to send to {url}: the host {error}", hint=hint
         ) from None

@@ -124,7 +124,7 @@ class Inspector:
             return None
         name = self._page_name(environ)
         if name is None:
-            return _message("Not found", "Open the address that the receiver printed.", 404)
+            return _message("Not found", "Open the URL that the receiver printed.", 404)
         if method not in {"GET", "HEAD", "POST"}:
             return _message("Refused", "Use GET or POST.", 405)
         query = _parse_form(environ.get("QUERY_STRING", ""))

@@ -327,7 +327,7 @@ def test_equal_rows_at_slots_are_counted(cli: CommandLine, client: Client, tmp_p
         ({"approved_by": " "}, "approved_by"),
         ({"approved_by": "x" * 201}, "at most 200 characters"),
         ({"approved_at": "yesterday"}, "approved_at: must be a time"),
-        ({}, "it approves the calendar 'spring', and no row of"),
+        ({}, "the approval is for 'spring', and has no row of"),
         (b"\xff\xfe\xff", "UTF"),
         (b" " * (16 * 2**20 + 1), "larger than 16 MB"),
     ],

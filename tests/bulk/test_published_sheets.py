@@ -137,14 +137,14 @@ def test_sheet_cannot_name_local_files(
         )
         ran = cli.run("bulk", "schedule", sheet.url, "--allow-outside", "--dry-run")
         assert ran.code == 2
-        assert f"sheet.csv:2: {column}: a calendar from an address cannot use local" in ran.err
+        assert f"sheet.csv:2: {column}: a calendar from a URL cannot use local" in ran.err
 
 
 @pytest.mark.parametrize(
     ("response", "code", "words"),
     [
         ((200, b"<!DOCTYPE html><title>Sign in</title>", "text/html"), 2, "a web page, not a c"),
-        ((200, b"<html>x", "text/plain"), 2, "has a web page, not a calendar"),
+        ((200, b"<html>x", "text/plain"), 2, "is a web page, not a calendar"),
         ((404, b"", "text/plain"), 2, "HTTP 404"),
         ((401, b"", "text/plain"), 2, "HTTP 401"),
         ((503, b"", "text/plain"), 7, "HTTP 503"),
@@ -244,7 +244,7 @@ def test_untrusted_certificate_is_refused(
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("http://example.com/a.csv", "is not an https address"),
+        ("http://example.com/a.csv", "is not an https URL"),
         ("https://", "not an http or https URL"),
         ("https://me:hunter2@example.com/a.csv", "must not contain a password"),
         ("https://169.254.169.254/a.csv", "link-local or metadata address"),
