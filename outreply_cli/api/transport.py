@@ -416,7 +416,8 @@ class Transport:
         if seconds is None or self.now() + timedelta(seconds=seconds) <= not_after:
             return error
         text = error.message.rstrip(".")
-        return error.replace(message=f"{text}; the requested wait would pass the time of the post")
+        reason = "the server's requested wait would pass the post's scheduled time"
+        return error.replace(message=f"{text}; {reason}")
 
     def _age(self, since: float) -> timedelta:
         return timedelta(seconds=self.clock.monotonic() - since)
@@ -516,7 +517,7 @@ class Transport:
         if (target.scheme, target.host, target.port) != (origin.scheme, origin.host, origin.port):
             self._refuse_redirect(response, f"to {target.scheme}://{target.host}")
         if request.method != "GET" and response.status_code not in {307, 308}:
-            self._refuse_redirect(response, "of a write, which would become a read")
+            self._refuse_redirect(response, f"of a {request.method}, which would become a GET")
         return httpx.Request(request.method, target, headers=request.headers, stream=request.stream)
 
     @staticmethod
@@ -542,7 +543,7 @@ class Transport:
         if status < 300:
             return parse_response(status, headers, response.content, host)
         if status < 400:
-            message = f"the server responded with {status} and no address"
+            message = f"the server responded with {status} without a Location header"
             raise InvalidResponseError("REDIRECT_REFUSED", message, status=status)
         # An echoed token would get into results, reports and the journal.
         secrets = [self.token.reveal()] if self.token is not None else []

@@ -75,7 +75,7 @@ def _records(calendar: Calendar, reader: Any) -> Iterator[Record]:
                 yield line, cells
     except csv.Error as problem:
         message = (
-            f"invalid CSV from this line: {problem}; close the quoted cell, and double quotation "
-            "marks inside it"
+            f"invalid CSV from this line: {problem}; close the quoted cell, and write each "
+            "quotation mark inside it twice"
         )
         calendar.add_error(next_line, "", message)

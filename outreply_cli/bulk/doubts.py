@@ -276,7 +276,7 @@ def _find_doubt(
     if similar:
         reason = f"the row is similar to {shown}"
     elif is_unrecorded:
-        reason = f"the row has no time, and {shown} may be its own"
+        reason = f"the row has no time, and {shown} may be its post"
     else:
         reason = f"the row's post was cancelled; {shown} may replace it"
     return Doubt(reason, tuple(candidates), frozenset(str(post["id"]) for post in similar))

@@ -521,7 +521,7 @@ def parse_row_zone(name: str) -> ZoneInfo:
     """Return the time zone that a calendar names; raises TimeError, also for an ambiguous one."""
     if name.strip() in _AMBIGUOUS_ZONES:
         raise TimeError(
-            f"ambiguous time zone {name.strip()!r}: with or without summer time",
+            f"ambiguous time zone {name.strip()!r}: with or without daylight saving time",
             hint=f"Use {_AMBIGUOUS_ZONES[name.strip()]}.",
         )
     return parse_zone(name)

@@ -72,7 +72,7 @@ def create_token(state: State, params: Mapping[str, Any]) -> sqlite3.Row:
             (collaborator,),
         ).fetchone()
         if downgraded is not None:
-            raise InvalidInputError(f"the collaborator {collaborator!r} has no full access")
+            raise InvalidInputError(f"the collaborator {collaborator!r} does not have full access")
         columns |= {"issued_by_collaborator_id": collaborator, "on_behalf_of_brand_id": brands[0]}
     check_key_limit(db, user, state.clock.now(), new=1)
     scopes = json.loads(columns.pop("scopes", f'["{EVERY_SCOPE}"]'))

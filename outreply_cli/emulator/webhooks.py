@@ -104,7 +104,9 @@ def check_webhook_url(
             raise ValueError("must not be a link-local or metadata address") from None
         addresses = ()
     if not addresses and not allow_external:
-        raise ValueError("must be on this machine (or start with --allow-external)")
+        raise ValueError(
+            "must be on this machine, unless the emulator was started with --allow-external"
+        )
 
 
 def new_secret(state: State) -> str:

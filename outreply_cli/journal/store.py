@@ -91,7 +91,7 @@ class Store:
         """
         if self.url is None:
             raise InvalidInputError(
-                "no team's store is set",
+                "no team store is configured",
                 hint="Set OUTREPLY_STORE_URL to postgresql://USER@HOST/DATABASE",
             )
         if not self.url.startswith(_SCHEMES):

@@ -45,7 +45,8 @@ class UnreadableMediaFileError(MediaFileError):
 
     def describe(self, name: str) -> str:
         """Return the message with the name of the file."""
-        return f"cannot read {name}: {self._reason}"
+        reason = str(self._reason).replace(f" ({name})", "")
+        return f"cannot read {name}: {reason}"
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def test_blanks_around_quotation_marks(
 def test_text_after_a_closing_quotation_mark(tmp_path: Path) -> None:
     text = get_only_text(read(tmp_path, f'{HEADER}{ROW}"Hello" world\n'))
     assert "c.csv:2: invalid CSV" in text
-    assert "double quotation marks inside it" in text
+    assert "write each quotation mark inside it twice" in text
 
 
 @pytest.mark.parametrize(

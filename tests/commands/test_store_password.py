@@ -125,7 +125,7 @@ def test_store_that_needs_no_password(cli: CommandLine, postgres_url: str) -> No
     assert "has a password" in refused.err
     del cli.environ["OUTREPLY_STORE_URL"]
     for command in ("login", "logout"):
-        assert "no team's store is set" in cli.run("store", command).err.lower()
+        assert "no team store is configured" in cli.run("store", command).err.lower()
 
 
 def test_prompt_is_hidden(member: tuple[CommandLine, str]) -> None:

@@ -474,7 +474,7 @@ def downgraded_collaborator(api: Api) -> None:
 @check
 def full_access_creates_keys(api: Api) -> None:
     api.handle.request("collaborator", id="c1", action="downgrade")
-    with pytest.raises(InvalidInputError, match="no full access"):
+    with pytest.raises(InvalidInputError, match="does not have full access"):
         api.handle.request("token", collaborator="c1", brands=["b2"])
 
 

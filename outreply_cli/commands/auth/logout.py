@@ -20,9 +20,7 @@ def run(context: Context) -> None:
 
     profiles = context.profiles
     if not profiles.stored:
-        raise UnknownProfileError(
-            "no account is stored on this machine", hint="There is nothing to sign out of."
-        )
+        raise UnknownProfileError("no account is stored on this machine")
     profile = profiles.get(context.profile_name)
     Credentials(context.environ, context.config_dir, context.keyring()).delete(profile)
     with Profiles.edit(context.config_file) as profiles:

@@ -33,7 +33,7 @@ def run(context: Context) -> None:
     ]
     if not store.path.exists() and not copied:
         raise InvalidInputError(
-            f"this machine has no journal at {store.path}", hint="There is nothing to move."
+            f"there is nothing to move: this machine has no journal at {store.path}"
         )
     with closing(store.open()) as journal, closing(store.open_file(allow_readonly=True)) as own:
         report = add_rows(journal, read_rows(own))
