@@ -349,7 +349,7 @@ def test_terminal_asks_whether_to_use_and_to_write_the_texts(
     child = cli.at_terminal(*words, columns=200)
     child.expect("Use these 2 texts\\? ")
     child.sendline("y")
-    child.expect("Write the texts into .*\\? Otherwise, the store keeps them. ")
+    child.expect("Write the texts into .*\\? Otherwise, the journal keeps them. ")
     child.sendline("y")
     child.expect("Done: 2 created")
     child.expect(pexpect.EOF)
@@ -399,7 +399,7 @@ def test_rows_of_several_pages_and_platforms(
     ran = cli.run("bulk", "schedule", str(path), *composer.words, "--write-back")
     assert ran.code == 0, ran.err
     assert composed_texts(client) == ["Composed 1 for facebook", "Composed 2 for twitter"]
-    assert "the store keeps them" in ran.err
+    assert "the journal keeps them" in ran.err
 
 
 def test_plan_and_apply(

@@ -94,7 +94,7 @@ def test_store_keeps_times_that_have_no_cell(
     path.write_text(text)
     ran = slots.run("bulk", "schedule", str(path), "--json", "--write-times")
     assert get_summary(ran) == {"created": 1}
-    assert "the store keeps them" in ran.err
+    assert "the journal keeps them" in ran.err
     assert path.read_text() == text
     assert get_summary(slots.run("bulk", "schedule", str(path), "--json")) == {"unchanged": 1}
 

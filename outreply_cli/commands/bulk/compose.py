@@ -29,7 +29,8 @@ class RowComposeOptions(ComposeOptions):
     write_back: Annotated[
         bool | None,
         switch(
-            "Write composed texts into a CSV or YAML file (default: ask on a terminal).",
+            "Write composed texts into the calendar file (default: ask on a terminal; "
+            "--no-write-back: never).",
             "--write-back/--no-write-back",
         ),
     ] = None
@@ -39,7 +40,7 @@ class RowComposeOptions(ComposeOptions):
 def compose_rows(
     bulk: BulkContext, calendars: Sequence[Calendar], options: RowComposeOptions
 ) -> None:
-    """Compose the texts of rows without one, and write them into their files or the store.
+    """Compose the texts of rows without one, and write them into their files or the journal.
 
     Raises:
         CalendarError: A calendar has errors, or the program composed no text that can be sent.
@@ -136,7 +137,7 @@ def _write_back(
     """Write texts into their file if the user wants that, and return the indexes of those written.
 
     A row with several pages has one cell, and a spreadsheet evaluates a text that looks like a
-    formula: such texts are left to the store.
+    formula: such texts are left to the journal.
     """
     calendar = opened.calendar
     if options.write_back is False or calendar.source == STDIN:
@@ -155,11 +156,11 @@ def _write_back(
     edited = write_texts(calendar, by_line) if by_line else None
     name = calendar.file_name
     if edited is None:
-        context.info(f"{name} has no place for the texts; the store keeps them.")
+        context.info(f"{name} has no place for the texts; the journal keeps them.")
         return frozenset()
     noun, question = f"text{'s' * (len(by_line) > 1)}", ""
     if options.write_back is None:
-        question = f"Write the {noun} into {name}? Otherwise, the store keeps them."
+        question = f"Write the {noun} into {name}? Otherwise, the journal keeps them."
     if not save_edited(context, edited, "texts", question):
         return frozenset()
     for attribute in ("rows", "problems", "header", "records"):

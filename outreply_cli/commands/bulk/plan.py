@@ -29,7 +29,7 @@ def run(
     """Save the plan of `bulk schedule` for review.
 
     Apply the saved plan with `bulk apply`. Texts from --compose-with are kept in the file or the
-    store, where `bulk apply` finds them.
+    journal, where `bulk apply` finds them.
 
     Example: outreply bulk plan launch.csv -o launch.plan
 

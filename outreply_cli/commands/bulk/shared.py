@@ -255,7 +255,7 @@ def write_slot_times(
 ) -> None:
     """Write the times of rows that have none into their file, after asking unless `yes`.
 
-    Without a terminal nothing is asked; where the file cannot be edited, the store keeps the times.
+    Without a terminal nothing is asked; if the file cannot be edited, the journal keeps the times.
     """
     context = bulk.context
     is_new = any(
@@ -271,7 +271,9 @@ def write_slot_times(
     edited = write_times(calendar, times) if times else None
     if edited is None:
         if yes and times:
-            context.info(f"{calendar.file_name} has no cells for the times; the store keeps them.")
+            context.info(
+                f"{calendar.file_name} has no cells for the times; the journal keeps them."
+            )
         return
     question = "" if yes else f"Write the chosen times into {calendar.file_name}?"
     if save_edited(context, edited, "times", question):
@@ -281,7 +283,7 @@ def write_slot_times(
 
 
 def save_edited(context: Context, edited: "EditedCalendar", what: str, question: str) -> bool:
-    """Save a file with chosen times or texts, or warn that the store keeps them.
+    """Save a file with chosen times or texts, or warn that the journal keeps them.
 
     Returns False if it is not saved, because the user says no to the `question` if there is one.
     """
@@ -291,10 +293,10 @@ def save_edited(context: Context, edited: "EditedCalendar", what: str, question:
     try:
         is_saved = edited.save()
     except OSError as failure:
-        context.warn(f"cannot write {name}: {failure.strerror}; the store keeps the {what}")
+        context.warn(f"cannot write {name}: {failure.strerror}; the journal keeps the {what}")
         return False
     if not is_saved:
-        context.warn(f"{name} was changed; the store keeps the {what}")
+        context.warn(f"{name} was changed; the journal keeps the {what}")
     return is_saved
 
 
