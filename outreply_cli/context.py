@@ -148,7 +148,7 @@ class Context:
 
     @cached_property
     def store_password(self) -> "StorePassword":
-        """The password of the team's store in the system's keyring."""
+        """The password of the team's store in the system keyring."""
         from outreply_cli.accounts.store_password import KEYRING_HINT, StorePassword
 
         return StorePassword(self.keyring(hint=KEYRING_HINT))
@@ -258,12 +258,12 @@ class Context:
         return account
 
     def keyring(self, hint: str | None = None) -> "KeyringStore":
-        """The system's keyring; at a terminal, it waits for a person to unlock it."""
+        """The system keyring; at a terminal, it waits for a person to unlock it."""
         from outreply_cli.accounts.keyring import KeyringStore
 
         report = partial(
             self.info,
-            "Waiting for the system's keyring, which may ask for a password in another window. "
+            "Waiting for the system keyring, which may ask for a password in another window. "
             "Press Ctrl-C to stop.",
         )
         return KeyringStore(hint=hint, on_wait=report if is_terminal(self.stderr) else None)

@@ -10,7 +10,7 @@ from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.spec.token import Token
 from outreply_cli.storage.private_files import read_secret, write_private
 
-_KEYRING = "the system's keyring"
+_KEYRING = "the system keyring"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Credential:
 
 
 class Credentials:
-    """Finds and stores tokens: in `config_dir`, or in the system's keyring by default."""
+    """Finds and stores tokens: in `config_dir`, or in the system keyring by default."""
 
     def __init__(
         self, environ: Mapping[str, str], config_dir: Path, keyring: KeyringStore | None = None

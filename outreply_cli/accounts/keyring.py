@@ -113,7 +113,7 @@ class KeyringStore:
         return results[0]
 
     def _unavailable_error(self, reason: str, hint: str) -> KeyringError:
-        message = f"the system's keyring cannot be used: {reason}"
+        message = f"the system keyring cannot be used: {reason}"
         return KeyringError(message, hint=self._hint or hint)
 
 

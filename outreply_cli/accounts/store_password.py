@@ -1,4 +1,4 @@
-"""The password of a team's store, in the system's keyring."""
+"""The password of a team's store, in the system keyring."""
 
 import threading
 

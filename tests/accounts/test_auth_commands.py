@@ -150,7 +150,7 @@ def test_keyring_waits_for_a_person_at_a_terminal(
         if words == "auth login":
             child.expect("API token: ")
             child.sendline(emulator.token)
-        child.expect("Waiting for the system's keyring")
+        child.expect("Waiting for the system keyring")
         (tmp_path / "unlocked").touch()
         child.expect(end)
         child.expect(pexpect.EOF)
@@ -626,7 +626,7 @@ def test_logout_deletes_a_token_that_login_left_in_the_keyring(
     login = ("auth", "login", "--with-token", "--insecure-storage")
     moved = cli.spawn(*login, stdin=emulator.token, env=locked)
     assert moved.code == 0, moved.err
-    assert "the previous token was not deleted: the system's keyring cannot be used" in moved.err
+    assert "the previous token was not deleted: the system keyring cannot be used" in moved.err
     assert json.loads(keyring.read_text()) == {"default": emulator.token}
     assert cli.spawn("auth", "token", env=locked).out == emulator.token + "\n"
     refused = cli.spawn("auth", "logout", env=locked)

@@ -13,7 +13,7 @@ def run(
     context: Context,
     with_password: Annotated[bool, switch("Read the password from stdin.")] = False,
 ) -> None:
-    """Store the password of the team's store in the system's keyring.
+    """Save the password of the team's store in the system keyring.
 
     The password is read from a hidden prompt, or from stdin with --with-password, and checked with
     the database before it is stored. It is used if the store URL, PGPASSWORD and PGPASSFILE have
@@ -51,5 +51,5 @@ def run(
         context.store_password.save(database.address, password)
     context.report(
         {"store": database.name, "address": database.address},
-        f"Stored the password of {database.address} in the system's keyring.",
+        f"Stored the password of {database.address} in the system keyring.",
     )

@@ -8,7 +8,7 @@ from outreply_cli.context import Context
 
 @command(api=False)
 def run(context: Context) -> None:
-    """Delete the password of the team's store from the system's keyring.
+    """Delete the password of the team's store from the system keyring.
 
     Example: outreply store logout
 
@@ -16,7 +16,7 @@ def run(context: Context) -> None:
     """
     with closing(context.store.database()) as database:
         deleted = context.store_password.delete(database.address)
-    note = f"Deleted the password of {database.address} from the system's keyring."
+    note = f"Deleted the password of {database.address} from the system keyring."
     if not deleted:
-        note = f"The system's keyring has no password of {database.address}."
+        note = f"The system keyring has no password of {database.address}."
     context.report({"store": database.name, "address": database.address, "deleted": deleted}, note)
