@@ -24,7 +24,7 @@ _NEXT_STEPS = (
 def run(context: Context) -> None:
     """Run a self-contained demo against a local emulator.
 
-    Needs no account and leaves no files behind.
+    Requires no account and leaves no files behind.
 
     Example: outreply demo
 

@@ -15,10 +15,10 @@ def run(
     page: Annotated[str | None, argument("[PAGE]", "Page (default: all pages).")] = None,
     tz: DisplayZone = None,
 ) -> None:
-    """Compare the hours of the week at which posts were published.
+    """Show the hours of the week whose posts had the highest engagement rates.
 
-    By the median engagement rate of posts at their first snapshot 2 to 7 days after publication. A
-    page needs 20 such posts, and an hour 3; the table shows no others.
+    Hours are ranked by the median engagement rate of their posts, at the first snapshot 2 to 7 days
+    after publication. A page needs at least 20 such posts, and an hour at least 3.
 
     Example: outreply analytics best-times instagram:acme
 

@@ -15,15 +15,15 @@ _STYLES = {"collected": "green", "skipped": "yellow", "failed": "bold red"}
 def run(
     context: Context,
     keep_reads: Annotated[
-        int, option("COUNT", "Leave this much of the monthly quota of reads.", min=0)
+        int, option("COUNT", "Keep at least COUNT reads of the monthly quota.", min=0)
     ] = 100,
     tz: DisplayZone = None,
 ) -> None:
     """Take today's snapshot of all pages: followers, and the metrics of published posts.
 
-    For cron. Uses one read per page, and two. A page has one snapshot per local day: a run that was
-    interrupted is continued by the next one, and a second run on a day changes nothing. Exits with
-    6 if the quota of reads does not suffice, and with 3 if a page cannot be read.
+    Run it daily with cron. Uses one read per page, plus two. A page has one snapshot per local day:
+    the next run continues an interrupted one, and a second run on the same day changes nothing.
+    Exits with 6 if too few reads remain this month, and with 3 if a page cannot be read.
 
     Example: outreply analytics collect
 

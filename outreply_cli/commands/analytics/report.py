@@ -14,15 +14,15 @@ from outreply_cli.errors import InvalidInputError
 def run(
     context: Context,
     *,
-    html: Annotated[Path | None, option("FILE", "Write a page to share (- for stdout).")] = None,
+    html: Annotated[Path | None, option("FILE", "Write an HTML report (- for stdout).")] = None,
     csv: Annotated[
-        Path | None, option("FILE", "Write a line per page and day (- for stdout).")
+        Path | None, option("FILE", "Write CSV, one row per page and day (- for stdout).")
     ] = None,
     options: FigureOptions,
 ) -> None:
-    """Write a report of pages and brands as an HTML page with charts, or as CSV.
+    """Write a report of pages and brands as HTML with charts, or as CSV.
 
-    The page needs no network and no script, can be printed, and defines its figures.
+    The HTML file is self-contained, without scripts, can be printed, and explains its metrics.
 
     Example: outreply analytics report --html report.html --compare
 
@@ -35,7 +35,7 @@ def run(
     results = []
     with analytics_store(context) as store:
         subjects, period = options.find_subjects(context, store)
-        # The posts of a page have no lines of their own.
+        # The posts of a page have no rows of their own.
         subjects = subjects[:1] if options.target and subjects[0].kind != "brand" else subjects
         items = [subject.to_dict(period, compare=options.compare) for subject in subjects]
         if not items:

@@ -23,9 +23,11 @@ class FigureOptions:
         str | None, argument("[PAGE|POST|brand:NAME]", "Page, post or brand (default: all pages).")
     ] = None
     since: Annotated[
-        str, option("TIME", "Start with the day of this time, such as 90d or 1 may.")
+        str, option("TIME", "Start on the day of TIME, such as 90d or 2026-05-01.")
     ] = "30d"
-    compare: Annotated[bool, switch("Compare with the period of the same length before.")] = False
+    compare: Annotated[bool, switch("Compare with the preceding period of the same length.")] = (
+        False
+    )
     tz: DisplayZone = None
 
     def find_subjects(

@@ -12,8 +12,8 @@ def run(context: Context, options: FigureOptions) -> None:
 
     Engagement is what likes, comments and shares gained in the period. The rate of a post is all
     its engagement, divided by the followers; that of a page or brand is the mean of its posts that
-    were published in the period. Days without a snapshot are gaps; nothing is estimated. A page has
-    its posts below it, and a brand its pages. For curves, install the extra `plots`.
+    were published in the period. Days without a snapshot are gaps; nothing is estimated. Posts are
+    listed below their page, and pages below their brand. Install outreply-cli[plots] for curves.
 
     Example: outreply analytics show
 

@@ -32,8 +32,13 @@ _LETTERS = frozenset("yncsaq")
 def run(
     context: Context,
     file: File,
-    by: Annotated[str | None, option("NAME", "Who approves (default: asked, or the user).")] = None,
-    approve_all: Annotated[bool, switch("Approve all posts, after one question.", "--all")] = False,
+    by: Annotated[
+        str | None,
+        option("NAME", "Name of the reviewer (default: ask; with --yes, your user name)."),
+    ] = None,
+    approve_all: Annotated[
+        bool, switch("Approve all posts, after one confirmation.", "--all")
+    ] = False,
     approval: Annotated[
         Path | None,
         option(
@@ -49,9 +54,9 @@ def run(
 ) -> None:
     """Approve the posts of a calendar at the terminal.
 
-    Shows each post and asks. The approval is the file that the page of `bulk preview --html` saves
-    too; `bulk schedule --approved` sends only what it approves. It is a record, not a signature:
-    the name is what was typed.
+    Shows each post and asks. The result is an approval file, as saved by the HTML file of `bulk
+    preview`; `bulk schedule --approved` sends only what it approves. It is a record, not a
+    signature: the reviewer's name is not verified.
 
     Example: outreply bulk approve launch.csv
 
@@ -60,8 +65,8 @@ def run(
     if not context.is_interactive and not (approve_all and yes):
         raise InvalidInputError(
             "posts can only be shown and approved at a terminal",
-            hint="To approve all of them, use --all --yes. For another reviewer, create a page: "
-            "outreply bulk preview FILE --html PAGE",
+            hint="To approve all of them, use --all --yes. For another reviewer, write an HTML "
+            "file: outreply bulk preview FILE --html preview.html",
         )
     (calendar,) = load_calendars(context, [file], reading)
     path = approval or Path(approval_file_name(calendar))

@@ -15,7 +15,7 @@ from outreply_cli.times import BRAND_ZONE
 def run(context: Context, file: File, reading: ReadOptions) -> None:
     """Print a calendar of any format as CSV with outreply's own columns.
 
-    Needs no account. Running `bulk schedule` on the result plans the same posts.
+    Requires no account. Running `bulk schedule` on the result plans the same posts.
 
     Example: outreply bulk convert launch.yaml > launch.csv
 

@@ -48,8 +48,8 @@ def run(
     write_times: Annotated[
         bool | None,
         switch(
-            "Write the times that rows without one got into a CSV file (default: ask on a "
-            "terminal).",
+            "Write the times chosen for rows without one into the CSV file (default: ask on a "
+            "terminal; --no-write-times: never).",
             "--write-times/--no-write-times",
         ),
     ] = None,
@@ -60,9 +60,9 @@ def run(
     Run it again after editing the file: new rows are scheduled, edited rows replace their posts,
     and unchanged rows are skipped. A row without a time takes the next free slot of its page, and
     keeps it in later runs; see: outreply help slots. With --compose-with, the text of a row without
-    one is composed once, and kept in the file or the store; see: outreply help compose
+    one is composed once, and kept in the file or the journal; see: outreply help compose
 
-    With --approved, a post that was edited after its approval is held, and named with its line.
+    With --approved, a post that was edited after its approval is held, and reported with its line.
     Posts that are already scheduled stay as they are, unless an approved version replaces them.
     --prune cancels nothing until every new post is approved.
 

@@ -10,9 +10,9 @@ from outreply_cli.context import Context
 def run(context: Context) -> None:
     """Print the JSON Schema of YAML and JSON calendars.
 
-    Editors complete and check the fields with it, also offline: the first line of
-    `bulk template yaml` names the file below for yaml-language-server. In a JSON calendar, name it
-    as "$schema".
+    Editors use it to complete and check fields, also offline: the first line of `bulk template
+    yaml` refers yaml-language-server to the file in the first example. In a JSON calendar, refer to
+    it with "$schema".
 
     Example: outreply bulk schema > outreply-calendar.schema.json
 

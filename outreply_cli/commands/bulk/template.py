@@ -28,7 +28,7 @@ def run(
 ) -> None:
     """Print a calendar template.
 
-    A workbook (xlsx) offers lists of time zones and, if you are signed in, of your pages.
+    A workbook (xlsx) has drop-down lists of time zones and, if you are signed in, of your pages.
 
     Example: outreply bulk template csv > launch.csv
 

@@ -23,8 +23,8 @@ def run(
         str | None,
         option(
             "CMD",
-            "Run a command for each comment, without a shell; it gets the comment as JSON on stdin "
-            "and OUTREPLY_COMMENT in the environment.",
+            "Run a command for each comment, without a shell: comment as JSON on stdin, comment ID "
+            "in OUTREPLY_COMMENT.",
             "--exec",
         ),
     ] = None,

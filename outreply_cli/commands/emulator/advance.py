@@ -19,7 +19,10 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 def run(
     context: Context,
     duration: Annotated[
-        str | None, argument("[DURATION]", "Advance by this duration, or to this date.")
+        str | None,
+        argument(
+            "[DURATION]", "Advance by this duration, or to this date, such as 2h or 2026-12-24."
+        ),
     ] = None,
     to: Annotated[str | None, option("TIME", "Advance to this time.")] = None,
     state: StateOption = None,

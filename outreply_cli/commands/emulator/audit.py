@@ -15,7 +15,7 @@ def run(
     event: Annotated[
         str | None, option("EVENT", "Filter by event, such as request or token.revoked.")
     ] = None,
-    denied: Annotated[bool, switch("Filter by requests refused with 401 or 403.")] = False,
+    denied: Annotated[bool, switch("Show only requests refused with 401 or 403.")] = False,
     state: StateOption = None,
 ) -> None:
     """List authenticated requests and changes of tokens in the last 30 days, newest first.

@@ -25,15 +25,15 @@ def run(
     *,
     scopes: ScopesOption = None,
     expires_in: ExpiresInOption = None,
-    expire: Annotated[bool, switch("Let the token expire now.")] = False,
+    expire: Annotated[bool, switch("Expire the token now.")] = False,
     brands: BrandsOption = None,
     allow_ip: AllowIpOption = None,
     state: StateOption = None,
 ) -> None:
     """Change a token while the emulator runs.
 
-    Requests with the token then fail as they would in life: 401 TOKEN_EXPIRED, 403 MISSING_SCOPE,
-    403 IP_NOT_ALLOWED or 403 BRAND_NOT_AUTHORIZED.
+    Requests with the token then fail as they would in production: 401 TOKEN_EXPIRED, 403
+    MISSING_SCOPE, 403 IP_NOT_ALLOWED or 403 BRAND_NOT_AUTHORIZED.
 
     Example: outreply emulator edit-token emulator --expires-in 30m
 

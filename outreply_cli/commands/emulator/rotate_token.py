@@ -9,7 +9,7 @@ from outreply_cli.context import Context
 def run(context: Context, token: TokenArgument, state: StateOption = None) -> None:
     """Replace the secret of a token, and print the new one.
 
-    The previous secret is invalid from now on, also for the profile of the emulator.
+    The previous secret stops working immediately, also in the emulator's profile.
 
     Example: outreply emulator rotate-token emulator
 

@@ -24,16 +24,17 @@ StateOption = Annotated[Path | None, option("DIR", "State directory of the emula
 TokenArgument = Annotated[str, argument("TOKEN", "Name or ID of the token.")]
 ScopesOption = Annotated[str | None, option("SCOPE,...", "Scopes of the token.", "--scopes")]
 ExpiresInOption = Annotated[
-    str | None, option("DURATION", "Lifetime of at most 2 years, or never.", "--expires-in")
+    str | None, option("DURATION", "Token lifetime of at most 2 years, or 'never'.", "--expires-in")
 ]
 BrandsOption = Annotated[
-    str | None, option("BRAND,...", "Restrict the token to these brands, or all.", "--brands")
+    str | None,
+    option("BRAND,...", "Restrict the token to these brands, or 'all' to allow all.", "--brands"),
 ]
 AllowIpOption = Annotated[
     str | None,
     option(
         "ADDRESS,...",
-        "Restrict the token to these addresses and CIDR ranges, or any.",
+        "Restrict the token to these IP addresses and CIDR ranges, or 'any' to allow any.",
         "--allow-ip",
     ),
 ]
@@ -57,7 +58,11 @@ class BehaviorOptions:
         int, option("COUNT", "Number of comments received on each new post.", min=0, max=100)
     ] = 0
     lenient: Annotated[
-        bool, switch("Publish posts that a platform would refuse, such as text.")
+        bool,
+        switch(
+            "Publish posts that a platform would refuse, such as text without an image on "
+            "Instagram."
+        ),
     ] = False
     growth: Annotated[
         bool, switch("Let likes, shares and followers change with the clock.")

@@ -1,4 +1,4 @@
-"""Let an agent work on the account, within limits that a person sets.
+"""Let an AI agent work on the account, within limits that you set.
 
 Without a command, runs `serve`; its options: outreply mcp serve --help
 """

@@ -7,9 +7,9 @@ from outreply_cli.context import Context
 
 @command(output=False)
 def run(context: Context, plan_id: PlanArgument) -> None:
-    """Approve a plan of an agent, after it was shown.
+    """Show an agent's plan, and approve it.
 
-    A person does that at a terminal. The agent can then apply this plan, once, within a day.
+    Requires a terminal. The agent can then apply this plan, once, within a day.
 
     Example: outreply mcp approve 3f2a9c017be4
 

@@ -37,9 +37,9 @@ def run(
 ) -> None:
     """Serve an agent on stdin and stdout, with the Model Context Protocol.
 
-    The agent can read the account. What it wants to send is a plan, which is applied after a person
-    has approved it with `outreply mcp approve ID` at a terminal, or within the limits of
-    --allow-writes. Requires the extra `mcp`.
+    The agent can read the account. Each write that it requests becomes a plan, which is applied
+    after a person approves it with `outreply mcp approve ID` at a terminal, or if --allow-writes
+    permits it. Requires outreply-cli[mcp].
 
     Register it with the agent as the command `outreply` with the argument `mcp`, and save the
     output of `outreply examples agent-skill` as SKILL.md among its skills.

@@ -22,10 +22,10 @@ def run(
 ) -> None:
     """Set the weekly slots of a page, or of all pages of a brand.
 
-    Replaces its earlier slots; posts that are scheduled stay as they are. The slots of a page win
-    over those of its brand. Days are mon to sun, ranges such as mon-fri, weekdays, weekends or
-    daily. Times are local to the brand's time zone unless --tz names another one. Where a clock
-    change skips a time, there is no slot on that day; where it repeats one, the first counts.
+    Replaces the earlier slots; scheduled posts stay as they are. The slots of a page take
+    precedence over those of its brand. Days are mon to sun, ranges such as mon-fri, weekdays,
+    weekends or daily. Times are in the brand's time zone unless --tz names another one. If a clock
+    change skips a time, that day has no such slot; if it repeats one, the first counts.
 
     Example: outreply slots set instagram:acme 'mon-fri 09:00,17:30; sat 11:00'
 

@@ -20,7 +20,8 @@ def run(
 ) -> None:
     """Write a backup of the journal as JSON Lines.
 
-    It has the texts of all posts, but no comments, replies or tokens. `store restore` reads it.
+    It includes the text of all posts, but no comments, replies or tokens. Restore it with: outreply
+    store restore FILE
 
     Example: outreply store export --file backup.jsonl
 

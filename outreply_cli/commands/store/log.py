@@ -24,9 +24,9 @@ def run(
 ) -> None:
     """List what was done to posts: what, when, by whom, from which host and command.
 
-    The newest event comes first. The log has posts of calendars, of --key and of --at next-slot,
-    and posts that were edited or rescheduled; not those that were sent once without a key.
-    `approved` is by the name and at the time that an approval file says, which is no proof.
+    The newest event comes first. The log covers posts from calendars, with --key or with --at
+    next-slot, and posts that were edited or rescheduled; not posts sent once without a key. For
+    `approved`, the name and time are those in the approval file, and are not verified.
 
     Example: outreply store log --since 7d
 

@@ -16,9 +16,9 @@ def run(
 ) -> None:
     """Add a backup to the journal.
 
-    Posts that are already in the journal stay as they are, so you can restore a backup again.
-    Posts that were sent since the backup are not in it: run `bulk reconcile` for each calendar
-    before you schedule it again.
+    Posts that are already in the journal stay as they are, so you can restore a backup repeatedly.
+    The backup does not include posts that were sent after it: run `bulk reconcile` for each
+    calendar before you schedule it again.
 
     Example: outreply store restore backup.jsonl
 
