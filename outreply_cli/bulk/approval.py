@@ -102,7 +102,7 @@ class Approval:
         }
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
-    def judge(self, posts: Sequence[PlannedPost]) -> list[Decision | None]:
+    def find_decisions(self, posts: Sequence[PlannedPost]) -> list[Decision | None]:
         """Return the decision about each post, which is about another version if it was edited.
 
         A row whose key was renamed keeps its approval; None stands for a row without a decision.
@@ -240,7 +240,7 @@ def restrict_plan(plan: Plan, approval: Approval) -> ApprovedPlan:
     no post is cancelled.
     """
     posts = [action.post for action in plan.actions if action.post is not None]
-    decisions = iter(approval.judge(posts))
+    decisions = iter(approval.find_decisions(posts))
     actions: list[Action] = []
     approved: list[tuple[Action, Decision]] = []
     warnings: list[Diagnostic] = []
@@ -248,7 +248,7 @@ def restrict_plan(plan: Plan, approval: Approval) -> ApprovedPlan:
     for action in plan.actions:
         post = action.post
         decision = next(decisions) if post is not None else None
-        if decision is not None and decision.is_approved and _is_of(decision, post):
+        if decision is not None and decision.is_approved and _is_about(decision, post):
             approved.append((action, decision))
             actions.append(action)
             continue
@@ -288,10 +288,10 @@ def restrict_plan(plan: Plan, approval: Approval) -> ApprovedPlan:
     return ApprovedPlan(restricted, warnings, notes, post_ids)
 
 
-def _is_of(decision: Decision, post: PlannedPost | None) -> bool:
+def _is_about(decision: Decision, post: PlannedPost | None) -> bool:
     """Return whether a decision is about this version of a post."""
     digest = decision.version.digest
-    return post is not None and any(v.digest == digest for v in _each_version(post))
+    return post is not None and any(v.digest == digest for v in _versions_of(post))
 
 
 def _keep_post(action: Action) -> Action | None:
@@ -324,7 +324,7 @@ def _list_versions(posts: Sequence[PlannedPost]) -> Iterator[list[RowVersion]]:
     """Yield the versions of each post, one for each name of its page; equal rows are counted."""
     counts: Counter[str] = Counter()
     for post in posts:
-        versions = list(_each_version(post))
+        versions = list(_versions_of(post))
         counts.update(version.row for version in versions)
         yield [
             version._replace(row=f"{version.row}*{counts[version.row]}")
@@ -334,7 +334,7 @@ def _list_versions(posts: Sequence[PlannedPost]) -> Iterator[list[RowVersion]]:
         ]
 
 
-def _each_version(post: PlannedPost) -> Iterator[RowVersion]:
+def _versions_of(post: PlannedPost) -> Iterator[RowVersion]:
     time = NEXT_SLOT if post.takes_slot else format_timestamp(post.scheduled_at)
     for page in _page_names(post):
         body = post.row.content.body(page)

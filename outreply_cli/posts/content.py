@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from outreply_cli.media.urls import find_media_url_problem, find_media_url_warning
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.spec.media_types import mime_from_name
-from outreply_cli.spec.platform_rules import DEFAULT_RULES, Finding, RuleSet, judge
+from outreply_cli.spec.platform_rules import DEFAULT_RULES, Finding, RuleSet, evaluate_rules
 from outreply_cli.spec.platforms import Platform, find_platform
 from outreply_cli.spec.rule_kinds import Media, PostFacts
 from outreply_cli.spec.text import is_unicode, text_problem
@@ -136,7 +136,7 @@ def validate_content(
     contains a token or a webhook secret.
     """
     if not files and _is_plain(content) and not has_secret(content.message):
-        broken = rules.judge_plain_text(content.message or "", platform_name)
+        broken = rules.check_plain_text(content.message or "", platform_name)
         if broken is not None:
             yield from [Diagnostic(*finding, not is_strict) for finding in broken]
             return
@@ -154,13 +154,13 @@ def validate_content(
     if "media_urls" not in secret_fields:
         yield from _url_problems(content)
     yield from _support_problems(content, platform)
-    for finding in judge_content(content, platform_name, files=files, rules=rules):
+    for finding in evaluate_content(content, platform_name, files=files, rules=rules):
         # The message may quote a URL.
         if finding.is_broken and finding.field not in secret_fields:
             yield Diagnostic(finding.field, finding.message, is_warning=not is_strict)
 
 
-def judge_content(
+def evaluate_content(
     content: PostContent, platform_name: str, *, files: Sequence[Media], rules: RuleSet
 ) -> Iterator[Finding]:
     """Compare `content` with each of `rules` of a platform; see `validate_content`."""
@@ -176,7 +176,7 @@ def judge_content(
         name = _get_file_name(url)
         media.append(Media("media_urls", name, mime_from_name(name)))
     media += [Media("media_ids", media_id) for media_id in content.media_ids]
-    yield from judge(active, PostFacts(active[0].platform, message, tuple(media)))
+    yield from evaluate_rules(active, PostFacts(active[0].platform, message, tuple(media)))
 
 
 def validate_time(scheduled_at: datetime, now: datetime) -> Diagnostic | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import page_alias
-from outreply_cli.posts.content import PostContent, judge_content, validate_content
+from outreply_cli.posts.content import PostContent, evaluate_content, validate_content
 from outreply_cli.spec.feeds import FEEDS, UNKNOWN_FEED, Feed, cut_text
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 from outreply_cli.spec.platform_rules import RuleSet
@@ -99,8 +99,8 @@ def preview_post(
     platform = long_name(str(page.get("platform") or ""))
     feed = FEEDS.get(platform, UNKNOWN_FEED)
     shown, hidden = cut_text(content.message or "", feed)
-    judged = [file.to_media() for file in files]
-    findings = list(judge_content(content, platform, files=judged, rules=rules))
+    media = [file.to_media() for file in files]
+    findings = list(evaluate_content(content, platform, files=media, rules=rules))
     counts = [
         finding.summary
         for finding in findings
@@ -108,7 +108,7 @@ def preview_post(
     ] or [f"{len(content.message or ''):,} of {MESSAGE_MAX_CHARACTERS:,} characters"]
     warnings = [
         problem.message
-        for problem in validate_content(content, platform, files=judged, rules=RuleSet(()))
+        for problem in validate_content(content, platform, files=media, rules=RuleSet(()))
     ]
     warnings += [finding.reason for finding in findings if finding.is_broken]
     return PostPreview(

@@ -729,7 +729,7 @@ class PostService:
         return without_empty(merged)
 
     def _find_other_media(self, body: Mapping[str, Any], post: Resource) -> PostContent | None:
-        """Return the content of a post if its media are surely not those of `body`."""
+        """Return the content of a post if its media are certainly not those of `body`."""
         media, known = post.get("media"), PostContent.from_body(body)
         if not isinstance(media, list):
             return None

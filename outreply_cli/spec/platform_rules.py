@@ -85,7 +85,7 @@ class Finding(NamedTuple):
         return measure.fact() or kind.requirement(self.rule.value)
 
 
-def judge(rules: Iterable[Rule], post: PostFacts) -> Iterator[Finding]:
+def evaluate_rules(rules: Iterable[Rule], post: PostFacts) -> Iterator[Finding]:
     """Compare a post with each of `rules` that concerns it."""
     for rule in rules:
         kind = KINDS[rule.name]
@@ -98,7 +98,9 @@ def judge(rules: Iterable[Rule], post: PostFacts) -> Iterator[Finding]:
 def find_refusal(post: PostFacts) -> str | None:
     """The reason why a platform refuses a post that the API accepts; None if it takes it."""
     rules = [rule for rule in RULES if rule.platform == post.platform and rule.is_refused]
-    return next((finding.reason for finding in judge(rules, post) if finding.is_broken), None)
+    return next(
+        (finding.reason for finding in evaluate_rules(rules, post) if finding.is_broken), None
+    )
 
 
 class _PlainLimits(NamedTuple):
@@ -130,10 +132,10 @@ class RuleSet:
         """Return the rules of a platform, by any of its names."""
         return self._rules.get(long_name(platform), [])
 
-    def judge_plain_text(self, text: str, platform: str) -> tuple[tuple[str, str], ...] | None:
+    def check_plain_text(self, text: str, platform: str) -> tuple[tuple[str, str], ...] | None:
         """Return field and message of each rule that a post with nothing but `text` breaks.
 
-        The text is printable ASCII. Returns None if only `judge` can answer; fast.
+        The text is printable ASCII. Returns None if only `evaluate_rules` can answer; fast.
         """
         limits = self._plain.get(platform)
         if limits is None:
@@ -161,7 +163,11 @@ class RuleSet:
         # Every text without media breaks the rules on media that it breaks.
         nothing = PostFacts(long_name(platform), None)
         return _PlainLimits(
-            tuple((item.field, item.message) for item in judge(rules, nothing) if item.is_broken),
+            tuple(
+                (item.field, item.message)
+                for item in evaluate_rules(rules, nothing)
+                if item.is_broken
+            ),
             min(values.get("max_characters", inf), values.get("max_bytes", inf)),
             # A link counts 23, and the shortest one is t.co.
             19 if long_name(platform) == "twitter" else 0,

@@ -258,7 +258,7 @@ def _measure_mix(post: PostFacts) -> Iterator[Measure]:
         yield Measure(bool(images and videos), lambda: f"the post has {kinds}", post.media_field)
 
 
-def _of_each(
+def _measure_each(
     mimes: Iterable[str], get: Callable[[Media], Any], describe: Callable[[Media], str]
 ) -> _Measures:
     """Measure each file of a type; `get` returns its value, None if unknown."""
@@ -316,7 +316,7 @@ def _maximum(measure: _Measures, noun: str) -> Kind:
 def _sizes(mimes: Iterable[str], noun: str, *, is_maximum: bool) -> Kind:
     words = "allows at most" if is_maximum else "requires at least"
     return Kind(
-        _of_each(mimes, lambda medium: medium.size, _describe_size),
+        _measure_each(mimes, lambda medium: medium.size, _describe_size),
         lambda value, limit: value > limit if is_maximum else value < limit,
         lambda limit: f"{words} {limit.replace(' ', '')[:-2]} {limit[-2:].upper()} for {noun}",
         _check_text(parse_size),
@@ -327,7 +327,7 @@ def _sizes(mimes: Iterable[str], noun: str, *, is_maximum: bool) -> Kind:
 def _ratios(mimes: Iterable[str], noun: str, *, is_maximum: bool) -> Kind:
     words = "allows at most" if is_maximum else "requires at least"
     return Kind(
-        _of_each(mimes, _combine_sides(truediv), _describe_sides),
+        _measure_each(mimes, _combine_sides(truediv), _describe_sides),
         lambda value, limit: (
             value > limit * (1 + _RATIO_TOLERANCE)
             if is_maximum
@@ -342,7 +342,7 @@ def _ratios(mimes: Iterable[str], noun: str, *, is_maximum: bool) -> Kind:
 def _sides(*, is_maximum: bool) -> Kind:
     words = "allows at most" if is_maximum else "requires at least"
     return Kind(
-        _of_each(VIDEO_TYPES, _combine_sides(max if is_maximum else min), _describe_sides),
+        _measure_each(VIDEO_TYPES, _combine_sides(max if is_maximum else min), _describe_sides),
         lambda value, limit: value > limit if is_maximum else value < limit,
         lambda limit: f"{words} {limit:,} pixels for each side of a video",
         _check_count,
@@ -352,7 +352,7 @@ def _sides(*, is_maximum: bool) -> Kind:
 def _durations(*, is_maximum: bool) -> Kind:
     words = "allows at most" if is_maximum else "requires at least"
     return Kind(
-        _of_each(VIDEO_TYPES, lambda medium: medium.read().seconds, _describe_seconds),
+        _measure_each(VIDEO_TYPES, lambda medium: medium.read().seconds, _describe_seconds),
         lambda value, limit: value > limit if is_maximum else value < limit,
         lambda limit: f"{words} {format_seconds(limit)} for a video",
         _check_seconds,
@@ -361,7 +361,7 @@ def _durations(*, is_maximum: bool) -> Kind:
 
 def _formats(mimes: Iterable[str], noun: str) -> Kind:
     return Kind(
-        _of_each(
+        _measure_each(
             mimes,
             lambda medium: _FORMATS[str(medium.mime)],
             lambda medium: f"is {_FORMATS[str(medium.mime)]}",
@@ -436,7 +436,7 @@ KINDS: Mapping[str, Kind] = {
     "min_video_ratio": _ratios(VIDEO_TYPES, "a video", is_maximum=False),
     "max_video_ratio": _ratios(VIDEO_TYPES, "a video", is_maximum=True),
     "max_image_pixels": _maximum(
-        _of_each(IMAGE_TYPES, _combine_sides(mul), _describe_sides),
+        _measure_each(IMAGE_TYPES, _combine_sides(mul), _describe_sides),
         "pixels for an image",
     ),
     "min_video_side": _sides(is_maximum=False),

@@ -85,8 +85,8 @@ class HandlerConformance:
         body, headers = self._delivery()
         yield self._check("valid delivery", body, headers)
         yield self._check("repeated delivery", body, headers)
-        yield _judge("same event twice at once", self._send_duplicates())
-        yield _judge("events of a post, newest first", self._send_unordered())
+        yield _evaluate("same event twice at once", self._send_duplicates())
+        yield _evaluate("events of a post, newest first", self._send_unordered())
         yield from self._rotated_secret()
         pretty = json.dumps(self._payload(), indent=2, ensure_ascii=True).encode() + b"\n"
         yield self._check("valid delivery, formatted differently", pretty, self._headers(pretty))
@@ -99,7 +99,7 @@ class HandlerConformance:
         yield self._check("2 MiB body", large, self._headers(large))
         broken = b'{"event": '
         yield self._check("signed, but not JSON", broken, self._headers(broken))
-        yield _judge(f"{_CONCURRENCY} concurrent deliveries", self._send_concurrently())
+        yield _evaluate(f"{_CONCURRENCY} concurrent deliveries", self._send_concurrently())
         yield slowest_response_check(self._results)
 
     def _send_duplicates(self) -> list[DeliveryResult]:
@@ -167,7 +167,7 @@ class HandlerConformance:
             yield self._check(name, *self._with_signature(body, signature))
 
     def _check(self, name: str, body: bytes, headers: _Headers) -> ConformanceCheck:
-        return _judge(name, [self._send(body, headers)])
+        return _evaluate(name, [self._send(body, headers)])
 
     def _send(self, body: bytes, headers: _Headers) -> DeliveryResult:
         result = deliver(self._url, body, headers, reach=self._reach)
@@ -222,7 +222,7 @@ def group_failures(checks: Sequence[ConformanceCheck]) -> list[list[ConformanceC
     return list(groups.values())
 
 
-def _judge(name: str, results: Sequence[DeliveryResult]) -> ConformanceCheck:
+def _evaluate(name: str, results: Sequence[DeliveryResult]) -> ConformanceCheck:
     """Check that all results match the rule."""
     rule = _RULES[name]
     expected, may_drop = rule["expected"], rule.get("may_drop", False)

@@ -60,8 +60,8 @@ facebook:
     rules = load_rules(tmp_path)
     (added,) = [rule for rule in rules.select("facebook") if rule.name == "max_hashtags"]
     assert (added.value, added.source, added.entered_on) == (5, RULES_FILE, "")
-    assert rules.judge_plain_text("x" * 4_000, "x") == ()
-    assert rules.judge_plain_text("#a #b #c #d #e #f", "facebook") is None
+    assert rules.check_plain_text("x" * 4_000, "x") == ()
+    assert rules.check_plain_text("#a #b #c #d #e #f", "facebook") is None
     # Other platforms keep their rules.
     assert rules.select("linkedin") == DEFAULT_RULES.select("linkedin")
 

@@ -15,8 +15,8 @@ from outreply_cli.spec.platform_rules import (
     RULES,
     Rule,
     RuleSet,
+    evaluate_rules,
     find_refusal,
-    judge,
 )
 from outreply_cli.spec.platforms import PLATFORMS
 from outreply_cli.spec.rule_kinds import KINDS, Media, PostFacts, Value
@@ -165,7 +165,7 @@ def write(path: Path, content: bytes) -> Media:
 
 
 def find_broken(rule: Rule, post: PostFacts) -> list[bool | None]:
-    return [finding.is_broken for finding in judge([rule], post)]
+    return [finding.is_broken for finding in evaluate_rules([rule], post)]
 
 
 @pytest.mark.parametrize(("platform", "name"), CASES)
@@ -180,7 +180,7 @@ def test_rule(platform: str, name: str, tmp_path: Path) -> None:
     for post in broken:
         known = facts(platform, post, tmp_path)
         assert any(find_broken(rule, known)), post
-        reasons = [f.reason for f in judge([rule], known) if f.is_broken]
+        reasons = [f.reason for f in evaluate_rules([rule], known) if f.is_broken]
         assert all(rule.requirement in reason for reason in reasons)
         if rule.is_refused:
             assert find_refusal(known) is not None
@@ -215,7 +215,7 @@ def test_soft_rules_are_no_refusals() -> None:
 
 def test_own_rules_replace_those_of_the_table() -> None:
     own = RuleSet([Rule("twitter", "max_characters", 5, "platforms.yaml", entered_on="")])
-    (finding,) = judge(own.select("X"), PostFacts("twitter", "longer"))
+    (finding,) = evaluate_rules(own.select("X"), PostFacts("twitter", "longer"))
     assert finding.message == (
         "the text has 6 characters, but X allows at most 5 characters (platforms.yaml)"
     )
@@ -237,29 +237,29 @@ def test_own_rules_replace_those_of_the_table() -> None:
     ]),
 )  # fmt: skip
 def test_fast_path_finds_the_same_broken_rules(text: str, platform: str, own: RuleSet) -> None:
-    found = own.judge_plain_text(text, platform)
+    found = own.check_plain_text(text, platform)
     if found is not None:
         rules = own.select(platform)
         name = rules[0].platform if rules else platform
-        findings = judge(rules, PostFacts(name, text))
+        findings = evaluate_rules(rules, PostFacts(name, text))
         assert list(found) == [(item.field, item.message) for item in findings if item.is_broken]
 
 
 def test_fast_path_knows_short_texts() -> None:
     for platform in ("facebook", "linkedin", "x", "mastodon"):
-        assert DEFAULT_RULES.judge_plain_text("We are open. See example.com #now", platform) == ()
+        assert DEFAULT_RULES.check_plain_text("We are open. See example.com #now", platform) == ()
     for platform in ("instagram", "tiktok", "youtube"):
-        ((field, message),) = DEFAULT_RULES.judge_plain_text("We are open", platform) or ()
+        ((field, message),) = DEFAULT_RULES.check_plain_text("We are open", platform) or ()
         assert field == "media_files"
         assert "requires" in message
-    assert DEFAULT_RULES.judge_plain_text("x" * 281, "x") is None
-    assert DEFAULT_RULES.judge_plain_text("See example.com", "instagram") is None
+    assert DEFAULT_RULES.check_plain_text("x" * 281, "x") is None
+    assert DEFAULT_RULES.check_plain_text("See example.com", "instagram") is None
 
 
 def plain(text: str, *limits: tuple[str, Value], platform: str = "facebook") -> object:
     """What the fast path finds with rules of a platform that have these names and values."""
     rules = RuleSet([Rule(platform, name, value, "") for name, value in limits])
-    return rules.judge_plain_text(text, platform)
+    return rules.check_plain_text(text, platform)
 
 
 @pytest.mark.parametrize(
@@ -300,10 +300,10 @@ def test_fast_path_finds_missing_media_by_any_name_of_the_platform() -> None:
     rules = RuleSet([Rule("instagram", "required_media", "video", "e.com", entered_on="now")])
     message = "Instagram requires a video (e.com, now)"
     for name in ("instagram", "IG", "Instagram"):
-        assert rules.judge_plain_text("x", name) == (("media_files", message),)
+        assert rules.check_plain_text("x", name) == (("media_files", message),)
         # Its limits are kept.
-        assert rules.judge_plain_text("y", name) is rules.judge_plain_text("x", name)
-    assert rules.judge_plain_text("x", "facebook") == ()
+        assert rules.check_plain_text("y", name) is rules.check_plain_text("x", name)
+    assert rules.check_plain_text("x", "facebook") == ()
 
 
 def test_rules_of_one_platform_are_kept_in_order() -> None:
@@ -319,7 +319,7 @@ def test_rules_of_one_platform_are_kept_in_order() -> None:
 
 def test_finding_says_what_the_post_has_and_what_the_platform_allows() -> None:
     hashtags = Rule("instagram", "max_hashtags", 1, "https://e.com", entered_on="2026-11-28")
-    (finding,) = judge([hashtags], PostFacts("instagram", "#a #b"))
+    (finding,) = evaluate_rules([hashtags], PostFacts("instagram", "#a #b"))
     assert finding.is_broken is True
     assert finding.field == "message"
     reason = "the text has 2 hashtags, but Instagram allows at most 1 hashtag"
@@ -334,13 +334,13 @@ def test_summary_of_a_finding_without_a_number_is_its_fact_or_the_requirement() 
         Rule("x", "max_image_size", "1KB", ""), Rule("x", "required_media", "video", ""),
         Rule("x", "max_image_pixels", 9, ""),
     ]  # fmt: skip
-    found = [finding.summary for finding in judge(rules, PostFacts("x", None, media))]
+    found = [finding.summary for finding in evaluate_rules(rules, PostFacts("x", None, media))]
     assert found == ["a.png has 2.0 KB", "requires a video", "a.png does not say it"]
 
 
 def test_summary_says_how_characters_were_counted() -> None:
     rule = Rule("twitter", "max_characters", 1_000, "")
-    (finding,) = judge([rule], PostFacts("twitter", "日" * 600))
+    (finding,) = evaluate_rules([rule], PostFacts("twitter", "日" * 600))
     assert finding.is_broken
     assert finding.summary == "1,200 of 1,000 characters as X counts them"
 

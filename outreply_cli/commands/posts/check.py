@@ -13,7 +13,7 @@ from outreply_cli.commands.posts.options import (
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
 from outreply_cli.pages import Page, resolve_page
-from outreply_cli.posts.content import PostContent, judge_content, validate_content
+from outreply_cli.posts.content import PostContent, evaluate_content, validate_content
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.spec.platform_rules import RuleSet
 from outreply_cli.spec.platforms import PLATFORMS, find_platform, platform_label
@@ -129,7 +129,7 @@ def _check(
             "entered_on": None,
         }
     broken = "error" if is_strict else "warning"
-    for finding in judge_content(content, platform, files=files, rules=rules):
+    for finding in evaluate_content(content, platform, files=files, rules=rules):
         # Such a field may hold a secret, which a detail could quote.
         if finding.field in fields:
             continue
