@@ -97,15 +97,15 @@ def _has_same_extras(post: Post, content: PostContent, body: Mapping[str, Any]) 
     ):
         return False
     ids, urls = body.get("media_ids", []), body.get("media_urls", [])
-    # To a token that cannot read uploads, they are addresses like the others.
+    # To a token that cannot read uploads, they are URLs like the others.
     sources = [str(item.get("src")) for item in post.get("media", [])]
     has_same_media = len(ids) + len(urls) == len(sources) and (
         ids in ([], list(content.media_ids)) or not content.media_ids
     )
-    addresses = {*split_urls(join_urls(sources)), *sources}
+    known = {*split_urls(join_urls(sources)), *sources}
     return (
         has_same_media
-        and addresses.issuperset(urls)
+        and known.issuperset(urls)
         and body.get("tiktok_settings") == content.tiktok_settings
     )
 

@@ -206,12 +206,12 @@ class Calendar:
 
     @cached_property
     def is_remote(self) -> bool:
-        """Whether the file was fetched from an address."""
-        return is_address(self.file_name)
+        """Whether the file was fetched from a URL."""
+        return is_calendar_url(self.file_name)
 
     @property
     def source(self) -> str:
-        """Path or address of the file; `-` for stdin."""
+        """Path or URL of the file; `-` for stdin."""
         return self.file_name if self.is_remote else str(self.path)
 
     def resolve_path(self, name: str) -> Path:
@@ -270,7 +270,7 @@ def guess_field(name: str) -> str | None:
     return next(filter(is_near, near), None)
 
 
-def is_address(name: str) -> bool:
+def is_calendar_url(name: str) -> bool:
     """Whether the calendar called `name` is on the web, not in a file."""
     return name.lower().startswith(("https://", "http://"))
 
@@ -395,7 +395,7 @@ class _RowBuilder:
         names = get("media_files") or ()
         if self._calendar.is_remote:
             names = ()
-            # An address must not reach into this machine.
+            # A URL must not reach into this machine.
             for name, instead in (("message_file", "message"), ("media_files", "media_urls")):
                 if name in values:
                     text = f"a calendar from a URL cannot use local files; use {instead}"

@@ -12,7 +12,7 @@ from outreply_cli.bulk.calendar import (
     Calendar,
     ReadSettings,
     guess_field,
-    is_address,
+    is_calendar_url,
     normalize_field,
     unknown_field_message,
 )
@@ -50,17 +50,17 @@ def load_calendar(
     and .json, CSV for others. `-` stands for `stdin`: it is YAML if its first line is not a header
     with a separator. The files that its rows name must be below the directory of the calendar (of
     the file itself, if `name` is a link), or anywhere with `allow_outside`, but never in a
-    `private` directory. An address is fetched, and its content kept below `cache_dir`.
+    `private` directory. A URL is fetched, and its content kept below `cache_dir`.
 
     Raises:
         InvalidInputError: The file cannot be read.
-        FetchError: The address cannot be fetched.
+        FetchError: The URL cannot be fetched.
     """
     calendar = Calendar(name, Path(name), settings or ReadSettings())
     if name == STDIN and stdin is not None:
         calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
         return _parse(calendar, stdin.read(_FILE_MAX_BYTES + 1))
-    if is_address(name):
+    if is_calendar_url(name):
         from outreply_cli.bulk.published_sheet import fetch_sheet
 
         suffix = Path(urlsplit(name).path).suffix.lower()

@@ -1,6 +1,6 @@
-"""Calendars at an https address, such as a published Google sheet.
+"""Calendars at an https URL, such as a published Google sheet.
 
-The calendar at an address may name no local file.
+The calendar at a URL may name no local file.
 """
 
 import hashlib
@@ -34,14 +34,14 @@ def fetch_sheet(
     """Return the content at `url`, which is kept with its ETag below `cache_dir`.
 
     Raises:
-        InvalidInputError: The address is not https, is blocked, or does not have a calendar.
+        InvalidInputError: The URL is not https, is blocked, or does not have a calendar.
         FetchError: The server cannot be reached, or fails.
     """
-    address = _check(url)
-    cache = cache_dir / _DIRECTORY / hashlib.sha256(address.encode()).hexdigest()[:24]
+    checked_url = _check(url)
+    cache = cache_dir / _DIRECTORY / hashlib.sha256(checked_url.encode()).hexdigest()[:24]
     etag, cached = _read_cache(cache)
     known = etag if cached is not None else None
-    status, headers, content = download(address, known, lookup)
+    status, headers, content = download(checked_url, known, lookup)
     if status == 304 and cached is not None:
         return cached
     if status != 200:
@@ -54,7 +54,7 @@ def fetch_sheet(
 
 
 def _check(url: str) -> str:
-    """Return the address to fetch; a Google sheet's page is replaced by its CSV."""
+    """Return the URL to fetch; a Google sheet's page is replaced by its CSV."""
     try:
         parsed = parse_http_url(url)
     except ValueError as error:

@@ -21,7 +21,7 @@ def recall_options(state_dir: Path, source: str, *, of_copy: bool = False) -> di
 
     Args:
         state_dir: The state directory.
-        source: Path or address of the calendar.
+        source: Path or URL of the calendar.
         of_copy: Whether a file without a run may have the options of one with the same content: it
             was renamed, moved or copied.
 
@@ -63,7 +63,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _content_digest(source: str) -> str | None:
-    """Return a digest of a file's content; None for an address."""
+    """Return a digest of a file's content; None for a URL."""
     path = Path(source)
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

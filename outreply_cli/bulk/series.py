@@ -58,7 +58,7 @@ _OF_THE_MONTH = re.compile(
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH = re.compile(r"(\d{4})-(\d\d)", re.ASCII)
 _NUMBERS = r"[+-]?\d{1,3}(?:,[+-]?\d{1,3}){0,399}"
-# python-dateutil fails, or searches in vain, for some numbers beyond these.
+# python-dateutil fails, or searches without end, for some numbers beyond these.
 _NUMBER_LIMITS = {
     "BYMONTH": 12, "BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYSETPOS": 366,
 }  # fmt: skip

@@ -13,7 +13,7 @@ from outreply_cli.api.client import Client, Resource, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError, stops_batch
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.adopt import adopt_exported, draft_from_post
-from outreply_cli.bulk.calendar import STDIN, Calendar, is_address, sort_diagnostics
+from outreply_cli.bulk.calendar import STDIN, Calendar, is_calendar_url, sort_diagnostics
 from outreply_cli.bulk.checks import (
     check_guardrails,
     check_lead_time,
@@ -194,7 +194,7 @@ class CalendarDiff:
 class PlannedCalendar:
     """A calendar that is ready to be applied, with its warnings and notes.
 
-    `calendar_id` is its ID in the journal. `links` are the addresses of recently published posts,
+    `calendar_id` is its ID in the journal. `links` are the URLs of recently published posts,
     by the post's ID. `approved_posts` are the IDs of posts that exist as they were approved.
     """
 
@@ -288,7 +288,7 @@ class BulkService:
             from outreply_cli.bulk.approval import InvalidApprovalError
 
             posts = [post for item in opened for post in item.posts]
-            if not any(self._options.approval.judge(posts)):
+            if not any(self._options.approval.find_decisions(posts)):
                 raise InvalidApprovalError(
                     f"--approved: the approval is for {self._options.approval.calendar!r}, and has "
                     f"no row of {', '.join(item.calendar.file_name for item in opened)}",
@@ -876,7 +876,7 @@ class BulkService:
             self._sender,
             self._journal,
             stop=stop,
-            # One after the other, what is left surely goes to the posts that are due first.
+            # One after the other, what is left always goes to the posts that are due first.
             concurrency=self._options.concurrency if left is None or left >= 0 else 1,
             on_result=on_result,
         )
@@ -1192,7 +1192,7 @@ def _find_moved_too_far(posts: Sequence[PlannedPost], diff: CalendarDiff) -> Ite
 def _file_label(calendar: Calendar) -> str:
     """Return the name by which a calendar's file is known on every machine."""
     source = calendar.source
-    return source if is_address(source) else Path(source).name
+    return source if is_calendar_url(source) else Path(source).name
 
 
 def _may_be_same_file(last: str, new: str) -> bool:
@@ -1200,7 +1200,7 @@ def _may_be_same_file(last: str, new: str) -> bool:
 
     It has another path on another machine. Every published sheet has the same name.
     """
-    if STDIN in {last, new} or is_address(last) or is_address(new):
+    if STDIN in {last, new} or is_calendar_url(last) or is_calendar_url(new):
         return False
     old = Path(last)
     return old.name == Path(new).name or (old.parent.is_dir() and not old.exists())

@@ -2,7 +2,7 @@
 
 import shlex
 
-from outreply_cli.bulk.calendar import STDIN, is_address
+from outreply_cli.bulk.calendar import STDIN, is_calendar_url
 from outreply_cli.bulk.loader import calendar_path
 from outreply_cli.bulk.plan import Action
 from outreply_cli.bulk.service import calendar_error
@@ -32,7 +32,7 @@ def run(
     """
     options = reading.to_options(context)
     path = calendar_path(file)
-    is_calendar = path.exists() or file == STDIN or is_address(file)
+    is_calendar = path.exists() or file == STDIN or is_calendar_url(file)
     calendars = load_calendars(context, [file], reading) if is_calendar else []
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
         opened = bulk.open_calendars(calendars)

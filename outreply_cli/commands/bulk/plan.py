@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
-from outreply_cli.bulk.calendar import STDIN, is_address
+from outreply_cli.bulk.calendar import STDIN, is_calendar_url
 from outreply_cli.bulk.reports import build_report, results_from_plan
 from outreply_cli.cli.options import command, option
 from outreply_cli.commands.bulk.compose import RowComposeOptions, compose_rows
@@ -42,7 +42,7 @@ def run(
             f"-o: a plan requires a file, not {output}",
             hint="Use a name such as launch.plan; for JSON, add --json.",
         )
-    if file == STDIN or is_address(file):
+    if file == STDIN or is_calendar_url(file):
         raise InvalidInputError("FILE: a plan requires a file", hint="Save the calendar to a file.")
     tz, forgets = reading.tz, reading.forget
     # The plan must not depend on the time zone of the machine that applies it.

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from outreply_cli.api.client import Client
-from outreply_cli.bulk.calendar import STDIN, Calendar, is_address
+from outreply_cli.bulk.calendar import STDIN, Calendar, is_calendar_url
 from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.loader import calendar_path, load_calendar
 from outreply_cli.bulk.plan import ActionType
@@ -185,7 +185,7 @@ def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
     """Return `reading` with the options that are remembered for the calendar called `name`."""
     if name == STDIN or reading.forget:
         return reading
-    source = name if is_address(name) else str(calendar_path(name))
+    source = name if is_calendar_url(name) else str(calendar_path(name))
     # With options of its own, a copy may be another calendar.
     is_bare = reading.name is None and all(
         getattr(reading, option) is None for option in REMEMBERED
