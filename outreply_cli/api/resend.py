@@ -7,7 +7,7 @@ Idempotency). There is no such guarantee for another token or after that time, a
 1. Send a write that was never sent.
 2. Search the lists for one that may have been carried out. If it is found, it is done.
 3. Send it if a complete list proves that it was not carried out.
-4. Repeat it with the same key while the server surely remembers the key of this token.
+4. Repeat it with the same key while the server is certain to remember the key of this token.
 5. Otherwise send nothing, and report the outcome as unknown.
 """
 
@@ -93,7 +93,7 @@ def next_step(attempts: Attempts, search: SearchResult, *, now: datetime, token:
 
 
 def is_key_remembered(age: timedelta) -> bool:
-    """Return whether the server surely remembers a key that it first received `age` ago.
+    """Return whether the server is certain to remember a key that it first received `age` ago.
 
     A negative age, from a clock that was set back, is as doubtful as a long one.
     """

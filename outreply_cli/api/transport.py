@@ -226,7 +226,7 @@ class Transport:
         a new UUIDv4 unless the request has one. Its headers cannot replace the token.
 
         A write that may have been carried out is looked for with `find` before it is repeated, and
-        repeated only while the server surely remembers its key (see `resend`). Uploads are not
+        repeated only while its key is certain to be known (see `resend`). Uploads are not
         idempotent (reference: Idempotency): without `find`, one that may have arrived is final.
 
         Raises:

@@ -47,7 +47,7 @@ class ReplyResult:
 
 
 class ListedReply(NamedTuple):
-    """A reply to a comment, and whether it is surely the page's own."""
+    """A reply to a comment, and whether it is certainly the page's own."""
 
     comment: Comment
     is_own: bool
@@ -106,7 +106,7 @@ class ReplyService:
         """Return the reply that was or may have been sent from this store; None if none was.
 
         With `key`, the one with that key; else the last one with the same text as `message`, if
-        given, with whatever key. Replies that were surely sent come first.
+        given, with whatever key. Replies that were certainly sent come first.
         """
         if key is not None:
             return self._store.reply_for(comment_id, f"key {key}")

@@ -16,7 +16,7 @@ _ADDED = (
     CatalogEntry("PLATFORM_REJECTED", 422, "validation", "The platform refused the post",
                  "Change the post as the message says; platforms require more than the API."),
 )  # fmt: skip
-# Of no use outside of the emulator.
+# Only used by the emulator.
 _EMULATOR_ONLY = (
     CatalogEntry("BAD_REQUEST", 400, "emulator", "Malformed HTTP request",
                  "Send a valid HTTP/1.1 request."),

@@ -461,7 +461,7 @@ class Journal:
         )
 
     def owned_post_ids(self, account: str) -> set[str]:
-        """Return the IDs of all posts that are surely not those of other rows.
+        """Return the IDs of all posts that are certainly not those of other rows.
 
         A post that was only edited or rescheduled here may be that of a row that the journal does
         not know: it was lost, or another machine has it.
