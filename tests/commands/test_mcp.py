@@ -677,7 +677,7 @@ def test_calendar_is_a_text_without_files(
         ("bulk_schedule", {"calendar": "", "approved": "/x"}, "unknown argument 'approved'"),
         ("posts_schedule", {"media": ["/etc/passwd"]}, "media: not an https:// address"),
         ("posts_schedule", {"media": ["media/x.png"]}, "media: not an https:// address"),
-        ("posts_schedule", {"tiktok": "@/etc/passwd"}, "tiktok: files cannot be named"),
+        ("posts_schedule", {"tiktok": "@/etc/passwd"}, "tiktok: local files cannot be used"),
         ("posts_schedule", {"message": {"a": 1}}, "message: not a string or a number"),
         ("posts_schedule", {"message": "a\x00b"}, "message: contains a null character"),
         ("posts_schedule", {"message": "x" * 20_001}, "message: more than 20,000 characters"),

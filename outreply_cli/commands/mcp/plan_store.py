@@ -18,7 +18,7 @@ from outreply_cli.storage.sqlite import FileSchema, file_lock
 from outreply_cli.storage.tables import LocalTables
 
 PLANS_FILE = "mcp.db"
-# What was planned may no longer be what a person would approve.
+# What was planned may no longer be what the user would approve.
 _EXPIRY = 86_400.0
 _LOCK_SECONDS = 30.0
 _STATEMENTS = """

@@ -38,7 +38,7 @@ def run(
     """Serve an agent on stdin and stdout, with the Model Context Protocol.
 
     The agent can read the account. Each write that it requests becomes a plan, which is applied
-    after a person approves it with `outreply mcp approve ID` at a terminal, or if --allow-writes
+    after a user approves it with `outreply mcp approve ID` at a terminal, or if --allow-writes
     permits it. Requires outreply-cli[mcp].
 
     Register it with the agent as the command `outreply` with the argument `mcp`, and save the
@@ -113,7 +113,7 @@ def _pin_account(context: Context) -> dict[str, str]:
 
 
 def _describe_account(context: Context, identity: Mapping[str, Any]) -> str:
-    """The account for the person who approves plans, such as `Jane <jane@acme.com> (work)`."""
+    """The account for the user who approves plans, such as `Jane <jane@acme.com> (work)`."""
     profile = context.account.profile
     name = f"{identity['name']} <{identity['email']}>".strip()
     return f"{name} ({profile.name})" if profile is not None else name

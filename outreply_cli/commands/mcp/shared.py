@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from outreply_cli.commands.mcp.plan_store import Plan, PlanState, PlanStore
 
-# Shown in the first line of a post, or no news to the person.
+# Shown in the first line of a post, or no news to the user.
 _NOT_LISTED = frozenset({"action", "file", "page", "page_id", "scheduled_at", "status"})
 
 PlanArgument = Annotated[str, argument("ID", "ID of the plan.")]
@@ -28,10 +28,10 @@ def open_plans(context: Context, *, allow_readonly: bool = False) -> "PlanStore"
 
 
 def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
-    """Show a plan to the person at the terminal, and store the decision.
+    """Show a plan to the user at the terminal, and store the decision.
 
     Raises:
-        InvalidInputError: There is no terminal, or the person declined.
+        InvalidInputError: There is no terminal, or the user declined.
         PlanNotFoundError: No plan has that ID.
         PlanStateError: It is not a proposal any more.
     """

@@ -59,6 +59,7 @@ _DESCRIPTIONS = {
 }
 # What only the command line does.
 _REPEATABLE = " (repeatable)"
+_UPLOAD_HINT = "Ask the user to upload local files: outreply media upload FILE"
 _MEDIA = re.compile(r"https://\S+|media:[A-Za-z0-9_-]+")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _CALENDAR_MAX_CHARACTERS = 200_000
@@ -120,7 +121,7 @@ class ToolSpec:
         if self.is_write:
             text += (
                 " Returns a plan; nothing is sent until it is applied with plan_apply, "
-                "which needs the approval of a person unless the limits of the server allow it."
+                "which needs the approval of the user unless the limits of the server allow it."
             )
         return text
 
@@ -190,11 +191,9 @@ class ToolSpec:
             )
         text = _text(str(value), name)
         if name == "media" and not _MEDIA.fullmatch(text):
-            raise InvalidInputError(
-                "media: not an https:// URL or media:ID", hint="Files cannot be named."
-            )
+            raise InvalidInputError("media: not an https:// URL or media:ID", hint=_UPLOAD_HINT)
         if name == "tiktok" and text.startswith("@"):
-            raise InvalidInputError("tiktok: files cannot be named", hint="Give JSON.")
+            raise InvalidInputError("tiktok: local files cannot be used", hint="Use a JSON object.")
         # A plan is applied later than it is made.
         is_time = self.name == "posts reschedule" and name == "at"
         if is_time and not _ISO_TIME.fullmatch(text):
