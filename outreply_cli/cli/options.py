@@ -34,7 +34,7 @@ def argument(metavar: str, text: str) -> Any:
 
 
 Yes = Annotated[bool, switch("Skip confirmation prompts.", "--yes", "-y")]
-Strict = Annotated[bool, switch("Treat broken rules of a platform as errors.")]
+Strict = Annotated[bool, switch("Treat violations of platform rules as errors.")]
 TimeZone = Annotated[
     str | None,
     option(
@@ -75,7 +75,9 @@ _API_OPTIONS: dict[str, Any] = {
     "max_wait": Annotated[
         str | None,
         _common_option(
-            "DURATION", "Maximum total time for attempts, retries and rate-limit waits."
+            "DURATION",
+            "Maximum total time for attempts, retries and rate-limit waits (default: 60s; "
+            "unlimited for commands that run longer, such as bulk).",
         ),
     ],
 }

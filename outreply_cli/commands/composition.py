@@ -27,13 +27,13 @@ class ComposeOptions:
 
     compose_with: ComposeWith = None
     compose_timeout: Annotated[
-        str, option("DURATION", "Kill the composing program after this time.")
+        str, option("DURATION", "Kill the composing program if it runs longer than this.")
     ] = "120s"
     examples: Annotated[
         int,
         option(
             "COUNT",
-            "Give the composing program this many earlier posts of the page.",
+            "Give the composing program COUNT earlier posts of the page as examples.",
             min=0,
             max=100,
         ),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
+from outreply_cli.api.base_url import DEFAULT_BASE_URL
 from outreply_cli.cli.options import Yes, command, option, switch
 from outreply_cli.commands.auth.shared import note_sandbox, warn_about_variable
 from outreply_cli.context import Context
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 def run(
     context: Context,
     with_token: Annotated[bool, switch("Read the token from stdin.")] = False,
-    base_url: Annotated[str | None, option("URL", "Base URL of the API.")] = None,
+    base_url: Annotated[
+        str | None, option("URL", f"Base URL of the API (default: {DEFAULT_BASE_URL}).")
+    ] = None,
     profile: Annotated[
         str | None,
         option(
@@ -34,7 +37,9 @@ def run(
     insecure_storage: Annotated[
         bool, switch("Store the token in a file only you can read, not in the keyring.")
     ] = False,
-    tz: Annotated[str | None, option("ZONE", "Set the account's time zone.")] = None,
+    tz: Annotated[
+        str | None, option("ZONE", "Set the profile's time zone, such as Europe/Paris.")
+    ] = None,
     yes: Yes = False,
 ) -> None:
     """Sign in to an account.

@@ -32,7 +32,7 @@ def run(
     """Check calendar files without an account or network.
 
     Prints each problem as FILE:LINE, and exits with 2 if there are errors. It checks times, texts,
-    media files, URLs, keys, the rules of platforms, and the guardrails of pages within each file,
+    media files, URLs, keys, platform rules, and the guardrails of pages within each file,
     but cannot know whether a page exists or what is already scheduled: `bulk schedule --dry-run`
     does. Rows in the past are skipped, and times may be more than 75 days ahead. With
     --compose-with, rows may have no text; the program is not run.

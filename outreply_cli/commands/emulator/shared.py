@@ -20,7 +20,14 @@ from outreply_cli.ui.columns import Column, Item
 
 PROFILE = "emulator"
 
-StateOption = Annotated[Path | None, option("DIR", "State directory of the emulator.", "--state")]
+StateOption = Annotated[
+    Path | None,
+    option(
+        "DIR",
+        "State directory of the emulator (default: emulator, in outreply's state directory).",
+        "--state",
+    ),
+]
 TokenArgument = Annotated[str, argument("TOKEN", "Name or ID of the token.")]
 ScopesOption = Annotated[str | None, option("SCOPE,...", "Scopes of the token.", "--scopes")]
 ExpiresInOption = Annotated[
@@ -65,7 +72,7 @@ class BehaviorOptions:
         ),
     ] = False
     growth: Annotated[
-        bool, switch("Let likes, shares and followers change with the clock.")
+        bool, switch("Simulate likes, shares and new followers as the clock advances.")
     ] = False  # fmt: skip
 
     def to_config(self, *, allow_external: bool = False) -> EmulatorConfig:

@@ -39,7 +39,7 @@ def run(
     *,
     post: ContentOptions,
 ) -> None:
-    """Check a post against the rules of platforms.
+    """Check a post against platform rules.
 
     Sends nothing, and requires no account or network without --page. Exits with 2 if the API
     would refuse the post, or with --strict if it breaks a rule.
