@@ -209,10 +209,10 @@ def _is_page_missing(calendar: Calendar, line: int, mapped: Sequence[str | None]
     """Add an error if the column for the page is missing; return whether it is."""
     if calendar.settings.pages or not {"page", "network"}.isdisjoint(mapped):
         return False
-    advice = "start with: page,scheduled_at,message"
+    hint = "start with: page,scheduled_at,message"
     if "message" in mapped:
-        advice = "add it, or set the page of all rows with --page"
-    calendar.add_error(line, "page", f"missing column 'page'; {advice}")
+        hint = "add it, or set the page of all rows with --page"
+    calendar.add_error(line, "page", f"missing column 'page'; {hint}")
     return True
 
 
@@ -266,21 +266,19 @@ def _report_unknown_columns(
         is_free = guess not in mapped and guess not in guesses.values()
         guesses[name] = guess if is_free and normalize_field(guess) else ""
     # The option replaces the one that was given.
-    advice = f"--columns {quote_mapping({**calendar.settings.columns, **guesses})}{zone}"
+    hint = f"--columns {quote_mapping({**calendar.settings.columns, **guesses})}{zone}"
     if len(unknown) > 1:
         ignored = "" if all(guesses.values()) else "; an empty field ignores the column"
-        message = (
-            f"unknown columns {', '.join(map(repr, unknown))}; map them with {advice}{ignored}"
-        )
+        message = f"unknown columns {', '.join(map(repr, unknown))}; map them with {hint}{ignored}"
         calendar.add_error(line, "", message)
         return
     (name,) = unknown
     if name in rivals:
         field = guesses[rivals[name]]
-        message = f"may hold the {field} like {rivals[name]!r}; choose one of them with {advice}"
+        message = f"may hold the {field} like {rivals[name]!r}; choose one of them with {hint}"
     else:
         verb = " Map it with" if guesses[name] else "; ignore it with"
-        message = f"{unknown_field_message(name, guesses[name] or None)}{verb} {advice}"
+        message = f"{unknown_field_message(name, guesses[name] or None)}{verb} {hint}"
     calendar.add_error(line, name, message)
 
 

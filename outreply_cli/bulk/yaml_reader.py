@@ -147,8 +147,8 @@ def _compose(calendar: Calendar, text: str) -> yaml.Node | None:
         calendar.add_error(problem.line, "", str(problem))
     except yaml.YAMLError as problem:
         reason = getattr(problem, "problem", None) or "unreadable"
-        line, advice = _explain(problem, text)
-        calendar.add_error(line, "", f"invalid YAML: {reason}; {advice}")
+        line, hint = _explain(problem, text)
+        calendar.add_error(line, "", f"invalid YAML: {reason}; {hint}")
     return None
 
 
@@ -358,8 +358,8 @@ class _Reader:
                 is_block = isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}
                 line = _line(node) + is_block + text.count("\n", 0, match.start())
                 near = difflib.get_close_matches(name, self._variables, n=1)
-                advice = f"did you mean {near[0]!r}?" if near else "add it to `variables`"
-                message = f"unknown variable {name!r}; {advice}"
+                hint = f"did you mean {near[0]!r}?" if near else "add it to `variables`"
+                message = f"unknown variable {name!r}; {hint}"
                 self._calendar.add_error(line, field, message)
             return self._variables.get(name, "")
 

@@ -46,7 +46,7 @@ def serve(
 ) -> None:
     """Serve in this process until SIGTERM or Ctrl-C; `on_ready` is called once it listens.
 
-    `stop_hint` is the advice if another emulator uses the directory.
+    `stop_hint` is shown if another emulator uses the directory.
 
     Raises:
         EmulatorError: An emulator already uses this directory.
@@ -139,7 +139,7 @@ def start_daemon(
 ) -> EmulatorHandle:
     """Start an emulator that outlives this process, and return once it responds.
 
-    `options` are further options of `emulator start`; `stop_hint` is the advice if another
+    `options` are further options of `emulator start`; `stop_hint` is shown if another
     emulator uses the directory.
 
     Raises:

@@ -121,8 +121,8 @@ def _unknown_name(path: Path, node: Any, kind: str, names: Iterable[str]) -> Inv
     import difflib
 
     near = difflib.get_close_matches(node.value, list(names), n=1)
-    advice = f"; did you mean {near[0]!r}?" if near else f"; use one of: {', '.join(names)}"
-    return InvalidRulesError(path, _line(node), f"unknown {kind} {node.value!r}{advice}")
+    hint = f"; did you mean {near[0]!r}?" if near else f"; use one of: {', '.join(names)}"
+    return InvalidRulesError(path, _line(node), f"unknown {kind} {node.value!r}{hint}")
 
 
 def _line(node: Any) -> int:

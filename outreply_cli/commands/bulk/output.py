@@ -132,8 +132,8 @@ def finish_run(
         again = "Run the same command again to continue"
         first, *rest = filter(None, (stop.cause.hint, reconcile_hint, again))
         later = [f"; then {step[:1].lower()}{step[1:]}" for step in rest]
-        advice = "".join([first.removesuffix("."), *later])
-        raise stop.cause.replace(hint=f"{pending if summary['pending'] else ''}{advice}.")
+        hint = "".join([first.removesuffix("."), *later])
+        raise stop.cause.replace(hint=f"{pending if summary['pending'] else ''}{hint}.")
     if any(unfinished.values()):
         counts = ", ".join(f"{count} {name}" for name, count in unfinished.items() if count)
         rows = f"{sum(unfinished.values())} of {len(results)} rows"

@@ -106,7 +106,7 @@ def running_emulator(context: Context, state: Path | None) -> EmulatorHandle:
 
 
 def state_flag(context: Context, state: Path | None) -> str:
-    """The option `--state` for advice, with a space before it; empty if it is not required."""
+    """The option `--state` for hints, with a space before it; empty if it is not required."""
     return f" --state {shlex.quote(str(state_directory(context, state)))}" if state else ""
 
 

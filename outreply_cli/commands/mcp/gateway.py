@@ -368,7 +368,7 @@ class AgentGateway:
         if is_error and is_repeatable and (is_repeated or not output.has_sent_nothing):
             hint = _doubt(plan, now).hint
             if "error" in result.get("error", ()):
-                # Its advice, to run the command again, would be another plan with another key.
+                # Its hint, to run the command again, would be another plan with another key.
                 result["error"] = {"error": {**result["error"]["error"], "hint": hint}}
             return {**result, "plan_id": plan.id, "next": hint}, True
         self.plans.finish(plan, PlanState.FAILED if is_error else PlanState.DONE, result)

@@ -330,7 +330,7 @@ class _Editor:
             earlier = self.service.find_earlier_content(post.entry)
             if earlier is None:
                 raise InvalidInputError(
-                    f"no earlier content of post {post.post_id} is in the journal of this machine"
+                    f"the journal has no earlier content of post {post.post_id}"
                 )
             return PostEdit(post, ContentEdit.restoring(earlier))
         if self.composer is not None:
