@@ -308,8 +308,8 @@ def test_equal_rows_at_slots_are_counted(cli: CommandLine, client: Client, tmp_p
     [
         ("", "invalid JSON"),
         ('{"format":\n "x"', "jane.json:2: invalid JSON"),
-        ("[]", "not an approval"),
-        ('{"format": "outreply-store"}', "not an approval"),
+        ("[]", "not an outreply approval file"),
+        ('{"format": "outreply-store"}', "not an outreply approval file"),
         ('{"format": "outreply-approval", "version": 2}', "another version"),
         ({"rows": {}}, "rows: must be a list"),
         ({"rows": [3]}, "rows[0]: must be an object"),

@@ -197,8 +197,8 @@ def test_slow_server_has_a_time_limit(
 @pytest.mark.parametrize(
     ("location", "words"),
     [
-        ("http://localhost/x", "an address that is not https"),
-        ("file:///etc/passwd", "an address that is not https"),
+        ("http://localhost/x", "a URL that is not https"),
+        ("file:///etc/passwd", "a URL that is not https"),
         ("https://127.0.0.1/x", "leads to a private address"),
         ("https://other.test/x", "leads to a private address"),
         ("https://169.254.169.254/latest", "link-local or metadata address"),
