@@ -1,4 +1,4 @@
-"""Column headers, from `headers.json`: the usual ones in five languages, and those of schedulers.
+"""Column headers, from `headers.json`: common ones in five languages, and those of schedulers.
 
 A header stands for a field, or for a part of one: `media` holds file names or URLs, `platform`,
 `weekday` and `am_pm` complete `page`, the date and the time, `year` to `minute` are the parts of a
@@ -47,7 +47,7 @@ class Scheduler:
 
 
 def _load() -> tuple[Mapping[str, str], tuple[Scheduler, ...]]:
-    """Return the fields by their usual headers, and the schedulers.
+    """Return the fields by their common headers, and the schedulers.
 
     All headers are normalized. The columns are those that the schedulers documented in November
     2026, most of them on their help pages.
@@ -91,7 +91,7 @@ def find_scheduler_by_name(name: str) -> Scheduler | None:
 
 
 def get_target(name: str) -> str | None:
-    """Return what a column with the usual header `name` stands for; None if it is unknown."""
+    """Return what a column with the common header `name` stands for; None if it is unknown."""
     return _find(name, _FIELDS)
 
 

@@ -44,7 +44,7 @@ class UnreachableError(OutReplyError):
 
 
 def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
-    """`url` in its usual spelling, with its scheme, if a delivery may go there.
+    """`url`, normalized and with its scheme, if a delivery may go there.
 
     A host that does not resolve now is allowed: it may resolve later.
 

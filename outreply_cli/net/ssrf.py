@@ -77,7 +77,7 @@ class HttpUrl:
     path: str
 
     def __str__(self) -> str:
-        """The URL in its usual spelling, without a default port or a bare slash."""
+        """The normalized URL, without a default port or a bare slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         is_default = self.port == (443 if self.is_secure else 80)
         port = "" if is_default else f":{self.port}"

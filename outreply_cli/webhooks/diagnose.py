@@ -1,4 +1,4 @@
-"""Diagnosis of signature failures: tries the usual mistakes of handlers and configurations."""
+"""Diagnosis of signature failures: tries common mistakes of handlers and configurations."""
 
 import base64
 import hashlib

@@ -48,7 +48,7 @@ def _changed_to_dict(forward: "Forward", delivery: "Delivery") -> dict[str, Any]
 
 
 def normalize_target(target: str | None) -> str | None:
-    """The name of a target in the queue: a URL in its usual spelling, with its scheme."""
+    """The name of a target in the queue: a normalized URL, with its scheme."""
     if target is None or target.startswith("exec:"):
         return target
     from outreply_cli.net.ssrf import parse_http_url
