@@ -130,6 +130,6 @@ def validate_edit_time(scheduled_at: datetime, now: datetime) -> str | None:
         return None
     duration = format_duration(scheduled_at - now)
     return (
-        f"it is due in {duration}; an edited post is created again, which requires at least "
+        f"it is due in {duration}; an edited post is created again, which needs at least "
         f"{format_duration(SCHEDULE_EARLIEST + _EDIT_SECONDS)}"
     )
