@@ -278,12 +278,40 @@ def test_limits_allow_writes(
     assert "a page is not allowed" in agent.fail("plan_apply", plan_id=other)["error"]
     agent.call("plan_apply", plan_id=agent.propose("Two", at="in 5h"))
     third = agent.propose("Three", at="in 9h")
-    assert "2 plans" in agent.fail("plan_apply", plan_id=third)["error"]
+    assert "more than 2 posts" in agent.fail("plan_apply", plan_id=third)["error"]
     assert [m for m in messages(emulator) if m in {"One", "Two", "Three", "Other page"}] == [
         "One", "Two",
     ]  # fmt: skip
     assert decide(cli, "approve", third, "y")[1] == 0
     agent.call("plan_apply", plan_id=third)
+
+
+@pytest.mark.parametrize("tool", ["bulk_schedule", "posts_schedule", "posts_cancel"])
+def test_limit_of_a_day_counts_posts(
+    cli: CommandLine, make_agent: MakeAgent, plans: PlanStore, emulator: EmulatorServer, tool: str
+) -> None:
+    words = ("posts", "schedule", "--page", PAGE, "--at")
+    ids = [cli.run(*words, at, "-m", at, "-q").out.strip() for at in ("+5h", "+6h", "+7h")]
+    calls: dict[str, dict[str, Any]] = {
+        "bulk_schedule": {
+            "calendar": table(*(f"r{n},{PAGE},{tomorrow(n)},Many" for n in range(3))),
+        },
+        "posts_schedule": {
+            "page": [PAGE, "facebook:acme", "linkedin:acme-co"], "at": "in 3h", "message": "Many",
+        },
+        "posts_cancel": {"post_ids": ids},
+    }  # fmt: skip
+    before = messages(emulator)
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=3))
+    agent.call("plan_apply", plan_id=agent.propose("One"))
+    plan_id = agent.call(tool, **calls[tool])["result"]["id"]
+    refused = agent.fail("plan_apply", plan_id=plan_id)
+    assert "more than 3 posts" in refused["error"]
+    assert messages(emulator) == [*before, "One"]
+    plans.decide(plans.get(plan_id), PlanState.APPROVED, "jane", cli.clock.now().timestamp())
+    agent.call("plan_apply", plan_id=plan_id)
+    # What a person approved does not count.
+    agent.call("plan_apply", plan_id=agent.propose("Two", at="in 9h"))
 
 
 def test_limits_of_posts_allow_no_reply(cli: CommandLine, make_agent: MakeAgent) -> None:

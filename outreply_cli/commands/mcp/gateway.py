@@ -79,7 +79,7 @@ class WriteLimits:
     Attributes:
         scopes: Allowed scopes, such as `write:posts`.
         pages: IDs of the allowed pages; empty for all.
-        per_day: Most plans in 24 hours that are applied without an approval.
+        per_day: Most posts and replies in 24 hours without an approval.
     """
 
     scopes: Sequence[str] = ()
@@ -358,7 +358,9 @@ class AgentGateway:
             self._check_drift(plan, is_repeated=is_repeated)
         if not self.plans.start(plan, now, per_day=per_day):
             raise PlanStateError(
-                f"approval required: {per_day} plans were applied in 24 hours", hint=_ask(plan)
+                f"approval required: with this plan, more than {per_day} posts and replies in "
+                "24 hours",
+                hint=_ask(plan),
             )
         output = self.run(apply(plan.call, f"{AGENT_KEY}{plan.id}"), False)
         if output.is_killed:

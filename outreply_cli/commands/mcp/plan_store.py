@@ -81,6 +81,11 @@ class Plan:
     decided_by: str | None = None
     result: Any = None
 
+    @property
+    def size(self) -> int:
+        """How many posts and replies it sends, changes or cancels."""
+        return sum(row.get("action") != "keep" for row in preview_rows(self.preview))
+
     def state_at(self, now: float) -> PlanState:
         """The state; a plan that was not applied within a day has expired."""
         is_open = self.state in {PlanState.PROPOSED, PlanState.APPROVED}
@@ -197,19 +202,18 @@ class PlanStore:
         Args:
             plan: The plan, approved or within the limits of the server.
             now: Time of this machine.
-            per_day: Most plans in 24 hours that run without an approval; None if it is approved.
+            per_day: Most posts and replies in 24 hours without an approval; None if it is approved.
 
         Raises:
             PlanStateError: Another call has started it.
         """
         with self._tables.change() as db:
             if per_day is not None:
-                row = db.execute(
-                    "SELECT count(*) AS count FROM plans "
-                    "WHERE started_at > ? AND decided_by IS NULL",
+                rows = db.execute(
+                    "SELECT * FROM plans WHERE started_at > ? AND decided_by IS NULL",
                     (now - 86_400,),
-                ).fetchone()
-                if row["count"] >= per_day:
+                )
+                if sum(_from_row(row).size for row in rows) + plan.size > per_day:
                     return False
             changed = db.execute(
                 "UPDATE plans SET state = ?, started_at = ? WHERE id = ? AND state = ?",

@@ -32,7 +32,11 @@ def run(
     ] = None,
     max_per_day: Annotated[
         int | None,
-        option("COUNT", "Limit --allow-writes to COUNT plans in 24 hours (default: 10).", min=1),
+        option(
+            "COUNT",
+            "Limit --allow-writes to COUNT posts and replies in 24 hours (default: 10).",
+            min=1,
+        ),
     ] = None,
 ) -> None:
     """Serve an agent on stdin and stdout, with the Model Context Protocol.
