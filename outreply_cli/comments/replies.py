@@ -76,6 +76,10 @@ class ReplyService:
         # A list of the comments since then is less likely to be cut off.
         since = at - _CLOCK_TOLERANCE if at is not None else None
         listing = self._client.comments(post_id, since=since)
+        # Its author may have edited it since: a reply is shown with what it answers.
+        self._store.mark_seen(
+            post_id, (item for item in listing.items if get_id(item) == comment_id)
+        )
         children = [reply for reply in listing.items if reply.get("parent_id") == comment_id]
         known = self._find_owners(post_id) if children else {}
         found = [
