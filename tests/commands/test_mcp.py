@@ -717,6 +717,8 @@ def test_calendar_is_a_text_without_files(
         ("posts_schedule", {"message": "a\x00b"}, "message: contains a null character"),
         ("posts_schedule", {"message": "x" * 20_001}, "message: more than 20,000 characters"),
         ("bulk_check", {"calendar": "x" * 200_001}, "calendar: more than 200,000 characters"),
+        ("posts_schedule", {"message": ["Shown", "Sent"]}, "message: not a string or a number"),
+        ("posts_show", {"post_id": ["1"]}, "post_id: not a string or a number"),
         ("posts_reschedule", {"post_id": "1", "at": "in 2h"}, "at: not a full time"),
         ("pages_list", {"rehearse": "yes"}, "rehearse: not a boolean"),
         ("plan_apply", {}, "plan_id is the only argument, and required"),

@@ -169,7 +169,8 @@ class ToolSpec:
             if not parameter.takes_value:
                 options += [parameter.flags[0]] if value is True else []
                 continue
-            items = value if isinstance(value, list) else [value]
+            # Of several values of another option, the last would be sent, and all be shown.
+            items = value if isinstance(value, list) and _is_list(parameter) else [value]
             texts = [self._check(parameter, item) for item in items]
             if parameter.flags:
                 options += [f"{parameter.flags[0]}={text}" for text in texts]
@@ -257,12 +258,15 @@ def _name(parameter: Parameter) -> str:
     return name.replace("-", "_")
 
 
+def _is_list(parameter: Parameter) -> bool:
+    return parameter.multiple or (not parameter.flags and "..." in parameter.metavar)
+
+
 def _property(command: str, parameter: Parameter) -> dict[str, Any]:
     kind: dict[str, Any] = {"type": "boolean"}
     if parameter.takes_value:
         kind = {"type": "integer" if parameter.metavar in _NUMBERS else "string"}
-    is_list = parameter.multiple or (not parameter.flags and "..." in parameter.metavar)
-    if is_list:
+    if _is_list(parameter):
         kind = {"type": "array", "items": kind}
     name = _name(parameter)
     text = _DESCRIPTIONS.get(f"{command} {name}") or _DESCRIPTIONS.get(name)
