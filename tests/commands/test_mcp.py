@@ -721,6 +721,8 @@ def test_calendar_is_a_text_without_files(
         ("posts_show", {"post_id": ["1"]}, "post_id: not a string or a number"),
         ("posts_reschedule", {"post_id": "1", "at": "in 2h"}, "at: not a full time"),
         ("pages_list", {"rehearse": "yes"}, "rehearse: not a boolean"),
+        ("posts_schedule", {"strict": "true"}, "strict: not a boolean"),
+        ("comments_list", {"unanswered": 1}, "unanswered: not a boolean"),
         ("plan_apply", {}, "plan_id is the only argument, and required"),
         ("plan_apply", {"plan_id": "x"}, "plan not found"),
     ],

@@ -167,7 +167,11 @@ class ToolSpec:
                 continue
             value = values.pop(_name(parameter))
             if not parameter.takes_value:
-                options += [parameter.flags[0]] if value is True else []
+                if not isinstance(value, bool):
+                    raise InvalidInputError(
+                        f"{_name(parameter)}: not a boolean", hint="Use true or false."
+                    )
+                options += [parameter.flags[0]] if value else []
                 continue
             # Of several values of another option, the last would be sent, and all be shown.
             items = value if isinstance(value, list) and _is_list(parameter) else [value]
