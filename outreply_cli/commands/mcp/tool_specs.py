@@ -185,6 +185,10 @@ class ToolSpec:
                 f"unknown argument {min(values)!r} for {self.tool_name}",
                 hint="See the schema of the tool.",
             )
+        # A person would be asked to approve a command that cannot run.
+        for name in self.schema["required"]:
+            if arguments.get(name) in (None, []):
+                raise InvalidInputError(f"{name} is required for {self.tool_name}")
         words = [*self.command.path, *options, "--json", "--", *positional]
         return CommandCall(self.name, words, stdin)
 
