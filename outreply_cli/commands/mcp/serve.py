@@ -45,6 +45,9 @@ def run(
     after a user approves it with `outreply mcp approve ID` at a terminal, or if --allow-writes
     permits it. Requires outreply-cli[mcp].
 
+    This holds for an agent that has only these tools. One that can also run commands as you could
+    run outreply itself, and approve its own plans.
+
     Register it with the agent as the command `outreply` with the argument `mcp`, and save the
     output of `outreply examples agent-skill` as SKILL.md among its skills.
 
