@@ -20,7 +20,7 @@ from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.forward import UrlTarget
 from outreply_cli.webhooks.inspector import InspectorSettings
 from outreply_cli.webhooks.server import LIMITS
-from tests.browser import Browser, needs_browser
+from tests.browser import REBOUND_HOST, Browser, needs_browser
 from tests.other_user import OTHER_USER, fetch_as, needs_other_user
 from tests.webhooks.handler_server import HandlerServer, run_handler, wait_for
 from tests.webhooks.receiver_fixture import SECRET, RunningReceiver, event_body, run_receiver
@@ -108,8 +108,13 @@ def test_other_methods_and_paths_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Sec_Fetch_Site": "same-origin"}, {"Origin": "http://rebound.example"}],
-    ids=["fetch", "origin"],
+    [
+        {"Sec_Fetch_Site": "same-origin"},
+        {"Origin": "http://rebound.example"},
+        # All that a page can leave empty, but not out.
+        {"Accept_Language": ""},
+    ],
+    ids=["fetch", "origin", "language"],
 )
 def test_metrics_are_hidden_from_rebound_name(tmp_path: Path, headers: dict[str, str]) -> None:
     with run_receiver(tmp_path) as receiver:
@@ -117,6 +122,16 @@ def test_metrics_are_hidden_from_rebound_name(tmp_path: Path, headers: dict[str,
         assert fetch(receiver, "/metrics", **rebound)[0] == 404
         assert fetch(receiver, "/metrics", Host="prometheus.example")[0] == 200
         assert fetch(receiver, "/metrics", **headers)[0] == 200
+        assert fetch(receiver, "/metrics", **{**headers, "Host": "192.0.2.7:8484"})[0] == 200
+
+
+@needs_browser
+def test_rebound_page_cannot_read_metrics(tmp_path: Path) -> None:
+    with run_receiver(tmp_path) as receiver, Browser(tmp_path / "browser") as browser:
+        tab = browser.open(f"http://{REBOUND_HOST}:{receiver.server.port}/")
+        options = "{referrerPolicy: 'no-referrer', headers: {'Accept-Language': ''}}"
+        status = "fetch('/metrics', %s).then((response) => response.status)"
+        assert tab.evaluate(status % options) == 404
 
 
 def test_page_can_be_disabled(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO",
               "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_VIA",
               "HTTP_CF_CONNECTING_IP")  # fmt: skip
+# A page whose name leads to this machine sends only the last one with its requests.
+_OF_BROWSERS = ("HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN", "HTTP_ACCEPT_LANGUAGE")
 
 
 def is_allowed_host(header: str, listens_on: str) -> bool:
@@ -51,9 +53,9 @@ def is_from_private_network(environ: Mapping[str, Any]) -> bool:
 
     A page of another origin that points its name at this machine does not count.
     """
-    is_of_page = "HTTP_SEC_FETCH_SITE" in environ or "HTTP_ORIGIN" in environ
+    is_of_browser = any(name in environ for name in _OF_BROWSERS)
     if is_forwarded(environ) or (
-        is_of_page and not is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
+        is_of_browser and not is_allowed_host(environ.get("HTTP_HOST", ""), "*")
     ):
         return False
     try:
