@@ -347,6 +347,20 @@ def test_decided_plan_is_not_asked_about(agent: Agent, cli: CommandLine, plans: 
     assert "[y/N]" not in str(child.before)
 
 
+def test_user_without_a_name_approves(
+    agent: Agent, cli: CommandLine, plans: PlanStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_no_user() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", find_no_user)
+    monkeypatch.setattr(Context, "is_interactive", True)
+    monkeypatch.setattr(Context, "prompt_yes_no", lambda _context, _question: True)
+    plan_id = agent.propose()
+    assert cli.run("mcp", "approve", plan_id).code == 0
+    assert plans.get(plan_id).state is PlanState.APPROVED
+
+
 def test_pages_with_different_times_are_not_one_plan(agent: Agent, cli: CommandLine) -> None:
     for page, time in (("instagram:acme", "09:00"), ("facebook:acme", "17:30")):
         assert cli.run("slots", "set", page, f"daily {time}").code == 0

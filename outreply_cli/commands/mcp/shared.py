@@ -35,7 +35,6 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
         PlanNotFoundError: No plan has that ID.
         PlanStateError: It is not a proposal any more.
     """
-    import getpass
     from contextlib import closing
 
     from outreply_cli.commands.mcp.plan_store import check_open
@@ -51,7 +50,7 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
         for line in describe(plan, context.zone()):
             context.info(line)
         context.confirm(f"{verb.capitalize()} this plan?", yes=False)
-        plans.decide(plan, state, getpass.getuser(), context.clock.now().timestamp())
+        plans.decide(plan, state, context.origin.user, context.clock.now().timestamp())
     context.info(f"Plan {plan.id} is {state}.")
 
 
