@@ -4,7 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -1089,6 +1089,32 @@ def test_reply_that_a_comment_already_has_is_no_plan(
     ):
         assert "already has this reply" in agent.fail(name, **words)["error"]
     assert agent.call("comments_reply", comment=comment, message="Other")["result"]["preview"]
+
+
+@pytest.mark.parametrize("tool", ["posts_schedule", "bulk_schedule", "comments_reply"])
+def test_call_that_waited_for_the_same_plan_returns_its_result(
+    cli: CommandLine,
+    make_agent: MakeAgent,
+    plans: PlanStore,
+    monkeypatch: pytest.MonkeyPatch,
+    tool: str,
+) -> None:
+    calls: dict[str, dict[str, Any]] = {
+        "posts_schedule": {"page": [PAGE], "at": "in 2h", "message": "Once"},
+        "bulk_schedule": {"calendar": table(f"r1,{PAGE},{tomorrow()},Once")},
+        "comments_reply": {"comment": see_comment(cli), "message": "Once"},
+    }
+    agent = make_agent(limits=WriteLimits(["write:posts", "write:comments"], per_day=9))
+    plan_id = agent.call(tool, **calls[tool])["result"]["id"]
+    applying, results = plans.applying, []
+
+    def apply_elsewhere() -> AbstractContextManager[None]:
+        monkeypatch.setattr(plans, "applying", applying)
+        results.append(agent.call("plan_apply", plan_id=plan_id))
+        return applying()
+
+    monkeypatch.setattr(plans, "applying", apply_elsewhere)
+    assert agent.call("plan_apply", plan_id=plan_id) == results[0]
 
 
 @pytest.mark.parametrize("second", ["Hi", "Hello"])

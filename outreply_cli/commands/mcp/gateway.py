@@ -347,7 +347,11 @@ class AgentGateway:
             per_day = self.limits.per_day
         # Otherwise two plans could both find a comment without a reply.
         with self.plans.applying():
-            return self._send(plan, now, per_day=per_day, is_repeated=is_repeated)
+            current = self.plans.get(plan.id)
+            if current.state is state:
+                return self._send(plan, now, per_day=per_day, is_repeated=is_repeated)
+        # Another call has applied it, or the person has decided, while this one waited.
+        return self._apply(current)
 
     def _send(
         self, plan: Plan, now: float, *, per_day: int | None, is_repeated: bool
