@@ -18,13 +18,18 @@ from outreply_cli.formats.text import join_names
 
 _UNPACKED_MAX_BYTES = 512 * 1024 * 1024
 _CELLS_MAX = 20_000_000
-# The filled cells of .xlsx files, and how often a cell or row of .ods files is repeated.
+# The filled cells of .xlsx files, and how often a cell, row or space of .ods files is repeated.
 _ADDRESS = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["']([A-Z]*)(\d+)["'][^>]*(?<!/)>""")
-_REPEATED = re.compile(rb'-repeated\s*=\s*["\'](\d+)["\']')
+_REPEATED = re.compile(rb'(?:-repeated|:c)\s*=\s*["\'](\d+)["\']')
 _ROW_ADDRESS = re.compile(r"([A-Z]+)(\d+)")
 # A sheet that has errors or formulas; some programs write a prefix before each name.
 _ERROR_OR_FORMULA = re.compile(rb"""\bt\s*=\s*["']e["']|<(?:\w+:)?f[\s/>]""")
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+# What the reader leaves out of the cells of .ods files, or adds to them: the texts of shapes.
+_ODS_MARKS = (b'value-type="error"', b"<text:tab", b"<text:line-break", b"<draw:")
+_ODS_SPACES = {f"{_TEXT}s": " ", f"{_TEXT}tab": "\t", f"{_TEXT}line-break": "\n"}
 _ODS_TYPE = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value-type"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
@@ -73,7 +78,7 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
     # Calamine may have read what is not XML.
     with suppress(ET.ParseError, ValueError):
         _mark_broken_cells(content, name, rows)
-    _mark_broken_ods_cells(content, name, rows)
+    _correct_ods_cells(content, name, rows)
     _fill_merged(rows, merged)
     add_records(calendar, _records(rows))
 
@@ -216,21 +221,48 @@ def _local_name(item: ET.Element) -> str:
     return item.tag.rpartition("}")[2]
 
 
-def _mark_broken_ods_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> None:
-    """Write the errors of an .ods sheet into `rows`."""
+def _correct_ods_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> None:
+    """Write the errors and the whole texts of an .ods sheet into `rows`."""
     xml = _read_part(content, "content.xml")
-    if b'value-type="error"' not in xml:
+    if not any(mark in xml for mark in _ODS_MARKS):
         return
-    tables = ET.fromstring(xml).iter(f"{_TABLE}table")  # noqa: S314
-    table = next((item for item in tables if item.get(f"{_TABLE}name") == sheet), None)
-    line = 0
-    for row in table.iter(f"{_TABLE}table-row") if table is not None else ():
-        column = 0
-        for cell in row:
-            if cell.get(_ODS_TYPE) == "error" and line < len(rows) and column < len(rows[line]):
-                rows[line][column] = "".join(cell.itertext()) or "#N/A"
-            column += _repeats(cell, "number-columns-repeated")
-        line += _repeats(row, "number-rows-repeated")
+    table, line = None, 0
+    for event, item in ET.iterparse(io.BytesIO(xml), ("start", "end")):  # noqa: S314
+        if event == "start" and item.tag == f"{_TABLE}table":
+            table, line = item.get(f"{_TABLE}name"), 0
+        elif event == "end" and item.tag == f"{_TABLE}table-row":
+            below = line + _repeats(item, "number-rows-repeated")
+            if table == sheet:
+                _correct_ods_row(item, rows[line:below])
+            line = below
+            item.clear()
+
+
+def _correct_ods_row(item: ET.Element, rows: list[list[Any]]) -> None:
+    column = 0
+    for cell in item:
+        right = column + _repeats(cell, "number-columns-repeated")
+        text = None
+        if cell.get(_ODS_TYPE) == "error":
+            text = "".join(cell.itertext()) or "#N/A"
+        elif (
+            cell.get(f"{_OFFICE}value-type") == "string"
+            and cell.get(f"{_OFFICE}string-value") is None
+        ):
+            text = "\n".join(_ods_text(part) for part in cell if part.tag.startswith(_TEXT))
+        for row in rows if text is not None else ():
+            row[column:right] = [text] * len(row[column:right])
+        column = right
+
+
+def _ods_text(item: ET.Element) -> str:
+    """Return the text of a paragraph, or of a part of it."""
+    if item.tag in _ODS_SPACES:
+        return _ODS_SPACES[item.tag] * int(item.get(f"{_TEXT}c", "1"))
+    parts = (
+        (_ods_text(part) if part.tag.startswith(_TEXT) else "") + (part.tail or "") for part in item
+    )
+    return (item.text or "") + "".join(parts)
 
 
 def _repeats(item: ET.Element, name: str) -> int:

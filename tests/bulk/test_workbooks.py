@@ -40,12 +40,17 @@ def read(
     return load_calendar(write(tmp_path, workbook({"Plan": rows}, **options)), settings)
 
 
-def replace_in_ods(old: bytes, new: bytes) -> bytes:
+def replace_in_ods(
+    *changes: tuple[bytes, bytes], rows: Sequence[Sequence[Any]] = (HEADER, ROW)
+) -> bytes:
     """Return an .ods file with other content."""
-    source, target = zipfile.ZipFile(io.BytesIO(ods_workbook("Plan", [HEADER, ROW]))), io.BytesIO()
+    source, target = zipfile.ZipFile(io.BytesIO(ods_workbook("Plan", rows))), io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for part in source.infolist():
-            archive.writestr(part, source.read(part).replace(old, new))
+            xml = source.read(part)
+            for old, new in changes:
+                xml = xml.replace(old, new)
+            archive.writestr(part, xml)
     return target.getvalue()
 
 
@@ -208,6 +213,43 @@ def test_error_cells_of_opendocument_files(tmp_path: Path) -> None:
     assert second.startswith("plan.ods!Plan:D4: link: #DIV/0! is a spreadsheet error")
 
 
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("<text:p>One</text:p><text:p/><text:p>Two</text:p>", "One\n\nTwo"),
+        ("<text:p>One<text:line-break/>Two</text:p>", "One\nTwo"),
+        ("<text:p>One<text:tab></text:tab>Two</text:p>", "One\tTwo"),
+        ("<text:p>One<text:tab/><text:s text:c='3'/>Two<text:s/>!</text:p>", "One\t   Two !"),
+        ("<text:p><text:span>One<text:line-break/></text:span> Two</text:p>", "One\n Two"),
+        # A picture, a shape and a note are not the text of their cell.
+        ("<d:frame><d:image><text:p/></d:image></d:frame><text:p>One</text:p>", "One"),
+        ("<text:p>One</text:p><d:rect><text:p>Draft</text:p></d:rect>", "One"),
+        ("<office:annotation><text:p>?</text:p></office:annotation><text:p>One</text:p>", "One"),
+    ],
+)
+def test_text_of_opendocument_files(tmp_path: Path, cell: str, text: str) -> None:
+    cell = cell.replace("<d:", "<draw:").replace("</d:", "</draw:")
+    namespace = b'xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0" xmlns:text='
+    content = replace_in_ods((b"xmlns:text=", namespace), (b"<text:p>Hi</text:p>", cell.encode()))
+    calendar = load_calendar(write(tmp_path, content, "plan.ods"))
+    assert calendar.problems == []
+    assert [row.content.message for row in calendar.rows] == [text]
+
+
+def test_repeated_error_cells_of_opendocument_files(tmp_path: Path) -> None:
+    rows = [(*HEADER, "link", "first_comment"), (*ROW, "#REF!", "")]
+    first = b'><table:table-cell office:value-type="string"><text:p>facebook'
+    content = replace_in_ods(
+        (first, b' table:number-rows-repeated="2"' + first),
+        (b" office:string-value", b' table:number-columns-repeated="2" office:string-value'),
+        rows=rows,
+    )
+    texts = get_texts(load_calendar(write(tmp_path, content, "plan.ods")))
+    assert [text.partition(": ")[0] for text in texts] == [
+        f"plan.ods!Plan:{cell}" for cell in ("D2", "E2", "D3", "E3")
+    ]
+
+
 @pytest.mark.parametrize("value", [None, "x"])
 def test_cell_far_from_the_others(tmp_path: Path, value: str | None) -> None:
     book = openpyxl.load_workbook(io.BytesIO(workbook({"Plan": [HEADER, ROW]})))
@@ -257,10 +299,11 @@ def test_sheet_is_chosen_by_name(cli: CommandLine, tmp_path: Path) -> None:
         (workbook({"Plan": []}), "the workbook is empty"),
         (workbook({"Plan": [HEADER]}), "the calendar has no posts"),
         (workbook({"Plan": [HEADER, ROW]})[:3000], "the workbook is damaged"),
-        (replace_in_ods(b"</table:table-cell>", b"</table:tab"), "the workbook is damaged"),
-        (replace_in_ods(b"<text:p>", b"<t:p>"), "the workbook is damaged"),
-        (replace_in_ods(b"UTF-8", b"UTF-99"), "the workbook is damaged"),
-        (replace_in_ods(b'="16384"', b'="16384000000"'), "or is damaged"),
+        (replace_in_ods((b"</table:table-cell>", b"</table:tab")), "the workbook is damaged"),
+        (replace_in_ods((b"<text:p>", b"<t:p>")), "the workbook is damaged"),
+        (replace_in_ods((b"UTF-8", b"UTF-99")), "the workbook is damaged"),
+        (replace_in_ods((b'="16384"', b'="16384000000"')), "or is damaged"),
+        (replace_in_ods((b"Hi", b'<text:s text:c="2000000000"/>')), "or is damaged"),
     ],
 )
 def test_unusable_workbooks(tmp_path: Path, content: bytes, words: str) -> None:
