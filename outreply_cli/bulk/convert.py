@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.calendar import FIELDS, PLATFORM_MESSAGES, Calendar, Row
 from outreply_cli.bulk.export import to_cell
-from outreply_cli.bulk.resolve import parse_row_time, parse_row_zone
+from outreply_cli.bulk.resolve import parse_row_time, parse_row_zone, row_zone_name
 from outreply_cli.errors import TimeError
 from outreply_cli.formats.csv import csv_lines
 from outreply_cli.posts.content import Diagnostic
@@ -77,7 +77,7 @@ def _convert_time(
     calendar: Calendar, row: Row, zone: ZoneInfo, now: datetime
 ) -> tuple[str, str | None]:
     """Return the time and the zone of a row; raises TimeError."""
-    name = row.timezone or calendar.timezone
+    name = row_zone_name(calendar, row, now)
     if row.scheduled_at in {"", NEXT_SLOT} or (
         name is not None and name.strip().lower() == BRAND_ZONE
     ):

@@ -287,11 +287,10 @@ class RowResolver:
         at = self._parse_time_in(row, zone) if text else None
         if at is None:
             return None
-        other = ZoneInfo("UTC" if zone.key == LAST_ZONE else LAST_ZONE)
         message = ""
         if is_relative(self.calendar, text, zone, self.now):
             message = f"{text!r} is relative to the day of the run; write the date"
-        elif self._is_same_in(other, text, at):
+        elif has_offset(self.calendar, text, self.now):
             message = (
                 f"{text!r} has its own offset, which a clock change would change; write the local "
                 "time, and its zone in `timezone`"
@@ -308,12 +307,6 @@ class RowResolver:
             self._add(row, "repeat", error.text)
             return None
         return start
-
-    def _is_same_in(self, zone: ZoneInfo, text: str, time: datetime) -> bool:
-        try:
-            return parse_row_time(self.calendar, text, zone, self.now) == time
-        except TimeError:
-            return False
 
     def _derive_key(self, row: Row, day: date) -> str | None:
         """Return the key of an occurrence."""
@@ -494,17 +487,16 @@ class RowResolver:
 
     def _find_zone(self, row: Row, page: Mapping[str, Any]) -> ZoneInfo | None:
         # A page has one ID, and rows have the same few zones.
-        key = row.timezone, page.get("id")
+        key = name, _ = row_zone_name(self.calendar, row, self.now), page.get("id")
         zone = self._zones.get(key)
         if zone is None:
             try:
-                zone = self._zones[key] = self._get_zone(row, page)
+                zone = self._zones[key] = self._get_zone(row, page, name)
             except TimeError as error:
                 self._add(row, "timezone", error.text)
         return zone
 
-    def _get_zone(self, row: Row, page: Mapping[str, Any]) -> ZoneInfo:
-        name = row.timezone or self.calendar.timezone
+    def _get_zone(self, row: Row, page: Mapping[str, Any], name: str | None) -> ZoneInfo:
         if name is None and self.zone is not None:
             return self.zone
         if name is None or is_in_brand_zone(row, self.calendar, self.zone):
@@ -515,6 +507,13 @@ class RowResolver:
 
     def _add(self, row: Row, field_name: str, message: str, *, is_warning: bool = False) -> None:
         self._problems.append(row.diagnostic(field_name, message, is_warning=is_warning))
+
+
+def row_zone_name(calendar: Calendar, row: Row, now: datetime) -> str | None:
+    """Return the time zone that a calendar names for a row, or UTC where any zone will do."""
+    name = row.timezone or calendar.timezone
+    is_ambiguous = name is not None and name.strip() in _AMBIGUOUS_ZONES
+    return "UTC" if is_ambiguous and has_offset(calendar, row.scheduled_at, now) else name
 
 
 def parse_row_zone(name: str) -> ZoneInfo:
@@ -536,6 +535,16 @@ def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime)
         if scheduler is None or not scheduler.skips_today or "next " not in text.lower():
             raise
         return parse_time(text, now=now + timedelta(days=1), zone=zone, date_order=date_order)
+
+
+def has_offset(calendar: Calendar, text: str, now: datetime) -> bool:
+    """Return whether a time of a row has its own offset or zone."""
+    zones = ZoneInfo("UTC"), ZoneInfo(LAST_ZONE)
+    try:
+        times = {parse_row_time(calendar, text, zone, now) for zone in zones}
+    except TimeError:
+        return False
+    return len(times) == 1 and not is_relative(calendar, text, zones[0], now)
 
 
 def is_relative(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime) -> bool:

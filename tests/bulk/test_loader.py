@@ -11,7 +11,7 @@ from outreply_cli.bulk.csv_reader import parse_csv
 from outreply_cli.bulk.loader import load_calendar, parse_columns
 from outreply_cli.bulk.yaml_reader import parse_yaml
 from outreply_cli.errors import InvalidInputError
-from tests.bulk.test_bulk_schedule import get_summary
+from tests.bulk.test_bulk_schedule import get_report, get_summary
 from tests.command_line import CommandLine
 
 TEXT = "page,scheduled_at,message\ninstagram:acme,2026-12-01 09:00,Héllo\n"
@@ -173,6 +173,29 @@ def test_zone_with_and_without_summer_time_is_refused(
     if advice is not None:
         assert f"c.csv:2: timezone: ambiguous time zone {zone.strip()!r}" in ran.err
         assert advice in ran.err
+
+
+@pytest.mark.parametrize(
+    ("time", "code"),
+    [("2026-12-24T18:00+01:00", 0), ("2026-12-24 17:00Z", 0), ("Thu 2026-12-24 18:00 +0100", 0),
+     ("2026-12-24 18:00 Europe/Paris", 0), ("+3d", 2), ("24 Dec 18:00", 2)],
+)  # fmt: skip
+def test_ambiguous_zone_that_is_not_used_is_accepted(
+    cli: CommandLine, tmp_path: Path, time: str, code: int
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"timezone: CET\nposts: [{{page: facebook:acme, scheduled_at: '{time}', message: Hi}},\n"
+        "  {page: facebook:acme, scheduled_at: 2026-12-26 18:00, timezone: Etc/UTC, message: Ho}]\n"
+    )
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--json")
+    assert ran.code == code, ran.err
+    assert ("ambiguous time zone 'CET'" in ran.err) == bool(code)
+    converted = cli.run("bulk", "convert", str(path))
+    assert converted.code == code, converted.err
+    if not code:
+        assert get_report(ran)["rows"][0]["scheduled_at"] == "2026-12-24T17:00:00Z"
+        assert "facebook:acme,2026-12-24 17:00,UTC,Hi" in converted.out
 
 
 def test_date_order_that_does_not_fit_is_named(cli: CommandLine, tmp_path: Path) -> None:
