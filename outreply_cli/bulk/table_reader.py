@@ -70,6 +70,9 @@ _PARTS = frozenset({"media", "platform", "weekday", "am_pm", "draft", "comments"
 _FRAME = frozenset(
     {"key", "scheduled_at", "date", "time", "timezone", "weekday", "am_pm", *TIME_PARTS}
 )
+_AM_PM = re.compile(r"[ap]\.?\s?m\.?", re.IGNORECASE)
+# What ends with a time that AM or PM completes.
+_TWELVE_HOURS = re.compile(r"(?:.*[\sT])?(?:0?[1-9]|1[0-2])(?:[:.][\d:.]*)?")
 _YES = frozenset({"true", "yes", "y", "x", "1", "wahr", "ja", "vrai", "oui", "verdadero", "si",
                   "sí", "verdadeiro", "sim"})  # fmt: skip
 _NO = frozenset({"", "false", "no", "n", "0", "falsch", "nein", "faux", "non", "falso", "não",
@@ -338,6 +341,10 @@ class _RowReader:
             for index in unknown
             if calendar.scheduler and names[index] and not find_target(names[index])
         ]
+        # A `scheduled_at` beside a `date` is its time, or is complete.
+        self._may_be_complete = "time" in targets and (
+            find_target(names[targets.index("time")]) == "scheduled_at"
+        )
         self._used: set[int] = set()
         self._is_report = not _REPORT_COLUMNS.isdisjoint(names)
         self._frames: list[int] = []
@@ -366,6 +373,8 @@ class _RowReader:
             calendar.add_error(line, "", message)
             return
         values = self._read_fields(line, cells)
+        if self._may_be_complete and {"date", "time", "weekday"} & values.keys() == {"time"}:
+            values["scheduled_at"] = values.pop("time")
         if values.keys() <= _FRAME:
             self._frames.append(line)
         elif cells[0].strip() != names[0] or [*map(str.strip, cells)] != names:
@@ -443,6 +452,23 @@ class _RowReader:
                 values[name] = f"{known} {values[name]}"
                 return
 
+    def _join_am_pm(self, line: int, values: dict[str, Any]) -> None:
+        am_pm = values.pop("am_pm")
+        name = "time" if {"date", "time"} & values.keys() else "scheduled_at"
+        time = values.get(name, "")
+        if _AM_PM.fullmatch(am_pm) and _TWELVE_HOURS.fullmatch(time):
+            values[name] = f"{time} {am_pm}"
+            return
+        if not _AM_PM.fullmatch(am_pm):
+            problem = "is not AM or PM; correct the cell"
+        elif not time:
+            problem = "has no time beside it; write the time"
+        else:
+            problem = (
+                f"completes a time such as 6:00, not {time!r}; correct the time, or clear this cell"
+            )
+        self._calendar.add_error(line, "am_pm", f"{am_pm!r} {problem}")
+
     def _join_parts(self, line: int, values: dict[str, Any]) -> bool:
         """Replace parts of fields by the fields; return whether the row is a post."""
         calendar = self._calendar
@@ -463,8 +489,7 @@ class _RowReader:
             # An empty hour is not midnight.
             values["scheduled_at"] = f"{year}-{month:0>2}-{day:0>2} {hour}:{minute or 0:0>2}"
         if "am_pm" in values:
-            name = "time" if "time" in values else "scheduled_at"
-            values[name] = f"{values.get(name, '')} {values.pop('am_pm')}"
+            self._join_am_pm(line, values)
         if "weekday" in values:
             self._join_weekday(line, values)
         platform = values.pop("platform", None)

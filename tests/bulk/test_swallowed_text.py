@@ -501,9 +501,7 @@ def test_date_and_time_columns(
     [
         ("scheduled_at,time", "2026-12-24 18:00,19:00"),
         ("date,scheduled_at", "2026-12-24,2026-12-25 18:00"),
-        ("date,time,AM/PM", "2026-12-24,18:00,PM"),
-        ("date,time,AM/PM", "2026-12-24,6:00 AM,PM"),
-        ("date,time,AM/PM", "2026-12-24,6:00,x"),
+        ("scheduled_at,date", "18:00,"),
     ],
 )
 def test_contradictory_columns_of_a_time(
@@ -514,6 +512,42 @@ def test_contradictory_columns_of_a_time(
     ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--tz", "UTC")
     assert ran.code == 2
     assert "c.csv:2: scheduled_at: " in ran.err
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "words"),
+    [
+        ("date,time", "2026-12-24,18:00,PM", "'PM' completes a time such as 6:00, not '18:00'"),
+        ("date,time", "2026-12-24,6:00 AM,PM", "'PM' completes a time such as 6:00, not '6:00 AM'"),
+        ("scheduled_at", "next-slot,AM", "'AM' completes a time such as 6:00, not 'next-slot'"),
+        ("scheduled_at", "2026-12-24 18:00,am", "not '2026-12-24 18:00'; correct the time, or cle"),
+        ("scheduled_at", ",PM", "'PM' has no time beside it; write the time"),
+        ("date,time", "2026-12-24,,PM", "'PM' has no time beside it; write the time"),
+        ("date,time", "2026-12-24,6:00,x", "'x' is not AM or PM; correct the cell"),
+    ],
+)
+def test_am_pm_that_does_not_fit(
+    cli: CommandLine, tmp_path: Path, header: str, cells: str, words: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"page,message,{header},AM/PM\nfacebook:acme,Hi,{cells}\n")
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--tz", "UTC")
+    assert ran.code == 2
+    assert "c.csv:2: am_pm: " in ran.err
+    assert words in ran.err
+
+
+@pytest.mark.parametrize("header", ["date,scheduled_at", "Date,Post time"])
+def test_complete_time_beside_an_empty_date(cli: CommandLine, tmp_path: Path, header: str) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(
+        f"page,message,{header}\nfacebook:acme,Hi,,2026-12-24 18:00\n"
+        "facebook:acme,Ho,2026-12-25,18:00\n"
+    )
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--tz", "UTC", "--json")
+    assert ran.code == 0, ran.err
+    times = [row["scheduled_at"] for row in get_report(ran)["rows"]]
+    assert times == ["2026-12-24T18:00:00Z", "2026-12-25T18:00:00Z"]
 
 
 @pytest.mark.parametrize(
