@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from outreply_cli.bulk.headers import Scheduler, get_target
 from outreply_cli.bulk.series import Repeat, parse_repeat
 from outreply_cli.errors import TimeError
-from outreply_cli.formats.json import load_json
+from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import find_same_name, suggest_near_file
 from outreply_cli.posts.content import Diagnostic, PostContent
@@ -406,9 +406,9 @@ class _RowBuilder:
             else:
                 message = self._read_message(values["message_file"])
         if isinstance(settings, str):
-            settings = load_json(settings)
+            settings, reason = _parse_json(settings)
             if not isinstance(settings, dict):
-                text = 'not a JSON object (for example {"privacy_level": "SELF_ONLY"})'
+                text = f'not a JSON object{reason} (for example {{"privacy_level": "SELF_ONLY"}})'
                 self._add_error("tiktok_settings", text)
                 settings = None
         content = PostContent(
@@ -473,7 +473,7 @@ class _RowBuilder:
         return [{**(other if _TEXTS & item.keys() else values), **item} for item in variants]
 
     def _parse_variants(self, text: str) -> list[dict[str, Any]]:
-        items = load_json(text)
+        items, reason = _parse_json(text)
         if isinstance(items, list) and items:
             variants = [{"message": item} if isinstance(item, str) else item for item in items]
             if all(
@@ -481,7 +481,7 @@ class _RowBuilder:
                 for item in variants
             ):
                 return variants
-        message = 'not a JSON list (for example ["Text one", {"message": "Text two"}])'
+        message = f'not a JSON list{reason} (for example ["Text one", {{"message": "Text two"}}])'
         self._add_error("variants", message)
         return []
 
@@ -497,6 +497,14 @@ class _RowBuilder:
         except TimeError as error:
             self._add_error("repeat", error.text)
             return None
+
+
+def _parse_json(text: str) -> tuple[Any, str]:
+    """Return the value of a JSON cell; None and the reason if it is invalid."""
+    try:
+        return parse_json(text, is_unique=True), ""
+    except ValueError as error:
+        return None, f": {error}"
 
 
 def _is_value(name: str, value: object) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,17 +12,18 @@ _MIN_CHARACTERS = 1_000
 _ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2)
 
 
-def parse_json(document: str | bytes) -> Any:
+def parse_json(document: str | bytes, *, is_unique: bool = False) -> Any:
     """Parse `document`; bytes may have any encoding of JSON.
 
     Raises:
-        ValueError: The document is invalid, nested too deeply, or has a number that a float cannot
-            hold and that would not be JSON when written again.
+        ValueError: The document is invalid, nested too deeply, has a number that a float cannot
+            hold and that would not be JSON when written again, or should be unique, and an object
+            has a name twice.
     """
     if isinstance(document, bytes):
         document = document.decode(json.detect_encoding(document))
     try:
-        return _DECODER.decode(document)
+        return (_UNIQUE_DECODER if is_unique else _DECODER).decode(document)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -49,7 +51,19 @@ def _parse_float(text: str) -> float:
     return number
 
 
+def _make_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise ValueError(f"{name!r} occurs twice")
+        made[name] = value
+    return made
+
+
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_float)
+_UNIQUE_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_parse_float, object_pairs_hook=_make_object
+)
 
 
 def indent_json(document: bytes) -> str:

@@ -85,6 +85,12 @@ def test_csv_line_numbers_with_quoted_newlines(tmp_path: Path) -> None:
         (b"page,scheduled_at,Notes\na,b,c\n", 1, "ignore it with --columns 'Notes='"),
         (b"page,scheduled_at,page_id\na,b,c\n", 1, "two columns map to page"),
         (b"page,scheduled_at,tiktok_settings\na,b,[1]\n", 2, "JSON object"),
+        (b'page,scheduled_at,tiktok_settings\na,b,"{""a"": 1, ""a"": 1}"\n', 2, "'a' occurs twice"),
+        (
+            b'page,scheduled_at,repeat,variants\na,b,every day,"[{""a"": 1, ""a"": 2}]"\n',
+            2,
+            "not a JSON list: 'a' occurs twice",
+        ),
         (b"page,scheduled_at,message,message_file\na,b,c,d\n", 2, "conflicts with `message`"),
         (b"page,scheduled_at,message_file\na,b,missing.txt\n", 2, "file not found"),
     ],

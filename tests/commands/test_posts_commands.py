@@ -128,6 +128,7 @@ def test_message_from_file_stdin_and_editor(
         (("-m", "x", "--media", "ftp://example.com/a.png"), "https://"),
         (("-m", "x", "--tiktok", "{}"), "not supported on Instagram"),
         (("-m", "x", "--tiktok", "[1]"), "must be an object"),
+        (("-m", "x", "--tiktok", '{"a": 1, "a": 2}'), "not valid JSON: 'a' occurs twice"),
         (("-m", "x", "--first-comment", "a\x00b"), "NUL"),
     ],
 )

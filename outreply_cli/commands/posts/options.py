@@ -181,7 +181,7 @@ def _parse_tiktok(context: Context, text: str | None) -> dict[str, Any] | None:
 
     document = context.read_text(text[1:]) if text.startswith("@") else text
     try:
-        settings = parse_json(document)
+        settings = parse_json(document, is_unique=True)
     except ValueError as error:
         raise InvalidInputError(f"--tiktok is not valid JSON: {error}") from None
     if not isinstance(settings, dict):
