@@ -1,6 +1,6 @@
 """Planning and applying of calendars."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -33,6 +33,7 @@ from outreply_cli.bulk.doubts import (
 )
 from outreply_cli.bulk.executor import PlanExecutor, RowResult, RowStatus, RunReport
 from outreply_cli.bulk.identity import (
+    AmbiguousCalendarError,
     CalendarIdentity,
     calendar_label,
     describe_calendar,
@@ -239,6 +240,8 @@ class BulkService:
         self._limits = GuardrailLimits.from_account(account.account)
         # Posts of earlier files of the command: guardrails hold for all files together.
         self._planned: list[PlannedPost] = []
+        # Their rows and plans, by the ID of the calendar.
+        self._plans: dict[str, list[tuple[list[MatchedRow], Plan]]] = defaultdict(list)
 
     def open(self, calendar: Calendar) -> OpenCalendar:
         """Read the rows of `calendar` and identify it; nothing is sent.
@@ -281,6 +284,27 @@ class BulkService:
             if last is not None:
                 check_zone(calendar, self._options.zone, last, now)
         return OpenCalendar(calendar, identity, posts, problems, resolved.notes, resolver)
+
+    @staticmethod
+    def unite(opened: Sequence[OpenCalendar]) -> list[OpenCalendar]:
+        """Return the files of a command: one that gives its calendar a name does so for all.
+
+        Raises:
+            AmbiguousCalendarError: They give one name to several calendars.
+        """
+        first: dict[str, OpenCalendar] = {}
+        for item in opened:
+            identity, former = item.identity, item.identity.former_id
+            other = first.setdefault(identity.id, item) if former is not None else item
+            if other.identity.former_id != former:
+                raise AmbiguousCalendarError(
+                    f"{other.calendar.file_name} and {item.calendar.file_name} belong to different "
+                    f"calendars, which cannot both be called {calendar_label(identity.id)!r}",
+                    hint="Run each file alone, and with another --name.",
+                )
+        return [
+            replace(item, identity=first.get(item.identity.id, item).identity) for item in opened
+        ]
 
     def check_approval(self, opened: Sequence[OpenCalendar]) -> None:
         """Raise InvalidApprovalError if the approval is not one of these calendars."""
@@ -541,6 +565,10 @@ class BulkService:
         """
         diff = self.diff(opened, reconcile=reconcile)
         plan = make_plan(diff.rows, diff.orphaned, diff.statuses, prune=self._options.prune)
+        earlier = self._plans[opened.identity.id]
+        if repeated := [*_find_repeated(diff.rows, plan, earlier)]:
+            raise calendar_error(repeated)
+        earlier.append((diff.rows, plan))
         problems, notes = list(diff.problems), list(opened.notes)
         approved_posts: list[str] = []
         if self._options.approval is not None:
@@ -809,6 +837,7 @@ class BulkService:
     def forget_plans(self) -> None:
         """Forget earlier plans, so that the same calendars can be planned again."""
         self._planned = []
+        self._plans.clear()
 
     def slot_zone(self, post: PlannedPost) -> ZoneInfo | None:
         """Return the time zone of the slots of a post's page, if it has some."""
@@ -1168,6 +1197,22 @@ def _lines_with(
         line = row.post.row.line
         lines[line] = lines.get(line, True) and matches
     return {line for line, matches in lines.items() if matches}
+
+
+def _find_repeated(
+    rows: Sequence[MatchedRow], plan: Plan, earlier: Iterable[tuple[Sequence[MatchedRow], Plan]]
+) -> Iterator[Diagnostic]:
+    """Yield errors of rows that an `earlier` file has too, where one of the files sends them."""
+    for other_rows, other_plan in earlier:
+        others = {row.name: row.post.row for row in other_rows}
+        shared = [row for row in rows if row.name in others]
+        actions = [*plan.actions, *other_plan.actions] if shared else []
+        sent = {action.draft.row for action in actions if action.kind.creates_post and action.draft}
+        for row in shared:
+            if row.name in sent:
+                other = others[row.name]
+                message = f"the row is also in {other.file}, line {other.line}; keep one of them"
+                yield row.post.row.diagnostic("", message)
 
 
 def _find_moved_too_far(posts: Sequence[PlannedPost], diff: CalendarDiff) -> Iterator[Diagnostic]:

@@ -295,3 +295,58 @@ def live_texts(emulator: EmulatorServer) -> list[str]:
         "SELECT message FROM posts WHERE status = 'scheduled' AND message LIKE 'Day %'"
     )
     return sorted(row["message"] for row in rows)
+
+
+class TestFilesWithTheSameRow:
+    def test_row_in_two_versions(self, cli: CommandLine, client: Client, tmp_path: Path) -> None:
+        first, second = write(tmp_path / "a.csv", 1, 2), write(tmp_path / "b.csv", 2, 3)
+        bulk(cli, "schedule", first, second, "--name", "c", code=2)
+        assert texts(client) == []
+        for path in (first, second):
+            bulk(cli, "schedule", path, "--name", "c")
+        bulk(cli, "schedule", first, second, "--name", "c")
+        write(first, 1, 2, text="New")
+        ran = bulk(cli, "schedule", first, second, "--name", "c", code=2)
+        assert f"{second}:2: the row is also in {first}, line 3; keep one of them" in ran.err
+        assert "1 problem in" in ran.err
+        assert texts(client) == days(1, 2, 3)
+
+    @pytest.mark.parametrize("edit", [("Hi", "Ho"), ("T10:", "T11:")])
+    def test_exports_that_overlap(
+        self, cli: CommandLine, client: Client, tmp_path: Path, edit: tuple[str, str]
+    ) -> None:
+        words = ("--page", "facebook:acme", "--at", "2026-12-01T10:00Z", "-m", "Hi")
+        assert cli.run("posts", "schedule", *words).code == 0
+        files = tmp_path / "all.csv", tmp_path / "page.csv"
+        bulk(cli, "export", "--file", files[0])
+        bulk(cli, "export", "--page", "facebook:acme", "--file", files[1])
+        bulk(cli, "schedule", *files)
+        before = client.scheduled_posts().items
+        files[0].write_text(files[0].read_text().replace(*edit))
+        ran = bulk(cli, "schedule", *files, "--name", "c", code=2)
+        assert f"{files[1]}:2: the row is also in {files[0]}, line 2" in ran.err
+        assert client.scheduled_posts().items == before
+        bulk(cli, "schedule", files[0], "--name", "c")
+        assert len(client.scheduled_posts().items) == 1
+
+
+class TestNewNameOfSeveralFiles:
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_new_file_beside_an_unnamed_calendar(
+        self, cli: CommandLine, client: Client, tmp_path: Path, *, is_first: bool
+    ) -> None:
+        old, new = write(tmp_path / "old.csv", 1), write(tmp_path / "new.csv", 2)
+        bulk(cli, "schedule", old)
+        files = (new, old) if is_first else (old, new)
+        bulk(cli, "schedule", *files, "--name", "c")
+        assert texts(client) == days(1, 2)
+        assert "2 unchanged" in bulk(cli, "schedule", *files, "--name", "c").err
+
+    def test_two_unnamed_calendars(self, cli: CommandLine, client: Client, tmp_path: Path) -> None:
+        files = write(tmp_path / "a.csv", 1), write(tmp_path / "b.csv", 11)
+        bulk(cli, "schedule", *files)
+        ran = bulk(cli, "schedule", *files, "--name", "c", code=2)
+        assert f"{files[0]} and {files[1]} belong to different calendars" in ran.err
+        for number, path in enumerate(files):
+            bulk(cli, "schedule", path, "--name", f"c{number}")
+        assert texts(client) == days(1, 11)

@@ -212,7 +212,7 @@ def plan_calendars(
     """
     try:
         with interruptible(bulk.context, bulk.stop, _INTERRUPTED):
-            opened = bulk.open_calendars(calendars)
+            opened = bulk.service.unite(bulk.open_calendars(calendars))
             bulk.service.check_prune(opened)
             bulk.service.check_approval(opened)
             for attempt in range(_CLAIMS_MAX):
