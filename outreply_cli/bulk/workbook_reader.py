@@ -27,8 +27,10 @@ _ERROR_OR_FORMULA = re.compile(rb"""\bt\s*=\s*["']e["']|<(?:\w+:)?f[\s/>]""")
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
-# What the reader leaves out of the cells of .ods files, or adds to them: the texts of shapes.
-_ODS_MARKS = (b'value-type="error"', b"<text:tab", b"<text:line-break", b"<draw:")
+# What the reader leaves out of .ods files, or adds to their cells: the texts of shapes.
+_ODS_MARKS = (
+    b'value-type="error"', b"-rows-spanned", b"<text:tab", b"<text:line-break", b"<draw:",
+)  # fmt: skip
 _ODS_SPACES = {f"{_TEXT}s": " ", f"{_TEXT}tab": "\t", f"{_TEXT}line-break": "\n"}
 _ODS_TYPE = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value-type"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -59,7 +61,7 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
             if sheet is None:
                 return
             rows = sheet.to_python(skip_empty_area=False)
-            name, merged = sheet.name, sheet.merged_cell_ranges or ()
+            name, merged = sheet.name, sheet.merged_cell_ranges or []
     except calamine.PasswordError:
         calendar.add_error(0, "", "the workbook has a password; save it without one")
         return
@@ -73,12 +75,14 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
         calendar.add_error(0, "", "the workbook is damaged; open it, and save it again")
         return
     calendar.sheet = Sheet(name)
-    if not content.startswith(b"PK"):
-        calendar.notes.append("cells with errors are read as empty; save it as .xlsx to find them")
+    is_binary = b"xl/workbook.bin" in content
+    if is_binary or not content.startswith(b"PK"):
+        cells = f"cells with errors{' and merged cells' * is_binary}"
+        calendar.notes.append(f"{cells} are read as empty; save it as .xlsx to find them")
     # Calamine may have read what is not XML.
     with suppress(ET.ParseError, ValueError):
         _mark_broken_cells(content, name, rows)
-    _correct_ods_cells(content, name, rows)
+    merged += _correct_ods_cells(content, name, rows)
     _fill_merged(rows, merged)
     add_records(calendar, _records(rows))
 
@@ -155,11 +159,14 @@ def _has_header(sheet: Any) -> bool:
 
 def _fill_merged(rows: list[list[Any]], ranges: Sequence[Any]) -> None:
     """Give all cells of a merged range of one column the value of the first."""
-    for (top, left), (bottom, right) in ranges:
+    # Ranges that overlap must not be filled again and again.
+    ends: dict[int, int] = {}
+    for (top, left), (bottom, right) in sorted(ranges):
         if left != right or top >= len(rows) or left >= len(rows[top]):
             continue
-        for row in rows[top + 1 : bottom + 1]:
+        for row in rows[max(top, ends.get(left, 0)) : bottom + 1]:
             row[left] = rows[top][left]
+        ends[left] = max(bottom + 1, ends.get(left, 0))
 
 
 def _records(rows: Sequence[Sequence[Any]]) -> Iterator[Record]:
@@ -221,38 +228,41 @@ def _local_name(item: ET.Element) -> str:
     return item.tag.rpartition("}")[2]
 
 
-def _correct_ods_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> None:
-    """Write the errors and the whole texts of an .ods sheet into `rows`."""
+def _correct_ods_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> list[Any]:
+    """Write the errors and the whole texts of an .ods sheet into `rows`; return merged ranges."""
+    merged: list[Any] = []
     xml = _read_part(content, "content.xml")
     if not any(mark in xml for mark in _ODS_MARKS):
-        return
+        return merged
     table, line = None, 0
     for event, item in ET.iterparse(io.BytesIO(xml), ("start", "end")):  # noqa: S314
         if event == "start" and item.tag == f"{_TABLE}table":
             table, line = item.get(f"{_TABLE}name"), 0
         elif event == "end" and item.tag == f"{_TABLE}table-row":
-            below = line + _repeats(item, "number-rows-repeated")
-            if table == sheet:
-                _correct_ods_row(item, rows[line:below])
+            below = line + _count(item, "number-rows-repeated")
+            column = 0
+            for cell in item if table == sheet else ():
+                right = column + _count(cell, "number-columns-repeated")
+                text = _find_ods_text(cell)
+                for row in rows[line:below] if text is not None else ():
+                    row[column:right] = [text] * len(row[column:right])
+                bottom = line + _count(cell, "number-rows-spanned") - 1
+                last = column + _count(cell, "number-columns-spanned") - 1
+                if bottom > line:
+                    merged.append(((line, column), (bottom, last)))
+                column = right
             line = below
             item.clear()
+    return merged
 
 
-def _correct_ods_row(item: ET.Element, rows: list[list[Any]]) -> None:
-    column = 0
-    for cell in item:
-        right = column + _repeats(cell, "number-columns-repeated")
-        text = None
-        if cell.get(_ODS_TYPE) == "error":
-            text = "".join(cell.itertext()) or "#N/A"
-        elif (
-            cell.get(f"{_OFFICE}value-type") == "string"
-            and cell.get(f"{_OFFICE}string-value") is None
-        ):
-            text = "\n".join(_ods_text(part) for part in cell if part.tag.startswith(_TEXT))
-        for row in rows if text is not None else ():
-            row[column:right] = [text] * len(row[column:right])
-        column = right
+def _find_ods_text(cell: ET.Element) -> str | None:
+    """Return the text of a cell, or its error; None for another value."""
+    if cell.get(_ODS_TYPE) == "error":
+        return "".join(cell.itertext()) or "#N/A"
+    if cell.get(f"{_OFFICE}value-type") != "string" or cell.get(f"{_OFFICE}string-value"):
+        return None
+    return "\n".join(_ods_text(part) for part in cell if part.tag.startswith(_TEXT))
 
 
 def _ods_text(item: ET.Element) -> str:
@@ -265,7 +275,7 @@ def _ods_text(item: ET.Element) -> str:
     return (item.text or "") + "".join(parts)
 
 
-def _repeats(item: ET.Element, name: str) -> int:
+def _count(item: ET.Element, name: str) -> int:
     count = item.get(_TABLE + name, "1")
     return int(count) if count.isdecimal() else 1
 

@@ -271,6 +271,19 @@ def test_merged_cells_have_one_value(tmp_path: Path) -> None:
     assert [row.scheduled_at for row in calendar.rows] == ["2026-12-24 18:00"] * 2
 
 
+def test_merged_cells_of_opendocument_files(tmp_path: Path) -> None:
+    rows = [HEADER, ROW, ("instagram:acme", "", "Ho"), ("instagram:acme", "", "Hu")]
+    empty = b'<table:table-cell office:value-type="string"><text:p></text:p></table:table-cell>'
+    content = replace_in_ods(
+        (b'<table:table-cell office:value-type="date"',
+         b'<table:table-cell table:number-rows-spanned="2" office:value-type="date"'),
+        (empty, b"<table:covered-table-cell/>"),
+        rows=rows,
+    )  # fmt: skip
+    calendar = load_calendar(write(tmp_path, content, "plan.ods"))
+    assert [row.scheduled_at for row in calendar.rows] == ["2026-12-24 18:00"] * 2 + ["next-slot"]
+
+
 SETTINGS: Sheets = {"Lists": [("Pages",), ("facebook:acme",)], "Plan": [HEADER, ROW], "Empty": []}
 
 
