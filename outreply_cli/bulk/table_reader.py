@@ -341,6 +341,9 @@ class _RowReader:
             for index in unknown
             if calendar.scheduler and names[index] and not find_target(names[index])
         ]
+        # Which of several brands a row is for would be lost.
+        self._brand = next((i for i in self._left_out if names[i].lower() == "brand name"), None)
+        self._brand_line: tuple[str, int] | None = None
         # A `scheduled_at` beside a `date` is its time, or is complete.
         self._may_be_complete = "time" in targets and (
             find_target(names[targets.index("time")]) == "scheduled_at"
@@ -386,6 +389,7 @@ class _RowReader:
                     if index < len(cells) and cells[index].strip().lower() not in _NO
                 )
             if _PARTS.isdisjoint(values) or self._join_parts(line, values):
+                self._check_brand(line, cells)
                 add_row(calendar, line, values)
 
     def add_notes(self) -> None:
@@ -438,6 +442,20 @@ class _RowReader:
                 values.setdefault("page", []).append(name)
             elif answer not in _NO:
                 self._calendar.add_error(line, name, f"{answer!r} is not TRUE or FALSE")
+
+    def _check_brand(self, line: int, cells: Sequence[str]) -> None:
+        """Add an error if a row is for another brand than an earlier one."""
+        index = self._brand
+        brand = "" if index is None or index >= len(cells) else cells[index].strip()
+        if not brand:
+            return
+        first, first_line = self._brand_line = self._brand_line or (brand, line)
+        if brand != first:
+            message = (
+                f"the row is for the brand {brand!r}, and would get the pages of {first!r} like "
+                f"{_join_lines(self._calendar, [first_line])}; write a file for each brand"
+            )
+            self._calendar.add_error(line, "page", message)
 
     def _join_weekday(self, line: int, values: dict[str, Any]) -> None:
         """Add the weekday to the date: the parser refuses one that contradicts it."""

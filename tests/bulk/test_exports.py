@@ -227,6 +227,20 @@ def test_drafts_are_left_out(
         assert get_summary(ran)["created"] == (1 if answer == "TRUE" else 3)
 
 
+def test_rows_of_several_brands_are_refused(cli: CommandLine, tmp_path: Path) -> None:
+    text = (EXPORTS / "metricool.csv").read_text("utf-8")
+    pages = ("--pages", f"Facebook={FACEBOOK},Instagram={INSTAGRAM},LinkedIn={LINKEDIN}")
+    last = text.rindex("Acme Co.")
+    for brand, code in (("Bluebird", 2), ("", 0)):
+        path = write(tmp_path, "m.csv", text[:last] + text[last:].replace("Acme Co.", brand))
+        ran = cli.run("bulk", "schedule", path, *pages, "--dry-run")
+        assert ran.code == code, ran.err
+        assert (
+            "m.csv:3: page: the row is for the brand 'Bluebird', and would get the pages of "
+            "'Acme Co.' like line 2; write a file for each brand" in ran.err
+        ) == bool(code)
+
+
 def test_names_that_map_to_no_page_are_left_out(cli: CommandLine, tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", (EXPORTS / "ayrshare.csv").read_text("utf-8"))
     pages = f"facebook={FACEBOOK},instagram=,LinkedIn="
