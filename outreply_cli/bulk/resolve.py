@@ -465,9 +465,7 @@ class RowResolver:
             and is_relative(self.calendar, row.scheduled_at, zone, self.now)
         ):
             message = f"{row.scheduled_at!r} is relative to the day of the run; write the date"
-            # Columns of times alone are those of another day.
-            is_warning = _TIME_OF_DAY.fullmatch(row.scheduled_at) is None
-            self._add(row, "scheduled_at", message, is_warning=is_warning)
+            self._add(row, "scheduled_at", message, is_warning=True)
         return time
 
     def _parse_time_in(self, row: Row, zone: ZoneInfo) -> datetime | None:
@@ -528,6 +526,9 @@ def parse_row_zone(name: str) -> ZoneInfo:
 
 def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime) -> datetime:
     """Return the time of a row of `calendar` in UTC; raises TimeError."""
+    # Columns of times alone are those of another day.
+    if _TIME_OF_DAY.fullmatch(text):
+        raise TimeError(f"{text!r} is relative to the day of the run", hint="Write the date.")
     date_order, scheduler = calendar.settings.date_order, calendar.scheduler
     try:
         return parse_time(text, now=now, zone=zone, date_order=date_order)

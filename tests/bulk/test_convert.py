@@ -117,6 +117,17 @@ def test_zone_that_a_calendar_refuses_is_not_written(
     assert cli.run("bulk", "convert", str(path), "--tz", "Europe/Paris").code == 0
 
 
+@pytest.mark.parametrize("time", ["18:00", "6pm", "18 Uhr", "00:01", "23:59Z"])
+def test_time_of_day_alone_is_not_today(cli: CommandLine, tmp_path: Path, time: str) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"page,scheduled_at,message\nfacebook:acme,{time},Hi\n")
+    for command in ("convert", "check"):
+        ran = cli.run("bulk", command, str(path))
+        assert ran.code == 2
+        message = f"c.csv:2: scheduled_at: {time!r} is relative to the day of the run. Write the"
+        assert message in ran.out + ran.err
+
+
 def test_convert_reports_all_problems(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text("page,scheduled_at,message\nfacebook:acme,soon,Hi\n,2026-12-24 18:00,Ho\n")
