@@ -893,7 +893,14 @@ class PostService:
                 "A post with this --key already exists with different content; the existing post "
                 "is left unchanged."
             )
-        return PostResult(page, self._fetch_post(entry), existed=True)
+        post = self._fetch_post(entry)
+        at, wanted = post_time(post), timestamp_or_none(body.get("scheduled_at"))
+        if at and wanted and post.get("status") == "scheduled" and not is_same_time(at, wanted):
+            self._note(
+                f"Post {entry.post_id} is scheduled for {format_timestamp(at)}, not for the time "
+                f"asked for. To move it: outreply posts reschedule {entry.post_id} --at TIME"
+            )
+        return PostResult(page, post, existed=True)
 
     def _fetch_post(self, entry: JournalEntry, *, is_new: bool = False) -> Resource:
         """Return a post that exists; what the journal knows of it if it cannot be read."""

@@ -24,8 +24,10 @@ from tests.kill_points import SteppingClient, SteppingJournal
 from tests.media.sample_files import png
 from tests.reliability.proxy import RuleProxy, lagging_lists
 
+AT = "2026-12-24 18:00"
 
-def schedule(cli: CommandLine, *options: str, at: str = "2026-12-24 18:00") -> Any:
+
+def schedule(cli: CommandLine, *options: str, at: str = AT) -> Any:
     ran = cli.run(
         "posts", "schedule", "--page", "instagram:acme", "--at", at, "-m", "Hello", "--json",
         *options,
@@ -67,6 +69,28 @@ def test_schedule_brand_zones(cli: CommandLine, client: Client) -> None:
     ran = cli.run("posts", "schedule", *words, "--at", "2026-12-24 18:00")
     assert scheduled_times(client) == ["2026-12-24T17:00", "2026-12-24T23:00"]
     assert "Fri 25 Dec 2026 00:00 CET (24 Dec 23:00 UTC)" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("first_key", "is_moved"), [("k", False), ("k", True), (None, True)],
+    ids=["key", "key, moved", "moved"],
+)  # fmt: skip
+def test_existing_post_at_another_time_is_named(
+    cli: CommandLine, client: Client, first_key: str | None, *, is_moved: bool
+) -> None:
+    post_id = schedule(cli, *(["--key", first_key] if first_key else []))["id"]
+    own, other = AT, "2026-12-28 18:00"
+    if is_moved:
+        own, other = other, own
+        post_id = cli.run("posts", "reschedule", post_id, "--at", own, "-q").out.strip()
+    words = ("posts", "schedule", "--page", "instagram:acme", "-m", "Hello", "--key", "k", "--at")
+    ran, same = cli.run(*words, other), cli.run(*words, own)
+    at = f"{own[:10]}T17:00:00Z"
+    assert f"Post {post_id} is scheduled for {at}, not for the time asked for" in ran.err
+    assert f"outreply posts reschedule {post_id} --at TIME" in ran.err
+    assert f"Post {post_id} already exists; nothing was sent." in ran.err
+    assert "asked for" not in same.err
+    assert scheduled_times(client) == [at[:16]]
 
 
 @pytest.mark.parametrize(
