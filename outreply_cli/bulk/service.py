@@ -754,6 +754,24 @@ class BulkService:
         """Return the IDs of the posts that the journal has cancelled."""
         return self._journal.cancelled_post_ids(self._account)
 
+    def find_undone(self, plan: Plan, since: datetime) -> Iterator[str]:
+        """Yield the posts that `plan` would create again: created after `since`, and cancelled."""
+        drafts = {
+            action.draft.row: (action.line, action.draft)
+            for action in plan.filter_actions(ActionType.CREATE)
+            if action.draft is not None
+        }
+        for entry in self._journal.entries_of_rows(self._account, drafts):
+            line, draft = drafts[entry.row]
+            if (
+                (entry.calendar, entry.fingerprint) == (draft.calendar, draft.fingerprint)
+                # A post that is done and would be created was cancelled elsewhere.
+                and entry.state in {EntryState.DONE, EntryState.CANCELLED}
+                and entry.sent_at is not None
+                and entry.sent_at > since
+            ):
+                yield f"line {line}: its post {entry.post_id} was cancelled"
+
     def pending_entries(self, calendar_id: str) -> PendingEntries:
         """Reconcile a calendar, and return the entries of its pending posts."""
         now = self._client.now()

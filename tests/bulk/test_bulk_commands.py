@@ -64,6 +64,38 @@ def test_apply_executes_saved_plan(
     assert count_writes(emulator) == before
 
 
+@pytest.mark.parametrize("place", ["calendar", "command", "dashboard"])
+def test_apply_does_not_restore_cancelled_posts(
+    cli: CommandLine, calendar: Path, client: Client, emulator_clock: ManualClock, place: str
+) -> None:
+    path = plan(cli, calendar)
+    emulator_clock.advance(60)
+    assert cli.run("bulk", "apply", str(path)).code == 0
+    emulator_clock.advance(60)
+    ids = {post["message"]: str(post["id"]) for post in client.scheduled_posts().items}
+    first, second = ids["One"], ids["Two"]
+    if place == "calendar":
+        assert cli.run("bulk", "cancel", str(calendar), "--yes").code == 0
+    elif place == "command":
+        assert cli.run("posts", "cancel", first).code == 0
+    else:
+        client.cancel(first)
+    left = get_posts(client)
+    assert len(left) == (0 if place == "calendar" else 1)
+    ran = cli.run("bulk", "apply", str(path))
+    assert ran.code == 2
+    assert f"is out of date: line 2: its post {first} was cancelled" in ran.err
+    assert (f"line 3: its post {second} was cancelled" in ran.err) == (place == "calendar")
+    assert get_posts(client) == left
+    # A new plan restores them, and is itself applied once.
+    emulator_clock.advance(60)
+    path = plan(cli, calendar)
+    emulator_clock.advance(60)
+    for summary in ({"created": 2 - len(left), "unchanged": len(left)}, {"unchanged": 2}):
+        ran = cli.run("bulk", "apply", str(path), "--json")
+        assert (ran.code, get_summary(ran)) == (0, {k: v for k, v in summary.items() if v}), ran.err
+
+
 def test_plan_json(cli: CommandLine, calendar: Path, tmp_path: Path) -> None:
     path = tmp_path / "json.plan"
     ran = cli.run("bulk", "plan", str(calendar), "-o", str(path), "--json")

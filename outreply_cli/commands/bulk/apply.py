@@ -37,8 +37,8 @@ def run(
 ) -> None:
     """Apply a plan saved by `bulk plan`.
 
-    Fails if the plan is stale because the file, the account or the time has changed. An interrupted
-    plan is resumed; applying a plan twice changes nothing.
+    Fails if the plan is stale because the file, the account or the time has changed, or a post of
+    the plan was cancelled. An interrupted plan is resumed; applying a plan twice changes nothing.
 
     Example: outreply bulk apply launch.plan
 
@@ -71,7 +71,10 @@ def run(
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
         (planned,) = plan_calendars(bulk, calendars, reconcile=True)
         applied, now = bulk.service.cancelled_posts(), bulk.client.now()
-        differences = list(find_drift(saved, planned, calendar, applied, now=now))
+        differences = [
+            *find_drift(saved, planned, calendar, applied, now=now),
+            *bulk.service.find_undone(planned.plan, saved.made_at),
+        ]
         if differences:
             raise StalePlanError(differences)
         try:
