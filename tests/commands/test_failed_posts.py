@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import signal
+import threading
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +24,7 @@ from tests.command_line import CommandLine
 from tests.commands.team_machines import make_machine
 from tests.commands.test_quota_commands import set_used
 from tests.postgres import open_migrated
+from tests.reliability.proxy import RuleProxy, lose_response
 from tests.request_count import count_requests
 
 FACEBOOK = ("--page", "facebook:acme")
@@ -164,6 +167,37 @@ def test_retry_sends_once(cli: CommandLine, client: Client, failed_id: str) -> N
     assert list_published_texts(client).count("Sale today") == 1
     assert not [post for post in client.scheduled_posts().items if post["message"] == "Sale today"]
     assert list_failed(cli) == []
+
+
+def test_interrupted_retry_says_what_was_sent(
+    cli: CommandLine, client: Client, emulator: EmulatorServer, emulator_clock: ManualClock
+) -> None:
+    ids = [schedule_with_key(cli, f"Sale {n}", at=f"+{n}h") for n in (1, 2, 3)]
+    expire(emulator)
+    emulator_clock.advance(timedelta(hours=4).total_seconds())
+    cli.run("posts", "list")
+    expire(emulator, expired=False)
+    words = ("posts", "retry", *ids, "--yes", "--json")
+
+    def list_texts() -> list[str]:
+        return sorted(text for text in list_published_texts(client) if text.startswith("Sale"))
+
+    main = threading.main_thread().ident
+    assert main is not None
+    with RuleProxy(emulator.app) as proxy:
+        interrupt = lose_response(lambda: signal.pthread_kill(main, signal.SIGINT))
+        proxy.on("POST", "/posts/*", interrupt, numbers=[2])
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        ran, sent = cli.run(*words), list_texts()
+        again = cli.run(*words)
+    assert (ran.code, sent) == (130, ["Sale 1", "Sale 2"]), ran.err
+    assert [post["message"] for post in json.loads(ran.out)] == ["Sale 1"]
+    error = json.loads(ran.err.splitlines()[-1])["error"]
+    assert f"post {ids[1]} may have been sent again, and those after it were" in error["message"]
+    assert error["hint"] == "Run the same command again: no post is sent twice."
+    assert again.code == 0, again.err
+    assert [post["message"] for post in json.loads(again.out)] == ["Sale 1", "Sale 2", "Sale 3"]
+    assert list_texts() == ["Sale 1", "Sale 2", "Sale 3"]
 
 
 @pytest.mark.parametrize("options", [(), ("--at", "+3d")], ids=["published", "scheduled"])

@@ -1,5 +1,6 @@
 """`outreply posts retry`."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
@@ -16,12 +17,15 @@ from outreply_cli.commands.posts.shared import (
     resolve_zones,
 )
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InterruptedRunError, InvalidInputError
 from outreply_cli.failed_posts import RETRY_KEY, list_failed_posts
 from outreply_cli.ids import expand_ids
 from outreply_cli.pages import Page, page_alias, resolve_page
 from outreply_cli.posts.content import PostContent
 from outreply_cli.posts.service import PostResult, PostService
+
+# The page, content, time and key of a post.
+_Draft = tuple[Page, PostContent, datetime | None, str]
 
 
 @command(prints=True)
@@ -68,7 +72,7 @@ def run(
     now = client.now()
     times = [parse_post_time(at, now, zone) if at is not None else None for zone in zones]
     service = PostService(client, context.store, context.info, context.warn)
-    drafts: list[tuple[Page, PostContent, datetime | None, str]] = []
+    drafts: list[_Draft] = []
     failed_at: list[datetime | None] = []
     refused: list[PostResult] = []
     for post, page, time in zip(posts, targets, times, strict=True):
@@ -91,8 +95,24 @@ def run(
         action = "Publish" if at is None else "Schedule"
         context.confirm(f"{action} again on {aliases}?", yes=False)
     service.recover_pending()
-    results = [
-        service.post(page, content, scheduled_at=time, dedupe_key=key, failed_at=failed)
-        for (page, content, time, key), failed in zip(drafts, failed_at, strict=True)
-    ]
-    report_posts(context, [*results, *refused], zones[0], pages)
+    results, interrupted = _send_each(service, zip(drafts, failed_at, strict=True))
+    report_posts(context, [*results, *refused], zones[0], pages, interrupted)
+
+
+def _send_each(
+    service: PostService, drafts: Iterable[tuple[_Draft, datetime | None]]
+) -> tuple[list[PostResult], InterruptedRunError | None]:
+    """Send posts, each with the time at which it failed, until Ctrl-C."""
+    results: list[PostResult] = []
+    for (page, content, time, key), failed in drafts:
+        try:
+            results.append(
+                service.post(page, content, scheduled_at=time, dedupe_key=key, failed_at=failed)
+            )
+        except KeyboardInterrupt:
+            return results, InterruptedRunError(
+                f"interrupted; post {key.removeprefix(RETRY_KEY)} may have been sent again, and "
+                "those after it were not",
+                hint="Run the same command again: no post is sent twice.",
+            )
+    return results, None
