@@ -597,7 +597,9 @@ class BulkService:
         ]
         if late:
             raise calendar_error(late)
-        self._check_cancels(plan, len(diff.statuses))
+        # A post that was cancelled elsewhere does not make a calendar larger.
+        existing = [s for s in diff.statuses.values() if s != PostStatus.MISSING]
+        self._check_cancels(plan, len(existing))
         self._planned += plan.new_posts
         links = {
             str(post["id"]): post["permalink"]

@@ -335,6 +335,24 @@ def test_many_cancels_require_max_cancel(cli: CommandLine, calendar: Path, clien
     assert len(get_posts(client)) == 1
 
 
+def test_posts_cancelled_elsewhere_do_not_count_for_max_cancel(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
+    rows = [row(f"k{n}", f"2026-12-{n:02} 09:00", f"R{n}") for n in range(1, 11)]
+    write_csv(calendar, rows)
+    cli.run("bulk", "schedule", str(calendar))
+    for post in client.scheduled_posts().items:
+        if post["message"] in {row["message"] for row in rows[4:]}:
+            client.cancel(str(post["id"]))
+    write_csv(calendar, rows[:2])
+    ran = cli.run("bulk", "schedule", str(calendar), "--prune")
+    assert ran.code == 2
+    assert "2 of 4 posts of the calendar would be cancelled; nothing was sent" in ran.err
+    assert len(get_posts(client)) == 4
+    assert cli.run("bulk", "schedule", str(calendar), "--prune", "--max-cancel", "2").code == 0
+    assert len(get_posts(client)) == 2
+
+
 def test_github_annotations_and_summary(cli: CommandLine, calendar: Path, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
