@@ -157,11 +157,14 @@ def check_page_guardrails(
     return problems
 
 
-def check_monthly_quota(plan: Plan, left: int | None, now: datetime) -> list[Diagnostic]:
+def check_monthly_quota(
+    plan: Plan, left: int | None, now: datetime, *, earlier: int = 0
+) -> list[Diagnostic]:
     """Return an error or a warning where new posts need more publishes than are left.
 
     A post counts in the month (UTC) in which it is scheduled, whenever it is due. The posts that
-    are due first take what is left; later months have a quota of their own for the others.
+    are due first take what is left; later months have a quota of their own for the others. What
+    `earlier` posts of other files take is not left.
     """
     waiting = _without_publish(plan, left)
     if not waiting:
@@ -169,12 +172,15 @@ def check_monthly_quota(plan: Plan, left: int | None, now: datetime) -> list[Dia
     is_last_chance = _is_due_before_reset(waiting[0], now)
     due = sum(_is_due_before_reset(post, now) for post in plan.new_posts)
     posts = "1 post is" if due == 1 else f"{due} posts are"
+    available = _publishes_left(left, now)
+    if earlier:
+        available += f" after the {earlier} for the files that are named before this one"
     message = (
         f"{posts} due before the quota resets at the start of {_next_month(now)} (UTC), but "
-        f"{_publishes_left(left, now)}; move this row and those that are due after it to "
+        f"{available}; move this row and those that are due after it to "
         f"{_next_month(now)} and run this again then, or upgrade to a larger tier"
         if is_last_chance
-        else f"{_publishes_left(left, now)}, for the posts that are due first; from this row on, "
+        else f"{available}, for the posts that are due first; from this row on, "
         f"rows wait. Run this again in {_next_month(now)}."
     )
     return [waiting[0].row.diagnostic("", message, is_warning=not is_last_chance)]

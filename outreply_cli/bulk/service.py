@@ -1021,7 +1021,7 @@ class BulkService:
         return [
             *check_times(plan, now),
             *check_guardrails(plan, posts, brand_ids, self._limits),
-            *check_monthly_quota(plan, self._publishes_left, now),
+            *check_monthly_quota(plan, self._publishes_left, now, earlier=len(self._planned)),
             *check_lead_time(plan, self.account.requests_per_minute, now),
             *check_storage(plan, self._storage, uploader, allow_upload=self._options.allow_upload),
         ]

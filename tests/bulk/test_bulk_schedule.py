@@ -363,12 +363,18 @@ def test_files_share_the_publishes_that_are_left(
     cli: CommandLine, calendar: Path, emulator: EmulatorServer
 ) -> None:
     other = calendar.with_name("other.csv")
-    write_csv(calendar, [row("a", "2026-11-28 09:00", "x")])
+    write_csv(calendar, [row("a", "2026-12-08 09:00", "x")])
     write_csv(other, [row("b", "2026-11-29 09:00", "y")])
     leave_publishes(emulator, 1)
     ran = cli.run("bulk", "schedule", str(calendar), str(other))
     assert ran.code == 2
+    left = "left after the 1 for the files that are named before this one"
     assert f"{other}:2: 1 post is due before the quota resets" in ran.err
+    assert f"November has only 0 of its publishes {left}; move" in ran.err
+    # What is due before the reset has to come first.
+    ran = cli.run("bulk", "schedule", str(other), str(calendar), "--json")
+    assert (ran.code, get_summary(ran)) == (6, {"created": 1, "pending": 1}), ran.err
+    assert f"{calendar}:2: November has only 0 of its publishes {left}, for" in ran.err
 
 
 def test_exhausted_month_and_expired_page_are_errors(
