@@ -239,8 +239,7 @@ def restrict_plan(plan: Plan, approval: Approval) -> ApprovedPlan:
     A removed row may be an earlier version of a new row that is not approved: while there is one,
     no post is cancelled.
     """
-    posts = [action.post for action in plan.actions if action.post is not None]
-    decisions = iter(approval.find_decisions(posts))
+    decisions = iter(_find_row_decisions(plan, approval))
     actions: list[Action] = []
     approved: list[tuple[Action, Decision]] = []
     warnings: list[Diagnostic] = []
@@ -286,6 +285,28 @@ def restrict_plan(plan: Plan, approval: Approval) -> ApprovedPlan:
         notes.append("--prune cancels nothing until every new post of the file is approved")
     restricted = replace(plan, actions=actions, orphaned=orphaned)
     return ApprovedPlan(restricted, warnings, notes, post_ids)
+
+
+def _find_row_decisions(plan: Plan, approval: Approval) -> list[Decision | None]:
+    """Return the decision about each row of a plan.
+
+    The post of a row that got a key since is sent already: a new row without a key does not take
+    its approval.
+    """
+    rows = [(action, action.post) for action in plan.actions if action.post is not None]
+    decisions = approval.find_decisions([post for _, post in rows])
+    new: dict[str, list[int]] = {}
+    for index, (action, _) in enumerate(rows):
+        decision = decisions[index]
+        if action.kind == ActionType.CREATE and decision is not None and decision.is_approved:
+            new.setdefault(decision.version.digest, []).append(index)
+    for index, (action, post) in enumerate(rows if new else ()):
+        if action.kind == ActionType.KEEP and decisions[index] is None:
+            taken = next((new[v.digest] for v in _versions_of(post) if new.get(v.digest)), None)
+            if taken:
+                other = taken.pop()
+                decisions[index], decisions[other] = decisions[other], None
+    return decisions
 
 
 def _is_about(decision: Decision, post: PlannedPost | None) -> bool:

@@ -303,6 +303,32 @@ def test_equal_rows_at_slots_are_counted(cli: CommandLine, client: Client, tmp_p
     assert len(posts) == 2
 
 
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_row_that_got_a_key_keeps_its_approval(
+    cli: CommandLine, client: Client, tmp_path: Path, *, is_approved: bool
+) -> None:
+    path = tmp_path / "launch.csv"
+    assert cli.run("slots", "set", "facebook:acme", "daily 09:00").code == 0
+    path.write_text("key,page,message\n,facebook:acme,Again\n")
+    approval = approve(cli, path, lambda _: True)
+    assert get_created(schedule(cli, path, approval)) == 1
+    path.write_text("key,page,message\nk,facebook:acme,Again\n")
+    assert get_created(schedule(cli, path, approval)) == 0
+    # The API has forgotten the key of the first request.
+    cli.clock.advance(25 * 3600)
+    path.write_text("key,page,message\n,facebook:acme,Again\nk,facebook:acme,Again\n")
+    if is_approved:
+        approval = approve(cli, path, lambda _: True)
+    ran = schedule(cli, path, approval)
+    assert ran.code == 0, ran.err
+    assert get_created(ran) == is_approved
+    assert ("1 post without approval is left out" in ran.err) is not is_approved
+
+
+def get_created(ran: Result) -> int:
+    return int(json.loads(ran.out)["summary"]["created"])
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
