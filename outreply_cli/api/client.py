@@ -230,12 +230,15 @@ class Client:
         """`GET /media`: active uploads (`read:media`)."""
         return self._list("/media", "media", Media)
 
-    def media_item(self, media_id: str) -> Media:
-        """`GET /media/:mediaId`, or from the list if the server lacks the endpoint."""
+    def media_item(self, media_id: str, *, is_listed: bool = True) -> Media:
+        """`GET /media/:mediaId`, or from the list if the server lacks the endpoint.
+
+        The list is not read for one that `is_listed` says it lacks.
+        """
         try:
             return self._get(f"/media/{path_segment(media_id)}", "media", Media)
         except NotFoundError:
-            for item in self.media().items:
+            for item in self.media().items if is_listed else ():
                 if item.get("media_id") == media_id:
                     return item
             raise

@@ -213,7 +213,7 @@ class Uploader:
         for media_id in recent - media.keys():
             # It may have been deleted.
             with suppress(NotFoundError):
-                media[media_id] = self._client.media_item(media_id)
+                media[media_id] = self._client.media_item(media_id, is_listed=False)
 
 
 def _journal_name(file: InspectedFile) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,17 @@ def test_post_with_file_uploads_it_once(
     assert stored_media(emulator) == [("image/png", len(PNG))], "the same content is uploaded once"
     moved = cli.run("posts", "reschedule", post["id"], "--at", "in 5h", "--json")
     assert json.loads(moved.out)["media"] == post["media"]
+
+
+def test_deleted_upload_is_looked_up_once(cli: CommandLine, tmp_path: Path) -> None:
+    picture = tmp_path / "hero.png"
+    picture.write_bytes(PNG)
+    words = ("media", "upload", str(picture))
+    media_id = cli.run(*words, "-q").out.strip()
+    assert cli.run("media", "delete", media_id, "--yes").code == 0
+    again = cli.run(*words, "-v")
+    requests = re.findall(r" /api/v1(/media[^? ]*)", again.err)
+    assert requests == ["/media", f"/media/{media_id}", "/media/upload"]
 
 
 def test_rejected_post_deletes_its_uploads(
