@@ -686,6 +686,9 @@ def test_another_command_does_not_finish_an_interrupted_plan(
     new = ("posts", "schedule", "--page", "linkedin:acme-co", "--at", "in 2h", "-m", "By a person")
     assert cli.run(*new).code == 0
     assert "Interrupted post" not in messages(emulator)
+    (unknown,) = json.loads(cli.run("store", "status", "--json").out)
+    # Its own command would send what a person has rejected.
+    assert (unknown["message"], unknown["command"]) == ("Interrupted post", "outreply mcp plans")
     if is_rejected:
         agent.fail("plan_apply", plan_id=plan_id)
     else:

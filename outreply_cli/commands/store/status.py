@@ -13,7 +13,7 @@ from outreply_cli.failed_posts import RETRY_KEY
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import EntryState, JournalEntry, Lease
 from outreply_cli.posts.content import PostContent
-from outreply_cli.posts.sender import KEY_CALENDAR
+from outreply_cli.posts.sender import AGENT_KEY, KEY_CALENDAR
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 from outreply_cli.ui.columns import Column, Item
@@ -111,6 +111,9 @@ def _repeat_post(entry: JournalEntry, key: str) -> list[str]:
     time = ["--at", str(body["scheduled_at"])] if body.get("scheduled_at") else []
     if key.startswith(RETRY_KEY):
         return ["posts", "retry", key.removeprefix(RETRY_KEY), *time, "--yes"]
+    if key.startswith(AGENT_KEY):
+        # Only the plan may send it again: a person may have rejected that.
+        return ["mcp", "plans"]
     verb = ["schedule", *time] if time else ["publish", "--yes"]
     content = PostContent.from_body(body).to_flags()
     return ["posts", *verb, "--page", entry.page_id, "--key", key, *content]
