@@ -451,9 +451,14 @@ class RowResolver:
             is_strict=self.is_strict,
             has_secret=self.has_secret,
         ):
-            if may_lack_text and self.may_lack_text and problem.field == "message":
-                continue
-            self._add(row, problem.field, problem.message, is_warning=problem.is_warning)
+            message = problem.message
+            if self.may_lack_text and problem.field == "message":
+                if may_lack_text:
+                    continue
+                has_time = row.repeat is None and row.scheduled_at != NEXT_SLOT
+                if not has_time and not row.content.message:
+                    message += "; a row without a time, or of a series, is not composed"
+            self._add(row, problem.field, message, is_warning=problem.is_warning)
 
     def _parse_time(self, row: Row, page: Mapping[str, Any]) -> datetime | None:
         has_time = row.scheduled_at not in {"", NEXT_SLOT}

@@ -369,10 +369,12 @@ def test_formula_is_not_written_into_a_spreadsheet(
 
 def test_rows_that_are_not_composed(cli: CommandLine, tmp_path: Path, composer: Composer) -> None:
     path = tmp_path / "calendar.yaml"
+    reason = "a row without a time, or of a series, is not composed"
     for row, problem in (
-        ("page: facebook:acme", "a message or media is required"),
+        ("page: facebook:acme", f"a message or media is required; {reason}"),
         (f"page: facebook:acme\n  scheduled_at: {AT}\n  repeat: daily until 2026-12-05",
-         "a message or media is required"),
+         f"a message or media is required; {reason}"),
+        (f"page: facebook:acme\n  message: {'x' * 5001}", "the limit is 5,000; shorten it\n"),
         ("page: facebook:acme\n  scheduled_at: tomorrow 09:00", "relative to the day of the run"),
     ):  # fmt: skip
         path.write_text(f"- {row}\n")
