@@ -12,7 +12,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import JOURNAL_FILE
 from tests.command_line import CommandLine
 from tests.media.sample_files import png
-from tests.reliability.proxy import RuleProxy, lose_request, refuse
+from tests.reliability.proxy import Request, Response, RuleProxy, lose_request, refuse
 
 PAGE = ("--page", "facebook:acme")
 AT = ("--at", "2026-12-24 18:00")
@@ -26,6 +26,13 @@ def proxy(cli: CommandLine, emulator: EmulatorServer) -> Iterator[RuleProxy]:
     with RuleProxy(emulator.app) as proxy:
         cli.environ["OUTREPLY_BASE_URL"] = proxy.url
         yield proxy
+
+
+def without_time(_: Request, response: Response) -> Response:
+    """Filter of a server that returns no valid time for the keyed post."""
+    return response.with_json(
+        json.loads(response.body.replace(b"2026-12-24T17:00:00.000Z", b"soon"))
+    )
 
 
 def list_texts(cli: CommandLine) -> list[str]:
@@ -97,12 +104,27 @@ def test_post_without_a_valid_time_is_left_alone(
     cli: CommandLine, proxy: RuleProxy, words: tuple[str, ...]
 ) -> None:
     post_id = cli.run(*KEYED, "-q").out.strip()
-    proxy.response_filters.append(
-        lambda _, response: response.with_json(
-            json.loads(response.body.replace(b"2026-12-24T17:00:00.000Z", b"soon"))
-        )
-    )
+    proxy.response_filters.append(without_time)
     ran = cli.run("posts", words[0], post_id, *words[1:])
     assert ran.code == 1
     assert f"Post {post_id} has no valid time" in ran.err
+    assert len(proxy.writes()) == 1
+
+
+def test_export_names_post_without_a_valid_time(cli: CommandLine, proxy: RuleProxy) -> None:
+    post_id = cli.run(*KEYED, "-q").out.strip()
+    proxy.response_filters.append(without_time)
+    ran = cli.run("posts", "export")
+    assert ran.code == 3
+    assert f"The export is incomplete: post {post_id} has no valid time" in ran.err
+    assert "Hello" not in ran.out
+
+
+def test_print_shows_the_request_of_a_post_with_the_key(cli: CommandLine, proxy: RuleProxy) -> None:
+    new = cli.run(*KEYED, "--print", "curl")
+    assert (new.code, proxy.writes()) == (0, []), new.err
+    assert cli.run(*KEYED).code == 0
+    again = cli.run(*KEYED[:6], "-m", "Another", "--key", "k", "--print", "curl")
+    assert again.out == new.out
+    assert "A post with this --key already exists; this is its request." in again.err
     assert len(proxy.writes()) == 1
