@@ -69,8 +69,7 @@ class Triage:
         Raises:
             OutReplyError: The queued reply was not sent, or may have been; it is still queued.
         """
-        self.send_queued()
-        self._queued = (self._comments[self._index][1], message)
+        self._queued = (self._settle_current(), message)
         self._index += 1
 
     def skip(self) -> None:
@@ -78,8 +77,7 @@ class Triage:
 
         Raises what `reply` raises.
         """
-        self.send_queued()
-        self._store.skip(self._comments[self._index][1].id)
+        self._store.skip(self._settle_current().id)
         self.skipped += 1
         self._index += 1
 
@@ -118,6 +116,13 @@ class Triage:
         if is_sure or self._confirm(comment, last):
             self._send(comment.id, message, existing or [])
         self._queued, self.may_be_sent = None, False
+
+    def _settle_current(self) -> ThreadedComment:
+        """Send the queued reply, and store the current comment, which the user saw, as seen."""
+        self.send_queued()
+        group, comment = self._comments[self._index]
+        self._store.mark_seen(str(group.post["id"]), [comment.comment])
+        return comment
 
     def _send(self, comment_id: str, message: str, existing: Sequence[ListedReply]) -> None:
         was_in_doubt, self.may_be_sent = self.may_be_sent, True

@@ -111,6 +111,38 @@ def test_interrupted_triage_sends_nothing_unconfirmed(
     assert replies(cli, post, two_questions[0]) == []
 
 
+@pytest.mark.parametrize("choice", ["q", "r", "s"])
+def test_inbox_shows_what_triage_did_not_show(
+    cli: CommandLine, emulator: EmulatorServer, post: str, two_questions: list[str], choice: str
+) -> None:
+    first, second = two_questions
+    answered = add_comment(emulator, post, "Answered elsewhere?")
+    elsewhere = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    words = ("comments", "reply", answered, "-m", "Yes", "--yes")
+    assert cli.run(*words, env=elsewhere).code == 0
+    child = start_triage(cli)
+    if choice == "r":
+        queue_reply(child)
+    elif choice == "s":
+        child.sendline("s")
+        child.expect("Second question")
+    child.sendline("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    inbox = cli.run("comments", "inbox", "--days", "365", "-q").out.split()
+    assert inbox == [*[first] * (choice == "q"), second, answered]
+
+
+def test_triage_warns_of_comments_that_are_not_listed(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
+    for number in range(101):
+        add_comment(emulator, post, f"Question {number}?")
+    child = start_triage(cli)
+    assert "there may be more comments than the API lists" in str(child.before)
+    child.close()
+
+
 def test_interrupt_in_a_reply_sends_nothing(
     cli: CommandLine, post: str, two_questions: list[str]
 ) -> None:

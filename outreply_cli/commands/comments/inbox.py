@@ -10,6 +10,7 @@ from outreply_cli.commands.comments.shared import (
     SinceOption,
     comment_store,
     mark_seen,
+    warn_if_truncated,
 )
 from outreply_cli.context import Context
 from outreply_cli.time_parser import parse_past_time
@@ -64,5 +65,4 @@ def run(
         f"{unanswered} unanswered, {new} new comment{'s' * (new != 1)} "
         f"on {posts} post{'s' * (posts != 1)}."
     )
-    if recent.truncated or any(group.truncated for group in groups):
-        context.warn("there may be more comments than the API lists; narrow with --days")
+    warn_if_truncated(context, recent, groups)

@@ -18,7 +18,7 @@ from outreply_cli.times import format_time_short
 from outreply_cli.timestamps import timestamp_or_none
 
 if TYPE_CHECKING:
-    from outreply_cli.comments.inbox import PostComments
+    from outreply_cli.comments.inbox import PostComments, RecentPosts
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment, ThreadedComment
     from outreply_cli.posts.composer import Composer
@@ -61,6 +61,14 @@ def mark_seen(context: Context, store: "CommentStore", groups: "Sequence[PostCom
         return
     for group in groups:
         store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
+
+
+def warn_if_truncated(
+    context: Context, recent: "RecentPosts", groups: "Sequence[PostComments]"
+) -> None:
+    """Warn that there may be comments that the API did not list."""
+    if recent.truncated or any(group.truncated for group in groups):
+        context.warn("there may be more comments than the API lists; narrow with --days")
 
 
 def resolve_post(client: Client, name: str) -> Resource:

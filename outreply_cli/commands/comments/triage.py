@@ -12,7 +12,7 @@ from outreply_cli.commands.comments.shared import (
     comment_store,
     compose_reply,
     format_answer,
-    mark_seen,
+    warn_if_truncated,
 )
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.context import Context
@@ -65,7 +65,7 @@ def run(
         recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as step:
             groups = fetch_inbox(client, store, recent, step=step, warn=context.warn)
-        mark_seen(context, store, groups)
+        warn_if_truncated(context, recent, groups)
 
         def confirm(comment: "ThreadedComment", last: "Comment | None") -> bool:
             author = format_author(comment.comment) or comment.id
