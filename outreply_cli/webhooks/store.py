@@ -7,7 +7,7 @@ lease of a target forwards to it.
 import hashlib
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -395,15 +395,9 @@ class DeliveryStore:
             only_invalid: Whether to leave out deliveries that passed verification.
             selects: Additional filter, called for each delivery that passes the others.
         """
-        conditions: list[str] = []
-        values: list[str | float] = []
-        if since is not None:
-            conditions.append("received_at >= ?")
-            values.append(since.timestamp())
+        conditions, values = _conditions(since, only_failed=only_failed)
         if only_invalid:
             conditions.append("verified = 0")
-        if only_failed:
-            conditions.append(_HAS_FAILED)
         if event is None:
             found = self._newest(conditions, values, limit, selects)
         else:
@@ -418,6 +412,30 @@ class DeliveryStore:
             ]
             found = sorted(found, key=lambda delivery: -delivery.number)[:limit]
         return [HistoryEntry(delivery, self.forwards(delivery.number)) for delivery in found]
+
+    def valid_deliveries(
+        self, *, since: datetime | None = None, only_failed: bool = False
+    ) -> Iterator[Delivery]:
+        """All valid deliveries, oldest first, selected now and read one after the other.
+
+        Takes `since` and `only_failed` as `history` does. Their bodies may not fit into memory.
+        """
+        conditions, values = _conditions(since, only_failed=only_failed)
+        where = " AND ".join(["verified = 1", *conditions])
+        rows = self._tables.tuples(
+            f"SELECT number FROM deliveries WHERE {where} ORDER BY number",  # noqa: S608
+            values,
+        )
+
+        def read() -> Iterator[Delivery]:
+            for (number,) in rows:
+                with self._tables.read() as db:
+                    delivery = self._delivery(db, number)
+                # A receiver may have deleted it for its age.
+                if delivery is not None:
+                    yield delivery
+
+        return read()
 
     def event_names(self) -> list[str]:
         """The names of all received events; an unknown event has an empty name."""
@@ -650,6 +668,16 @@ class DeliveryStore:
 
     def _check_lease(self, db: Any, lease: TargetLease) -> None:
         """Raise TargetTakenOverError if another receiver has taken over the target."""
+
+
+def _conditions(
+    since: datetime | None, *, only_failed: bool
+) -> tuple[list[str], list[str | float]]:
+    """Conditions on deliveries, and their values."""
+    conditions = ["received_at >= ?"] if since is not None else []
+    if only_failed:
+        conditions.append(_HAS_FAILED)
+    return conditions, [] if since is None else [since.timestamp()]
 
 
 def _delete(db: Any, where: str, value: float) -> None:

@@ -328,6 +328,36 @@ def test_event_is_accepted_whichever_delivery_the_target_got(store: DeliveryStor
     assert (given_up.delivery, given_up.target) == (other.number, TARGET)
 
 
+def test_valid_deliveries_are_those_stored_at_the_call(store: DeliveryStore) -> None:
+    store.store([incoming("evt_1", targets=()), invalid("sha256-forged"), incoming("evt_2")])
+    lease = acquire_lease(store)
+    record(store, next_pending(store), UNREACHABLE, lease, due_at=NOW + 60)
+    lease.release()
+    selected = store.valid_deliveries(since=datetime.fromtimestamp(NOW, UTC))
+    failed = store.valid_deliveries(only_failed=True)
+    later = store.valid_deliveries(since=datetime.fromtimestamp(NOW + 1, UTC))
+    # One that is sent to this receiver again is not selected in turn.
+    store.store([incoming("evt_1", at=NOW + 1)])
+    assert [item.id for item in selected] == ["evt_1", "evt_2"]
+    assert [item.id for item in failed] == ["evt_2"]
+    assert list(later) == []
+
+
+def test_valid_deliveries_leave_out_what_was_deleted(store: DeliveryStore) -> None:
+    store.store([incoming("evt_old", targets=())])
+    selected = store.valid_deliveries()
+    late = NOW + RETENTION_SECONDS + 1
+    store.store([incoming(f"evt_{n}", at=late, targets=()) for n in range(1_000)])
+    assert list(selected) == []
+
+
+def test_valid_deliveries_have_no_limit(tmp_path: Path) -> None:
+    with closing(DeliveryStore(tmp_path / "webhooks.db")) as store:
+        for start in range(0, 10_500, 500):
+            store.store([incoming(f"evt_{start + n}", targets=()) for n in range(500)])
+        assert sum(1 for _ in store.valid_deliveries()) == 10_500
+
+
 @pytest.mark.parametrize("is_accepted", [True, False])
 def test_relayed_event_is_given_up_until_it_is_accepted(
     store: DeliveryStore, is_accepted: bool

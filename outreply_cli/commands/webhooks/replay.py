@@ -1,5 +1,7 @@
 """`outreply webhooks replay`."""
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated
 
 from outreply_cli.cli.options import command, option, switch
@@ -52,7 +54,7 @@ def run(
     from outreply_cli.ui.editor import edit_message
     from outreply_cli.webhooks.event import check_complete
     from outreply_cli.webhooks.fixtures import delivery_headers
-    from outreply_cli.webhooks.models import Attempt
+    from outreply_cli.webhooks.models import Attempt, Delivery
     from outreply_cli.webhooks.redaction import redact_result
 
     reach, now = reach_from_option(allow_public=allow_public), context.clock.now()
@@ -65,12 +67,10 @@ def run(
     secrets = webhook_secrets(context, secret_env or []).values
     with open_store(context, team=team) as store:
         deliveries = [store.find(delivery_id) for delivery_id in ids or []]
+        selected: Iterable[Delivery] = ()
         if failed or since is not None:
             start = parse_past_time(since, now=now, zone=context.zone()) if since else None
-            entries = store.history(
-                limit=10_000, only_failed=failed, since=start, selects=lambda item: item.is_verified
-            )
-            deliveries += [entry.delivery for entry in reversed(entries)]
+            selected = store.valid_deliveries(since=start, only_failed=failed)
         for delivery in deliveries:
             if not edit:
                 check_complete(delivery)
@@ -80,7 +80,7 @@ def run(
                     hint="Nothing was sent. Leave it out, or replay it without --resign.",
                 )
         results = []
-        for delivery in deliveries:
+        for delivery in chain(deliveries, selected):
             body, headers = delivery.body, list(delivery.headers)
             if edit:
                 environ = strip_secrets(context.environ, secret_env or [])
