@@ -135,6 +135,12 @@ class Receiver:
         # A file is written in the event loop: handing it to a thread would take longer.
         self._writer = WorkerPool(1) if store.is_remote else None
         self._is_writing = self._has_failed = False
+        self._relays: set[Respond] = set()
+
+    @property
+    def relaying(self) -> int:
+        """The number of senders that wait for the response of a target."""
+        return len(self._relays)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -181,6 +187,8 @@ class Receiver:
             ]
             relay = self._relay_target
             is_relayed = relay is not None and event.meets(relay.conditions)
+        if is_relayed:
+            respond = self._count_relay(respond)
         self._batch.append(
             _Pending(started_at, delivery, event, matches_filter, is_relayed, respond)
         )
@@ -222,6 +230,16 @@ class Receiver:
         if int(environ.get("CONTENT_LENGTH") or 0) > BODY_BYTES_MAX:
             return _refusal(413, _TOO_LARGE)
         return None
+
+    def _count_relay(self, respond: Respond) -> Respond:
+        """Count a relay until `respond` is called."""
+
+        def finish(response: Response | None) -> None:
+            respond(response)
+            self._relays.discard(finish)
+
+        self._relays.add(finish)
+        return finish
 
     def _store_batch(self) -> None:
         if self._is_writing or not self._batch:
@@ -329,7 +347,11 @@ class Receiver:
         result = target.send(self._store.find(f"#{delivery.number}"))
         attempt = Attempt(target.name, started_at, redact_result(result, self._config.secrets))
         delivery.status = 502 if result.status is None else result.status
-        self._store.record_relay(delivery.number, attempt, delivery.status)
+        try:
+            self._store.record_relay(delivery.number, attempt, delivery.status)
+        except StorageError as error:
+            # The sender gets the response anyway: after another one it would deliver again.
+            self._on_failure(StoreFailure("a response was not recorded", error.message))
         return target.name, attempt.result
 
 

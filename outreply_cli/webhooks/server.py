@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Self
 
 from outreply_cli.clock import Clock
 from outreply_cli.net.server.server import LocalServer, ServerLimits
+from outreply_cli.spec.webhooks import RESPONSE_TIMEOUT_SECONDS
 from outreply_cli.webhooks.forward import (
     ForwardAttempt,
     Forwarder,
@@ -100,10 +102,13 @@ class WebhookServer:
             inspector=self._inspector,
             measure=lambda: metrics.render(store.queue_lengths(), clock.now().timestamp()),
         )
+        # What the first target responds is the response to the sender, who waits that long.
+        grace = _SHUTDOWN_SECONDS + RESPONSE_TIMEOUT_SECONDS * config.relays_status
         try:
             self._server = LocalServer(
-                self._receiver, host=host, port=port, limits=LIMITS, handler=self._receiver.accept
-            )
+                self._receiver, host=host, port=port,
+                limits=replace(LIMITS, shutdown_timeout=grace), handler=self._receiver.accept,
+            )  # fmt: skip
         except BaseException:
             self._receiver.close()
             raise
@@ -140,16 +145,22 @@ class WebhookServer:
 
     def _stop_receiving(self) -> None:
         self._server.stop()
-        self._thread.join(_SHUTDOWN_SECONDS)
+        self._report_waiting(self._receiver.relaying)
+        self._thread.join(_POLL_SECONDS)
+        while self._thread.is_alive() or self._receiver.relaying:
+            if self._aborted.wait(_POLL_SECONDS):
+                return
 
     def abort(self) -> None:
         """Abort forward attempts in progress; safe to call from any thread."""
         self._aborted.set()
 
-    def _finish_attempts(self) -> None:
-        count = sum(forwarder.in_flight for forwarder in self._forwarders)
+    def _report_waiting(self, count: int) -> None:
         if count and self._on_waiting is not None:
             self._on_waiting(count)
+
+    def _finish_attempts(self) -> None:
+        self._report_waiting(sum(forwarder.in_flight for forwarder in self._forwarders))
         while any(forwarder.in_flight for forwarder in self._forwarders):
             if self._aborted.wait(_POLL_SECONDS):
                 break

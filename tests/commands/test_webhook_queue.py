@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -330,6 +331,26 @@ def test_ctrl_c_waits_for_command(cli_logged_out: CommandLine, tmp_path: Path) -
     assert queue(cli_logged_out) == []
     (item,) = json.loads(cli_logged_out.run("webhooks", "history", "-v").out)
     assert item["attempts"][0]["response"]["body"] == "job started\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_waits_for_the_response_of_the_handler(
+    cli_logged_out: CommandLine, number: signal.Signals
+) -> None:
+    with run_handler() as app, ThreadPoolExecutor(1) as pool:
+        app.verifies = False
+        app.script = [202]
+        app.gate = threading.Event()
+        words = ("--forward-to", app.url, "--relay-status")
+        with run_receiver(cli_logged_out, *words) as receiver:
+            sent = pool.submit(send, receiver.url, event_body())
+            wait_for(lambda: len(app.requests) == 1)
+            receiver.process.send_signal(number)
+            assert receiver.process.stderr is not None
+            assert receiver.process.stderr.readline().startswith("Waiting for 1 forward attempt")
+            app.gate.set()
+            ran = receiver.wait()
+        assert (sent.result(), ran.code) == (202, 0)
 
 
 def test_last_event_is_forwarded_before_the_end(

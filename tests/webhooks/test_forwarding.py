@@ -1,9 +1,11 @@
 """Forwarding: the same bytes, in order, with retries, across restarts."""
 
 import json
+import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -15,11 +17,11 @@ from outreply_cli.clock import SystemClock
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.ssrf import Reach
-from outreply_cli.webhooks import forward
+from outreply_cli.webhooks import forward, sign
 from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.conformance import HandlerConformance
 from outreply_cli.webhooks.forward import CommandTarget, UrlTarget
-from outreply_cli.webhooks.models import QueuedDelivery
+from outreply_cli.webhooks.models import ForwardState, QueuedDelivery
 from outreply_cli.webhooks.receiver import ReceiverConfig
 from outreply_cli.webhooks.store import DeliveryStore
 from tests.clocks import ManualClock
@@ -317,6 +319,73 @@ def test_relayed_status(tmp_path: Path) -> None:
             assert [entry.delivery.status for entry in entries] == [200, 418]
     with run_receiver(tmp_path, config, targets=[UrlTarget(app.url)]) as receiver:
         assert receiver.send(event_body())[0] == 502
+
+
+@pytest.mark.parametrize("is_aborted", [False, True])
+def test_sender_gets_the_relayed_status_although_the_receiver_stops(
+    tmp_path: Path, is_aborted: bool
+) -> None:
+    waiting: list[int] = []
+    with run_handler() as app, ThreadPoolExecutor(1) as pool:
+        app.script = [202]
+        app.gate = gate = threading.Event()
+
+        def on_waiting(count: int) -> None:
+            waiting.append(count)
+            if is_aborted:
+                receiver.server.abort()
+            else:
+                # Longer than the server waits for other responses.
+                threading.Timer(1.5, gate.set).start()
+
+        with run_receiver(
+            tmp_path, ReceiverConfig([SECRET], relays_status=True),
+            targets=[UrlTarget(app.url)], on_waiting=on_waiting,
+        ) as receiver:  # fmt: skip
+            sent = pool.submit(receiver.send, event_body())
+            wait_for(lambda: len(app.requests) == 1)
+        assert waiting == [1]
+        assert sent.done() or is_aborted
+        gate.set()
+        assert sent.result()[0] == 202
+    if is_aborted:
+        return
+    with closing(DeliveryStore(tmp_path / "receiver" / "webhooks.db")) as store:
+        (entry,) = store.history(limit=9)
+        assert (entry.delivery.status, entry.forwards[0].state) == (202, ForwardState.FORWARDED)
+
+
+def test_result_of_a_relay_is_recorded_although_its_sender_is_gone(tmp_path: Path) -> None:
+    body = event_body()
+    with run_handler() as app:
+        app.gate = gate = threading.Event()
+        with run_receiver(
+            tmp_path, ReceiverConfig([SECRET], relays_status=True),
+            targets=[UrlTarget(app.url)], on_waiting=lambda _: gate.set(),
+        ) as receiver:  # fmt: skip
+            address = ("127.0.0.1", receiver.server.port)
+            with socket.create_connection(address) as sock:
+                head = f"X-OutReply-Signature: {sign(body, SECRET)}\r\nContent-Length: {len(body)}"
+                sock.sendall(f"POST / HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode() + body)
+                wait_for(lambda: len(app.requests) == 1)
+    with closing(DeliveryStore(tmp_path / "receiver" / "webhooks.db")) as store:
+        (entry,) = store.history(limit=9)
+        assert entry.forwards[0].state is ForwardState.FORWARDED
+
+
+def test_sender_gets_a_relayed_status_that_cannot_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError("disk full")
+
+    monkeypatch.setattr(DeliveryStore, "record_relay", fail)
+    with run_handler() as app:
+        app.script = [202]
+        config = ReceiverConfig([SECRET], relays_status=True)
+        with run_receiver(tmp_path, config, targets=[UrlTarget(app.url)]) as receiver:
+            assert receiver.send(event_body())[0] == 202
+    assert receiver.failures == ["disk full"]
 
 
 def test_event_that_a_target_refused_is_forwarded_when_it_is_delivered_again(
