@@ -245,10 +245,15 @@ def test_dry_run_shows_comment_and_reply_and_sends_nothing(
     assert (invalid.code, invalid.out) == (2, "")
 
 
-def test_dry_run_of_a_reply_to_an_unseen_comment_shows_only_the_reply(cli: CommandLine) -> None:
-    shown = run_json(cli, "comments", "reply", "c_99", "-m", "Yes", "--dry-run")
-    assert (shown["parent_id"], shown["message"]) == ("c_99", "Yes")
+@pytest.mark.parametrize("option", [(), ("--key", "open"), ("--yes",)])
+def test_dry_run_of_a_reply_to_an_unknown_comment_warns(
+    cli: CommandLine, option: tuple[str, ...]
+) -> None:
+    ran = cli.run("comments", "reply", "c_99", "-m", "Yes", "--dry-run", "--json", *option)
+    shown = json.loads(ran.out)
+    assert (ran.code, shown["parent_id"], shown["message"]) == (0, "c_99", "Yes")
     assert (shown["comment"], shown["author"], shown["page_id"]) == (None, None, None)
+    assert "comment c_99 was not found on the posts of the last 7 days" in ran.err
 
 
 def test_reply_from_other_machine_asks_for_confirmation(

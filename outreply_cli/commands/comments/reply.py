@@ -104,7 +104,7 @@ def run(
         is_compared = key is None and not context.options.print_as
         is_read = options.template is not None or is_composed
         # A confirmed reply needs no search for others.
-        search = is_read or (is_compared and not (yes and is_sent))
+        search = is_read or dry_run or (is_compared and not yes)
         comment = resolve_comment(client, store, comment, search=search)
         if options.template is not None:
             seen = _get_seen(store, comment, "fill the template")
@@ -128,6 +128,11 @@ def run(
             last_reply = existing[-1].comment.get("message") if existing else None
             item = _describe(client, store, comment, text, last_reply)
             context.output.print_one(item, _DRY_RUN_COLUMNS, id_field=None)
+            if item["post_id"] is None:
+                context.warn(
+                    f"comment {comment} was not found on the posts of the last {SEARCHED_DAYS} "
+                    "days; the API may not know it"
+                )
             context.info("Dry run: nothing was sent.")
             return
         if existing is None or (existing and find_same_text(existing, text) is None):
