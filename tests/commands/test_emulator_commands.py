@@ -239,6 +239,17 @@ def test_account_without_active_token(cli_with_emulator: CommandLine, tmp_path: 
     assert (result.code, result.out) == (0, "None\n"), result.err
 
 
+@pytest.mark.parametrize("words", ["status", "token", "token --name ci"])
+def test_signed_out_profile_stays_signed_out(cli_with_emulator: CommandLine, words: str) -> None:
+    cli = cli_with_emulator
+    assert cli.run("auth", "logout", "-p", "emulator").code == 0
+    ran = cli.run("emulator", *words.split())
+    assert (ran.code, ran.err) == (0, "")
+    assert cli.run("brands", "list", "-p", "emulator").code == 4
+    assert cli.run("emulator", "reset", "--yes").code == 0
+    assert cli.run("brands", "list", "-p", "emulator").code == 0
+
+
 def test_snapshot_save_and_load(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     words = ("posts", "schedule", "-p", "emulator", "--page", "x:bluebird", "-q", "--at", "in 1h")
     post = cli_with_emulator.run(*words, "-m", "Kept").out.strip()

@@ -145,11 +145,13 @@ def update_profile(
 ) -> str | None:
     """Store an active token in the profile `emulator` if its own works no more, and return it.
 
-    Returns None if the emulator has no active token; the profile of another emulator is kept.
+    Returns None if the emulator has no active token. The profile is kept if it is that of another
+    emulator, or signed out.
     """
     profile = context.profiles.stored.get(PROFILE)
     token = active_token(status)
-    if profile is None or profile.base_url != handle.base_url or token is None:
+    is_own = profile is not None and profile.base_url == handle.base_url
+    if profile is None or not is_own or profile.storage is None or token is None:
         return token
     credentials = Credentials(context.environ, context.config_dir)
     stored = credentials.load(profile)
