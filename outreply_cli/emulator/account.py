@@ -44,15 +44,11 @@ def get_account(context: RequestContext) -> dict[str, Any]:
     user, token = context.caller.user, get_token(context.state, context.caller)
     tier, (per_minute, per_day) = get_tier(user), get_rate(context.caller)
     usage = get_usage(context.state, user["id"], context.now)
-    monthly: dict[str, Any] = {
-        "year_month": f"{context.now:%Y-%m}",
-        "resets_at": _next_month(context.now),
-    }
+    monthly: dict[str, dict[str, Any]] = {}
     for bucket, limit in tier.monthly.items():
         used = usage.get(bucket, 0)
         monthly[bucket] = {"used": used, "limit": limit, "remaining": max(0, limit - used)}
     monthly["writes"] = {"used": usage.get("writes", 0), "limit": None, "remaining": None}
-    monthly["total_requests"] = usage.get("requests", 0)
     return {
         "user": view_row(user, "id", "email", "firstname", "lastname"),
         "credits": {"remaining": user["credits"], "plan": user["tier"]},
@@ -61,7 +57,13 @@ def get_account(context: RequestContext) -> dict[str, Any]:
         "quota": {
             "storage": {**storage_view(context), "max_file_bytes": tier.max_file_bytes},
             "rate_limit": {"per_minute": per_minute, "per_day": per_day},
-            "monthly": monthly,
+            "monthly": {
+                "year_month": f"{context.now:%Y-%m}",
+                "resets_at": _next_month(context.now),
+                **monthly,
+                # As in the example of the reference.
+                "total_requests": sum(bucket["used"] for bucket in monthly.values()),
+            },
             "publish_guardrails": GUARDRAILS,
         },
     }
@@ -138,8 +140,8 @@ def get_usage(state: State, user_id: str, now: datetime) -> dict[str, int]:
     return dict(state.connection.execute(sql, (user_id, f"{now:%Y-%m}")).fetchall())
 
 
-def count_in_month(context: RequestContext, bucket: str | None = None) -> None:
-    """Count a request in its month, and in a bucket: `reads`, which has a limit, or `writes`.
+def count_in_month(context: RequestContext, bucket: str) -> None:
+    """Count a request in a bucket of its month: `reads`, which has a limit, or `writes`.
 
     Sandbox requests do not count (reference: Sandbox tokens).
 
@@ -149,17 +151,14 @@ def count_in_month(context: RequestContext, bucket: str | None = None) -> None:
     if is_sandbox(context.caller):
         return
     user, month = context.caller.user, context.now.date().isoformat()[:7]
-    context.state.count_later(user["id"], month, "requests")
     if bucket == "writes":
         context.state.count_later(user["id"], month, bucket)
-    elif bucket is not None:
-        limit = get_tier(user).reads
-        used = context.state.count_later(user["id"], month, bucket, limit=limit)
-        if used > limit:
-            raise _quota_exceeded(context, bucket, used - 1, limit)
-        _warn_of_quota(
-            context.state, user["id"], context.now, bucket=bucket, used=used, limit=limit
-        )
+        return
+    limit = get_tier(user).reads
+    used = context.state.count_later(user["id"], month, bucket, limit=limit)
+    if used > limit:
+        raise _quota_exceeded(context, bucket, used - 1, limit)
+    _warn_of_quota(context.state, user["id"], context.now, bucket=bucket, used=used, limit=limit)
 
 
 def count_usage(context: RequestContext, bucket: str, limit: int) -> None:

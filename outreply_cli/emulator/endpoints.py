@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _READ_METHODS = frozenset({"GET", "HEAD"})
+# Publishes and replies have buckets of their own (reference: Tiers & limits).
+_METERED_PATHS = frozenset({"/posts/schedule", "/posts/publish", "/comments/reply"})
 # A route and the values of its path parameters.
 Match = tuple[Route, Mapping[str, str]]
 # The pattern of each path, and its routes by method.
@@ -151,17 +153,16 @@ class Endpoints:
     ) -> tuple[int, Any]:
         """Check the scope, count the usage and run the endpoint.
 
-        Every request counts, and with the scope also as a read or a write, regardless of the
-        response. Other changes are rolled back on an error.
+        With the scope, every request counts as a read or a write, regardless of the response,
+        except those of publishes and replies, which have buckets of their own. Other changes are
+        rolled back on an error.
         """
         reads = request.method in _READ_METHODS
         if not isinstance(match, ErrorResponse):
-            try:
-                require_scope(context.caller, match[0].scope, reads=reads)
-            except ErrorResponse:
-                count_in_month(context)
-                raise
-        count_in_month(context, "reads" if reads else "writes")
+            require_scope(context.caller, match[0].scope, reads=reads)
+        path = None if isinstance(match, ErrorResponse) else match[0].path
+        if path not in _METERED_PATHS:
+            count_in_month(context, "reads" if reads else "writes")
         if isinstance(match, ErrorResponse):
             raise match
         route = match[0]

@@ -112,7 +112,7 @@ class _AccountLoader:
         except InvalidInputError as error:
             raise fields["tokens"].error(str(error)) from None
         if "usage" in fields:
-            buckets = ("publishes", "replies", "reads", "webhooks", "writes", "requests")
+            buckets = ("publishes", "replies", "reads", "webhooks", "writes")
             for bucket, used in fields["usage"].fields(*buckets).items():
                 self._add_usage(f"{self._now:%Y-%m}", bucket, used.number())
 
