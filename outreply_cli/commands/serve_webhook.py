@@ -138,7 +138,7 @@ def run(
         str, _forward_option("DURATION", "Kill a command that runs longer than this.")
     ] = "60s",
     max_events: Annotated[
-        int | None, _stop_option("COUNT", "Stop after COUNT events.", min=1)
+        int | None, _stop_option("COUNT", "Stop after COUNT different events.", min=1)
     ] = None,
     until: Annotated[
         str | None,

@@ -24,7 +24,8 @@ class EventStream:
     """Stream of reports from the threads of receivers and forwarders, for a single reader.
 
     Args:
-        max_events: Number of new valid events after which the stream ends; None for no limit.
+        max_events: Number of different valid events after which the stream ends; None for no
+            limit. One that an earlier run has received counts, too.
         timeout: Seconds after which it ends; None for no limit.
         until: Conditions of the event that ends it; None for no such event.
 
@@ -42,7 +43,7 @@ class EventStream:
         self.started = False
         self.is_closed = False
         self.is_interrupted = False
-        self._event_count = 0
+        self._ids: set[str] = set()
         self._satisfied = max_events is None and until is None
 
     def put(self, item: Received | ForwardReport) -> None:
@@ -94,10 +95,11 @@ class EventStream:
                 yield item
 
     def _is_last(self, received: Received) -> bool:
-        if not received.matches_filter or received.event is None or received.delivery.is_duplicate:
+        if not received.matches_filter or received.event is None:
             return False
-        self._event_count += 1
-        is_last = self._max_events is not None and self._event_count >= self._max_events
-        is_last |= self._until is not None and received.event.meets(self._until)
+        is_last = self._until is not None and received.event.meets(self._until)
+        if self._max_events is not None:
+            self._ids.add(received.event.key)
+            is_last |= len(self._ids) >= self._max_events
         self._satisfied |= is_last
         return is_last
