@@ -268,13 +268,15 @@ def _set_up(database: sqlite3.Connection, path: Path, schema: FileSchema) -> Non
     if current > schema.version:
         raise NewerVersionError(
             f"{path} was written by a newer version of outreply",
-            hint="Update outreply, or set OUTREPLY_STATE_DIR to another directory.",
+            hint="Update outreply.",
         )
     steps = range(current, schema.version) if current else range(0)
     if not all(step in schema.upgrades for step in steps):
         raise OlderVersionError(
             f"{path} was written by an older version of outreply and cannot be read",
-            hint="Move the file away, or set OUTREPLY_STATE_DIR to another directory.",
+            # A new file would be empty: what this one has queued would not be sent.
+            hint="Use the version of outreply that wrote it. If nothing in the file is needed any "
+            "more, move it away.",
         )
     if current == 0:
         # Outside a transaction; two processes that change it concurrently would fail.

@@ -351,6 +351,24 @@ def test_valid_deliveries_leave_out_what_was_deleted(store: DeliveryStore) -> No
     assert list(selected) == []
 
 
+@pytest.mark.parametrize(("version", "hint"), [(1, "Use the version"), (99, "Update outreply")])
+def test_file_of_another_version_is_kept(tmp_path: Path, version: int, hint: str) -> None:
+    path = tmp_path / "webhooks.db"
+    with closing(DeliveryStore(path)) as store:
+        store.store([incoming("evt_queued")])
+    set_version = "PRAGMA user_version = {}"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(set_version.format(version))
+    with pytest.raises(StorageError) as raised:
+        DeliveryStore(path)
+    # Without the file, what is queued would not be forwarded.
+    assert str(raised.value.hint).startswith(hint)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(set_version.format(2))
+    with closing(DeliveryStore(path)) as store:
+        assert queued_ids(store) == ["evt_queued"]
+
+
 def test_valid_deliveries_have_no_limit(tmp_path: Path) -> None:
     with closing(DeliveryStore(tmp_path / "webhooks.db")) as store:
         for start in range(0, 10_500, 500):
