@@ -407,7 +407,8 @@ def test_comment_that_a_stranger_replied_to_is_answered(
 ) -> None:
     added = add_comment(emulator, post, "Is it open?")
     stranger = ("Sam Lee", "samlee", "Me too, haha")
-    add_incoming_comment(emulator.state, post, stranger, 0.0, added)
+    with emulator.state.transaction():
+        add_incoming_comment(emulator.state, post, stranger, 0.0, added)
     inbox = run_json(cli, "comments", "inbox", "--days", "365")
     assert [item["needs_reply"] for item in inbox if item["id"] == added] == [True]
     program = Composer.make(tmp_path, "print('Yes')").command

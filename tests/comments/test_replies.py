@@ -292,10 +292,11 @@ def service(client: Client, store: CommentStore, post_id: str) -> ReplyService:
 
 def add_child(emulator: EmulatorServer, post_id: str, parent_id: str, username: str) -> None:
     author = ("Somebody", username, f"From {username}")
-    add_incoming_comment(
-        emulator.state, post_id, author, emulator.state.clock.now().timestamp(), parent_id
-    )
-    process_due(emulator.state, emulator.state.clock.now())
+    now = emulator.state.clock.now()
+    # The emulator's worker thread, too, receives what is due.
+    with emulator.state.transaction():
+        add_incoming_comment(emulator.state, post_id, author, now.timestamp(), parent_id)
+        process_due(emulator.state, now)
 
 
 @pytest.mark.parametrize(
