@@ -36,7 +36,7 @@ class _Finder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec of a module of the packages, whose loader counts."""
-        if not fullname.startswith(_NAMES):
+        if not f"{fullname}.".startswith(_NAMES):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and isinstance(spec.loader, Loader):

@@ -96,11 +96,9 @@ class TargetLease(Protocol):
 
     def is_held(self) -> bool:
         """Whether this receiver may start an attempt."""
-        ...
 
     def release(self) -> None:
         """Let other receivers forward to the target."""
-        ...
 
 
 class _FileLease:
