@@ -1,6 +1,8 @@
 """Forwarding: the same bytes, in order, with retries, across restarts."""
 
 import json
+import os
+import shlex
 import socket
 import sys
 import threading
@@ -386,6 +388,74 @@ def test_sender_gets_a_relayed_status_that_cannot_be_recorded(
         with run_receiver(tmp_path, config, targets=[UrlTarget(app.url)]) as receiver:
             assert receiver.send(event_body())[0] == 202
     assert receiver.failures == ["disk full"]
+
+
+JOB = """
+import pathlib, sys, time
+pathlib.Path(sys.argv[1]).touch()
+while not pathlib.Path(sys.argv[2]).exists():
+    time.sleep(0.01)
+"""
+
+
+def make_job(directory: Path) -> tuple[CommandTarget, Path, Path]:
+    """A command that creates a file, and runs until another one exists."""
+    started, gate = directory / "started", directory / "gate"
+    line = shlex.join([sys.executable, "-c", JOB, str(started), str(gate)])
+    return CommandTarget(line, dict(os.environ), concurrency=1, timeout=60), started, gate
+
+
+def test_drain_forwards_what_is_due(tmp_path: Path) -> None:
+    target, started, gate = make_job(tmp_path)
+    with run_receiver(tmp_path, targets=[target]) as receiver:
+        receiver.send(event_body())
+        wait_for(started.exists)
+        threading.Timer(0.3, gate.touch).start()
+        receiver.server.drain()
+        assert [attempt.result.is_accepted for attempt in receiver.forwarded] == [True]
+        with pytest.raises(ConnectionRefusedError):
+            receiver.send(event_body())
+
+
+@pytest.mark.parametrize("drains", [False, True])
+def test_abort_kills_commands(tmp_path: Path, drains: bool) -> None:
+    target, started, _ = make_job(tmp_path)
+    waiting: list[int] = []
+    with run_receiver(tmp_path, targets=[target], on_waiting=waiting.append) as receiver:
+        receiver.send(event_body())
+        wait_for(started.exists)
+        receiver.server.abort()
+        if drains:
+            receiver.server.drain()
+    assert waiting == [1]
+    with closing(DeliveryStore(tmp_path / "receiver" / "webhooks.db")) as store:
+        # It is not run again without being told to.
+        assert store.queue() == []
+        (entry,) = store.history(limit=9, only_failed=True)
+        assert entry.forwards[0].state is ForwardState.FAILED
+
+
+def test_command_of_a_killed_receiver_is_reported(tmp_path: Path) -> None:
+    target, started, _ = make_job(tmp_path)
+    with closing(DeliveryStore(tmp_path / "receiver" / "webhooks.db")) as store:
+        with run_receiver(tmp_path, targets=[CommandTarget(
+            "true", dict(os.environ), concurrency=1, timeout=60
+        )]) as receiver:  # fmt: skip
+            receiver.send(event_body())
+            wait_for(lambda: _has_forwarded(receiver, 1))
+        store.requeue(store.find("#1"), target.name, 0.0)
+        lease = store.acquire_target(target.name)
+        queued = store.next_pending(target.name, 0.0)
+        assert lease is not None
+        assert queued is not None
+        assert store.start_forward(queued.forward, lease)
+        lease.release()
+    with run_receiver(tmp_path, targets=[target]) as receiver:
+        wait_for(lambda: _has_forwarded(receiver, 1))
+        assert "the receiver stopped while the command was running" in str(
+            receiver.forwarded[0].result.error
+        )
+    assert not started.exists()
 
 
 def test_event_that_a_target_refused_is_forwarded_when_it_is_delivered_again(

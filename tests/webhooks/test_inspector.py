@@ -19,6 +19,7 @@ import pytest
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.forward import UrlTarget
 from outreply_cli.webhooks.inspector import InspectorSettings
+from outreply_cli.webhooks.receiver import ReceiverConfig
 from outreply_cli.webhooks.server import LIMITS
 from tests.browser import REBOUND_HOST, Browser, needs_browser
 from tests.other_user import OTHER_USER, fetch_as, needs_other_user
@@ -173,6 +174,25 @@ def test_invalid_change_is_rejected(tmp_path: Path, words: dict[str, str], text:
         assert status == 400
         assert text in page
         assert receiver.store.attempts(1) == []
+
+
+def test_edited_delivery_cannot_be_signed_without_a_secret(tmp_path: Path) -> None:
+    with run_handler() as app, run_receiver(tmp_path, ReceiverConfig([])) as receiver:
+        receiver.send(event_body(), signature=None)
+        form = {"operation": "send", "to": app.url}
+        status, page = post(receiver, receiver.page("/1"), **form, body="{}")
+        assert (status, app.requests) == (400, [])
+        assert "this receiver has no secret" in page
+
+
+def test_invalid_delivery_cannot_be_forwarded(tmp_path: Path) -> None:
+    target = UrlTarget("http://127.0.0.1:9/")
+    with run_receiver(tmp_path, targets=[target]) as receiver:
+        receiver.send(event_body(), signature=None)
+        form = {"operation": "forward", "to": target.name}
+        status, page = post(receiver, receiver.page("/1"), **form)
+        assert (status, receiver.store.queue()) == (400, [])
+        assert "an invalid delivery cannot be forwarded" in page
 
 
 def test_search_and_filters(tmp_path: Path) -> None:

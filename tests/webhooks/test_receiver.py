@@ -1,10 +1,12 @@
 """The receiver on a real socket: valid, invalid, malformed and slow requests."""
 
 import gzip
+import http.client
 import resource
 import socket
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from outreply_cli.webhooks.mock_responses import ResponseScript, RetrySimulator,
 from outreply_cli.webhooks.models import QueueLength
 from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, ReceiverConfig
 from outreply_cli.webhooks.signature import Tolerance
+from tests.clocks import ManualClock
+from tests.postgres import run_sql
+from tests.webhooks.conftest import open_team_store
 from tests.webhooks.receiver_fixture import SECRET, event_body, run_receiver
 
 MIB = b'{"a": "' + b"x" * (BODY_BYTES_MAX - 9) + b'"}'
@@ -247,6 +252,54 @@ def test_status_without_a_body_leaves_the_connection_usable(tmp_path: Path, stat
             url = f"http://127.0.0.1:{receiver.server.port}/"
             statuses.append(client.post(url, content=body, headers=headers).status_code)
     assert statuses == [status, 200]
+
+
+def test_unverified_delivery_of_a_page_is_refused(tmp_path: Path) -> None:
+    """Any page that is open in a browser of this machine could send one."""
+    with run_receiver(tmp_path, ReceiverConfig([])) as receiver:
+        origin = {"Origin": "http://evil.example"}
+        assert receiver.send(event_body(), signature=None, headers=origin)[0] == 403
+        assert receiver.stored_ids() == []
+        assert receiver.send(event_body(), signature=None)[0] == 200
+
+
+@pytest.mark.parametrize("is_dropped", [False, True])
+def test_delayed_response(tmp_path: Path, is_dropped: bool) -> None:
+    clock = ManualClock()
+    script = ResponseScript(delay=30.0, drops=is_dropped)
+    with run_receiver(tmp_path, script=script, clock=clock) as receiver:
+        started_at = clock.now()
+        if is_dropped:
+            with pytest.raises(http.client.RemoteDisconnected):
+                receiver.send(event_body())
+        else:
+            assert receiver.send(event_body())[0] == 200
+        assert (clock.now() - started_at).total_seconds() == 30
+        # An invalid delivery is refused at once.
+        assert receiver.send(event_body(), signature=None)[0] == 401
+        assert (clock.now() - started_at).total_seconds() == 30
+
+
+def test_deliveries_arrive_while_a_team_store_is_written(tmp_path: Path, postgres_url: str) -> None:
+    bodies = [event_body() for _ in range(20)]
+    store = open_team_store(postgres_url)
+    with run_receiver(tmp_path, store=store) as receiver, ThreadPoolExecutor(8) as pool:
+        assert {status for status, _ in pool.map(receiver.send, bodies)} == {200}
+        assert len(receiver.stored_ids()) == len(receiver.received) == 20
+        assert receiver.send(b"", method="GET", path="/metrics", signature=None)[0] == 200
+        run_sql(postgres_url, "ALTER TABLE outreply.deliveries RENAME TO moved")
+        assert receiver.send(event_body())[0] == 503
+        assert len(receiver.failures) == 1
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 503), ("POST", 405)])
+def test_metrics_without_a_store(tmp_path: Path, method: str, status: int) -> None:
+    with (
+        run_receiver(tmp_path) as receiver,
+        closing(sqlite3.connect(tmp_path / "receiver" / "webhooks.db")) as db,
+    ):
+        db.execute("ALTER TABLE forwards RENAME TO moved")
+        assert receiver.send(b"", method=method, path="/metrics")[0] == status
 
 
 def test_failure_of_the_store_is_reported_once(tmp_path: Path) -> None:

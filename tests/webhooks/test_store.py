@@ -13,6 +13,8 @@ import pytest
 from outreply_cli.errors import StorageError
 from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
 from outreply_cli.storage.leases import LEASE_SECONDS
+from outreply_cli.storage.postgres import PostgresDatabase
+from outreply_cli.webhooks import team_store
 from outreply_cli.webhooks.models import (
     GIVEN_UP_STATES,
     Attempt,
@@ -28,9 +30,12 @@ from outreply_cli.webhooks.store import (
     DeliveryStore,
     TargetLease,
 )
+from outreply_cli.webhooks.team_store import TeamDeliveryStore
+from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.postgres import run_sql
 from tests.webhooks.conftest import OpenStore, open_team_store
+from tests.webhooks.handler_server import wait_for
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 TARGET = "http://127.0.0.1:3000/hooks"
@@ -266,6 +271,22 @@ def test_expired_lease_records_nothing(postgres_url: str) -> None:
         assert stopped.attempts(queued.delivery.number) == []
         record(other, next_pending(other), ACCEPTED, taken)
         assert queued_ids(other) == []
+
+
+def test_lease_is_renewed_while_it_is_held(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(team_store, "RENEW_SECONDS", 0.05)
+    clock = ManualClock()
+    open_team_store(postgres_url).close()
+    with closing(TeamDeliveryStore(PostgresDatabase(postgres_url), clock)) as store:
+        lease = acquire_lease(store)
+        # The machine slept: until it is renewed, another receiver may have the lease.
+        clock.advance(LEASE_SECONDS)
+        wait_for(lease.is_held)
+        run_sql(postgres_url, "UPDATE outreply.targets SET fence = fence + 1")
+        wait_for(lambda: not lease.is_held())
+        lease.release()
 
 
 def test_store_status_shows_who_forwards(cli_logged_out: CommandLine, postgres_url: str) -> None:
