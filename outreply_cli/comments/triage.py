@@ -69,7 +69,8 @@ class Triage:
         Raises:
             OutReplyError: The queued reply was not sent, or may have been; it is still queued.
         """
-        self._queued = (self._settle_current(), message)
+        self.send_queued()
+        self._queued = (self.mark_seen(), message)
         self._index += 1
 
     def skip(self) -> None:
@@ -77,7 +78,8 @@ class Triage:
 
         Raises what `reply` raises.
         """
-        self._store.skip(self._settle_current().id)
+        self.send_queued()
+        self._store.skip(self.mark_seen().id)
         self.skipped += 1
         self._index += 1
 
@@ -117,9 +119,8 @@ class Triage:
             self._send(comment.id, message, existing or [])
         self._queued, self.may_be_sent = None, False
 
-    def _settle_current(self) -> ThreadedComment:
-        """Send the queued reply, and store the current comment, which the user saw, as seen."""
-        self.send_queued()
+    def mark_seen(self) -> ThreadedComment:
+        """Store the current comment as seen, and return it; raises StorageError."""
         group, comment = self._comments[self._index]
         self._store.mark_seen(str(group.post["id"]), [comment.comment])
         return comment

@@ -113,9 +113,16 @@ def test_interrupted_triage_sends_nothing_unconfirmed(
 
 @pytest.mark.parametrize("choice", ["q", "r", "s"])
 def test_inbox_shows_what_triage_did_not_show(
-    cli: CommandLine, emulator: EmulatorServer, post: str, two_questions: list[str], choice: str
+    cli: CommandLine,
+    emulator: EmulatorServer,
+    emulator_clock: ManualClock,
+    post: str,
+    two_questions: list[str],
+    *,
+    choice: str,
 ) -> None:
     first, second = two_questions
+    emulator_clock.advance(60)
     answered = add_comment(emulator, post, "Answered elsewhere?")
     elsewhere = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
     words = ("comments", "reply", answered, "-m", "Yes", "--yes")

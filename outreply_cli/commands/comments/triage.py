@@ -1,6 +1,7 @@
 """`outreply comments triage`."""
 
 import webbrowser
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,7 @@ from outreply_cli.commands.comments.shared import (
 )
 from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.context import Context
-from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
+from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError, StorageError
 from outreply_cli.formats.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -128,6 +129,9 @@ class _Dialog:
             if shown != threaded.id:
                 self._show(group, threaded)
                 shown = threaded.id
+                # Whoever decides on it is told of a failure; a queued reply must not be lost by it.
+                with suppress(StorageError):
+                    self.triage.mark_seen()
             typed = context.prompt(prompt)
             if typed is None:
                 # End of input (Ctrl-D) is handled like Ctrl-C: the queued reply is discarded.
