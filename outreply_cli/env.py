@@ -10,6 +10,8 @@ WEBHOOK_SECRET_VARIABLE = "OUTREPLY_WEBHOOK_SECRET"  # noqa: S105 - a variable's
 STORE_URL_VARIABLE = "OUTREPLY_STORE_URL"
 # They replace the certificates that are trusted.
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+# For a value with bytes of another encoding.
+UTF8_HINT = "Set it again, as UTF-8 text."
 SECRET_VARIABLES = frozenset({*TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE, STORE_URL_VARIABLE})
 
 

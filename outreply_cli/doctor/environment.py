@@ -11,9 +11,11 @@ from outreply_cli.env import (
     PROFILE_VARIABLE,
     STORE_URL_VARIABLE,
     TOKEN_VARIABLES,
+    UTF8_HINT,
     WEBHOOK_SECRET_VARIABLE,
 )
 from outreply_cli.errors import OutReplyError
+from outreply_cli.spec.text import is_unicode
 from outreply_cli.spec.token import Token
 from outreply_cli.times import parse_zone
 
@@ -80,7 +82,9 @@ def _show_value(name: str, value: str, _: DoctorContext) -> CheckResult:
     return ok(_CHECK, f"{name} is {value}")
 
 
-def _secret(name: str, _value: str, _: DoctorContext) -> CheckResult:
+def _secret(name: str, value: str, _: DoctorContext) -> CheckResult:
+    if not is_unicode(value):
+        return failure(_CHECK, f"{name} is not valid UTF-8", UTF8_HINT)
     return ok(_CHECK, f"{name} is set")
 
 

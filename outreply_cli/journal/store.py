@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from outreply_cli.accounts.store_password import STORE_LOGIN_HINT, StorePassword
 from outreply_cli.clock import Clock, SystemClock
+from outreply_cli.env import STORE_URL_VARIABLE, UTF8_HINT
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.models import Origin
+from outreply_cli.spec.text import is_unicode
 from outreply_cli.storage.sqlite import FileSchema
 from outreply_cli.storage.tables import LocalTables
 
@@ -99,6 +101,9 @@ class Store:
                 "the store URL does not start with postgresql://",
                 hint="Set OUTREPLY_STORE_URL to postgresql://USER@HOST/DATABASE",
             )
+        if not is_unicode(self.url):
+            # The configuration file is UTF-8.
+            raise InvalidInputError(f"{STORE_URL_VARIABLE} is not valid UTF-8", hint=UTF8_HINT)
         from outreply_cli.storage.postgres import PostgresDatabase
 
         find_password = self.password.find if self.password is not None else None

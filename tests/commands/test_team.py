@@ -187,7 +187,8 @@ def test_reading_commands_need_no_database(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [("mysql://me:hunter2222@db/x", "does not start with postgresql://"),
-     ("postgresql://me:hunter2222@[db/x", "the store URL is invalid")],
+     ("postgresql://me:hunter2222@[db/x", "the store URL is invalid"),
+     ("postgresql://me:hunter2222\udcff@db/x", "OUTREPLY_STORE_URL is not valid UTF-8")],
 )  # fmt: skip
 def test_invalid_url(cli: CommandLine, url: str, reason: str) -> None:
     cli.environ["OUTREPLY_STORE_URL"] = url

@@ -64,6 +64,26 @@ def test_secret_env(cli_logged_out: CommandLine) -> None:
     assert "not the secret itself" in unset.err
 
 
+@pytest.mark.parametrize("variable", ["OUTREPLY_WEBHOOK_SECRET", "MY_SECRET"])
+@pytest.mark.parametrize(
+    "words",
+    [("webhooks", "sign"), ("webhooks", "verify", "--signature", sign(BODY, SECRET)),
+     ("webhooks", "trigger", "post.failed"), ("serve-webhook", "--port", "0", "--timeout", "1s"),
+     ("webhooks", "check", "http://localhost:1")],
+    ids=lambda words: words[1],
+)  # fmt: skip
+def test_secret_of_stray_bytes(
+    cli_logged_out: CommandLine, words: tuple[str, ...], variable: str
+) -> None:
+    if variable == "MY_SECRET":
+        words += ("--secret-env", variable)
+    env = {variable: os.fsdecode(b"whsec_swordf\xefsh")}
+    ran = cli_logged_out.run(*words, stdin=BODY, env=env)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{variable} is not valid UTF-8" in ran.err
+    assert "swordf" not in ran.err
+
+
 def test_events(cli_logged_out: CommandLine) -> None:
     listed = json.loads(cli_logged_out.run("webhooks", "events", "--json").out)
     assert [item["event"] for item in listed] == list(EVENTS)

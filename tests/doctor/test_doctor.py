@@ -218,6 +218,14 @@ def test_known_variable_is_not_unknown(cli: CommandLine, name: str, is_secret: b
     assert "hunter2" not in json.dumps(items)
 
 
+@pytest.mark.parametrize("name", ["OUTREPLY_STORE_URL", "OUTREPLY_WEBHOOK_SECRET"])
+def test_secret_of_stray_bytes(cli: CommandLine, name: str) -> None:
+    ran = cli.run("doctor", "--json", env={name: "postgresql://me:hunter2\udcff@127.0.0.1:9/x"})
+    items = parse_results(ran)["environment"]
+    assert ("failure", f"{name} is not valid UTF-8") in [(x["status"], x["detail"]) for x in items]
+    assert "hunter2" not in ran.out + ran.err
+
+
 def test_permissions(cli: CommandLine) -> None:
     cli.run(
         "auth", "login", "--with-token", "--insecure-storage", stdin=cli.environ["OUTREPLY_API_KEY"]

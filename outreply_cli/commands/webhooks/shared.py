@@ -8,9 +8,10 @@ from outreply_cli.accounts.keyring import KeyringError
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.cli.options import argument, option, switch
 from outreply_cli.context import Context
-from outreply_cli.env import WEBHOOK_SECRET_VARIABLE
+from outreply_cli.env import UTF8_HINT, WEBHOOK_SECRET_VARIABLE
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.ids import expand_ids
+from outreply_cli.spec.text import is_unicode
 
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client
@@ -101,7 +102,7 @@ def webhook_secrets(
     """The secrets in `variables`, else in OUTREPLY_WEBHOOK_SECRET, else in the keyring.
 
     Raises:
-        InvalidInputError: A variable is not set.
+        InvalidInputError: A variable is not set, or its value is not valid UTF-8.
     """
     environ, names = context.environ, list(variables)
     for name in names:
@@ -117,6 +118,9 @@ def webhook_secrets(
             secret = context.keyring().read(keyring_name(context.profile_name))
             if secret:
                 return WebhookSecrets([secret], ["the keyring"])
+    for name in names:
+        if not is_unicode(environ[name]):
+            raise InvalidInputError(f"{name} is not valid UTF-8", hint=UTF8_HINT)
     return WebhookSecrets([environ[name].strip() for name in names], names)
 
 
