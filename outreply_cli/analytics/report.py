@@ -13,6 +13,7 @@ from outreply_cli.formats.csv import csv_lines
 from outreply_cli.net.html import render_document
 from outreply_cli.times import format_time
 
+_COLUMNS = ("date", "kind", "id", "name", *SERIES)
 _TOP_POSTS = 10
 _TOP_HOURS = 5
 _HEIGHT = 100.0
@@ -63,13 +64,18 @@ def render_html(
 
 def render_csv(items: Iterable[Mapping[str, Any]]) -> str:
     """Return a line per page and day, with empty cells where a figure is unknown."""
-    rows: list[list[str]] = [["date", "kind", "id", "name", *SERIES]]
+    rows: list[Sequence[str]] = [_COLUMNS]
     for item in items:
         for day in item["series"]:
             cells = (day["date"], item["kind"], item["id"], item["name"],
                      *(day[name] for name in SERIES))  # fmt: skip
             rows.append(["" if cell is None else str(cell) for cell in cells])
     return "".join(csv_lines(rows))
+
+
+def is_csv_report(content: bytes) -> bool:
+    """Return whether a file has the columns of a report."""
+    return content.startswith(",".join(_COLUMNS).encode())
 
 
 def _chart(title: str, values: Sequence[int | None], *, bars: bool = False) -> dict[str, Any]:

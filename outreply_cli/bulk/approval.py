@@ -146,6 +146,11 @@ def approval_file_name(calendar: Calendar) -> str:
     return f"{_UNSAFE_IN_NAMES.sub('_', sanitize(stem))}.approval.json"
 
 
+def is_approval(content: bytes) -> bool:
+    """Return whether a file starts as `Approval.to_json` writes it."""
+    return content.startswith(b'{\n "format": "%s"' % FORMAT.encode())
+
+
 def load_approval(path: Path) -> Approval:
     """Load an approval file.
 

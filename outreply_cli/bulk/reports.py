@@ -12,12 +12,13 @@ from typing import Any, Self
 from outreply_cli.bulk.calendar import STDIN, Calendar
 from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.headers import REPORT_COLUMNS
+from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.plan import ActionType, Plan
 from outreply_cli.bulk.workbook_writer import CELL_MAX_CHARACTERS, check_can_write, write_table
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.csv import escape_formula
 from outreply_cli.pages import page_alias
-from outreply_cli.storage.files import check_output_file, write_file
+from outreply_cli.storage.files import check_replaceable, write_file
 from outreply_cli.timestamps import format_timestamp
 
 # Pairs of a calendar file and the result of a row.
@@ -82,7 +83,8 @@ class ReportFile:
                 f"--report: {path} is neither a .csv nor a .xlsx file",
                 hint="Use a name such as done.csv or done.xlsx.",
             )
-        check_output_file("--report", path, [calendar.path for calendar in calendars])
+        paths = [calendar.path for calendar in calendars]
+        check_replaceable("--report", path, "a report", lambda _: _is_report(path), paths)
         own = [item for item in calendars if item.header and item.file_name != STDIN]
         report = cls(path, own[0] if len(own) == len(calendars) == 1 else None)
         if report._is_workbook:
@@ -115,6 +117,11 @@ class ReportFile:
                     "characters, which a workbook cannot hold",
                     hint="Write the report as .csv.",
                 )
+
+
+def _is_report(path: Path) -> bool:
+    header = load_calendar(str(path)).header
+    return {*REPORT_COLUMNS} <= {*header} or (*header,) == COLUMNS
 
 
 def _own_columns(

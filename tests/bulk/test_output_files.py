@@ -19,6 +19,14 @@ EXPORTS = {
     "posts csv": ("posts", "export", "--csv", "OUTPUT"),
     "posts ics": ("posts", "export", "--ics", "OUTPUT"),
 }
+PAGES = {
+    "post preview": ("posts", "preview", "-m", "Hi", "--html", "OUTPUT"),
+    "analytics page": ("analytics", "report", "--html", "OUTPUT"),
+    "analytics csv": ("analytics", "report", "--csv", "OUTPUT"),
+    "webhook check": (
+        "webhooks", "check", "http://127.0.0.1:9/", "--secret-env", "HOME", "--html", "OUTPUT",
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -34,7 +42,7 @@ def calendar(tmp_path: Path) -> Path:
 
 def words(command: str, calendar: Path, output: Path) -> list[str]:
     places = {"FILE": str(calendar), "OUTPUT": str(output)}
-    return [places.get(word, word) for word in (COMMANDS | EXPORTS)[command]]
+    return [places.get(word, word) for word in (COMMANDS | EXPORTS | PAGES)[command]]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -84,7 +92,7 @@ def test_device_is_written_in_place(cli: CommandLine, calendar: Path, command: s
     assert Path("/dev/null").is_char_device()
 
 
-@pytest.mark.parametrize("command", ["plan", *EXPORTS])
+@pytest.mark.parametrize("command", [*COMMANDS, *EXPORTS, *PAGES])
 @pytest.mark.parametrize(
     "content",
     [CALENDAR.encode(), b"\x89PNG\r\n", b"BEGIN:VCARD\n", b"x" * 200_000, b'\x00"\r'],
@@ -93,11 +101,44 @@ def test_device_is_written_in_place(cli: CommandLine, calendar: Path, command: s
 def test_file_of_another_kind_is_kept(
     cli: CommandLine, calendar: Path, command: str, content: bytes
 ) -> None:
-    output = calendar.parent / "hero.png"
+    output = calendar.parent / ("old.csv" if command == "report" else "hero.png")
     output.write_bytes(content)
     ran = cli.run(*words(command, calendar, output))
     assert (ran.code, "exists and is not" in ran.err) == (2, True), ran.err
     assert output.read_bytes() == content
+
+
+@pytest.mark.parametrize("command", ["post preview", "analytics page", "analytics csv"])
+def test_own_page_is_replaced(cli: CommandLine, calendar: Path, command: str) -> None:
+    assert cli.run("analytics", "collect").code == 0
+    output = calendar.parent / "page.html"
+    for _ in range(2):
+        ran = cli.run(*words(command, calendar, output))
+        assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+@pytest.mark.parametrize("is_reported", [True, False])
+def test_only_reports_are_replaced(
+    cli: CommandLine, calendar: Path, suffix: str, is_reported: bool
+) -> None:
+    output = calendar.parent / f"old{suffix}"
+    write = words("report", calendar, output)
+    if is_reported:
+        yaml = calendar.with_suffix(".yaml")
+        yaml.write_text(
+            "posts:\n- {key: a, page: facebook:acme, scheduled_at: 2026-12-24 18:00, message: Hi}\n"
+        )
+        # Without the columns of a calendar.
+        assert cli.run(*words("report", yaml, output)).code == 0
+    elif suffix == ".csv":
+        output.write_text(CALENDAR)
+    else:
+        assert cli.run("bulk", "template", "xlsx", "--file", str(output)).code == 0
+    content = output.read_bytes()
+    ran = cli.run(*write)
+    assert ran.code == (0 if is_reported else 2), ran.err
+    assert (output.read_bytes() == content) is not is_reported
 
 
 def test_export_with_own_rows_is_kept(cli: CommandLine, calendar: Path) -> None:

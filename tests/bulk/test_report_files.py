@@ -239,7 +239,7 @@ def test_missing_package_is_reported_before_sending(
 def test_report_replaces_file_in_one_step(cli: CommandLine, tmp_path: Path) -> None:
     calendar, report, link = tmp_path / "plan.csv", tmp_path / "done.csv", tmp_path / "link.csv"
     write_table(calendar, [HEADER, ROWS[0]])
-    report.write_text("old")
+    report.write_text("outreply id,outreply status,outreply error,outreply link\nold,,,\n")
     link.symlink_to(report)
     words = ("bulk", "schedule", str(calendar), *IGNORED, "--report")
     assert cli.run(*words, str(link)).code == 0

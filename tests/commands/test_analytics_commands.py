@@ -258,7 +258,7 @@ def test_nothing_collected(cli: CommandLine, words: tuple[str, ...]) -> None:
         (("report", "--csv", "-", "--since", "2099-01-01"), 2, "--since: 2099-01-01 is after"),
         (("best-times", "x:nope"), 5, "page not found"),
         (("report",), 2, "--html or --csv is required"),
-        (("report", "--html", "/nowhere/x.html"), 1, "cannot write /nowhere/x.html"),
+        (("report", "--html", "/nowhere/x.html"), 2, "cannot write /nowhere/x.html"),
     ],
 )
 def test_errors_name_the_reason(

@@ -5,9 +5,14 @@ from typing import Annotated, Any
 
 from outreply_cli.cli.options import command, option
 from outreply_cli.commands.analytics.shared import FigureOptions, analytics_store
-from outreply_cli.commands.output_file import STDOUT, write_output_file
+from outreply_cli.commands.output_file import (
+    STDOUT,
+    check_html_replaceable,
+    write_output_file,
+)
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.storage.files import check_replaceable
 
 
 @command()
@@ -28,10 +33,14 @@ def run(
 
     Example: outreply analytics report instagram:acme --since 90d --csv report.csv
     """
-    from outreply_cli.analytics.report import render_csv, render_html
+    from outreply_cli.analytics.report import is_csv_report, render_csv, render_html
 
     if html is None and csv is None:
         raise InvalidInputError("--html or --csv is required")
+    if html not in {None, STDOUT}:
+        check_html_replaceable(html)
+    if csv not in {None, STDOUT}:
+        check_replaceable("--csv", csv, "a report", is_csv_report)
     results = []
     with analytics_store(context) as store:
         subjects, period = options.find_subjects(context, store)

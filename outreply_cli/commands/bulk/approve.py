@@ -11,6 +11,7 @@ from outreply_cli.bulk.approval import (
     Decision,
     approval_file_name,
     calendar_title,
+    is_approval,
 )
 from outreply_cli.bulk.preview import RowPreview
 from outreply_cli.cli.options import Yes, command, option, switch
@@ -22,7 +23,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.spec.text import is_unicode
-from outreply_cli.storage.files import check_output_file, write_file
+from outreply_cli.storage.files import check_replaceable, write_file
 
 _PROMPT = "[y]es, [n]o, yes with a [c]omment, [s]kip, [a]ll that are left, [q]uit: "
 _LETTERS = frozenset("yncsaq")
@@ -70,7 +71,7 @@ def run(
         )
     (calendar,) = load_calendars(context, [file], reading)
     path = approval or Path(approval_file_name(calendar))
-    check_output_file("--file", path, [calendar.path])
+    check_replaceable("--file", path, "an approval", is_approval, [calendar.path])
     rows = preview_file(context, calendar, reading).rows
     if by is None and context.is_interactive and not yes:
         by = context.prompt("Your name: ")
