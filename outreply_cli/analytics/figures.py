@@ -13,6 +13,8 @@ from outreply_cli.analytics.store import METRICS, AnalyticsStore, Counts, Measur
 from outreply_cli.times import day_start
 
 DAY = timedelta(days=1)
+# A page without a snapshot for longer counts as removed.
+_REMOVED_AFTER = 7 * DAY
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,21 @@ class Period:
 
 @dataclass(frozen=True)
 class PageHistory:
-    """The snapshots of a page by day, and the metrics of its posts by number and day."""
+    """The snapshots of a page by day, and the metrics of its posts by number and day.
+
+    `first` and `last` are the days of its first and its last snapshot, in any period.
+    """
 
     page: Mapping[str, str]
+    first: date
+    last: date
     snapshots: Mapping[date, Snapshot]
     posts: Sequence[MeasuredPost]
     counts: Mapping[int, Mapping[date, Counts]]
 
     def is_gap(self, day: date) -> bool:
-        """Whether a day has no snapshot, between the first and the last day that have one."""
-        return day not in self.snapshots and (
-            not self.snapshots or min(self.snapshots) < day < max(self.snapshots)
-        )
+        """Whether a day has no snapshot, from the first one until the page counts as removed."""
+        return day not in self.snapshots and self.first < day <= self.last + _REMOVED_AFTER
 
     def select(self, post: MeasuredPost) -> "PageHistory":
         """The history with one of the posts only."""
@@ -69,7 +74,7 @@ class Figures:
 
     Attributes:
         followers: Followers at the last snapshot.
-        growth: Followers gained.
+        growth: Followers gained; unknown from a single snapshot.
         posts: Number of posts that were published in the period.
         likes, comments, shares, engagement: What the posts gained in the period.
         total_engagement: Engagement of all posts at their last snapshot in the period.
@@ -95,14 +100,16 @@ class Figures:
 
 def read_history(store: AnalyticsStore, page: Mapping[str, str], period: Period) -> PageHistory:
     """Read the history of a page in a period, and on the day before it."""
-    found = store.snapshots(page["id"], period.first - DAY)
-    snapshots = {snapshot.day: snapshot for snapshot in found if snapshot.day <= period.last}
+    found = store.snapshots(page["id"])
+    snapshots = {x.day: x for x in found if period.first - DAY <= x.day <= period.last}
     days = {snapshot.number: day for day, snapshot in snapshots.items()}
     counts: dict[int, dict[date, Counts]] = {}
     for post, number, values in store.counts(page["id"], period.first - DAY):
         if number in days:
             counts.setdefault(post, {})[days[number]] = values
-    return PageHistory(page, snapshots, store.posts(page["id"]), counts)
+    return PageHistory(
+        page, found[0].day, found[-1].day, snapshots, store.posts(page["id"]), counts
+    )
 
 
 def period_figures(
@@ -126,9 +133,11 @@ def period_figures(
             base = _base(history, post, period)
             for index, name in enumerate(METRICS):
                 known = [count for day in measured if (count := values[day][index]) is not None]
-                if known:
-                    start = base[index] if base[index] is not None else known[0]
-                    gains[name].append(known[-1] - (start or 0))
+                start = base[index]
+                if start is None and len(known) > 1:
+                    start = known[0]
+                if known and start is not None:
+                    gains[name].append(known[-1] - start)
             engagement = values[measured[-1]].engagement
             followers = history.snapshots[measured[-1]].followers
             if engagement is not None:
@@ -138,7 +147,7 @@ def period_figures(
     sums = {name: _sum(values) for name, values in gains.items()}
     return Figures(
         followers=_sum(end for _, end in ends),
-        growth=None if is_post else _sum(end - start for start, end in ends),
+        growth=None if is_post else _sum(end - start for start, end in ends if start is not None),
         posts=None if is_post else published,
         **sums,
         engagement=_sum(value for value in sums.values() if value is not None),
@@ -180,8 +189,8 @@ def _is_measured(histories: Sequence[PageHistory], day: date) -> bool:
     )
 
 
-def _followers(history: PageHistory, days: Sequence[date]) -> tuple[int, int] | None:
-    """The followers at the start and at the end of a period, if it has them."""
+def _followers(history: PageHistory, days: Sequence[date]) -> tuple[int | None, int] | None:
+    """The followers at the start, if they are known, and at the end of a period, if it has any."""
     known = {
         day: snapshot.followers
         for day in (days[0] - DAY, *days)
@@ -189,7 +198,7 @@ def _followers(history: PageHistory, days: Sequence[date]) -> tuple[int, int] | 
     }
     if not known or max(known) < days[0]:
         return None
-    return known[min(known)], known[max(known)]
+    return known[min(known)] if len(known) > 1 else None, known[max(known)]
 
 
 def _base(history: PageHistory, post: MeasuredPost, period: Period) -> Sequence[int | None]:

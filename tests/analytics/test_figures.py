@@ -40,6 +40,7 @@ AND final.day = (SELECT max(day) FROM measured x WHERE x.post = final.post
     AND x.metric = final.metric AND x.day >= '{first}')
 AND initial.day = (SELECT min(day) FROM measured x WHERE x.post = final.post
     AND x.metric = final.metric AND x.day >= '{first}')
+AND (base.value IS NOT NULL OR final.published_at >= {start} OR final.day > initial.day)
 """
 _ENGAGEMENT = """
 SELECT sum(engagement), avg(CASE WHEN followers > 0 AND published_at >= {first_at}
@@ -54,8 +55,9 @@ FROM (
 ) AS final
 """
 _FOLLOWERS = """
-SELECT followers FROM analytics_snapshots WHERE account = ? AND page_id = '{page}'
-AND day BETWEEN '{since}' AND '{last}' AND followers IS NOT NULL ORDER BY day {order} LIMIT 1
+SELECT followers, count(*) OVER () FROM analytics_snapshots WHERE account = ?
+AND page_id = '{page}' AND day BETWEEN '{since}' AND '{last}' AND followers IS NOT NULL
+ORDER BY day {order} LIMIT 1
 """
 
 
@@ -107,8 +109,9 @@ def recompute(store: AnalyticsStore, name: str, first: date, last: date) -> Mapp
         "end_at": day_start(last + DAY, ZONE).timestamp(),
         "start": first_at if start is None else start,
     }  # fmt: skip
-    (end,) = query(store, _FOLLOWERS, since=first, order="DESC", **values)
-    (initial,) = query(store, _FOLLOWERS, since=before, order="ASC", **values)
+    end, *_ = query(store, _FOLLOWERS, since=first, order="DESC", **values)
+    initial, *count = query(store, _FOLLOWERS, since=before, order="ASC", **values)
+    has_growth = end is not None and count[0] > 1
     gains = {
         metric: query(store, _VALUES + _GAIN, metric=metric, **values)[0] for metric in METRICS
     }
@@ -127,7 +130,7 @@ def recompute(store: AnalyticsStore, name: str, first: date, last: date) -> Mapp
         **values,
     )
     return {
-        "followers": end, "growth": None if end is None else end - initial, "posts": posts,
+        "followers": end, "growth": end - initial if has_growth else None, "posts": posts,
         **gains, "engagement": sum(known) if known else None, "total_engagement": total,
         "engagement_rate": None if rate is None else pytest.approx(rate),
         "days": (last - first).days + 1, "days_measured": days, "days_truncated": truncated,
@@ -242,14 +245,45 @@ def test_gap_is_not_filled_and_its_gain_is_on_no_day(store: AnalyticsStore) -> N
 
 
 def test_removed_page_ends_and_brand_goes_on(store: AnalyticsStore) -> None:
-    for number in range(6):
+    for number in range(12):
         add(store, number, [])
         if number < 3:
             add(store, number, [], of=page("other", 50))
-    brand = one(store, "brand:Acme Co.", 0, 5)
-    assert [day["followers"] for day in brand["series"]] == [1_050] * 3 + [1_000] * 3
+    for first in (0, 4):
+        brand = one(store, "brand:Acme Co.", first, 11)
+        followers = [1_050] * 3 + [None] * 7 + [1_000] * 2
+        assert [day["followers"] for day in brand["series"]] == followers[first:]
     assert one(store, "instagram:other", 0, 5)["days_measured"] == 3
     assert one(store, "instagram:other", 4, 5)["followers"] is None
+
+
+@pytest.mark.parametrize("failed", [{5}, {4, 5}, {0, 1}, {2, 3}, {0, 5}])
+def test_brand_has_no_sum_of_a_day_on_which_a_page_was_not_read(
+    store: AnalyticsStore, failed: set[int]
+) -> None:
+    for number in range(-3, 6):
+        add(store, number, [], of=page(followers=100 + number))
+        if number not in {-1, *failed}:
+            add(store, number, [], of=page("other", 50))
+    brand = one(store, "brand:Acme Co.", 0, 5)
+    expected = [None if number in failed else 150 + number for number in range(6)]
+    assert [day["followers"] for day in brand["series"]] == expected
+    assert brand["days_measured"] == 6 - len(failed)
+    assert [day["growth"] for day in brand["series"]] == [
+        None if {number - 1, number} & {-1, *failed} else 1 for number in range(6)
+    ]
+
+
+def test_figure_of_a_single_snapshot_is_not_a_gain_of_zero(store: AnalyticsStore) -> None:
+    at = datetime.combine(FIRST - DAY, time(9), UTC)
+    # Not reported on every day: followers, one metric, and the post itself.
+    add(store, 0, [post("a", at, likes=10)], of=page(followers=None))
+    add(store, 1, [post("a", at, likes=20, shares=3)], of=page(followers=100))
+    item = one(store, "instagram:acme", 1, 1)
+    assert (item["growth"], item["likes"], item["shares"]) == (None, 10, None)
+    assert item["series"][0]["growth"] is None
+    first = one(store, "instagram:acme", 0, 0)
+    assert (first["growth"], first["engagement"], first["total_engagement"]) == (None, None, 10)
 
 
 def test_page_without_followers_has_no_rate(store: AnalyticsStore) -> None:
@@ -257,7 +291,7 @@ def test_page_without_followers_has_no_rate(store: AnalyticsStore) -> None:
     for number, followers in ((0, 0), (1, None)):
         add(store, number, [post("a", at, likes=5)], of=page(followers=followers))
     item = one(store, "instagram:acme", 0, 1)
-    assert (item["engagement_rate"], item["followers"], item["growth"]) == (None, 0, 0)
+    assert (item["engagement_rate"], item["followers"], item["growth"]) == (None, 0, None)
     assert item["engagement"] == 5
 
 
