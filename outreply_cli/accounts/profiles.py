@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from outreply_cli.errors import ExitCode, InvalidInputError, StorageError
 from outreply_cli.storage.private_files import (
+    LOCKED_HINT,
     UNUSABLE_HINT,
     make_private_dir,
     read_private,
@@ -122,7 +123,7 @@ class Profiles:
 
         lock = path.with_name(f"{path.name}.lock")
         with ExitStack() as stack:
-            with wrap_storage_errors(str(lock), hint=UNUSABLE_HINT):
+            with wrap_storage_errors(str(lock), hint=UNUSABLE_HINT, locked_hint=LOCKED_HINT):
                 make_private_dir(path.parent)
                 stack.enter_context(file_lock(lock, wait=_LOCK_SECONDS))
             profiles = cls.load(path)

@@ -12,6 +12,8 @@ from outreply_cli.formats.text import TextEncodingError, decode_text
 UNUSABLE_HINT = (
     "Check its permissions, or set OUTREPLY_CONFIG_DIR and OUTREPLY_STATE_DIR to other directories."
 )
+LOCKED_HINT = "Another process is using the file. Run the command again once it has finished."
+_WINDOWS_SHARING_VIOLATION = 32
 # False on Windows.
 _HAS_OWNERS = hasattr(os, "geteuid")
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -201,4 +203,8 @@ def _is_trusted(owner: int) -> bool:
 
 
 def _unusable_error(path: Path, error: OSError) -> StorageError:
-    return StorageError(f"{path} cannot be used: {error.strerror or error}", hint=UNUSABLE_HINT)
+    is_locked = getattr(error, "winerror", None) == _WINDOWS_SHARING_VIOLATION
+    return StorageError(
+        f"{path} cannot be used: {error.strerror or error}",
+        hint=LOCKED_HINT if is_locked else UNUSABLE_HINT,
+    )

@@ -223,14 +223,20 @@ def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def wrap_storage_errors(name: str, *, hint: str) -> Iterator[None]:
-    """Raise StorageError, with the file's `name`, if the block cannot use a file."""
+def wrap_storage_errors(name: str, *, hint: str, locked_hint: str = "") -> Iterator[None]:
+    """Raise StorageError, with the file's `name`, if the block cannot use a file.
+
+    `locked_hint` is the next step if another process has locked it; `hint` by default.
+    """
     try:
         yield
     # A damaged file, and SQLite's messages about it, may contain invalid UTF-8.
     except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
-        message = f"{name} cannot be used: {describe_error(error)}"
-        raise StorageError(message, hint=hint) from None
+        reason = describe_error(error)
+        is_locked = isinstance(error, sqlite3.OperationalError) and "is locked" in reason
+        raise StorageError(
+            f"{name} cannot be used: {reason}", hint=(is_locked and locked_hint) or hint
+        ) from None
 
 
 def describe_error(error: Exception) -> str:

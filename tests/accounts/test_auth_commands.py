@@ -16,6 +16,8 @@ import pytest
 from outreply_cli.accounts.keyring import KeyringError, KeyringStore
 from outreply_cli.accounts.profiles import Profile, Profiles
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.storage.private_files import LOCKED_HINT, _unusable_error
+from outreply_cli.storage.sqlite import file_lock
 from tests.command_line import CommandLine, Result
 from tests.scripted_server import ScriptedServer, response
 
@@ -673,3 +675,23 @@ def test_variable_that_decides_instead_is_reported(
         assert used["profile" if is_profile else "token_location"] == (
             "default" if is_profile else variable
         )
+
+
+def test_locked_configuration_file(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outreply_cli.accounts.profiles._LOCK_SECONDS", 0.0)
+    login = ("auth", "login", "--with-token", "--insecure-storage")
+    token = cli.environ["OUTREPLY_API_KEY"]
+    assert cli.run(*login, stdin=token).code == 0
+    with file_lock(cli.home / "config" / "config.toml.lock", wait=1):
+        ran = cli.run(*login, stdin=token)
+    assert ran.code == 1
+    assert "config.toml.lock cannot be used: database is locked" in ran.err
+    assert "Run the command again once it has finished." in ran.err
+    assert "permissions" not in ran.err
+
+
+def test_configuration_file_that_windows_shares_with_no_one(tmp_path: Path) -> None:
+    error = PermissionError(13, "The file is being used by another process")
+    assert "permissions" in str(_unusable_error(tmp_path, error).hint)
+    error.winerror = 32  # type: ignore[attr-defined, unused-ignore]
+    assert _unusable_error(tmp_path, error).hint == LOCKED_HINT
