@@ -20,8 +20,9 @@ def run(
 ) -> None:
     """Write a backup of the journal as JSON Lines.
 
-    It includes the text of all posts, but no comments, replies or tokens. Restore it with: outreply
-    store restore FILE
+    It includes the text of all posts, but no comments, replies, analytics, webhook deliveries or
+    tokens. Restore it with: outreply store restore FILE. To back up all data of this machine, copy
+    the state directory while no command is running (see: outreply help environment).
 
     Example: outreply store export --file backup.jsonl
 
