@@ -13,7 +13,7 @@ from outreply_cli.storage.private_files import read_secret, write_private
 _KEYRING = "the system keyring"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Credential:
     """A token and its origin.
 

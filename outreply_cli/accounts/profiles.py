@@ -33,7 +33,7 @@ class UnknownProfileError(InvalidInputError):
     exit_code = ExitCode.NOT_FOUND
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Profile:
     """Settings of an account.
 
@@ -52,7 +52,7 @@ class Profile:
     store_url: str | None = None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Profiles:
     """Content of the configuration file: profiles by name, and the one used by default."""
 

@@ -22,7 +22,7 @@ from outreply_cli.env import (
 from outreply_cli.errors import NotLoggedInError, StorageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Account:
     """The account a command acts for.
 

@@ -36,7 +36,7 @@ Resource = Mapping[str, Any]
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ListResult(Generic[_T]):
     """Items of a list.
 

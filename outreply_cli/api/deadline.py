@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.25
 _GRACE_SECONDS = 3.0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Deadline:
     """The time limit of one attempt.
 

@@ -11,7 +11,7 @@ from outreply_cli.api.retry import is_lasting_limit, retry_after
 from outreply_cli.formats.json import parse_json
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Response:
     """A successful response, its body as parsed JSON, its headers with lowercase names."""
 

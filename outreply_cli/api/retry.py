@@ -42,7 +42,7 @@ _NOT_RETRYABLE = frozenset(
 _CONFLICTS = frozenset(entry.code for entry in CATALOG if entry.status == 409)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RetryPolicy:
     """Limits of retrying.
 
@@ -68,7 +68,7 @@ class RetryPolicy:
         return elapsed + seconds <= self.max_wait + _ROUNDING_SECONDS
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class RetryState:
     """Attempts of one request so far.
 

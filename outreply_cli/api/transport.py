@@ -81,7 +81,7 @@ class Conditions(TypedDict, total=False):
     not_after: datetime | None
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class _Exchange(RetryState):
     """A request with its attempts, and the conditions for another one.
 
@@ -108,7 +108,7 @@ class _Exchange(RetryState):
         return self.request.file is None or self.find is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RequestRecord:
     """One attempt of a request, for `--verbose`; contains no secret.
 

@@ -15,7 +15,7 @@ from outreply_cli.completion.spec import load_spec
 _EXAMPLE = re.compile(r"^Example: +(.*)$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Parameter:
     """An option, or an argument when it has no flags.
 
@@ -57,7 +57,7 @@ class Parameter:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Command:
     """A command, or a group of commands.
 

@@ -21,7 +21,7 @@ ComposeWith = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ComposeOptions:
     """The options of a program that composes texts."""
 

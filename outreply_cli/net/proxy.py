@@ -18,7 +18,7 @@ _BRACKETED = re.compile(r"\[([^\]]*)\](/[^:]*)?(?::(.*))?")
 _SEPARATORS = re.compile(r"[\s,]+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Proxy:
     """A proxy, whose URL may hold a password, and the variable that names it."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from outreply_cli.formats.json import load_data
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CatalogEntry:
     """An error code; its fields are those of the live catalog."""
 

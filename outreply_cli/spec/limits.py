@@ -24,7 +24,7 @@ SANDBOX_PREFIX = "outreply_test_"
 MEGABYTE = 1024 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tier:
     """Limits of a tier; counts per month, sizes in bytes.
 
@@ -68,7 +68,7 @@ SCOPES = (
 EVERY_SCOPE = "*"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SandboxCaps:
     """Request limits of a sandbox token (reference: Sandbox tokens)."""
 

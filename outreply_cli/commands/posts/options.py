@@ -40,7 +40,7 @@ _OPTIONS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ContentOptions:
     """The options for the content of a post."""
 
@@ -107,7 +107,7 @@ class ContentOptions:
         return files
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PostOptions(ContentOptions):
     """The options of a post that is scheduled or published now."""
 
