@@ -287,6 +287,15 @@ def test_past_time_is_the_last_one(text: str, expected: str) -> None:
     assert format_timestamp(parse_past_time(text, now=NOW, zone=PARIS)) == expected
 
 
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("today", "2026-11-23T23:00:00Z"), ("yesterday", "2026-11-22T23:00:00Z")],
+)
+def test_past_day_after_midnight_is_the_day_of_the_zone(word: str, expected: str) -> None:
+    now = NOW.replace(hour=23, minute=30)
+    assert format_timestamp(parse_past_time(word, now=now, zone=PARIS)) == expected
+
+
 def test_past_time_is_read_as_it_is_displayed() -> None:
     when = datetime(2026, 11, 19, 17, tzinfo=UTC)
     for text in (format_time(when, PARIS), format_time_short(when, PARIS)):
