@@ -363,12 +363,14 @@ class BulkService:
             OutReplyError: The account cannot be read.
         """
         now = self._client.now()
+        if reconcile:
+            # Before texts are kept: a file named with it may have kept some under the new name.
+            self._record(opened)
+            opened = replace(opened, identity=CalendarIdentity(opened.identity.id))
         opened = self._with_kept_texts(opened, now, record=reconcile)
         identity, posts, problems = opened.identity, opened.posts, opened.problems
-        name = identity.id
-        known_id = name if reconcile else identity.known_id
+        name, known_id = identity.id, identity.known_id
         if reconcile:
-            self._record(opened)
             self._reconcile(name)
         self._sender.searched_at = self._client.now()
         remote = fetch_remote_state(self._client, (post.page_id for post in posts), now)

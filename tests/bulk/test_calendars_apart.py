@@ -342,6 +342,24 @@ class TestNewNameOfSeveralFiles:
         assert texts(client) == days(1, 2)
         assert "2 unchanged" in bulk(cli, "schedule", *files, "--name", "c").err
 
+    @pytest.mark.parametrize("is_first", [True, False])
+    @pytest.mark.parametrize("is_kept", [True, False])
+    def test_composed_text(
+        self, cli: CommandLine, client: Client, tmp_path: Path, *, is_first: bool, is_kept: bool
+    ) -> None:
+        composing = ("--compose-with", "echo Text", "--yes", "--no-write-back")
+        composed, other = tmp_path / "composed.csv", write(tmp_path / "other.csv", 1)
+        composed.write_text(HEADER + "facebook:acme,2026-12-12T10:00Z,\n")
+        if is_kept:
+            bulk(cli, "schedule", composed, *composing)
+            composing = ()
+        else:
+            bulk(cli, "schedule", other)
+        files = (composed, other) if is_first else (other, composed)
+        bulk(cli, "schedule", *files, "--name", "c", *composing)
+        assert texts(client) == ["Day 1", "Text"]
+        assert "2 unchanged" in bulk(cli, "schedule", *files, "--name", "c").err
+
     def test_two_unnamed_calendars(self, cli: CommandLine, client: Client, tmp_path: Path) -> None:
         files = write(tmp_path / "a.csv", 1), write(tmp_path / "b.csv", 11)
         bulk(cli, "schedule", *files)
