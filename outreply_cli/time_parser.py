@@ -124,6 +124,10 @@ class DateOrderError(TimeError):
     """The day and the month of a numeric date could be swapped."""
 
 
+class PassedTimeError(TimeError):
+    """A time of day without a day has passed today."""
+
+
 def parse_time(
     text: str, *, now: datetime, zone: ZoneInfo, date_order: str | None = None
 ) -> datetime:
@@ -140,6 +144,7 @@ def parse_time(
 
     Raises:
         DateOrderError: The order of day and month is not known.
+        PassedTimeError: The time has no day, and has passed today.
         TimeError: The text is not a time, lacks the time of day, is ambiguous, or is a local time
             that a clock change skips or repeats.
     """
@@ -417,7 +422,7 @@ class _TimeText:
         elif now.time() < time_of_day:
             days = [today]
         else:
-            raise TimeError(
+            raise PassedTimeError(
                 f"{self._text!r} has already passed today",
                 hint=f"Add the day: 'tomorrow {self._text}'",
             )

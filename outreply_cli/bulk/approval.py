@@ -147,8 +147,12 @@ def approval_file_name(calendar: Calendar) -> str:
 
 
 def is_approval(content: bytes) -> bool:
-    """Return whether a file starts as `Approval.to_json` writes it."""
-    return content.startswith(b'{\n "format": "%s"' % FORMAT.encode())
+    """Return whether a file is an approval."""
+    try:
+        parse_approval(parse_json(decode_text(content)))
+    except ValueError:
+        return False
+    return True
 
 
 def load_approval(path: Path) -> Approval:

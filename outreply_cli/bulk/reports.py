@@ -3,8 +3,11 @@
 import codecs
 import csv
 import io
+import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +15,6 @@ from typing import Any, Self
 from outreply_cli.bulk.calendar import STDIN, Calendar
 from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.headers import REPORT_COLUMNS
-from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.plan import ActionType, Plan
 from outreply_cli.bulk.workbook_writer import CELL_MAX_CHARACTERS, check_can_write, write_table
 from outreply_cli.errors import InvalidInputError
@@ -31,6 +33,8 @@ _SUMMARY_KEYS = {
     ActionType.CANCEL: "cancelled",
 }
 _SUFFIXES = (".csv", ".xlsx")
+# Of the XML of a workbook: its header row is at the start.
+_HEADER_MAX_BYTES = 2**20
 COLUMNS = ("file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error")
 
 
@@ -84,7 +88,7 @@ class ReportFile:
                 hint="Use a name such as done.csv or done.xlsx.",
             )
         paths = [calendar.path for calendar in calendars]
-        check_replaceable("--report", path, "a report", lambda _: _is_report(path), paths)
+        check_replaceable("--report", path, "a report", _is_report, paths)
         own = [item for item in calendars if item.header and item.file_name != STDIN]
         report = cls(path, own[0] if len(own) == len(calendars) == 1 else None)
         if report._is_workbook:
@@ -119,9 +123,26 @@ class ReportFile:
                 )
 
 
-def _is_report(path: Path) -> bool:
-    header = load_calendar(str(path)).header
-    return {*REPORT_COLUMNS} <= {*header} or (*header,) == COLUMNS
+def _is_report(content: bytes) -> bool:
+    """Return whether a file has the columns of a report."""
+    is_workbook = content.startswith(b"PK")
+    text = _read_sheet(content) if is_workbook else content.removeprefix(codecs.BOM_UTF8)
+    if all(name.encode() in text for name in REPORT_COLUMNS):
+        return True
+    if is_workbook:
+        return all(f">{name}<".encode() in text for name in COLUMNS)
+    return text.startswith(",".join(COLUMNS).encode())
+
+
+def _read_sheet(content: bytes) -> bytes:
+    """Return the start of the first sheet of a workbook and of its texts, as XML."""
+    found = b""
+    with suppress(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError):
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        for name in ("xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"):
+            with suppress(KeyError), archive.open(name) as part:
+                found += part.read(_HEADER_MAX_BYTES)
+    return found
 
 
 def _own_columns(

@@ -24,7 +24,7 @@ from outreply_cli.spec.platforms import find_platform, long_name
 from outreply_cli.spec.rule_kinds import Media
 from outreply_cli.spec.token import holds_secret
 from outreply_cli.storage.file_scope import FileRefusedError
-from outreply_cli.time_parser import DateOrderError, parse_time
+from outreply_cli.time_parser import DateOrderError, PassedTimeError, parse_time
 from outreply_cli.times import BRAND_ZONE, parse_zone
 
 # How a spreadsheet shows the time of a cell without a date format.
@@ -531,16 +531,20 @@ def parse_row_zone(name: str) -> ZoneInfo:
 
 def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime) -> datetime:
     """Return the time of a row of `calendar` in UTC; raises TimeError."""
-    # Columns of times alone are those of another day.
-    if _TIME_OF_DAY.fullmatch(text):
-        raise TimeError(f"{text!r} is relative to the day of the run", hint="Write the date.")
     date_order, scheduler = calendar.settings.date_order, calendar.scheduler
     try:
-        return parse_time(text, now=now, zone=zone, date_order=date_order)
+        time = parse_time(text, now=now, zone=zone, date_order=date_order)
+        has_day = not _TIME_OF_DAY.fullmatch(text)
+    except PassedTimeError:
+        has_day = False
     except TimeError:
         if scheduler is None or not scheduler.skips_today or "next " not in text.lower():
             raise
         return parse_time(text, now=now + timedelta(days=1), zone=zone, date_order=date_order)
+    if has_day:
+        return time
+    # Columns of times alone are those of another day.
+    raise TimeError(f"{text!r} is relative to the day of the run; write the date")
 
 
 def has_offset(calendar: Calendar, text: str, now: datetime) -> bool:

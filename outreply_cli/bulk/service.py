@@ -365,8 +365,7 @@ class BulkService:
         now = self._client.now()
         if reconcile:
             # Before texts are kept: a file named with it may have kept some under the new name.
-            self._record(opened)
-            opened = replace(opened, identity=CalendarIdentity(opened.identity.id))
+            opened = self._record(opened)
         opened = self._with_kept_texts(opened, now, record=reconcile)
         identity, posts, problems = opened.identity, opened.posts, opened.problems
         name, known_id = identity.id, identity.known_id
@@ -1028,11 +1027,13 @@ class BulkService:
             *check_storage(plan, self._storage, uploader, allow_upload=self._options.allow_upload),
         ]
 
-    def _record(self, opened: OpenCalendar) -> None:
+    def _record(self, opened: OpenCalendar) -> OpenCalendar:
+        """Record a calendar under its name, and return it."""
         identity = opened.identity
         if identity.former_id is not None:
             self._journal.rename_calendar(self._account, identity.former_id, identity.id)
         self._journal.record_calendar(self._account, identity.id, opened.calendar.source)
+        return replace(opened, identity=CalendarIdentity(identity.id))
 
     def _earlier_times(
         self, calendar: Calendar, posts: Sequence[PlannedPost], last: str | None, now: datetime

@@ -70,7 +70,10 @@ _PARTS = frozenset({"media", "platform", "weekday", "am_pm", "draft", "comments"
 _FRAME = frozenset(
     {"key", "scheduled_at", "date", "time", "timezone", "weekday", "am_pm", *TIME_PARTS}
 )
-_AM_PM = re.compile(r"[ap]\.?\s?m\.?", re.IGNORECASE)
+# A zone may follow.
+_AM_PM = re.compile(r"[ap]\.?\s?m\.?(?:\s.*)?", re.IGNORECASE)
+# The year of a date, beside its month or its day.
+_YEAR = re.compile(r"[-./]20\d\d(?!\d)|(?<!\d)20\d\d[-./]")
 # What ends with a time that AM or PM completes.
 _TWELVE_HOURS = re.compile(r"(?:.*[\sT])?(?:0?[1-9]|1[0-2])(?:[:.][\d:.]*)?")
 _YES = frozenset({"true", "yes", "y", "x", "1", "wahr", "ja", "vrai", "oui", "verdadero", "si",
@@ -343,8 +346,10 @@ class _RowReader:
         ]
         # Which of several brands a row is for would be lost.
         self._brand = next((i for i in self._left_out if names[i].lower() == "brand name"), None)
+        if "page" in targets:
+            self._brand = None
         self._brand_line: tuple[str, int] | None = None
-        # A `scheduled_at` beside a `date` is its time, or is complete.
+        # A `scheduled_at` beside a `date` is its time, or a date and a time.
         self._may_be_complete = "time" in targets and (
             find_target(names[targets.index("time")]) == "scheduled_at"
         )
@@ -376,7 +381,11 @@ class _RowReader:
             calendar.add_error(line, "", message)
             return
         values = self._read_fields(line, cells)
-        if self._may_be_complete and {"date", "time", "weekday"} & values.keys() == {"time"}:
+        if (
+            self._may_be_complete
+            and {"date", "time", "weekday"} & values.keys() == {"time"}
+            and _YEAR.search(values["time"])
+        ):
             values["scheduled_at"] = values.pop("time")
         if values.keys() <= _FRAME:
             self._frames.append(line)
@@ -450,10 +459,11 @@ class _RowReader:
         if not brand:
             return
         first, first_line = self._brand_line = self._brand_line or (brand, line)
-        if brand != first:
+        if brand.casefold() != first.casefold():
             message = (
                 f"the row is for the brand {brand!r}, and would get the pages of {first!r} like "
-                f"{_join_lines(self._calendar, [first_line])}; write a file for each brand"
+                f"{_join_lines(self._calendar, [first_line])}; write a file for each brand, or "
+                "ignore the column with --columns"
             )
             self._calendar.add_error(line, "page", message)
 

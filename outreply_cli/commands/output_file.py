@@ -8,8 +8,6 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.storage.files import check_replaceable, write_file
 
 STDOUT = Path("-")
-# In `templates/base.html`.
-_PAGE_MARK = b'<meta name="generator" content="outreply">'
 
 
 def check_html_file(context: Context, path: Path, calendars: Iterable[Path] = ()) -> None:
@@ -25,9 +23,12 @@ def check_html_file(context: Context, path: Path, calendars: Iterable[Path] = ()
 
 
 def check_html_replaceable(path: Path, calendars: Iterable[Path] = ()) -> None:
-    """Raise InvalidInputError if the file cannot be written, or is not a page of outreply."""
-    check_replaceable("--html", path, "a page of outreply", lambda old: _PAGE_MARK in old,
-                      calendars)  # fmt: skip
+    """Raise InvalidInputError if the file cannot be written, or is not an HTML file."""
+    check_replaceable("--html", path, "an HTML file", _is_html, calendars)
+
+
+def _is_html(content: bytes) -> bool:
+    return content.lstrip()[:14].lower() == b"<!doctype html"
 
 
 def write_output_file(context: Context, path: Path, text: str, note: str) -> None:

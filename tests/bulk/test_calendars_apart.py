@@ -347,7 +347,7 @@ class TestNewNameOfSeveralFiles:
     def test_composed_text(
         self, cli: CommandLine, client: Client, tmp_path: Path, *, is_first: bool, is_kept: bool
     ) -> None:
-        composing = ("--compose-with", "echo Text", "--yes", "--no-write-back")
+        composing: tuple[str, ...] = ("--compose-with", "echo Text", "--yes", "--no-write-back")
         composed, other = tmp_path / "composed.csv", write(tmp_path / "other.csv", 1)
         composed.write_text(HEADER + "facebook:acme,2026-12-12T10:00Z,\n")
         if is_kept:

@@ -124,8 +124,26 @@ def test_time_of_day_alone_is_not_today(cli: CommandLine, tmp_path: Path, time: 
     for command in ("convert", "check"):
         ran = cli.run("bulk", command, str(path))
         assert ran.code == 2
-        message = f"c.csv:2: scheduled_at: {time!r} is relative to the day of the run. Write the"
+        message = f"c.csv:2: scheduled_at: {time!r} is relative to the day of the run; write the"
         assert message in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("25:00", "invalid time of day"),
+        ("24.12.26", "or set --date-order dmy or mdy"),
+        ("24.12", "invalid time"),
+    ],
+)
+def test_error_of_a_text_that_is_like_a_time_of_day(
+    cli: CommandLine, tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"page,scheduled_at,message\nfacebook:acme,{text},Hi\n")
+    ran = cli.run("bulk", "check", str(path))
+    assert ran.code == 2
+    assert words in ran.out + ran.err
 
 
 def test_convert_reports_all_problems(cli: CommandLine, tmp_path: Path) -> None:

@@ -231,14 +231,26 @@ def test_rows_of_several_brands_are_refused(cli: CommandLine, tmp_path: Path) ->
     text = (EXPORTS / "metricool.csv").read_text("utf-8")
     pages = ("--pages", f"Facebook={FACEBOOK},Instagram={INSTAGRAM},LinkedIn={LINKEDIN}")
     last = text.rindex("Acme Co.")
-    for brand, code in (("Bluebird", 2), ("", 0)):
+    for brand, code in (("Bluebird", 2), ("", 0), ("ACME CO.", 0)):
         path = write(tmp_path, "m.csv", text[:last] + text[last:].replace("Acme Co.", brand))
         ran = cli.run("bulk", "schedule", path, *pages, "--dry-run")
         assert ran.code == code, ran.err
         assert (
             "m.csv:3: page: the row is for the brand 'Bluebird', and would get the pages of "
-            "'Acme Co.' like line 2; write a file for each brand" in ran.err
+            "'Acme Co.' like line 2; write a file for each brand, or ignore the column with "
+            "--columns" in ran.err
         ) == bool(code)
+        ignored = ("--columns", "Brand name=")
+        assert cli.run("bulk", "schedule", path, *pages, *ignored, "--dry-run").code == 0
+
+
+def test_rows_of_several_brands_may_name_their_pages(cli: CommandLine, tmp_path: Path) -> None:
+    header, *rows = (EXPORTS / "metricool.csv").read_text("utf-8").splitlines()
+    row = rows[0].replace("TRUE", "FALSE")
+    rows = [f"{row},{FACEBOOK}", f"{row.replace('Acme Co.', 'Bluebird')},{INSTAGRAM}"]
+    path = write(tmp_path, "m.csv", "\n".join([f"{header},page", *rows]) + "\n")
+    ran = cli.run("bulk", "schedule", path, "--dry-run", "--json")
+    assert get_summary(ran)["created"] == 2, ran.err
 
 
 def test_names_that_map_to_no_page_are_left_out(cli: CommandLine, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Files that bulk commands write: never the calendar, and whole or not at all."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def test_file_is_replaced_and_keeps_its_mode(
     write = words(command, calendar, output)
     assert cli.run(*write).code == 0
     with output.open("a") as stream:
-        stream.write("\n" if command == "export" else "\nold\n")
+        stream.write("\n" if command in {"export", "approve"} else "\nold\n")
     output.chmod(0o640)
     ran = cli.run(*write)
     assert ran.code == 0, ran.err
@@ -139,6 +140,29 @@ def test_only_reports_are_replaced(
     ran = cli.run(*write)
     assert ran.code == (0 if is_reported else 2), ran.err
     assert (output.read_bytes() == content) is not is_reported
+
+
+@pytest.mark.parametrize("form", ["", "\ufeff", "compact"])
+def test_formatted_approval_is_replaced(cli: CommandLine, calendar: Path, form: str) -> None:
+    output = calendar.parent / "a.json"
+    assert cli.run(*words("approve", calendar, output)).code == 0
+    text = output.read_text()
+    if form == "compact":
+        output.write_text(json.dumps(json.loads(text)))
+    else:
+        output.write_bytes((form + text.replace("\n", "\r\n")).encode())
+    assert cli.run(*words("approve", calendar, output)).code == 0
+
+
+def test_wide_report_is_replaced(cli: CommandLine, calendar: Path) -> None:
+    header, row = CALENDAR.splitlines()[:2]
+    wide = [f"{header},{','.join(f'n{n}' for n in range(995))}", row + "," * 995]
+    calendar.write_text("\n".join(wide) + "\n")
+    columns = ("--columns", ",".join(f"n{n}=" for n in range(995)))
+    output = calendar.parent / "done.csv"
+    for _ in range(2):
+        ran = cli.run(*words("report", calendar, output), *columns)
+        assert ran.code == 0, ran.err
 
 
 def test_export_with_own_rows_is_kept(cli: CommandLine, calendar: Path) -> None:

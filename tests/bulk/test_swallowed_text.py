@@ -482,6 +482,7 @@ def test_yaml_errors_say_what_to_do(tmp_path: Path, line: str, advice: str) -> N
          "Date (D/M/Y)=scheduled_at,Time (24h)=time"),
         ("page,Date,Time,AM/PM,message", "facebook:acme,24/12/2026,6:00,PM,Hi", None),
         ("page,When,AM/PM,message", "facebook:acme,24/12/2026 6:00,p.m.,Hi", None),
+        ("page,Date,Time,AM/PM,message", "facebook:acme,24/12/2026,6:00,PM UTC,Hi", None),
     ],
 )  # fmt: skip
 def test_date_and_time_columns(
@@ -501,7 +502,6 @@ def test_date_and_time_columns(
     [
         ("scheduled_at,time", "2026-12-24 18:00,19:00"),
         ("date,scheduled_at", "2026-12-24,2026-12-25 18:00"),
-        ("scheduled_at,date", "18:00,"),
     ],
 )
 def test_contradictory_columns_of_a_time(
@@ -512,6 +512,27 @@ def test_contradictory_columns_of_a_time(
     ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--tz", "UTC")
     assert ran.code == 2
     assert "c.csv:2: scheduled_at: " in ran.err
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("scheduled_at,date", "18:00,"),
+        ("date,scheduled_at", ",18:00:00.000"),
+        ("Post date,Post time", ",T18:00"),
+        ("Date,Publish time", ",today 18:00"),
+        ("date,scheduled_at", ",18:00-0500"),
+        ("date,scheduled_at", ",18:00 [Europe/Berlin]"),
+    ],
+)
+def test_time_beside_an_empty_date(
+    cli: CommandLine, tmp_path: Path, header: str, cells: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"page,message,{header}\nfacebook:acme,Hi,{cells}\n")
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--tz", "UTC")
+    assert ran.code == 2
+    assert "c.csv:2: date: `time` requires `date` too" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -542,12 +563,12 @@ def test_complete_time_beside_an_empty_date(cli: CommandLine, tmp_path: Path, he
     path = tmp_path / "c.csv"
     path.write_text(
         f"page,message,{header}\nfacebook:acme,Hi,,2026-12-24 18:00\n"
-        "facebook:acme,Ho,2026-12-25,18:00\n"
+        "facebook:acme,Ho,2026-12-25,18:00\nfacebook:acme,Hm,,26/12/2026 18:00\n"
     )
     ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--tz", "UTC", "--json")
     assert ran.code == 0, ran.err
     times = [row["scheduled_at"] for row in get_report(ran)["rows"]]
-    assert times == ["2026-12-24T18:00:00Z", "2026-12-25T18:00:00Z"]
+    assert times == [f"2026-12-{day}T18:00:00Z" for day in (24, 25, 26)]
 
 
 @pytest.mark.parametrize(
