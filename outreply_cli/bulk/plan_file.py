@@ -18,7 +18,8 @@ _VERSION = 1
 _TITLE = "# An outreply plan for review."
 _HEAD = f"""\
 {_TITLE} Apply it with: outreply bulk apply {{name}}
-# `bulk apply` refuses it if the calendar file, the account or the time require another plan.
+# `bulk apply` refuses it if the calendar file, the account or the time require another plan,
+# or a post of it was cancelled.
 """
 _SHOWN_MAX = 5
 

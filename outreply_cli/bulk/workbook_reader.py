@@ -77,12 +77,12 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
     calendar.sheet = Sheet(name)
     is_binary = b"xl/workbook.bin" in content
     if is_binary or not content.startswith(b"PK"):
-        cells = f"cells with errors{' and merged cells' * is_binary}"
+        cells = f"{'merged cells and ' * is_binary}cells with errors"
         calendar.notes.append(f"{cells} are read as empty; save it as .xlsx to find them")
     # Calamine may have read what is not XML.
-    with suppress(ET.ParseError, ValueError):
+    with suppress(ET.ParseError, ValueError, RecursionError):
         _mark_broken_cells(content, name, rows)
-    merged += _correct_ods_cells(content, name, rows)
+        merged += _correct_ods_cells(content, name, rows)
     _fill_merged(rows, merged)
     add_records(calendar, _records(rows))
 
@@ -262,7 +262,16 @@ def _find_ods_text(cell: ET.Element) -> str | None:
         return "".join(cell.itertext()) or "#N/A"
     if cell.get(f"{_OFFICE}value-type") != "string" or cell.get(f"{_OFFICE}string-value"):
         return None
-    return "\n".join(_ods_text(part) for part in cell if part.tag.startswith(_TEXT))
+    return "\n".join(map(_ods_text, _ods_paragraphs(cell)))
+
+
+def _ods_paragraphs(item: ET.Element) -> Iterator[ET.Element]:
+    """Yield the paragraphs of a cell, also those of its lists."""
+    for part in item:
+        if part.tag in {f"{_TEXT}p", f"{_TEXT}h"}:
+            yield part
+        elif part.tag.startswith(_TEXT):
+            yield from _ods_paragraphs(part)
 
 
 def _ods_text(item: ET.Element) -> str:

@@ -59,19 +59,26 @@ class ReplyService:
     def __init__(self, client: Client, store: CommentStore) -> None:
         self._client, self._store = client, store
 
-    def existing_replies(self, comment_id: str) -> list[ListedReply] | None:
+    def existing_replies(
+        self, comment_id: str, *, refresh: bool = False
+    ) -> list[ListedReply] | None:
         """Return the replies to a comment that may be the page's own, oldest first.
 
         None if they are unknown: the comment was not seen, or its post has more comments than the
         API lists. Costs one read at most; four if the API lists replies to the comment, to tell the
-        page's own from those of others.
+        page's own from those of others. With `refresh`, a comment that was seen is always read
+        again.
         """
-        sent = [reply.reply for reply in self._store.replies(comment_id) if reply.reply]
-        if sent:
-            return [ListedReply(reply, is_own=True) for reply in sent]
+        sent = [
+            ListedReply(reply.reply, is_own=True)
+            for reply in self._store.replies(comment_id)
+            if reply.reply
+        ]
+        if sent and not refresh:
+            return sent
         comment = self._store.comment(comment_id)
         if comment is None:
-            return None
+            return sent or None
         post_id, at = str(comment["post_id"]), timestamp_or_none(comment.get("created_at"))
         # A list of the comments since then is less likely to be cut off.
         since = at - _CLOCK_TOLERANCE if at is not None else None
@@ -80,6 +87,8 @@ class ReplyService:
         self._store.mark_seen(
             post_id, (item for item in listing.items if get_id(item) == comment_id)
         )
+        if sent:
+            return sent
         children = [reply for reply in listing.items if reply.get("parent_id") == comment_id]
         known = self._find_owners(post_id) if children else {}
         found = [

@@ -592,7 +592,7 @@ class PostService:
                 return
             for entry in journal.list_unsettled(self._account):
                 if entry.calendar.startswith(f"{KEY_CALENDAR}{AGENT_KEY}"):
-                    # Only the plan may send it again: a person may have rejected that.
+                    # Only the plan may send it again: the user may have rejected that.
                     continue
                 try:
                     with journal.lock(self._account, entry.calendar, wait=0):
@@ -897,8 +897,8 @@ class PostService:
         at, wanted = post_time(post), timestamp_or_none(body.get("scheduled_at"))
         if at and wanted and post.get("status") == "scheduled" and not is_same_time(at, wanted):
             self._note(
-                f"Post {entry.post_id} is scheduled for {format_timestamp(at)}, not for the time "
-                f"asked for. To move it: outreply posts reschedule {entry.post_id} --at TIME"
+                f"Post {entry.post_id} is scheduled for {format_timestamp(at)}, not for the "
+                f"requested time. To move it: outreply posts reschedule {entry.post_id} --at TIME"
             )
         return PostResult(page, post, existed=True)
 

@@ -116,7 +116,7 @@ class Kind:
     """A kind of rule.
 
     Attributes:
-        measure: Yields what the rule judges.
+        measure: Yields what the rule checks.
         is_broken: Whether a measured value breaks a value of the rule.
         requirement: What a rule says, after the name of its platform, such as `allows at most 30
             hashtags`.

@@ -1,6 +1,7 @@
 """The receiver behind a socket, with the threads that forward deliveries."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Self
@@ -103,11 +104,11 @@ class WebhookServer:
             measure=lambda: metrics.render(store.queue_lengths(), clock.now().timestamp()),
         )
         # What the first target responds is the response to the sender, who waits that long.
-        grace = _SHUTDOWN_SECONDS + RESPONSE_TIMEOUT_SECONDS * config.relays_status
+        self._grace = _SHUTDOWN_SECONDS + RESPONSE_TIMEOUT_SECONDS * config.relays_status
         try:
             self._server = LocalServer(
                 self._receiver, host=host, port=port,
-                limits=replace(LIMITS, shutdown_timeout=grace), handler=self._receiver.accept,
+                limits=replace(LIMITS, shutdown_timeout=self._grace), handler=self._receiver.accept,
             )  # fmt: skip
         except BaseException:
             self._receiver.close()
@@ -145,10 +146,13 @@ class WebhookServer:
 
     def _stop_receiving(self) -> None:
         self._server.stop()
-        self._report_waiting(self._receiver.relaying)
+        if not self._aborted.is_set():
+            self._report_waiting(self._receiver.relaying)
+        # Longer than that, no sender waits.
+        deadline = time.monotonic() + self._grace
         self._thread.join(_POLL_SECONDS)
         while self._thread.is_alive() or self._receiver.relaying:
-            if self._aborted.wait(_POLL_SECONDS):
+            if self._aborted.wait(_POLL_SECONDS) or time.monotonic() > deadline:
                 return
 
     def abort(self) -> None:

@@ -221,6 +221,7 @@ def test_error_cells_of_opendocument_files(tmp_path: Path) -> None:
         ("<text:p>One<text:tab></text:tab>Two</text:p>", "One\tTwo"),
         ("<text:p>One<text:tab/><text:s text:c='3'/>Two<text:s/>!</text:p>", "One\t   Two !"),
         ("<text:p><text:span>One<text:line-break/></text:span> Two</text:p>", "One\n Two"),
+        ("<text:list><text:p>A<text:tab/>a</text:p><text:p>B</text:p></text:list>", "A\ta\nB"),
         # A picture, a shape and a note are not the text of their cell.
         ("<d:frame><d:image><text:p/></d:image></d:frame><text:p>One</text:p>", "One"),
         ("<text:p>One</text:p><d:rect><text:p>Draft</text:p></d:rect>", "One"),
@@ -234,6 +235,13 @@ def test_text_of_opendocument_files(tmp_path: Path, cell: str, text: str) -> Non
     calendar = load_calendar(write(tmp_path, content, "plan.ods"))
     assert calendar.problems == []
     assert [row.content.message for row in calendar.rows] == [text]
+
+
+def test_deep_opendocument_text(tmp_path: Path) -> None:
+    deep = f"<text:p>{'<text:span>' * 3_000}One<text:tab/>{'</text:span>' * 3_000}</text:p>"
+    content = replace_in_ods((b"<text:p>Hi</text:p>", deep.encode()))
+    calendar = load_calendar(write(tmp_path, content, "plan.ods"))
+    assert [row.content.message for row in calendar.rows] == ["One"]
 
 
 def test_repeated_error_cells_of_opendocument_files(tmp_path: Path) -> None:

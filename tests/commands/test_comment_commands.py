@@ -23,6 +23,7 @@ from outreply_cli.journal.account import account_fingerprint
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.composers import Composer
+from tests.request_count import count_requests
 
 HOSTILE = (
     "\x1b]52;c;cm0gLXJm\x07\x1b[2J\x1b]8;;http://evil\x07link\x1b]8;;\x07 [bold red]markup[/] "
@@ -243,6 +244,35 @@ def test_dry_run_shows_comment_and_reply_and_sends_nothing(
     assert replies(cli, post, added) == ["Yes"]
     invalid = cli.run(*words, "-m", " ")
     assert (invalid.code, invalid.out) == (2, "")
+
+
+@pytest.mark.parametrize("option", [(), ("--key", "open")])
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_dry_run_shows_an_edited_comment(
+    cli: CommandLine,
+    emulator: EmulatorServer,
+    post: str,
+    option: tuple[str, ...],
+    is_answered: bool,
+) -> None:
+    added = add_comment(emulator, post, "Is it open?")
+    run_json(cli, "comments", "list", post)
+    if is_answered:
+        assert cli.run("comments", "reply", added, "-m", "Yes").code == 0
+    with emulator.state.transaction() as db:
+        db.execute("UPDATE comments SET message = 'Is it safe?' WHERE id = ?", (added,))
+    shown = run_json(cli, "comments", "reply", added, "-m", "No", "--dry-run", *option)
+    assert shown["comment"] == "Is it safe?"
+
+
+@pytest.mark.parametrize("option", [(), ("--key", "open"), ("--yes",)])
+def test_printed_reply_reads_no_comments(
+    cli: CommandLine, emulator: EmulatorServer, option: tuple[str, ...]
+) -> None:
+    words = ("comments", "reply", "c_99", "-m", "Yes", "--print", "curl", "--dry-run")
+    before = count_requests(emulator)
+    assert cli.run(*words, *option).code == 0
+    assert count_requests(emulator) - before <= 1
 
 
 @pytest.mark.parametrize("option", [(), ("--key", "open"), ("--yes",)])

@@ -86,10 +86,10 @@ def test_existing_post_at_another_time_is_named(
     words = ("posts", "schedule", "--page", "instagram:acme", "-m", "Hello", "--key", "k", "--at")
     ran, same = cli.run(*words, other), cli.run(*words, own)
     at = f"{own[:10]}T17:00:00Z"
-    assert f"Post {post_id} is scheduled for {at}, not for the time asked for" in ran.err
+    assert f"Post {post_id} is scheduled for {at}, not for the requested time" in ran.err
     assert f"outreply posts reschedule {post_id} --at TIME" in ran.err
     assert f"Post {post_id} already exists; nothing was sent." in ran.err
-    assert "asked for" not in same.err
+    assert "requested time" not in same.err
     assert scheduled_times(client) == [at[:16]]
 
 

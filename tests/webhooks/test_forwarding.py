@@ -357,6 +357,29 @@ def test_sender_gets_the_relayed_status_although_the_receiver_stops(
         assert (entry.delivery.status, entry.forwards[0].state) == (202, ForwardState.FORWARDED)
 
 
+def test_stopped_receiver_waits_for_a_response_only_as_long_as_the_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outreply_cli.webhooks.server.RESPONSE_TIMEOUT_SECONDS", 0)
+    waiting: list[int] = []
+    with run_handler() as app, ThreadPoolExecutor(1) as pool:
+        app.gate = gate = threading.Event()
+        fallback = threading.Timer(20, gate.set)
+        with run_receiver(
+            tmp_path, ReceiverConfig([SECRET], relays_status=True),
+            targets=[UrlTarget(app.url)], on_waiting=waiting.append,
+        ) as receiver:  # fmt: skip
+            sent = pool.submit(receiver.send, event_body())
+            wait_for(lambda: len(app.requests) == 1)
+            fallback.start()
+            receiver.server.drain()
+        assert not gate.is_set()
+        fallback.cancel()
+        gate.set()
+        assert sent.exception() is not None
+    assert waiting[0] == 1
+
+
 def test_result_of_a_relay_is_recorded_although_its_sender_is_gone(tmp_path: Path) -> None:
     body = event_body()
     with run_handler() as app:

@@ -97,7 +97,7 @@ def test_raw_tunnel_gets_404_without_token(tmp_path: Path, path: str) -> None:
             status, page = fetch(receiver, root + path, Host="localhost")
             assert status == 404
             assert "post.published" not in page
-        assert "the address that the receiver printed" in fetch(receiver, "/_inspect")[1]
+        assert "the URL that the receiver printed" in fetch(receiver, "/_inspect")[1]
 
 
 def test_other_methods_and_paths_are_refused(tmp_path: Path) -> None:
@@ -122,6 +122,7 @@ def test_metrics_are_hidden_from_rebound_name(tmp_path: Path, headers: dict[str,
         rebound = {**headers, "Host": f"rebound.example:{receiver.server.port}"}
         assert fetch(receiver, "/metrics", **rebound)[0] == 404
         assert fetch(receiver, "/metrics", Host="prometheus.example")[0] == 200
+        assert fetch(receiver, "/metrics", Host="node.example", Accept_Language="*")[0] == 200
         assert fetch(receiver, "/metrics", **headers)[0] == 200
         assert fetch(receiver, "/metrics", **{**headers, "Host": "192.0.2.7:8484"})[0] == 200
 

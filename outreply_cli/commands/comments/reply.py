@@ -102,9 +102,10 @@ def run(
     with comment_store(context, client) as store:
         is_sent = not (dry_run or context.options.print_as)
         is_compared = key is None and not context.options.print_as
+        is_shown = dry_run and not context.options.print_as
         is_read = options.template is not None or is_composed
         # A confirmed reply needs no search for others.
-        search = is_read or dry_run or (is_compared and not yes)
+        search = is_read or is_shown or (is_compared and not yes)
         comment = resolve_comment(client, store, comment, search=search)
         if options.template is not None:
             seen = _get_seen(store, comment, "fill the template")
@@ -112,7 +113,10 @@ def run(
             text = fill_template(text, seen, post or {})
             check_reply(text)
         replies = ReplyService(client, store)
-        existing = replies.existing_replies(comment) if is_compared else []
+        found: Sequence[ListedReply] | None = []
+        if is_compared or is_shown:
+            found = replies.existing_replies(comment, refresh=is_shown)
+        existing = found if is_compared else []
         if is_composed:
             sent = replies.find_sent(comment, key=key)
             text = sent.message if sent is not None else _compose(

@@ -129,7 +129,7 @@ class _Dialog:
             if shown != threaded.id:
                 self._show(group, threaded)
                 shown = threaded.id
-                # Whoever decides on it is told of a failure; a queued reply must not be lost by it.
+                # A failure is reported with the decision; the queued reply must not be lost.
                 with suppress(StorageError):
                     self.triage.mark_seen()
             typed = context.prompt(prompt)

@@ -350,7 +350,7 @@ class AgentGateway:
             current = self.plans.get(plan.id)
             if current.state is state:
                 return self._send(plan, now, per_day=per_day, is_repeated=is_repeated)
-        # Another call has applied it, or the person has decided, while this one waited.
+        # Another call has applied it, or the user has decided, while this one waited.
         return self._apply(current)
 
     def _send(

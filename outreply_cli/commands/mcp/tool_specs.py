@@ -185,7 +185,7 @@ class ToolSpec:
                 f"unknown argument {min(values)!r} for {self.tool_name}",
                 hint="See the schema of the tool.",
             )
-        # A person would be asked to approve a command that cannot run.
+        # The user would be asked to approve a command that cannot run.
         for name in self.schema["required"]:
             if arguments.get(name) in (None, []):
                 raise InvalidInputError(f"{name} is required for {self.tool_name}")

@@ -112,7 +112,7 @@ def _repeat_post(entry: JournalEntry, key: str) -> list[str]:
     if key.startswith(RETRY_KEY):
         return ["posts", "retry", key.removeprefix(RETRY_KEY), *time, "--yes"]
     if key.startswith(AGENT_KEY):
-        # Only the plan may send it again: a person may have rejected that.
+        # Only the plan may send it again: the user may have rejected that.
         return ["mcp", "plans"]
     verb = ["schedule", *time] if time else ["publish", "--yes"]
     content = PostContent.from_body(body).to_flags()

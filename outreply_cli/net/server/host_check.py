@@ -12,8 +12,6 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO",
               "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_VIA",
               "HTTP_CF_CONNECTING_IP")  # fmt: skip
-# A page whose name leads to this machine sends only the last one with its requests.
-_OF_BROWSERS = ("HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN", "HTTP_ACCEPT_LANGUAGE")
 
 
 def is_allowed_host(header: str, listens_on: str) -> bool:
@@ -51,9 +49,14 @@ def is_forwarded(environ: Mapping[str, Any]) -> bool:
 def is_from_private_network(environ: Mapping[str, Any]) -> bool:
     """Whether a request comes directly from a private network, not through a tunnel or proxy.
 
-    A page of another origin that points its name at this machine does not count.
+    A web page of another origin that points its name at this machine does not count.
     """
-    is_of_browser = any(name in environ for name in _OF_BROWSERS)
+    # Requests of such a page have only Accept-Language; that of other clients is `*`.
+    is_of_browser = (
+        "HTTP_SEC_FETCH_SITE" in environ
+        or "HTTP_ORIGIN" in environ
+        or environ.get("HTTP_ACCEPT_LANGUAGE", "*") != "*"
+    )
     if is_forwarded(environ) or (
         is_of_browser and not is_allowed_host(environ.get("HTTP_HOST", ""), "*")
     ):
