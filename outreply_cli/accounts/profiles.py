@@ -33,7 +33,7 @@ class UnknownProfileError(InvalidInputError):
     exit_code = ExitCode.NOT_FOUND
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Profile:
     """Settings of an account.
 
@@ -52,7 +52,7 @@ class Profile:
     store_url: str | None = None
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class Profiles:
     """Content of the configuration file: profiles by name, and the one used by default."""
 

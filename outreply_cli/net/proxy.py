@@ -18,7 +18,7 @@ _BRACKETED = re.compile(r"\[([^\]]*)\](/[^:]*)?(?::(.*))?")
 _SEPARATORS = re.compile(r"[\s,]+")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Proxy:
     """A proxy, whose URL may hold a password, and the variable that names it."""
 

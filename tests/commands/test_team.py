@@ -152,7 +152,7 @@ def test_move_may_take_longer_than_a_statement(team: CommandLine, calendar: Path
 def test_move_without_a_journal(team: CommandLine) -> None:
     result = team.run("store", "move")
     assert result.code == 2
-    assert "This machine has no journal" in result.err
+    assert "this machine has no journal" in result.err
 
 
 @pytest.mark.parametrize(
