@@ -6,7 +6,7 @@ from outreply_cli.accounts.keyring import KeyringStore
 from outreply_cli.errors import StorageError
 
 STORE_LOGIN_HINT = "Store it with: outreply store login, or set PGPASSFILE or PGPASSWORD."
-# Where there is no keyring.
+# If no keyring is available.
 KEYRING_HINT = "Set PGPASSFILE or PGPASSWORD instead."
 
 

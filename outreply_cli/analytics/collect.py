@@ -83,7 +83,7 @@ class Collector:
                 raise
             # The page was removed, or taken from the token, since the pages were listed.
             return {**result, "status": "failed", "error": error.message}
-        # Those of further parts of the list.
+        # The reads of further pages of the list.
         self._spend(max(0, len(listing.items) - 1) // LIST_LIMIT_MAX)
         posts, truncated, now = listing.items, listing.truncated, self.client.now()
         if not self.store.add(page, posts, day=day, taken_at=now.timestamp(), truncated=truncated):

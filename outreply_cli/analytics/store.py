@@ -155,7 +155,7 @@ class AnalyticsStore:
         return {page_id: date.fromisoformat(day) for page_id, day in rows}
 
     def pages(self) -> list[dict[str, str]]:
-        """Return all pages with snapshots, also those that the account does not have any more."""
+        """Return all pages with snapshots, including those that the account no longer has."""
         rows = self._rows(
             f"SELECT id, {', '.join(_PAGE_FIELDS)} FROM analytics_pages "  # noqa: S608 - constants
             "WHERE account = ? ORDER BY brand_name, platform, username, id"

@@ -284,7 +284,7 @@ def restrict_plan(plan: Plan, approval: Approval) -> ApprovedPlan:
     ]
     if undecided:
         verb = "is" if undecided == 1 else "are"
-        notes.append(f"{undecided} post{'s' * (undecided > 1)} without approval {verb} left out")
+        notes.append(f"{undecided} post{'s' * (undecided > 1)} without approval {verb} skipped")
     orphaned = list(plan.orphaned)
     cancelled = [action.entry for action in actions if action.kind == ActionType.CANCEL]
     if left_out and cancelled:
@@ -342,7 +342,7 @@ def _explain(
 ) -> Diagnostic:
     by = approval.approved_by
     if decision.is_approved:
-        message = f"not approved any more: edited after {by} approved it"
+        message = f"no longer approved: edited after {by} approved it"
     else:
         comment = f": {decision.comment}" if decision.comment else ""
         message = f"not approved by {by}{comment}"

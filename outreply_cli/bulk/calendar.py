@@ -256,7 +256,7 @@ def guess_field(name: str) -> str | None:
 
     def is_near(field: str) -> bool:
         if field in TIME_FIELDS and name.count("_") > field.count("_"):
-            # Such as `end time` or `scheduled_at_utc`.
+            # Rejects `end time` and `scheduled_at_utc`.
             return False
         # `message_fr` is not a text for X.
         is_text = field.startswith("message_")
@@ -312,7 +312,7 @@ class _RowBuilder:
         pages, key = self._map_pages(get("page") or ()), get("key")
         if not pages and get("page"):
             left_out = ", ".join(values["page"])
-            reason = f"the row is left out: --pages maps {left_out} to no page"
+            reason = f"skipped: --pages maps {left_out} to no page"
             calendar.add_error(self._line, "page", reason, is_warning=True)
             return None
         scheduled_at = self._join_time(get("scheduled_at"), get("date"), get("time"))

@@ -116,7 +116,7 @@ def find_uncancelled(
         if entry is None or old is None or entry.state != EntryState.DONE:
             continue
         if old.scheduled_at <= now and row.status == PostStatus.PUBLISHED:
-            # Neither of them can be cancelled any more.
+            # Neither of them can still be cancelled.
             continue
         posts = _post_from_entry(old), _post_from_entry(entry)
         reason = f"the row's new post replaces {_describe(posts[0])}, which may still be scheduled"
@@ -127,7 +127,7 @@ def find_uncancelled(
 def find_missed(rows: Sequence[MatchedRow], now: datetime) -> dict[int, Doubt]:
     """Return the doubts about unchanged rows whose post was not published, by index.
 
-    Such a row cannot be sent any more: its post was cancelled, here or elsewhere.
+    Such a row can no longer be sent: its post was cancelled, here or elsewhere.
     """
     reason = "the row's post was cancelled, and its time has passed"
     return {

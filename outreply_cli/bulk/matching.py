@@ -278,7 +278,7 @@ class _Pairing:
         self.digest = cache(lambda i: fingerprint(self.body(i)))
         self.content = cache(lambda i: content_digest(self.body(i)))
         self.entries: dict[int, JournalEntry] = {}
-        # Indexes of rows that are not known by their former names any more.
+        # Indexes of rows that are no longer known by their former names.
         self.renamed: set[int] = set()
         self._row_of_post = {
             post_id: history.row for history in histories for post_id in history.post_ids

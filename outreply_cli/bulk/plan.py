@@ -182,7 +182,7 @@ def leave_out_late(
 ) -> tuple[Plan, list[Diagnostic]]:
     """Return the plan without posts that are too close and not needed, and a warning for each.
 
-    A series goes on: such a post is not created any more, or stays as it is. So does the post of a
+    A series continues: such a post is no longer created, or stays as it is. So does the post of a
     row that is as it was sent, if the post `was_moved` since.
     """
     actions: list[Action] = []
@@ -194,7 +194,7 @@ def leave_out_late(
             actions.append(action)
             continue
         if post.series_zone is not None:
-            message = f"the post of {post.row.scheduled_at} {'is left out' if is_new else 'stays'}"
+            message = f"the post of {post.row.scheduled_at} {'is skipped' if is_new else 'stays'}"
             warning = post.row.diagnostic("repeat", f"{message}: {reason}", is_warning=True)
         elif not is_new and was_moved(action):
             message = "the post was changed elsewhere and stays as it is; set its time in the row"

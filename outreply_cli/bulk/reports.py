@@ -33,7 +33,7 @@ _SUMMARY_KEYS = {
     ActionType.CANCEL: "cancelled",
 }
 _SUFFIXES = (".csv", ".xlsx")
-# Of the XML of a workbook: its header row is at the start.
+# Bytes of a workbook's XML that are read: its header row is at the start.
 _HEADER_MAX_BYTES = 2**20
 COLUMNS = ("file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error")
 

@@ -31,7 +31,7 @@ from outreply_cli.times import BRAND_ZONE, parse_zone
 _NUMBER = re.compile(r"\d{5}(?:[.,]\d+)?")
 _TIME_OF_DAY = re.compile(
     r"(?:\d{1,2}(?:[:.]\d\d){0,2}\s?(?:[ap]\.?\s?m\.?|uhr|h(?:\s?\d\d)?)?|noon)"
-    # With its zone.
+    # An optional zone.
     r"(?:\s?(?:z|utc|gmt|[+-]\d{1,2}(?::?\d\d)?)|\s[a-z_]+/[a-z_/+0-9-]+)?",
     re.IGNORECASE,
 )
@@ -143,7 +143,7 @@ class RowResolver:
         rules: Rules of the platforms; a row that breaks one has a warning, or an error if the
             resolver `is_strict`.
         texts: Texts composed for posts without one, by index.
-        may_lack_text: Whether other posts without a text are to be composed, and are no error.
+        may_lack_text: Whether other posts without a text are to be composed, and are not errors.
     """
 
     calendar: Calendar

@@ -123,7 +123,7 @@ class BulkOptions:
         rules: Rules of the platforms.
         is_strict: Whether a row that breaks one of them is an error.
         approval: What may be sent; None for everything.
-        composes: Whether rows without a text are composed, so that they are no error.
+        composes: Whether rows without a text are composed, so that they are not errors.
     """
 
     zone: ZoneInfo | None

@@ -410,7 +410,7 @@ class _RowReader:
         names = [self._names[index] for index in sorted(self._used)]
         if names:
             fields = "a field for it" if len(names) == 1 else "fields for them"
-            notes.append(f"left out {join_names(names)}: the API does not have {fields}")
+            notes.append(f"ignored {join_names(names)}: the API does not have {fields}")
 
     def _read_fields(self, line: int, cells: Sequence[str]) -> dict[str, Any]:
         """Return the fields of a row, and parts of fields."""
@@ -502,7 +502,7 @@ class _RowReader:
         calendar = self._calendar
         draft = values.pop("draft", "").lower()
         if draft in _YES:
-            calendar.add_error(line, "", "the row is a draft and left out", is_warning=True)
+            calendar.add_error(line, "", "skipped: the row is a draft", is_warning=True)
             return False
         if draft not in _NO:
             calendar.add_error(line, "draft", f"{draft!r} is not TRUE or FALSE")

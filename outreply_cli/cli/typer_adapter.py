@@ -262,7 +262,7 @@ def _option_hint(ctx: Any, option: str, path: str) -> str | None:
         return f"Put {option} after the command: {path} COMMAND {option}"
     if option in {"--yes", "-y"}:
         if path.startswith("outreply mcp "):
-            return f"Plans of agents are decided at a terminal; remove {option}"
+            return f"Plans of agents are decided in a terminal; remove {option}"
         return f"This command does not ask for confirmation; remove {option}"
     if not option.startswith("--"):
         return None

@@ -25,7 +25,7 @@ from outreply_cli.timestamps import timestamp_or_none
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _CLOCK_TOLERANCE = timedelta(seconds=10)
-# Of a record that a request is about to be sent.
+# How long the record of a request that is about to be sent is valid.
 _RECORD_LIFETIME = timedelta(seconds=10)
 _TIME_STEP = 1e-5
 # The end of the message of a reply whose outcome is unknown.

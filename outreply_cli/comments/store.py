@@ -180,7 +180,7 @@ class CommentStore:
         """Store that a reply is about to be sent again.
 
         False, and nothing is stored, if another process has sent it, or is about to: `after`, the
-        last attempt as this process knows it, is not the last one any more.
+        last attempt as this process knows it, is no longer the last one.
         """
         with self._tables.change() as db:
             cursor = db.execute(

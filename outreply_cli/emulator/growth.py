@@ -7,7 +7,7 @@ from datetime import datetime
 from outreply_cli.emulator.state import State
 
 _DAY_SECONDS = 86_400.0
-# Of what a post gains, most comes in its first days.
+# Most engagement of a post comes in its first days.
 _SLOWDOWN_DAYS = 2.0
 _LIKES_MAX = 200
 _SHARES_MAX = 20

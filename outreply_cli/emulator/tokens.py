@@ -25,7 +25,7 @@ from outreply_cli.spec.limits import (
 _SEE_TOKENS = "See: outreply emulator tokens"
 _SETTINGS = ("scopes", "brands", "ip_allowlist", "expires_in")
 _NAME_CHARACTERS = 200
-# Of a token, after its documented prefix.
+# Characters of a token that are shown after its documented prefix.
 _PREFIX_CHARACTERS = 5
 # An ID may be cut to a unique prefix of this length.
 SHORT_ID_CHARACTERS = 6

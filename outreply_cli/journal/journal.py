@@ -908,7 +908,7 @@ class Journal:
             entries.update((entry.id, entry) for entry in found)
         if not entries.keys() >= set(ids):
             raise EntryChangedError(
-                "a post is not in the journal any more", hint="Run the command again."
+                "a post is no longer in the journal", hint="Run the command again."
             )
         return [entries[entry_id] for entry_id in ids]
 

@@ -1,8 +1,8 @@
 """The journal of a team in PostgreSQL, and the leases of its calendars.
 
 A lease is held by one process at a time. Its fence grows with each holder: a process that was
-stopped for longer than its lease, and whose calendar another one has taken over, can record nothing
-any more. The clock of the database decides when a lease expires.
+stopped for longer than its lease, and whose calendar another one has taken over, can no longer
+record anything. The clock of the database decides when a lease expires.
 """
 
 import threading
@@ -36,7 +36,7 @@ class LeaseLostError(EntryChangedError):
 
 @dataclass
 class _Lease:
-    """A lease of this process; once it has ended, its calendar cannot be changed any more."""
+    """A lease of this process; once it has ended, its calendar can no longer be changed."""
 
     fence: int
     released: threading.Event = field(default_factory=threading.Event)

@@ -52,7 +52,7 @@ class PostLostError(OutReplyError):
 
 
 class KeyUsedError(OutReplyError):
-    """The post of a key does not exist any more."""
+    """The post of a key no longer exists."""
 
     code = "KEY_USED"
 
@@ -79,7 +79,7 @@ class Sender:
         self._journal = journal
         self._token = client.transport.token_digest
         self._lists: dict[str, tuple[datetime, list[Post]]] = {}
-        # IDs of entries whose posts do not exist any more.
+        # IDs of entries whose posts no longer exist.
         self._deleted: set[int] = set()
 
     def send(self, entry: JournalEntry) -> SendResult:
@@ -177,7 +177,7 @@ class Sender:
     def finish(self, entry: JournalEntry) -> SendResult:
         """Settle an entry, and send the post of one that replaces another if it was never sent.
 
-        A new post is not sent: it may not be wanted any more.
+        A new post is not sent: it may no longer be wanted.
         """
         result = self.reconcile(entry)
         if result.error is not None or result.entry.state != EntryState.PLANNED:

@@ -384,7 +384,7 @@ class PostService:
         return facts
 
     def _find_cancelled(self, post_id: str) -> Resource | None:
-        """Return an empty object if a post is neither scheduled nor published any more."""
+        """Return an empty object if a post is no longer scheduled or published."""
         try:
             self._client.scheduled_post(post_id)
         except NotFoundError:
@@ -441,7 +441,7 @@ class PostService:
         """Return scheduled posts with their whole content; those of the API lack parts of it.
 
         Raises:
-            InvalidInputError: A post is not scheduled any more, or has no valid time.
+            InvalidInputError: A post is no longer scheduled, or has no valid time.
             OutReplyError: The media of a post cannot be read.
         """
         if not self._store.exists:

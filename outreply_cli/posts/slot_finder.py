@@ -32,7 +32,7 @@ class SlotStatus(StrEnum):
         FREE: Nothing.
         FILLED: A post at its time, or too near to it.
         CLAIMED: A row or command that has not sent its post yet, or whose outcome is unknown.
-        FREED: Nothing any more: its post was cancelled, moved or never sent.
+        FREED: Nothing: its post was cancelled, moved or never sent.
         BLOCKED: Nothing, but a guardrail allows no further post.
     """
 
@@ -145,7 +145,7 @@ class SlotFinder:
     ) -> datetime | None:
         """Take the slot that was chosen for a row whose post was not sent, or was cancelled.
 
-        None if there is none, or if it is not free for the row any more.
+        None if there is none, or if it is no longer free for the row.
         """
         entry = None if history is None else history.unsent or history.cancelled
         if entry is None or entry.state == EntryState.FAILED:

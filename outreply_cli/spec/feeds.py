@@ -49,7 +49,7 @@ def cut_text(text: str, feed: Feed) -> tuple[str, str]:
     for number, match in enumerate(re.finditer("\n", text[:end]), start=1):
         if number == feed.max_lines:
             end = match.start()
-    # Nobody cuts off a word to show it after a click.
+    # Platforms do not cut off so little text.
     if len(text) - end < _CUT_CHARACTERS and "\n" not in text[end:]:
         return text, ""
     space = max(text.rfind(" ", end - _CUT_CHARACTERS, end + 1), text.rfind("\n", 0, end + 1))

@@ -182,7 +182,7 @@ def test_only_approved_rows_are_sent_and_logged(
     assert ran.code == 0, ran.err
     assert scheduled(client).keys() - before.keys() == {f"Row {n}" for n in (0, 2, 3, 4, 5)}
     assert json.loads(ran.out)["summary"]["created"] == 5
-    assert "1 post without approval is left out" in ran.err
+    assert "1 post without approval is skipped" in ran.err
     again = schedule(cli, path, approval)
     assert json.loads(again.out)["summary"]["unchanged"] == 5
     log = json.loads(cli.run("store", "log", "--json").out)
@@ -213,7 +213,7 @@ def test_edited_row_is_held_and_named(cli: CommandLine, client: Client, tmp_path
     assert ran.code == 0, ran.err
     assert scheduled(client).keys() & {f"Row {n}" for n in range(6)} == {"Row 2", "Row 5"}
     assert not any("edited" in message for message in scheduled(client))
-    lines = [line for line in ran.err.splitlines() if "not approved any more" in line]
+    lines = [line for line in ran.err.splitlines() if "no longer approved" in line]
     assert "edited after Jane Doe approved it" in lines[0]
     for number in (2, 3, 5, 6):
         assert any(f"{path}:{number}" in line for line in lines), ran.err
@@ -270,7 +270,7 @@ def test_rejected_row_is_held_with_its_comment(
     )
     ran = schedule(cli, path, approval)
     assert f"{path}:3: not approved by Jane Doe: Too loud" in ran.err
-    assert "4 posts without approval are left out" in ran.err
+    assert "4 posts without approval are skipped" in ran.err
     assert scheduled(client).keys() & {f"Row {n}" for n in range(6)} == {"Row 0"}
     # An approval of the same content under another key is no way around the rejection.
     rows = make_rows()
@@ -288,7 +288,7 @@ def test_spread_row_needs_an_approval_of_its_time(
     rows[1]["scheduled_at"] = rows[0]["scheduled_at"]
     path.write_text(to_csv(rows))
     ran = schedule(cli, path, approve(cli, path, lambda _: True), "--spread")
-    assert "not approved any more" in ran.err
+    assert "no longer approved" in ran.err
     assert scheduled(client).keys() & {"Row 0", "Row 1"} == {"Row 0"}
 
 
@@ -322,7 +322,7 @@ def test_row_that_got_a_key_keeps_its_approval(
     ran = schedule(cli, path, approval)
     assert ran.code == 0, ran.err
     assert get_created(ran) == is_approved
-    assert ("1 post without approval is left out" in ran.err) is not is_approved
+    assert ("1 post without approval is skipped" in ran.err) is not is_approved
 
 
 def get_created(ran: Result) -> int:

@@ -58,7 +58,7 @@ SAMPLES: dict[str, tuple[tuple[str, ...], list[Expected], str]] = {
     "buffer.csv": (
         ("--page", FACEBOOK),
         [post(FACEBOOK, MORNING, FIRST, ADVENT), post(FACEBOOK, NEXT_WEEK, LAST)],
-        "left out Tags:",
+        "ignored Tags:",
     ),
     "highlevel.csv": (
         ("--page", FACEBOOK),
@@ -83,7 +83,7 @@ SAMPLES: dict[str, tuple[tuple[str, ...], list[Expected], str]] = {
             post(INSTAGRAM, MORNING, FIRST, ADVENT, comment="Order by Wednesday"),
             post(LINKEDIN, NEXT_WEEK, LAST),
         ],
-        "left out Alt text picture 1, Instagram Post Type, Brand name:",
+        "ignored Alt text picture 1, Instagram Post Type, Brand name:",
     ),
     "postcron.csv": (
         ("--page", FACEBOOK),
@@ -105,7 +105,7 @@ SAMPLES: dict[str, tuple[tuple[str, ...], list[Expected], str]] = {
             post(INSTAGRAM, MORNING, FIRST, TWO, comment="Order by Wednesday"),
             post(FACEBOOK, NEXT_WEEK, LAST),
         ],
-        "left out ig_publish_type:",
+        "ignored ig_publish_type:",
     ),
     "publer.csv": (
         ("--page", FACEBOOK),
@@ -113,7 +113,7 @@ SAMPLES: dict[str, tuple[tuple[str, ...], list[Expected], str]] = {
             post(FACEBOOK, MORNING, FIRST, TWO, comment="Order by Wednesday"),
             post(FACEBOOK, "2026-12-04T13:00:00Z", LAST, link=SHIPPING),
         ],
-        "left out Label(s) - Separated by comma, Alt text(s) - Separated by ||:",
+        "ignored Label(s) - Separated by comma, Alt text(s) - Separated by ||:",
     ),
     "socialbee.csv": (
         ("--page", FACEBOOK),
@@ -212,7 +212,11 @@ def test_platform_with_several_pages_is_refused(
 
 @pytest.mark.parametrize(
     ("answer", "code", "word"),
-    [("TRUE", 0, "the row is a draft"), ("FALSE", 0, ""), ("maybe", 2, "is not TRUE or FALSE")],
+    [
+        ("TRUE", 0, "skipped: the row is a draft"),
+        ("FALSE", 0, ""),
+        ("maybe", 2, "is not TRUE or FALSE"),
+    ],
 )
 def test_drafts_are_left_out(
     cli: CommandLine, tmp_path: Path, answer: str, code: int, word: str
@@ -258,7 +262,7 @@ def test_names_that_map_to_no_page_are_left_out(cli: CommandLine, tmp_path: Path
     pages = f"facebook={FACEBOOK},instagram=,LinkedIn="
     ran = cli.run("bulk", "schedule", path, "--pages", pages, "--dry-run", "--json")
     assert get_summary(ran) == {"created": 1}
-    assert "a.csv:3: page: the row is left out: --pages maps linkedin to no page" in ran.err
+    assert "a.csv:3: page: skipped: --pages maps linkedin to no page" in ran.err
 
 
 def test_platform_with_one_page_needs_no_mapping(cli: CommandLine, tmp_path: Path) -> None:
@@ -320,7 +324,7 @@ def test_added_columns_are_read(cli: CommandLine, tmp_path: Path) -> None:
     calendar = load_calendar(path, ReadSettings(pages=(FACEBOOK,)))
     (row,) = calendar.rows
     assert (row.pages, row.content.first_comment) == ((INSTAGRAM,), "Who?")
-    assert "left out Tags: the API does not have a field for it" in calendar.notes
+    assert "ignored Tags: the API does not have a field for it" in calendar.notes
     text = "Text,Posting Time,Account name\nHi,2026-12-24 18:00,instagram:acme\n"
     (row,) = load_calendar(write(tmp_path, "e.csv", text), ReadSettings(pages=(FACEBOOK,))).rows
     assert row.pages == (INSTAGRAM,)

@@ -228,7 +228,7 @@ def test_late_post_of_a_series_is_left_out() -> None:
     assert warnings == [
         Diagnostic(
             "repeat",
-            "the post of as written is left out: the time is only 9m ahead; "
+            "the post of as written is skipped: the time is only 9m ahead; "
             "at least 10 minutes are required",
             is_warning=True,
             file="c.csv",

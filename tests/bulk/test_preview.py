@@ -289,5 +289,5 @@ def test_two_thirds_approved_in_the_browser_are_sent(
     sent = [post for post in client.scheduled_posts().items if post["id"] not in before]
     assert {post["message"] for post in sent} == wanted
     assert len(sent) == 40
-    assert "10 posts without approval are left out" in ran.err
+    assert "10 posts without approval are skipped" in ran.err
     assert ran.err.count("not approved by Jane Doe: Please") == 1

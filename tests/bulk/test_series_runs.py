@@ -273,7 +273,7 @@ def test_post_that_is_too_close_is_left_out(
     go_to(emulator_clock, "2026-12-01 08:55")
     ran = run(cli, path)
     assert (ran.code, get_summary(ran)) == (0, {"created": 10})
-    assert "the post of 2026-12-01 09:00:00 is left out: the time is only 5m ahead" in ran.err
+    assert "the post of 2026-12-01 09:00:00 is skipped: the time is only 5m ahead" in ran.err
     assert list(scheduled(client)) == TUESDAYS[1:11]
     go_to(emulator_clock, "2026-12-08 08:55")
     write(path, key=key, texts=["Row edited"])

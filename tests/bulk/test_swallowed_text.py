@@ -709,7 +709,7 @@ def test_platform_that_contradicts_the_page(
             None,
         ),
         ({"other": "65f1"}, "facebook:Acme Official", None),
-        ({"acme official": ""}, "", "the row is left out"),
+        ({"acme official": ""}, "", "skipped: --pages"),
     ],
 )
 def test_account_name_beside_a_platform_is_mapped(

@@ -242,7 +242,7 @@ def test_show_in_every_format(cli: CommandLine, output: str) -> None:
 @pytest.mark.parametrize("words", [("show",), ("best-times",), ("report", "--csv", "-")])
 def test_nothing_collected(cli: CommandLine, words: tuple[str, ...]) -> None:
     result = cli.run("analytics", *words)
-    assert "Take them with: outreply analytics collect" in result.err
+    assert "Collect one with: outreply analytics collect" in result.err
     assert result.code == (2 if "report" in words else 0)
     assert result.out == ""
 

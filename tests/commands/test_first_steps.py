@@ -44,7 +44,7 @@ def test_status_shows_post_published_at_midnight(
 def test_plans_have_no_yes(cli: CommandLine, verb: str) -> None:
     ran = cli.run("mcp", verb, "abc", "--yes")
     assert ran.code == 2
-    assert "decided at a terminal; remove --yes" in ran.err
+    assert "decided in a terminal; remove --yes" in ran.err
 
 
 def test_clear_says_that_slots_are_gone(cli: CommandLine) -> None:

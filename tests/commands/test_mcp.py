@@ -242,7 +242,7 @@ def test_approval_needs_a_terminal(agent: Agent, cli: CommandLine) -> None:
     plan_id = agent.propose()
     ran = cli.spawn("mcp", "approve", plan_id, stdin="y\n")
     assert ran.code == 2
-    assert "can only be approved or rejected at a terminal" in ran.err
+    assert "can only be approved or rejected in a terminal" in ran.err
     assert "Unknown option --yes" in cli.run("mcp", "approve", plan_id, "--yes").err
     agent.fail("plan_apply", plan_id=plan_id)
 

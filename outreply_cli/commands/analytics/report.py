@@ -48,7 +48,7 @@ def run(
         subjects = subjects[:1] if options.target and subjects[0].kind != "brand" else subjects
         items = [subject.to_dict(period, compare=options.compare) for subject in subjects]
         if not items:
-            raise InvalidInputError("there is nothing to report")
+            raise InvalidInputError("no snapshots to report")
         if html is not None:
             document = render_html(store, subjects, items, period, context.client().now())
             results.append(write_report(context, html, document))

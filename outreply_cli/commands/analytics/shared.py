@@ -57,5 +57,5 @@ def analytics_store(context: Context) -> "Iterator[AnalyticsStore]":
     account = account_fingerprint(context.client())
     with closing(open_analytics(context.store, account, allow_readonly=True)) as store:
         if not store.last_days():
-            context.info("There are no snapshots yet. Take them with: outreply analytics collect")
+            context.info("No snapshots yet. Collect one with: outreply analytics collect")
         yield store

@@ -65,7 +65,7 @@ def run(
     """
     if not context.is_interactive and not (approve_all and yes):
         raise InvalidInputError(
-            "posts can only be shown and approved at a terminal",
+            "posts can only be shown and approved in a terminal",
             hint="To approve all of them, use --all --yes. For another reviewer, write an HTML "
             "file: outreply bulk preview FILE --html preview.html",
         )

@@ -91,5 +91,5 @@ def _show(context: Context, problems: Sequence[dict[str, Any]]) -> None:
         else problem
         for problem in problems
     ]):  # fmt: skip
-        # A line of its own could be a command of the runner that shows it.
+        # Text with line breaks could inject commands of the runner that shows it.
         context.output.print_line(sanitize(text))

@@ -115,7 +115,7 @@ def _compose(
 
 
 def _describe_row(calendar: Calendar, post: PlannedPost) -> dict[str, Any]:
-    """Return the columns of a row, also those that are no fields, or its fields."""
+    """Return the columns of a row, including those that are not fields, or its fields."""
     row, content = post.row, post.row.content
     if calendar.header:
         cells = zip(calendar.header, calendar.records.get(row.line, ()), strict=False)

@@ -37,7 +37,7 @@ def run(
     reviewer can approve posts, comment on them, and save an approval file for `bulk schedule
     --approved`. It is a record, not a signature: the reviewer's name is not verified.
 
-    Requires no account; with one, the names of pages are shown. Posts in the past are left out.
+    Requires no account; with one, the names of pages are shown. Posts in the past are skipped.
     Media URLs are not fetched. With outreply-cli[preview], images are scaled down; without it, only
     images up to 200 kB are included, unchanged, with their metadata.
 
@@ -72,7 +72,7 @@ def run(
             now=context.clock.now(),
             images=embed_images(file for row in preview.rows for file in row.files),
             months=group_by_month(preview.rows),
-            note=f"Left out as past: {preview.past}." if preview.past else "",
+            note=f"Skipped as past: {preview.past}." if preview.past else "",
             approval_file=approval_file_name(calendar),
         )
         write_output_file(context, html, document, f"Wrote the preview to {html}.")
@@ -88,7 +88,7 @@ def run(
         for row in preview.rows:
             print_preview(context, row.post, f"{calendar.file_name}:{row.line}")
     if preview.past:
-        context.info(f"Left out {preview.past} post{'s' * (preview.past > 1)} in the past.")
+        context.info(f"Skipped {preview.past} post{'s' * (preview.past > 1)} in the past.")
 
 
 def preview_file(context: Context, calendar: Calendar, reading: ReadOptions) -> CalendarPreview:

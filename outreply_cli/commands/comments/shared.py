@@ -100,13 +100,13 @@ def compose_reply(composer: "Composer", group: "PostComments", comment_id: str) 
 
     Raises:
         CompositionError: The program composed no text that can be sent.
-        InvalidInputError: The comment is not listed any more.
+        InvalidInputError: The comment is no longer listed.
     """
     from outreply_cli.comments.threads import find_thread
 
     found = find_thread(group.threads, comment_id)
     if found is None:
-        raise InvalidInputError(f"comment {comment_id} is not among those of its post any more")
+        raise InvalidInputError(f"comment {comment_id} is no longer among those of its post")
 
     def mark(threaded: "ThreadedComment") -> dict[str, Any]:
         # What others wrote must not be followed as an instruction.

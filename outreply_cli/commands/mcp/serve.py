@@ -42,7 +42,7 @@ def run(
     """Serve an agent on stdin and stdout, with the Model Context Protocol.
 
     The agent can read the account. Each write that it requests becomes a plan, which is applied
-    after a user approves it with `outreply mcp approve ID` at a terminal, or if --allow-writes
+    after a user approves it with `outreply mcp approve ID` in a terminal, or if --allow-writes
     permits it. Requires outreply-cli[mcp].
 
     This holds for an agent that has only these tools. One that can also run commands as you could

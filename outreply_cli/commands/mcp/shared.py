@@ -33,7 +33,7 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
     Raises:
         InvalidInputError: There is no terminal, or the user declined.
         PlanNotFoundError: No plan has that ID.
-        PlanStateError: It is not a proposal any more.
+        PlanStateError: It is no longer a proposal.
     """
     from contextlib import closing
 
@@ -41,7 +41,7 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
 
     if not context.is_interactive:
         raise InvalidInputError(
-            "plans can only be approved or rejected at a terminal",
+            "plans can only be approved or rejected in a terminal",
             hint=f"Run in a terminal: outreply mcp {verb} {sanitize(word)}",
         )
     with closing(open_plans(context)) as plans:

@@ -83,7 +83,7 @@ class CommandCall:
 
     @property
     def positional(self) -> list[str]:
-        """The arguments that are no options."""
+        """The arguments that are not options."""
         return list(self.words[self.words.index("--") + 1 :])
 
     @property

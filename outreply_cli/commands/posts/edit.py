@@ -218,7 +218,7 @@ def run(
         ids = filters.find_ids(context, client, pages, zone)
     else:
         ids = resolve_posts(client, post_ids or [], published=False)
-    # Lists may be late: a post that is not scheduled any more was not selected.
+    # Lists may be late: a post that is no longer scheduled was not selected.
     found, replaced, failures = editor.fetch(ids, skip_missing=filters.is_given)
     requested = len(found) + len(replaced) + len(failures)
     if requested == 1 and failures:

@@ -32,9 +32,7 @@ def run(context: Context) -> None:
         if (store.state_dir / name).exists()
     ]
     if not store.path.exists() and not copied:
-        raise InvalidInputError(
-            f"there is nothing to move: this machine has no journal at {store.path}"
-        )
+        raise InvalidInputError(f"nothing to move: this machine has no journal at {store.path}")
     with closing(store.open()) as journal, closing(store.open_file(allow_readonly=True)) as own:
         report = add_rows(journal, read_rows(own))
     for open_tables in copied:
