@@ -98,7 +98,7 @@ def test_missing_response_is_reported(developer: CommandLine) -> None:
 
 def test_report(developer: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_text('<meta name="generator" content="outreply">old')
+    path.write_text("<!doctype html>old")
     with ScriptedServer([hostile_response()]) as server:
         url = f"{server.url}?key=t0psecret&mode=x"
         ran = developer.run(
