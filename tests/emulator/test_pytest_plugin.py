@@ -209,7 +209,7 @@ class Project:
         words = ("-W", "error", "--strict-markers", "-p", "no:hypothesispytest", *options)
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *words], cwd=self.directory, capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=300, check=False,
             env={"PATH": os.environ["PATH"], "HOME": str(self.directory), **environ},
         )  # fmt: skip
         assert done.stderr == ""
