@@ -233,7 +233,7 @@ class Client:
     def media_item(self, media_id: str, *, is_listed: bool = True) -> Media:
         """`GET /media/:mediaId`, or from the list if the server lacks the endpoint.
 
-        The list is not read for one that `is_listed` says it lacks.
+        Without `is_listed`, the list is not searched: it is known to lack the item.
         """
         try:
             return self._get(f"/media/{path_segment(media_id)}", "media", Media)

@@ -287,7 +287,7 @@ class BulkService:
 
     @staticmethod
     def unite(opened: Sequence[OpenCalendar]) -> list[OpenCalendar]:
-        """Return the files of a command: one that gives its calendar a name does so for all.
+        """Return the files of a command under the name that one of them gives their calendar.
 
         Raises:
             AmbiguousCalendarError: They give one name to several calendars.

@@ -11,8 +11,21 @@ from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.storage.private_files import create_private
 
 
-def check_output_file(option: str, path: Path, calendars: Iterable[Path] = ()) -> None:
-    """Raise InvalidInputError if a file cannot be written, or is one of the calendars."""
+def check_replaceable(
+    option: str,
+    path: Path,
+    what: str,
+    is_own: Callable[[bytes], bool],
+    calendars: Iterable[Path] = (),
+) -> None:
+    """Check that a file can be written, and that nothing of another kind is lost.
+
+    `what` names the content that may be replaced, such as "a plan"; `is_own` recognizes it.
+
+    Raises:
+        InvalidInputError: The file cannot be written, is one of the calendars, or holds something
+            else.
+    """
     if (reason := _find_problem(path)) is not None:
         raise InvalidInputError(f"{option}: cannot write {path}: {reason}")
     for calendar in calendars:
@@ -21,20 +34,6 @@ def check_output_file(option: str, path: Path, calendars: Iterable[Path] = ()) -
                 raise InvalidInputError(
                     f"{option}: {path} is the calendar itself", hint="Use another name."
                 )
-
-
-def check_replaceable(
-    option: str,
-    path: Path,
-    what: str,
-    is_own: Callable[[bytes], bool],
-    calendars: Iterable[Path] = (),
-) -> None:
-    """Raise what `check_output_file` raises, and for content that `is_own` does not recognize.
-
-    `what` names the content that may be replaced, such as "a plan".
-    """
-    check_output_file(option, path, calendars)
     with suppress(OSError):
         if path.is_file() and (content := path.read_bytes()).strip() and not is_own(content):
             raise InvalidInputError(

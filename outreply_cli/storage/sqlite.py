@@ -233,10 +233,9 @@ def wrap_storage_errors(name: str, *, hint: str, locked_hint: str = "") -> Itera
     # A damaged file, and SQLite's messages about it, may contain invalid UTF-8.
     except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         reason = describe_error(error)
-        is_locked = isinstance(error, sqlite3.OperationalError) and "is locked" in reason
-        raise StorageError(
-            f"{name} cannot be used: {reason}", hint=(is_locked and locked_hint) or hint
-        ) from None
+        if locked_hint and isinstance(error, sqlite3.OperationalError) and "is locked" in reason:
+            hint = locked_hint
+        raise StorageError(f"{name} cannot be used: {reason}", hint=hint) from None
 
 
 def describe_error(error: Exception) -> str:
@@ -281,8 +280,8 @@ def _set_up(database: sqlite3.Connection, path: Path, schema: FileSchema) -> Non
         raise OlderVersionError(
             f"{path} was written by an older version of outreply and cannot be read",
             # A new file would be empty: what this one has queued would not be sent.
-            hint="Use the version of outreply that wrote it. If nothing in the file is needed any "
-            "more, move it away.",
+            hint="Use the version of outreply that wrote it. If you no longer need its contents, "
+            "move the file away.",
         )
     if current == 0:
         # Outside a transaction; two processes that change it concurrently would fail.
