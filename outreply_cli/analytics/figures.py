@@ -101,7 +101,8 @@ class Figures:
 def read_history(store: AnalyticsStore, page: Mapping[str, str], period: Period) -> PageHistory:
     """Read the history of a page in a period, and on the day before it."""
     found = store.snapshots(page["id"])
-    snapshots = {x.day: x for x in found if period.first - DAY <= x.day <= period.last}
+    earliest = period.first - DAY
+    snapshots = {item.day: item for item in found if earliest <= item.day <= period.last}
     days = {snapshot.number: day for day, snapshot in snapshots.items()}
     counts: dict[int, dict[date, Counts]] = {}
     for post, number, values in store.counts(page["id"], period.first - DAY):
