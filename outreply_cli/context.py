@@ -162,7 +162,7 @@ class Context:
 
     @property
     def origin(self) -> "Origin":
-        """Who runs which command on which host, for the log of the store."""
+        """User, command and host, for the log of the store."""
         import getpass
         import platform
 

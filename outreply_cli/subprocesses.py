@@ -98,7 +98,7 @@ class CommandResult:
     """The result of a command.
 
     Attributes:
-        error: Why it did not succeed; None if it did.
+        error: Reason why it did not succeed; None if it did.
         was_started: Whether it was started.
         output: The start of its output, with stdout and stderr combined unless they are split.
         is_truncated: Whether there was more output.
@@ -252,7 +252,7 @@ def stop_process_group(pid: int, identity: str, *, timeout: float) -> bool:
 
     Args:
         pid: Process ID, also of the group.
-        identity: What `identify_process` returned for it; another process is left alone.
+        identity: Result of `identify_process` for it; another process is left alone.
         timeout: Seconds to wait after SIGTERM, and again after SIGKILL.
     """
     for number in (signal.SIGTERM, KILL_SIGNAL):

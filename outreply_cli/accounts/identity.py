@@ -1,4 +1,4 @@
-"""Who a token belongs to."""
+"""Owner of a token."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ class Collector:
 
     Args:
         client: Client of the account.
-        store: Where each snapshot is stored when its page has been read, so that a later run
+        store: Store that gets each snapshot when its page has been read, so that a later run
             continues an interrupted one.
         zone: Time zone of days. A command that cron starts at the same local time has a new day
             each time, also when clocks change.

@@ -223,7 +223,7 @@ def _add_numbered(
         db: The open transaction.
         table: Name of the table.
         rows: Rows of another store by table.
-        key: How many of the columns after the number identify a row.
+        key: Number of columns after the first that identify a row.
     """
     columns = _COLUMNS[table][1:]
     insert_missing(db, table, columns, [row[1:] for row in rows[table]])

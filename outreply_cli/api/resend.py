@@ -95,6 +95,6 @@ def next_step(attempts: Attempts, search: SearchResult, *, now: datetime, token:
 def is_key_remembered(age: timedelta) -> bool:
     """Return whether the server is certain to remember a key that it first received `age` ago.
 
-    A negative age, from a clock that was set back, is as doubtful as a long one.
+    A negative age, from a clock that was set back, is as uncertain as a long one.
     """
     return abs(age) < KEY_SAFELY_REMEMBERED

@@ -67,7 +67,7 @@ Find = Callable[[], Mapping[str, Any] | None]
 
 
 class Conditions(TypedDict, total=False):
-    """What is checked before a write is sent again.
+    """Checks before a write is sent again.
 
     Attributes:
         find: Looks for a write that may have been carried out.

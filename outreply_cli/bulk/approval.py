@@ -53,14 +53,14 @@ class InvalidApprovalError(InvalidInputError):
 
 
 class RowVersion(NamedTuple):
-    """What is approved: the name of a row on a page, and the digest of all that is sent for it."""
+    """Approved version of a row: its name on a page and the digest of all that is sent for it."""
 
     row: str
     digest: str
 
 
 class Decision(NamedTuple):
-    """What was decided about a version of a row, with a comment or ""."""
+    """Decision about a version of a row, with a comment or ""."""
 
     version: RowVersion
     is_approved: bool

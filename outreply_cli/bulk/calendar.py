@@ -107,7 +107,7 @@ class Row(NamedTuple):
         scheduled_at: Its time as written; NEXT_SLOT for a row without one.
         messages: The texts for single platforms, by the platform's name.
         has_invalid_content: Whether its content could not be read, and cannot be validated.
-        repeat: When it is repeated; the other fields are those of each post.
+        repeat: Rule by which it is repeated; the other fields are those of each post.
         variants: The row with the content of each post of a series, in turn.
         is_composed: Whether its text is not in the file, but was composed for it.
     """
@@ -148,7 +148,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadSettings:
-    """How a calendar file is read, beyond what the file says.
+    """Settings for reading a calendar file that the file does not contain.
 
     Attributes:
         columns: Fields by lower-case column name; "" ignores a column, and `*` stands for all
@@ -177,7 +177,7 @@ class Calendar:
     Attributes:
         file_name: Name of the file, as the user wrote it.
         path: Resolved path; `-` for stdin.
-        settings: How it is read.
+        settings: Settings for reading it.
         options: The options that say so, to be remembered.
         timezone: Zone of times without one.
         name: Name of the calendar, over all its files; None if it has none.
@@ -186,7 +186,7 @@ class Calendar:
         scheduler: The scheduler that wrote the file, if it is one that is known.
         header: The column names as written, in a file with columns.
         records: The cells of each row by its line, in a file with columns.
-        notes: How the file was understood, for the user.
+        notes: Notes for the user about the interpretation of the file.
     """
 
     file_name: str

@@ -28,9 +28,9 @@ class Scheduler:
     Attributes:
         name: Name for `--from`.
         label: Display name.
-        columns: What each normalized header stands for; others have no field here.
+        columns: Field for each normalized header; others have no field here.
         signature: The headers by which a file is recognized; empty if it has no header row.
-        columns_in_order: What the columns of a file without a header row stand for.
+        columns_in_order: Fields of the columns of a file without a header row.
         skips_today: Whether `next friday`, said on a Friday, is in a week.
     """
 

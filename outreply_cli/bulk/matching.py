@@ -41,7 +41,7 @@ EXPORTED_KEY = "post:"
 
 
 @dataclass(frozen=True)
-class Doubt:
+class Ambiguity:
     """A reason to assume that a row is already scheduled, and the candidate posts.
 
     Attributes:
@@ -64,7 +64,7 @@ class MatchedRow(NamedTuple):
         name: Name of the row in the journal.
         make_draft: Makes the draft of the row's next post, once; most dry runs need none.
         status: Status of the entry's post, once it is known.
-        doubt: Why the row may have been scheduled already; None if it was not.
+        ambiguity: Reason why the row may have been scheduled already; None if it was not.
     """
 
     post: PlannedPost
@@ -72,7 +72,7 @@ class MatchedRow(NamedTuple):
     make_draft: Callable[[], JournalEntryDraft]
     entry: JournalEntry | None
     status: PostStatus | None = None
-    doubt: Doubt | None = None
+    ambiguity: Ambiguity | None = None
 
     @property
     def draft(self) -> JournalEntryDraft:

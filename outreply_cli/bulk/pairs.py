@@ -1,4 +1,4 @@
-"""Pairs of rows in doubt and posts that no row claims."""
+"""Pairs of ambiguous rows and posts that no row claims."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,61 +6,67 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.doubts import find_leftovers
-from outreply_cli.bulk.matching import Doubt, MatchedRow
+from outreply_cli.bulk.ambiguities import find_leftovers
+from outreply_cli.bulk.matching import Ambiguity, MatchedRow
 from outreply_cli.bulk.remote_state import PostStatus
 
 
-class RowInDoubt(NamedTuple):
+class AmbiguousRow(NamedTuple):
     """A row that may have been scheduled already, and the only similar post that no other row has.
 
-    The candidates of `doubt` are those that are not the exact candidate of another row.
+    The candidates of `ambiguity` are those that are not the exact candidate of another row.
     """
 
     row: MatchedRow
-    doubt: Doubt
+    ambiguity: Ambiguity
     unique: Post | None = None
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The rows in doubt, and the posts that they may have, by ID: candidates and unclaimed ones.
+    """The ambiguous rows, and the posts that they may have, by ID: candidates and unclaimed ones.
 
     `leftovers` are those that may be earlier versions of rows that have a post.
     """
 
-    rows: list[RowInDoubt]
+    rows: list[AmbiguousRow]
     posts: dict[str, Post]
     leftovers: list[tuple[MatchedRow, Post]]
 
 
 def find_pairs(rows: Sequence[MatchedRow], unclaimed: Sequence[Post]) -> Pairs:
-    """Return the rows in doubt; an exact candidate of a row is not one of another row."""
-    exact = {_get_id(row.doubt.candidates[0]) for row in rows if row.doubt and row.doubt.is_exact}
-    in_doubt: list[tuple[MatchedRow, Doubt]] = []
+    """Return the ambiguous rows; an exact candidate of a row is not one of another row."""
+    exact = {
+        _get_id(row.ambiguity.candidates[0])
+        for row in rows
+        if row.ambiguity and row.ambiguity.is_exact
+    }
+    ambiguous: list[tuple[MatchedRow, Ambiguity]] = []
     for row in rows:
-        doubt = row.doubt
-        if doubt is None and row.status == PostStatus.UNKNOWN:
-            doubt = Doubt("the outcome of an earlier request is not known")
-        if doubt is not None and not doubt.is_exact:
-            left = tuple(post for post in doubt.candidates if _get_id(post) not in exact)
-            doubt = replace(doubt, candidates=left)
-        if doubt is not None:
-            in_doubt.append((row, doubt))
+        ambiguity = row.ambiguity
+        if ambiguity is None and row.status == PostStatus.UNKNOWN:
+            ambiguity = Ambiguity("the outcome of an earlier request is not known")
+        if ambiguity is not None and not ambiguity.is_exact:
+            left = tuple(post for post in ambiguity.candidates if _get_id(post) not in exact)
+            ambiguity = replace(ambiguity, candidates=left)
+        if ambiguity is not None:
+            ambiguous.append((row, ambiguity))
     counts = Counter(
         _get_id(post)
-        for _, doubt in in_doubt
-        for post in doubt.candidates
-        if _get_id(post) in doubt.similar
+        for _, ambiguity in ambiguous
+        for post in ambiguity.candidates
+        if _get_id(post) in ambiguity.similar
     )
-    found: list[RowInDoubt] = []
-    for row, doubt in in_doubt:
-        similar = [post for post in doubt.candidates if _get_id(post) in doubt.similar]
+    found: list[AmbiguousRow] = []
+    for row, ambiguity in ambiguous:
+        similar = [post for post in ambiguity.candidates if _get_id(post) in ambiguity.similar]
         is_unique = len(similar) == 1 and counts[_get_id(similar[0])] == 1
         # The row's own post is an alternative.
         unique = similar[0] if is_unique and not row.is_live else None
-        found.append(RowInDoubt(row, doubt, unique))
-    candidates = {_get_id(post): post for _, doubt in in_doubt for post in doubt.candidates}
+        found.append(AmbiguousRow(row, ambiguity, unique))
+    candidates = {
+        _get_id(post): post for _, ambiguity in ambiguous for post in ambiguity.candidates
+    }
     leftovers = find_leftovers(rows, unclaimed, candidates)
     return Pairs(found, {_get_id(post): post for post in unclaimed} | candidates, leftovers)
 

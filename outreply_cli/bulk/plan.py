@@ -254,8 +254,8 @@ def schedule_cancels_first(
 
 def _decide(row: MatchedRow) -> Action:
     entry, status = row.entry, row.status or PostStatus.UNKNOWN
-    if row.doubt is not None:
-        return Action.for_row(ActionType.KEEP, row, row.doubt.reason, unresolved=True)
+    if row.ambiguity is not None:
+        return Action.for_row(ActionType.KEEP, row, row.ambiguity.reason, unresolved=True)
     if entry is None:
         return Action.for_row(ActionType.CREATE, row)
     if status in _HELD:

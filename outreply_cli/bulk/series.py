@@ -82,7 +82,7 @@ _CYCLE = 400
 
 @dataclass(frozen=True)
 class Repeat:
-    """When a row is repeated.
+    """Rule by which a row is repeated.
 
     Attributes:
         text: The field as written.

@@ -13,6 +13,12 @@ from outreply_cli.api.client import Client, Resource, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError, stops_batch
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.adopt import adopt_exported, draft_from_post
+from outreply_cli.bulk.ambiguities import (
+    find_ambiguities,
+    find_conflicts,
+    find_missed,
+    find_uncancelled,
+)
 from outreply_cli.bulk.calendar import STDIN, Calendar, is_calendar_url, sort_diagnostics
 from outreply_cli.bulk.checks import (
     check_guardrails,
@@ -25,12 +31,6 @@ from outreply_cli.bulk.checks import (
     check_zone,
 )
 from outreply_cli.bulk.composed_texts import describe_rows, find_texts
-from outreply_cli.bulk.doubts import (
-    find_conflicts,
-    find_doubts,
-    find_missed,
-    find_uncancelled,
-)
 from outreply_cli.bulk.executor import PlanExecutor, RowResult, RowStatus, RunReport
 from outreply_cli.bulk.identity import (
     AmbiguousCalendarError,
@@ -41,13 +41,13 @@ from outreply_cli.bulk.identity import (
     identify_calendar,
 )
 from outreply_cli.bulk.matching import (
-    Doubt,
+    Ambiguity,
     MatchedRow,
     content_digest,
     is_slot_row,
     match_rows,
 )
-from outreply_cli.bulk.pairs import Pairs, RowInDoubt, find_pairs
+from outreply_cli.bulk.pairs import AmbiguousRow, Pairs, find_pairs
 from outreply_cli.bulk.placement import Placement, place_posts
 from outreply_cli.bulk.plan import (
     Action,
@@ -118,11 +118,11 @@ class BulkOptions:
         spread_window: Maximum shift of rows that violate a guardrail; None does not move them.
         max_cancel: Maximum posts to cancel; None for 10 or a fifth of the calendar.
         allow_upload: Whether files of rows may be uploaded.
-        planned_at: When a saved plan was made: posts of series that were too far ahead then still
-            are; None for now.
+        planned_at: Time of a saved plan, by which posts of series are too far ahead or not; None
+            for now.
         rules: Rules of the platforms.
         is_strict: Whether a row that breaks one of them is an error.
-        approval: What may be sent; None for everything.
+        approval: Rows that may be sent; None for all.
         composes: Whether rows without a text are composed, so that they are not errors.
     """
 
@@ -399,7 +399,7 @@ class BulkService:
             if statuses[row.entry.id] == PostStatus.PUBLISHED:
                 statuses[row.entry.id] = fetch_due_status(self._client, row.entry, now)
         adopted = [_with_status(row, statuses) for row in adopted]
-        doubts = find_doubts(
+        ambiguities = find_ambiguities(
             adopted,
             remote,
             histories,
@@ -427,13 +427,13 @@ class BulkService:
             else (),
         )
         if reconcile:
-            self._record_rows(adopted, doubts, name)
+            self._record_rows(adopted, ambiguities, name)
         unsettled = self._journal.list_unsettled(self._account, known_id)
         cancelling = [entry for entry in unsettled if entry.state == EntryState.CANCELLING]
-        doubts |= find_uncancelled(adopted, cancelling, now)
+        ambiguities |= find_uncancelled(adopted, cancelling, now)
         if self._options.adopt:
-            self._adopt_exact(adopted, doubts, statuses, dry_run=not reconcile)
-        doubts = find_missed(adopted, now) | doubts
+            self._adopt_exact(adopted, ambiguities, statuses, dry_run=not reconcile)
+        ambiguities = find_missed(adopted, now) | ambiguities
         if self._options.spread_window is not None:
             histories += [
                 RowHistory(row.name, row.entry, row.draft.generation)
@@ -441,14 +441,16 @@ class BulkService:
                 if row.entry is not before.entry
             ]
             posts, unplaced = self._spread(
-                adopted, doubts, remote, now, self._options.spread_window
+                adopted, ambiguities, remote, now, self._options.spread_window
             )
             problems = [*problems, *unplaced]
             spread, orphaned = match([*posts, *(row.post for row in lapsed)])
             adopted = [_with_status(row, statuses) for row in spread[: len(posts)]]
         rows = [
-            _with_doubt(row, doubts[index], has_time=row.post.position not in placement.problems)
-            if index in doubts
+            _with_ambiguity(
+                row, ambiguities[index], has_time=row.post.position not in placement.problems
+            )
+            if index in ambiguities
             else row
             for index, row in enumerate(adopted)
         ]
@@ -457,14 +459,14 @@ class BulkService:
         orphaned = [entry for entry in orphaned if entry.post_id not in own]
         conflicts = find_conflicts(self._journal, self._account, rows, identity.known_id)
         problems = _drop_settled([*problems, *conflicts], rows)
-        # A row in doubt may need no slot.
+        # An ambiguous row may need no slot.
         slotless = [
-            row for row in rows if row.doubt is None and row.post.position in placement.problems
+            row for row in rows if row.ambiguity is None and row.post.position in placement.problems
         ]
         rows = [
             row
             for row in rows
-            if row.doubt is not None or row.post.position not in placement.problems
+            if row.ambiguity is not None or row.post.position not in placement.problems
         ]
         problems += filter(None, (placement.problems[row.post.position] for row in slotless))
         later = [*(row for row in lapsed if row.post.series_zone is None), *slotless]
@@ -473,7 +475,7 @@ class BulkService:
     def _spread(
         self,
         rows: Sequence[MatchedRow],
-        doubts: Collection[int],
+        ambiguities: Collection[int],
         remote: RemoteState,
         now: datetime,
         window: timedelta,
@@ -488,7 +490,7 @@ class BulkService:
         }
         return apply_spread(
             rows, self._with_planned(remote), self._limits, now=now, window=window,
-            fixed_rows=fixed | set(doubts),
+            fixed_rows=fixed | set(ambiguities),
         )  # fmt: skip
 
     def _find_texts(
@@ -637,7 +639,7 @@ class BulkService:
             return None
 
     def find_pairs(self, opened: OpenCalendar, *, dry_run: bool) -> Pairs:
-        """Return the rows in doubt, with the posts that may be theirs; settles what it can.
+        """Return the ambiguous rows, with the posts that may be theirs; settles what it can.
 
         Raises:
             CalendarError: The calendar has errors.
@@ -651,31 +653,31 @@ class BulkService:
         unclaimed = [post for post in diff.remote.posts if not is_claimed(post, claimed)]
         return find_pairs(diff.rows, unclaimed)
 
-    def pair(self, item: RowInDoubt, post: Post) -> None:
-        """Record that `post` is the post of a row in doubt, and cancel another one.
+    def pair(self, item: AmbiguousRow, post: Post) -> None:
+        """Record that `post` is the post of an ambiguous row, and cancel another one.
 
         Raises:
             OutReplyError: The other one is still scheduled, and cannot be cancelled.
         """
         post_id = str(post["id"])
-        if item.doubt.old is not None and post_id == item.doubt.old.post_id:
-            self._sender.keep_old(item.doubt.old)
-        elif item.doubt.old is not None and post_id == item.row.post_id:
-            self._drop_old(item.doubt.old)
+        if item.ambiguity.old is not None and post_id == item.ambiguity.old.post_id:
+            self._sender.keep_old(item.ambiguity.old)
+        elif item.ambiguity.old is not None and post_id == item.row.post_id:
+            self._drop_old(item.ambiguity.old)
         else:
             self._adopt(item.row, post, dry_run=False)
 
     def _adopt_exact(
         self,
         rows: list[MatchedRow],
-        doubts: dict[int, Doubt],
+        ambiguities: dict[int, Ambiguity],
         statuses: dict[int, PostStatus],
         *,
         dry_run: bool,
     ) -> None:
-        """Adopt the posts that are identical to `rows`, and remove the doubts about these."""
-        for index in [index for index, doubt in doubts.items() if doubt.is_exact]:
-            (post,) = doubts.pop(index).candidates
+        """Adopt the posts that are identical to `rows`, and remove the ambiguities about these."""
+        for index in [index for index, ambiguity in ambiguities.items() if ambiguity.is_exact]:
+            (post,) = ambiguities.pop(index).candidates
             entry = self._adopt(rows[index], post, dry_run=dry_run)
             is_published = "published_at" in post
             statuses[entry.id] = PostStatus.PUBLISHED if is_published else PostStatus.SCHEDULED
@@ -702,8 +704,8 @@ class BulkService:
         self._sender.reconcile(self._journal.entry(entry.id))
         return adopted
 
-    def mark_new(self, item: RowInDoubt) -> None:
-        """Record that no candidate is the post of a row in doubt.
+    def mark_new(self, item: AmbiguousRow) -> None:
+        """Record that no candidate is the post of an ambiguous row.
 
         The row becomes a new post. If it has one that is scheduled, that one is kept.
 
@@ -712,7 +714,7 @@ class BulkService:
         """
         row, entry = item.row, item.row.entry
         is_cancelling = entry is not None and entry.state == EntryState.CANCELLING
-        old = entry if is_cancelling else item.doubt.old
+        old = entry if is_cancelling else item.ambiguity.old
         if old is not None:
             self._drop_old(old)
             return
@@ -801,12 +803,12 @@ class BulkService:
         # What this journal has cancelled is known, whatever other posts are similar.
         cancelled = {history.row for history in histories if history.cancelled is not None}
         rows = self.diff(opened, reconcile=False).rows
-        in_doubt = [
-            row for row in rows if row.entry is None and row.doubt and row.name not in cancelled
+        ambiguous = [
+            row for row in rows if row.entry is None and row.ambiguity and row.name not in cancelled
         ]
         # An entry without a row in the database has a negative ID.
         adopted = [row for row in rows if row.entry is not None and row.entry.id < 0]
-        return len(in_doubt) + len(adopted)
+        return len(ambiguous) + len(adopted)
 
     def check_own_rows(
         self, opened: OpenCalendar, pending: Sequence[JournalEntry] | None = None
@@ -1056,18 +1058,18 @@ class BulkService:
     def _record_rows(
         self,
         rows: Sequence[MatchedRow],
-        doubts: Collection[int],
+        ambiguities: Collection[int],
         calendar: str,
     ) -> None:
-        """Record what is known of rows: that there is no doubt, and new names of those with posts.
+        """Record that rows are not ambiguous, and the new names of rows with posts.
 
         A row that has got a key is known by it from now on, also where all else is edited.
         """
-        if not doubts:
+        if not ambiguities:
             self._journal.record_all_known(self._account, calendar)
         for index, row in enumerate(rows):
             entry = row.entry
-            if entry is None or entry.row == row.name or index in doubts:
+            if entry is None or entry.row == row.name or index in ambiguities:
                 continue
             if (row.status == PostStatus.SCHEDULED and row.is_unchanged) or (
                 row.status == PostStatus.PUBLISHED and not is_slot_row(entry.row)
@@ -1129,7 +1131,7 @@ def _is_lapsed(row: MatchedRow, now: datetime, latest: datetime) -> bool:
     is_settled = row.entry is None or row.entry.state == EntryState.DONE
     is_later = is_settled and row.post.scheduled_at > latest
     if row.post.series_zone is None:
-        # A row without a slot may still be in doubt.
+        # A row without a slot may still be in ambiguity.
         return is_later and row.entry is None and not row.post.takes_slot
     return is_later or (is_settled and row.post.scheduled_at <= now)
 
@@ -1170,12 +1172,12 @@ def _find_own_posts(lapsed: Iterable[MatchedRow], remote: RemoteState) -> set[st
     }
 
 
-def _with_doubt(row: MatchedRow, doubt: Doubt, *, has_time: bool) -> MatchedRow:
-    """Return a row in doubt; one without a time is shown at that of the post it may have."""
-    times = [at for post in doubt.candidates if (at := post_time(post)) is not None]
+def _with_ambiguity(row: MatchedRow, ambiguity: Ambiguity, *, has_time: bool) -> MatchedRow:
+    """Return an ambiguous row; one without a time is shown at that of the post it may have."""
+    times = [at for post in ambiguity.candidates if (at := post_time(post)) is not None]
     if not has_time and times:
         row = row._replace(post=row.post._replace(scheduled_at=times[0]))
-    return row._replace(doubt=doubt)
+    return row._replace(ambiguity=ambiguity)
 
 
 def _with_status(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> MatchedRow:
@@ -1186,7 +1188,7 @@ def _with_status(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Matched
 def _drop_settled(problems: Iterable[Diagnostic], rows: Sequence[MatchedRow]) -> list[Diagnostic]:
     """Return the problems that still matter."""
     # What is held is not sent, and needs no text.
-    held = {row.post.row.line for row in rows if row.doubt and row.post.lacks_text}
+    held = {row.post.row.line for row in rows if row.ambiguity and row.post.lacks_text}
     problems = [
         problem
         for problem in problems

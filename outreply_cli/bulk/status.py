@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outreply_cli.bulk.matching import Doubt, MatchedRow
+from outreply_cli.bulk.matching import Ambiguity, MatchedRow
 from outreply_cli.bulk.remote_state import PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import EntryState, JournalEntry
@@ -37,7 +37,7 @@ def compare_rows(
     too far ahead to be scheduled.
     """
     return [
-        *(_to_dict(file, row.post, row.post_id, _describe(row), row.doubt) for row in rows),
+        *(_to_dict(file, row.post, row.post_id, _describe(row), row.ambiguity) for row in rows),
         *(_to_dict(file, row.post, None, LATER) for row in later),
         *(
             _to_dict(file, entry, entry.post_id, "orphaned")
@@ -52,7 +52,7 @@ def _to_dict(
     post: PlannedPost | JournalEntry,
     post_id: str | None,
     status: str,
-    doubt: Doubt | None = None,
+    ambiguity: Ambiguity | None = None,
 ) -> dict[str, Any]:
     row = post.row if isinstance(post, PlannedPost) else None
     return {
@@ -63,12 +63,12 @@ def _to_dict(
         "scheduled_at": format_timestamp(post.scheduled_at),
         "id": post_id,
         "status": status,
-        "detail": doubt.reason if doubt is not None else "",
+        "detail": ambiguity.reason if ambiguity is not None else "",
     }
 
 
 def _describe(row: MatchedRow) -> str:
-    if row.doubt is not None:
+    if row.ambiguity is not None:
         return UNKNOWN
     if row.status is None:
         return "new"

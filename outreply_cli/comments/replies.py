@@ -29,7 +29,7 @@ _CLOCK_TOLERANCE = timedelta(seconds=10)
 _RECORD_LIFETIME = timedelta(seconds=10)
 _TIME_STEP = 1e-5
 # The end of the message of a reply whose outcome is unknown.
-DOUBT = "; the reply may have been sent"
+MAYBE_SENT = "; the reply may have been sent"
 
 
 class AmbiguousReplyError(OutReplyError):
@@ -331,7 +331,7 @@ def _explain(error: OutReplyError, comment_id: str) -> OutReplyError:
     """Return the error of a reply that was not, or may have been, sent."""
     if error.maybe_applied:
         return error.replace(
-            message=f"{error.message.rstrip('.')}{DOUBT}",
+            message=f"{error.message.rstrip('.')}{MAYBE_SENT}",
             hint="Run the same command again; it does not send the reply twice.",
         )
     if error.code == "IDEMPOTENCY_KEY_MISMATCH":

@@ -57,7 +57,7 @@ class SentReply:
     """A reply that was sent, or may have been.
 
     Attributes:
-        occasion: What is answered only once: a key, a text, or the comment by a program.
+        occasion: Subject that gets one reply only: a key, a text, or the comment by a program.
         sent_at: Unix time of its first request, by the server's clock.
         attempted_at: Unix time of its last request, by the server's clock.
         token: Digest of the token of its first request.

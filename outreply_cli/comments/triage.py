@@ -126,11 +126,11 @@ class Triage:
         return comment
 
     def _send(self, comment_id: str, message: str, existing: Sequence[ListedReply]) -> None:
-        was_in_doubt, self.may_be_sent = self.may_be_sent, True
+        was_uncertain, self.may_be_sent = self.may_be_sent, True
         try:
             self._replies.send(comment_id, message, existing=existing)
         except OutReplyError as error:
-            is_in_doubt = error.maybe_applied or isinstance(error, AmbiguousReplyError)
-            self.may_be_sent = was_in_doubt or is_in_doubt
+            is_uncertain = error.maybe_applied or isinstance(error, AmbiguousReplyError)
+            self.may_be_sent = was_uncertain or is_uncertain
             raise
         self.sent += 1

@@ -105,7 +105,7 @@ def get_attachments(context: RequestContext, media_ids: Sequence[str]) -> list[d
 
 
 def get_media_facts(db: sqlite3.Connection, post: sqlite3.Row) -> list[Media]:
-    """What is known of the images and videos of the post `post`."""
+    """Known facts about the images and videos of the post `post`."""
     items = json.loads(post["media"])
     sql = "SELECT media.* FROM media JOIN post_media ON media_id = media.id WHERE post_id = ?"
     rows = db.execute(sql, (post["id"],)).fetchall() if items else []

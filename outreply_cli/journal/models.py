@@ -88,7 +88,7 @@ ACTIVE_STATES = frozenset({EntryState.DONE, EntryState.SENT, EntryState.CANCELLI
 
 
 class EventAction(StrEnum):
-    """What was done to a post; `REFUSED` by the server, `ADOPTED` into the journal.
+    """Kind of change to a post; `REFUSED` by the server, `ADOPTED` into the journal.
 
     The user of `APPROVED` is the name that was typed, without a host.
     """
@@ -103,7 +103,7 @@ class EventAction(StrEnum):
 
 
 class Origin(NamedTuple):
-    """Where an event of the journal comes from: a command of a user on a host."""
+    """Origin of an event of the journal: a command of a user on a host."""
 
     host: str = ""
     user: str = ""
@@ -111,7 +111,7 @@ class Origin(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What was done to a post, with its text; `row` is its row in the journal.
+    """Change to a post, with its text; `row` is its row in the journal.
 
     Attributes:
         id: ID of the post, if it has one.

@@ -24,12 +24,12 @@ _SCHEMES = ("postgresql://", "postgres://")
 
 @dataclass(frozen=True, repr=False)
 class Store:
-    """Where the journal is.
+    """Location of the journal.
 
     Attributes:
         state_dir: Directory of this machine's journal.
         url: URL of a team's database; None for this machine's journal.
-        origin: What the log of the journal shows for the command.
+        origin: Command as shown in the log of the journal.
         clock: Time of the log, and of waiting for a lock.
         password: Password of the database, if its URL has none.
     """

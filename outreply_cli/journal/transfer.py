@@ -29,7 +29,7 @@ Rows = Mapping[str, list[dict[str, Any]]]
 
 @dataclass
 class CopyReport:
-    """What `add_rows` did.
+    """Result of `add_rows`.
 
     Attributes:
         added: Entries that were added, or whose post the journal did not have.

@@ -41,11 +41,11 @@ class Composer:
     """A program that composes texts.
 
     Attributes:
-        rules: What platforms allow.
+        rules: Rules of the platforms.
         words: The command.
         environ: Its environment.
         timeout: Seconds until it is killed.
-        examples: How many earlier posts of the page it gets.
+        examples: Number of earlier posts of the page that it gets.
     """
 
     client: Client
@@ -73,7 +73,7 @@ class Composer:
             page: The API's object.
             scheduled_at: Time of the post (UTC).
             link: Link of the post.
-            fields: What only this task has.
+            fields: Fields of this task only.
 
         Raises:
             CompositionError: The program failed, or its output is not a text that can be sent.

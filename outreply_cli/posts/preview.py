@@ -43,7 +43,7 @@ class PostPreview:
         hidden: Text after it.
         ratio: Width by height of the first image in the feed.
         counts: Lengths against their limits, such as `212 of 2,200 characters`.
-        warnings: What the rules of the platform and of the API say against the post.
+        warnings: Rules of the platform and of the API that the post breaks.
     """
 
     platform: str

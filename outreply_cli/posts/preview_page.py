@@ -33,7 +33,7 @@ def render_preview(
         now: Time of the preview.
         images: `data:` URIs by the digest of their file.
         months: Result of `bulk.preview.group_by_month`.
-        note: What the page does not show.
+        note: Note about posts that the page does not show.
         approval_file: Name under which a browser saves the approval; None without approval.
     """
     script = render_document("preview.js") if approval_file is not None else ""

@@ -508,11 +508,11 @@ class Sender:
         return find_created_post(self._client, entry, self._journal.post_ids(entry.account))
 
     def _unknown(
-        self, entry: JournalEntry, reason: str, doubt: str = "was sent"
+        self, entry: JournalEntry, reason: str, what: str = "was sent"
     ) -> OutcomeUnknownError:
         return OutcomeUnknownError(
             f"cannot determine whether the post at {entry.scheduled_at:%Y-%m-%d %H:%M} UTC "
-            f"{doubt}: {reason}",
+            f"{what}: {reason}",
             hint="Nothing is sent, to avoid a duplicate. See: outreply store status",
             maybe_applied=True,
         )

@@ -26,7 +26,7 @@ SLOT_KEY = "posts --key next-slot "
 
 
 class SlotStatus(StrEnum):
-    """What fills a slot.
+    """Status of a slot.
 
     Attributes:
         FREE: Nothing.

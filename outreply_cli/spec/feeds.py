@@ -1,4 +1,4 @@
-"""How the feeds of the platforms show posts: where a text is cut, and how an image is cropped.
+"""Presentation of posts in the feeds of platforms: cuts of texts and crops of images.
 
 The platforms do not document it, and it differs by device: these are usual values.
 """

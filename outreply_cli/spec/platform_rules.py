@@ -22,7 +22,7 @@ class Rule(NamedTuple):
     Attributes:
         platform: Long name, such as `instagram`.
         name: Name of its kind, such as `max_hashtags`.
-        value: What the platform allows or requires.
+        value: Limit or requirement of the platform.
         source: Address of the platform's documentation, or the user's own file.
         is_refused: Whether the platform certainly refuses a post that breaks the rule. Otherwise it
             may cut or ignore a part, or allow it to some accounts.
@@ -39,7 +39,7 @@ class Rule(NamedTuple):
 
     @property
     def requirement(self) -> str:
-        """What the rule says, such as `Instagram allows at most 30 hashtags`."""
+        """Text of the rule, such as `Instagram allows at most 30 hashtags`."""
         return f"{platform_label(self.platform)} {KINDS[self.name].requirement(self.value)}"
 
 
@@ -66,7 +66,7 @@ class Finding(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why the platform refuses the post, such as `Instagram requires an image or a video`."""
+        """Reason for the rejection, such as `Instagram requires an image or a video`."""
         fact = self.measure.fact()
         return f"{fact}, but {self.rule.requirement}" if fact else self.rule.requirement
 
@@ -78,7 +78,7 @@ class Finding(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """What the post has, in a few words, such as `31 of 30 hashtags`."""
+        """Count of the post in a few words, such as `31 of 30 hashtags`."""
         kind, measure = KINDS[self.rule.name], self.measure
         if kind.noun and measure.value is not None:
             return f"{measure.value:,} of {self.rule.value:,} {kind.noun}{measure.note}"
@@ -104,7 +104,7 @@ def find_refusal(post: PostFacts) -> str | None:
 
 
 class _PlainLimits(NamedTuple):
-    """What a printable ASCII text without media may have and certainly break no other rule.
+    """Limits within which a printable ASCII text without media breaks no rule.
 
     Attributes:
         broken: Field and message of each rule that every such text breaks.

@@ -59,7 +59,7 @@ class Media:
 
 @dataclass(frozen=True)
 class PostFacts:
-    """What rules ask of a post; `platform` is the long name of its platform."""
+    """Facts of a post that rules check; `platform` is the long name of its platform."""
 
     platform: str
     message: str | None
@@ -92,10 +92,10 @@ class Measure(NamedTuple):
     """A property of a post or of one of its media.
 
     Attributes:
-        value: What is compared with the rule; None if unknown.
+        value: Number or flag compared with the rule; None if unknown.
         fact: Return the words for it, such as `the text has 31 hashtags`, or "".
         field: Field of the post that decides it.
-        note: How it was counted.
+        note: Explanation of how it is counted, or "".
     """
 
     value: float | str | None
@@ -118,12 +118,12 @@ class Kind:
     Attributes:
         measure: Yields what the rule checks.
         is_broken: Whether a measured value breaks a value of the rule.
-        requirement: What a rule says, after the name of its platform, such as `allows at most 30
+        requirement: Text of the rule after the name of its platform, such as `allows at most 30
             hashtags`.
         check: Return a value of the user's own file, normalized; raises ValueError with the form
             that it must have.
         compare_as: The form of a value in which it is compared, such as bytes.
-        noun: What is counted, if the rule limits a number.
+        noun: Counted unit, if the rule limits a number.
     """
 
     measure: _Measures

@@ -260,7 +260,7 @@ class PostgresDatabase:
 
 
 class Measurements(NamedTuple):
-    """What was measured of a database.
+    """Measurements of a database.
 
     Attributes:
         version: Version of the server.

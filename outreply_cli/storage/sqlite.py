@@ -31,7 +31,7 @@ class FileSchema(NamedTuple):
     """The schema of tables in a file.
 
     Attributes:
-        title: What error messages call the file.
+        title: Name of the file in error messages.
         statements: Statements that create all tables.
         version: Version of the schema.
         durable: Whether commits are synced to disk.

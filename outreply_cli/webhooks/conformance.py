@@ -51,7 +51,7 @@ class ConformanceCheck:
         expected: The expected response.
         detail: The response, in short.
         passed: Whether the handler passed.
-        hint: How to fix the handler.
+        hint: Advice for fixing the handler.
         milliseconds: The duration of the slowest delivery of the check.
         result: Result of the delivery that decided the check; of several that failed, the first.
     """

@@ -54,7 +54,7 @@ class InspectorSettings:
     Attributes:
         zone: Time zone of the page.
         secret_names: Names of the receiver's secrets, in their order.
-        reach: Where the page may send deliveries to.
+        reach: Targets that the page may send deliveries to.
     """
 
     zone: tzinfo = UTC
@@ -74,7 +74,7 @@ class Inspector:
 
     Attributes:
         root: Path of the page; ends in a token that is new for each receiver.
-        addresses: What the receiver listens on; a browser of this machine comes from there, too.
+        addresses: Addresses that the receiver listens on; browsers of this machine use them, too.
         netloc: Host and port in the address of the page.
     """
 
@@ -154,7 +154,7 @@ class Inspector:
         return is_allowed_host(netloc, "127.0.0.1") or netloc.lower() == self.netloc.lower()
 
     def _page_name(self, environ: "WSGIEnvironment") -> str | None:
-        """What follows the root in the path of a request; None without the root."""
+        """Part of the path of a request after the root; None without the root."""
         path = environ["PATH_INFO"]
         root, rest = path[: len(self.root)], path[len(self.root) :]
         if not hmac.compare_digest(root.encode(), self.root.encode()):

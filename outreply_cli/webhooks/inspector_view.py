@@ -36,7 +36,7 @@ def template_functions(zone: tzinfo) -> dict[str, Callable[..., Any]]:
 def delivery_details(
     delivery: Delivery, *, secrets: Sequence[str], secret_names: Sequence[str]
 ) -> dict[str, Any]:
-    """What the page of a delivery explains about it.
+    """Explanation on the page of a delivery.
 
     Args:
         delivery: The delivery.

@@ -115,7 +115,7 @@ class Forward:
         number: Position in the queue of the target.
         delivery: Number of the delivery.
         attempts: Attempts so far.
-        due_at: When the next attempt is due; None if no further one is.
+        due_at: Time of the next attempt; None if there is none.
         status, error, milliseconds: Result of the latest attempt; None without one.
     """
 
@@ -175,7 +175,7 @@ class QueueLength:
 
     Attributes:
         count: Number of deliveries.
-        oldest_at: When the oldest one was received.
+        oldest_at: Time when the oldest one was received.
     """
 
     target: str

@@ -131,11 +131,11 @@ def test_apply_refuses_drift(
     assert cli.run("bulk", "apply", str(path)).code == 2
     client.cancel(post["id"])
     same = client.schedule({**body, "scheduled_at": "2026-12-01T08:00:00Z"}).post
-    doubtful = cli.run("bulk", "apply", str(path))
-    assert doubtful.code == 2
+    rejected = cli.run("bulk", "apply", str(path))
+    assert rejected.code == 2
     assert (
         "line 2: the row may already be scheduled; resolve it with: outreply bulk reconcile"
-        in doubtful.err
+        in rejected.err
     )
     client.cancel(same["id"])
     emulator_clock.advance(8 * 86_400)

@@ -54,7 +54,7 @@ def test_new_row_gets_the_draft_of_its_first_post() -> None:
     assert row.draft == JournalEntryDraft(
         "account", "calendar", name, 1, "p1", AT, body, digest, key
     )
-    assert (row.name, row.entry, row.doubt, row.is_unchanged) == (name, None, None, False)
+    assert (row.name, row.entry, row.ambiguity, row.is_unchanged) == (name, None, None, False)
     assert orphaned == []
 
 

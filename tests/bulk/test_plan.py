@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from outreply_cli.bulk.matching import Doubt, MatchedRow
+from outreply_cli.bulk.matching import Ambiguity, MatchedRow
 from outreply_cli.bulk.plan import (
     ALREADY_FAILED,
     ALREADY_PUBLISHED,
@@ -115,7 +115,7 @@ def test_kept_and_created_rows_replace_nothing() -> None:
 
 def test_row_that_may_have_been_scheduled_already_is_held() -> None:
     for row in (matched(None, make_post()), UNCHANGED):
-        action = decide(row._replace(doubt=Doubt("why")), PostStatus.SCHEDULED)
+        action = decide(row._replace(ambiguity=Ambiguity("why")), PostStatus.SCHEDULED)
         assert summary(action) == (ActionType.KEEP, "why", True)
 
 

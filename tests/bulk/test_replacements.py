@@ -151,7 +151,7 @@ def test_post_that_is_still_scheduled_is_kept(
     cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer,
     words: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Its cancellation failed in doubt; then another row has an error, or none is run."""
+    """The outcome of its cancellation is unknown; another row has an error, or none is run."""
     schedule_and_edit(cli, calendar)
     fault(emulator, "status:503", "DELETE", times=9)
     schedule(cli, calendar, "--concurrency", "1", "--max-wait", "1s", code=3)
@@ -169,7 +169,7 @@ def test_post_that_is_still_scheduled_is_kept(
 def test_post_that_cannot_be_read_is_kept(
     cli: CommandLine, client: Client, calendar: Path, emulator: EmulatorServer, status: int
 ) -> None:
-    """Nothing is cancelled before it is known whether a doubtful cancellation had an effect."""
+    """Nothing is cancelled before the outcome of the first cancellation is known."""
     write(calendar, *rows("Old"))
     schedule(cli, calendar)
     write(calendar, *rows("New"))

@@ -251,7 +251,7 @@ def test_json_flag_as_option_value(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "is_doubtful"),
+    ("words", "maybe_applied"),
     [
         (("webhooks", "create", "--url", "http://127.0.0.1:9/"), True),
         (("api", "POST", "/webhooks", "-f", "url=http://127.0.0.1:9/"), True),
@@ -260,12 +260,12 @@ def test_json_flag_as_option_value(cli: CommandLine) -> None:
     ],
 )
 def test_ambiguous_write_hint(
-    cli: CommandLine, emulator: EmulatorServer, words: tuple[str, ...], is_doubtful: bool
+    cli: CommandLine, emulator: EmulatorServer, words: tuple[str, ...], maybe_applied: bool
 ) -> None:
     emulator.handle.request("fault", add="drop-after", options={"path": "/webhooks", "times": 100})
     result = cli.run(*words)
     assert result.code == 7
-    assert ("check the result before you run it again" in result.err) == is_doubtful
+    assert ("check the result before you run it again" in result.err) == maybe_applied
 
 
 def build_words(command: Command, metavar: str, value: str) -> list[str]:

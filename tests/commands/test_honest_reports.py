@@ -179,7 +179,7 @@ def test_triage_sends_confirmed_reply(
     assert replies(cli, post, two_questions[0]) == ["Not sure yet"]
 
 
-def test_interrupt_while_a_confirmed_reply_is_sent_is_in_doubt(
+def test_interrupt_while_a_confirmed_reply_is_sent_has_an_unknown_outcome(
     cli: CommandLine, emulator: EmulatorServer, post: str, two_questions: list[str]
 ) -> None:
     options = {"method": "POST", "path": "/comments/reply", "times": 1}
@@ -208,22 +208,22 @@ def fail_comments(emulator: EmulatorServer, method: str | None = None) -> None:
 def test_triage_undoes_only_what_was_not_sent(
     cli: CommandLine, emulator: EmulatorServer, post: str, two_questions: list[str], method: str
 ) -> None:
-    is_in_doubt = method == "POST"
+    is_uncertain = method == "POST"
     child = start_triage(cli, "--max-wait", "1s")
     queue_reply(child)
     fail_comments(emulator, method)
     child.sendline("s")
     child.expect("Warning: .*uit\\? ")
     child.sendline("u")
-    child.expect("cannot be undone; enter q" if is_in_doubt else "Undone; nothing was sent")
+    child.expect("cannot be undone; enter q" if is_uncertain else "Undone; nothing was sent")
     child.expect("uit\\? ")
-    if not is_in_doubt:
+    if not is_uncertain:
         queue_reply(child)
     # Now no reply can be sent again.
     fail_comments(emulator, "GET")
     child.sendline("q")
     child.expect("0 sent, 0 skipped, 1 left")
-    child.expect(f"reply, to @jane.doe, {'may have been' if is_in_doubt else 'was not'} sent: ")
+    child.expect(f"reply, to @jane.doe, {'may have been' if is_uncertain else 'was not'} sent: ")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 7
@@ -231,7 +231,7 @@ def test_triage_undoes_only_what_was_not_sent(
     assert replies(cli, post, two_questions[0]) == []
 
 
-def test_triage_finishes_a_reply_in_doubt(
+def test_triage_finishes_a_reply_with_unknown_outcome(
     cli: CommandLine, emulator: EmulatorServer, post: str, two_questions: list[str]
 ) -> None:
     child = start_triage(cli, "--max-wait", "1s")

@@ -432,7 +432,7 @@ CHECK = (
 
 
 @pytest.mark.parametrize(
-    ("faults", "doubts", "hint"),
+    ("faults", "maybe_applied", "hint"),
     [
         (
             {"drop-after": 2, "status:503": 1},
@@ -451,13 +451,13 @@ CHECK = (
         ),
         ({"status:400": 1}, [False, False], "Run the command again with the failed pages only."),
     ],
-    ids=["one in doubt", "all in doubt", "one refused", "all refused"],
+    ids=["one unknown", "all unknown", "one refused", "all refused"],
 )
 def test_hint_of_partial_failure_sends_no_post_twice(
     cli: CommandLine,
     emulator: EmulatorServer,
     faults: dict[str, int],
-    doubts: list[bool],
+    maybe_applied: list[bool],
     hint: str,
 ) -> None:
     for fault, every in faults.items():
@@ -471,7 +471,7 @@ def test_hint_of_partial_failure_sends_no_post_twice(
     assert ran.code == 3
     error = json.loads(ran.err.splitlines()[-1])["error"]
     assert error["hint"] == hint
-    assert [item["maybe_applied"] for item in error["details"]["failed"]] == doubts
+    assert [item["maybe_applied"] for item in error["details"]["failed"]] == maybe_applied
 
 
 @pytest.mark.parametrize("fault", ["rate-limit:90", "status:403", "status:500"])

@@ -539,7 +539,7 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("bulk reconcile", str(calendar))
 
 
-def record_doubtful_rows(recorder: Recorder, folder: Path) -> None:
+def record_ambiguous_rows(recorder: Recorder, folder: Path) -> None:
     calendar, single = folder / "launch.csv", folder / "single.csv"
     (recorder.cli.home / "state" / "journal.db").unlink()
     recorder.record("store log")
@@ -886,7 +886,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> 
         record_failed_posts(recorder, server, folder)
         record_media_commands(recorder, folder)
         record_bulk_commands(recorder, folder)
-        record_doubtful_rows(recorder, folder)
+        record_ambiguous_rows(recorder, folder)
         with make_database(postgres_server) as store_url:
             record_store_commands(recorder, folder, store_url)
         record_comment_commands(recorder)

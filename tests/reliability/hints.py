@@ -204,7 +204,7 @@ class Saved(NamedTuple):
 
 
 class Decisions(NamedTuple):
-    """The true decisions about rows in doubt and posts.
+    """The true decisions about ambiguous rows and posts.
 
     Attributes:
         pairs: Lines and the posts that are theirs, as `--pair` takes them.
@@ -429,7 +429,7 @@ class Case:
         if advice.requires_decisions:
             plain = _without_decisions(words)
             decided = [Step((*plain, *decisions)) for decisions in self._decisions(words)]
-            # Rows whose candidates were paired with other rows are no longer in doubt.
+            # Rows whose candidates were paired with other rows are no longer ambiguous.
             steps += decided or [Step(self._base)]
         if advice.says_without:
             steps.append(Step(_without_decisions(words)))
@@ -497,7 +497,7 @@ class Case:
             yield tuple(word for line in changed for word in ("--new", line))
 
     def _decide(self, words: Sequence[str]) -> Decisions:
-        """Return the true decisions about the rows in doubt."""
+        """Return the true decisions about the ambiguous rows."""
         options = {"--json", "--yes"}
         plain = [word for word in _without_decisions(words) if word not in options]
         result = self._machine.run(*plain, "--dry-run", "--json")
@@ -506,7 +506,7 @@ class Case:
         self._check(result)
         if result.code != 0 or status.code != 0:
             return Decisions([], [], [], [])
-        # A row in doubt may have its post already: only the candidates are decided about.
+        # An ambiguous row may have its post already: only the candidates are decided about.
         known = {row["line"]: row["id"] for row in json.loads(status.out)}
         row_posts: dict[int, str] = {}
         foreign_ids: set[str] = set()

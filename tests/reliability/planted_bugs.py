@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from outreply_cli.api import resend, transport
-from outreply_cli.bulk import doubts, remote_state, service
+from outreply_cli.bulk import ambiguities, remote_state, service
 from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.journal.journal import Journal
 from outreply_cli.posts import sender
@@ -104,13 +104,13 @@ def count_replays() -> Iterator[None]:
 @contextmanager
 def create_beside_similar_posts() -> Iterator[None]:
     """A row is created although an earlier version of it may be scheduled."""
-    find = doubts.find_doubts
+    find = ambiguities.find_ambiguities
 
     def find_exact(*args: Any, **options: Any) -> Any:
         found = find(*args, **options)
-        return {index: doubt for index, doubt in found.items() if doubt.is_exact}
+        return {index: ambiguity for index, ambiguity in found.items() if ambiguity.is_exact}
 
-    with patch.object(service, "find_doubts", find_exact):
+    with patch.object(service, "find_ambiguities", find_exact):
         yield
 
 

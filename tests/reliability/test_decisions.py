@@ -1,4 +1,4 @@
-"""Decisions about rows in doubt, and what they leave alone."""
+"""Decisions about ambiguous rows, and what they leave alone."""
 
 import re
 from pathlib import Path

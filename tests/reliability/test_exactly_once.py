@@ -929,7 +929,7 @@ class TestRefusals:
         assert schedule(machine, calendar).code == 0
         world.assert_each_once(rows)
 
-    def test_guardrail_of_row_in_doubt_does_not_end_run(
+    def test_guardrail_of_ambiguous_row_does_not_end_run(
         self, world: World, machine: CommandLine
     ) -> None:
         """The guardrail that refuses the repeated request says nothing about the first one."""

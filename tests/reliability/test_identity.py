@@ -826,7 +826,7 @@ class TestRevisions:
 
 
 class TestReconcile:
-    """`bulk reconcile` settles every doubt."""
+    """`bulk reconcile` settles every ambiguous row."""
 
     @pytest.fixture(autouse=True)
     def no_guardrails(self) -> Iterator[None]:
@@ -877,7 +877,7 @@ class TestReconcile:
         rows = make_rows_on_pages(2)
         words = [word for post_id in world.live_ids().values() for word in ("--separate", post_id)]
         assert reconcile(machine, held, *words).code == 0
-        # The posts are no longer in doubt, and so are in the way.
+        # The posts are no longer ambiguous, and so are in the way.
         ran = schedule(machine, held)
         assert ran.code == 2
         assert "60 s apart" in ran.err

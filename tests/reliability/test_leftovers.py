@@ -16,7 +16,7 @@ def lose_state(cli: CommandLine) -> None:
     shutil.rmtree(cli.environ["OUTREPLY_STATE_DIR"])
 
 
-def test_post_claimed_by_other_row_leaves_no_doubt(
+def test_post_claimed_by_other_row_leaves_no_ambiguity(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     calendar = tmp_path / "calendar.csv"

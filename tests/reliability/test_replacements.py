@@ -306,7 +306,7 @@ class TestUnknownPublication:
         rows: list[CalendarRow],
         emulator_clock: ManualClock,
     ) -> None:
-        """A decision ends the doubt also if the new post was not created yet."""
+        """A decision settles the row even if the new post was not created yet."""
         calendar = world.calendar([replace(rows[0], key="k0", scheduled_at=FIRST)])
         assert schedule(machine, calendar).code == 0
         world.calendar(edit_texts([replace(rows[0], key="k0", scheduled_at=FIRST)]))

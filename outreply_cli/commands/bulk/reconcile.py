@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 from outreply_cli.api.client import post_time
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.pairs import Pairs, RowInDoubt
+from outreply_cli.bulk.pairs import AmbiguousRow, Pairs
 from outreply_cli.bulk.service import BulkService
 from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock
@@ -25,9 +25,9 @@ _HELD_HINT = (
 
 
 class _Outcome(NamedTuple):
-    """The outcome of a row in doubt: `pair`, `new` or `hold`, with the ID of its post."""
+    """The outcome of an ambiguous row: `pair`, `new` or `hold`, with the ID of its post."""
 
-    item: RowInDoubt
+    item: AmbiguousRow
     action: str
     post_id: str | None = None
 
@@ -67,7 +67,7 @@ class DecisionOptions:
         """Return the ID of the post that `--pair` names for a row, by the row's name.
 
         Raises:
-            InvalidInputError: A line has no row in doubt, or a post does not suit its row.
+            InvalidInputError: A line has no ambiguous row, or a post does not match its row.
         """
         named = self.parse_pairs()
         lines = {item.row.post.row.line for item in pairs.rows}
@@ -77,7 +77,7 @@ class DecisionOptions:
                     f"{flag}: no row on line {line} has an unknown outcome",
                     hint="Without the option, the command lists the rows whose outcome is unknown.",
                 )
-        candidates = {str(post["id"]) for item in pairs.rows for post in item.doubt.candidates}
+        candidates = {str(post["id"]) for item in pairs.rows for post in item.ambiguity.candidates}
         for post_id in sorted({*(self.separate or ())} - candidates):
             raise InvalidInputError(
                 f"--separate: post {post_id} is not similar to a row whose outcome is unknown",
@@ -91,7 +91,10 @@ class DecisionOptions:
                 for item in pairs.rows
                 if item.row.post.row.line == line
                 and post is not None
-                and (post in item.doubt.candidates or post.get("page_id") == item.row.post.page_id)
+                and (
+                    post in item.ambiguity.candidates
+                    or post.get("page_id") == item.row.post.page_id
+                )
             ]
             if post is None or not rows:
                 raise InvalidInputError(
@@ -168,17 +171,17 @@ def _decide(
     asks = context.is_interactive and not decisions.yes and not dry_run
     for item in pairs.rows:
         name, line = item.row.draft.row, item.row.post.row.line
-        available = [post for post in item.doubt.candidates if str(post["id"]) not in taken]
+        available = [post for post in item.ambiguity.candidates if str(post["id"]) not in taken]
         ids = {str(post["id"]) for post in available}
         unique = item.unique if item.unique in available else None
         if name in chosen:
             yield _Outcome(item, "pair", chosen[name])
         elif line in (decisions.new or ()):
             yield _Outcome(item, "new")
-        elif decisions.separate and item.doubt.candidates and ids <= {item.row.post_id}:
+        elif decisions.separate and item.ambiguity.candidates and ids <= {item.row.post_id}:
             # All others are set apart: the row is a new one, or keeps its post.
             yield _Outcome(item, "new")
-        elif available and (item.doubt.is_exact or (decisions.yes and unique is not None)):
+        elif available and (item.ambiguity.is_exact or (decisions.yes and unique is not None)):
             post = unique or available[0]
             taken.add(str(post["id"]))
             yield _Outcome(item, "pair", str(post["id"]))
@@ -190,9 +193,9 @@ def _decide(
             yield _Outcome(item, "hold")
 
 
-def _ask(context: Context, item: RowInDoubt, candidates: list[Post]) -> _Outcome:
+def _ask(context: Context, item: AmbiguousRow, candidates: list[Post]) -> _Outcome:
     row = item.row.post
-    context.info(f"\nLine {row.row.line}, {page_alias(row.page)}: {item.doubt.reason}")
+    context.info(f"\nLine {row.row.line}, {page_alias(row.page)}: {item.ambiguity.reason}")
     context.info(f"  row   {_describe(row.scheduled_at, row.row.content.message, context)}")
     for post in candidates:
         context.info(f"  post  {_describe(post_time(post), post.get('message'), context)}")
@@ -208,7 +211,7 @@ def _record(
 ) -> None:
     for outcome in outcomes:
         row, post_id = outcome.item.row, outcome.post_id
-        candidates = {str(post["id"]) for post in outcome.item.doubt.candidates}
+        candidates = {str(post["id"]) for post in outcome.item.ambiguity.candidates}
         if outcome.action == "pair" and post_id is not None:
             service.pair(outcome.item, pairs.posts[post_id])
         elif outcome.action == "new":
@@ -246,14 +249,14 @@ def _line(outcome: _Outcome, aliases: dict[str, str], context: Context) -> str:
         case "new":
             text = "new; the next bulk schedule creates it"
         case _:
-            text = f"unknown: {outcome.item.doubt.reason}"
+            text = f"unknown: {outcome.item.ambiguity.reason}"
     lines = [f"{start}  {when}  {text}"]
-    if outcome.action == "hold" or not outcome.item.doubt.is_exact:
+    if outcome.action == "hold" or not outcome.item.ambiguity.is_exact:
         message = row.post.row.content.message
         lines.append(f"  row   {_describe(row.post.scheduled_at, message, context)}")
         lines += [
             f"  post  {_describe(post_time(post), post.get('message'), context)}  {post['id']}"
-            for post in outcome.item.doubt.candidates
+            for post in outcome.item.ambiguity.candidates
         ]
     return "\n".join(sanitize(line) for line in lines)
 
@@ -273,9 +276,9 @@ def _to_dict(file: str, outcome: _Outcome) -> dict[str, Any]:
         "scheduled_at": format_timestamp(row.scheduled_at),
         "action": outcome.action,
         "id": outcome.post_id,
-        "detail": outcome.item.doubt.reason,
+        "detail": outcome.item.ambiguity.reason,
         "candidates": [
             {name: post.get(name) for name in ("id", "scheduled_at", "message")}
-            for post in outcome.item.doubt.candidates
+            for post in outcome.item.ambiguity.candidates
         ],
     }

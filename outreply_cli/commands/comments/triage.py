@@ -105,18 +105,18 @@ class _Dialog:
 
     @property
     def summary(self) -> str:
-        """How many replies were sent, and how many comments are left."""
+        """Summary: how many replies were sent, and how many comments are left."""
         triage = self.triage
         return f"{triage.sent} sent, {triage.skipped} skipped, {triage.remaining} left."
 
     @property
     def outcome(self) -> str:
-        """What became of the queued reply."""
+        """Result of the queued reply."""
         comment = self.triage.queued_comment
         if comment is None:
             return "no reply was left to send"
-        doubt = "may have been sent" if self.triage.may_be_sent else "was not sent"
-        return f"the last reply, to {format_author(comment.comment) or comment.id}, {doubt}"
+        outcome = "may have been sent" if self.triage.may_be_sent else "was not sent"
+        return f"the last reply, to {format_author(comment.comment) or comment.id}, {outcome}"
 
     def run(self) -> None:
         """Ask about each comment until the last one, or until the user quits."""
@@ -152,13 +152,13 @@ class _Dialog:
 
     def send_queued(self) -> None:
         """Send the last reply, if there is one."""
-        from outreply_cli.comments.replies import DOUBT
+        from outreply_cli.comments.replies import MAYBE_SENT
 
         try:
             self.triage.send_queued()
         except OutReplyError as error:
             self.context.info(self.summary)
-            reason = error.message.removesuffix(DOUBT)
+            reason = error.message.removesuffix(MAYBE_SENT)
             raise error.replace(message=f"{self.outcome}: {reason}") from error
 
     def _handle_choice(

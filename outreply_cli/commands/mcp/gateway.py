@@ -132,8 +132,8 @@ class CommandOutput:
         if is_refusal(error.get("status"), str(error.get("code"))):
             return True
         # Limits and permissions are checked earlier than a key: they say nothing of a lost attempt.
-        in_doubt = (error.get("details") or {}).get("maybe_applied")
-        is_denied = error.get("status") in {401, 403, 429} and not in_doubt
+        maybe_applied = (error.get("details") or {}).get("maybe_applied")
+        is_denied = error.get("status") in {401, 403, 429} and not maybe_applied
         return self.code == ExitCode.USAGE or is_denied
 
 
@@ -338,7 +338,7 @@ class AgentGateway:
             raise PlanStateError(f"plan {plan.id} has expired", hint="Make a new one.")
         is_repeated = state is PlanState.RUNNING
         if is_repeated and (plan.call.command not in _REPEATABLE or plan.is_old(now)):
-            raise _doubt(plan, now)
+            raise _unknown_outcome(plan, now)
         per_day = None
         if state is PlanState.PROPOSED:
             reason = self.limits.refusal(plan)
@@ -368,11 +368,11 @@ class AgentGateway:
             )
         output = self.run(apply(plan.call, f"{AGENT_KEY}{plan.id}"), False)
         if output.is_killed:
-            raise _doubt(plan, now)
+            raise _unknown_outcome(plan, now)
         result, is_error = _to_result(output)
         is_repeatable = plan.call.command in _REPEATABLE
         if is_error and is_repeatable and (is_repeated or not output.has_sent_nothing):
-            hint = _doubt(plan, now).hint
+            hint = _unknown_outcome(plan, now).hint
             if "error" in result.get("error", ()):
                 # Its hint, to run the command again, would be another plan with another key.
                 result["error"] = {"error": {**result["error"]["error"], "hint": hint}}
@@ -457,7 +457,7 @@ def _steps(preview: Any) -> Any:
     return preview
 
 
-def _doubt(plan: Plan, now: float) -> PlanStateError:
+def _unknown_outcome(plan: Plan, now: float) -> PlanStateError:
     hint = "Ask the user to run: outreply store status"
     if plan.call.command in _REPEATABLE and not plan.is_old(now):
         hint = "Call plan_apply again; it sends nothing twice. Make no other plan for it."

@@ -64,10 +64,10 @@ class Plan:
     Attributes:
         account: Digest of the account that it was made for.
         user: Name of the account for people.
-        preview: What the command showed that it would do; None if it cannot show it.
+        preview: Output of the dry run of the command; None if it has none.
         pages: IDs of the pages that it changes; None if unknown.
         decided_by: User of this machine who approved or rejected it; None before.
-        result: What the command printed; None before.
+        result: Output of the command; None before it ran.
     """
 
     id: str
@@ -83,7 +83,7 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """How many posts and replies it sends, changes or cancels."""
+        """Number of posts and replies that it sends, changes or cancels."""
         return sum(row.get("action") != "keep" for row in preview_rows(self.preview))
 
     def state_at(self, now: float) -> PlanState:

@@ -1,4 +1,4 @@
-"""What the commands of `outreply mcp` share."""
+"""Code shared by the commands of `outreply mcp`."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any

@@ -116,7 +116,7 @@ class ToolSpec:
 
     @property
     def description(self) -> str:
-        """What the tool does."""
+        """Description of the tool."""
         text = self.command.summary
         if self.is_write:
             text += (

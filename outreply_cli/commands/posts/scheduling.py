@@ -1,4 +1,4 @@
-"""Where and when `outreply posts schedule` schedules: on a known page, or at the next free slot."""
+"""Page and time of `outreply posts schedule`: a known page, the next free slot."""
 
 from collections.abc import Sequence
 from contextlib import closing

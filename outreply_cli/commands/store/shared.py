@@ -1,4 +1,4 @@
-"""What the commands of `outreply store` share."""
+"""Code shared by the commands of `outreply store`."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -659,7 +659,7 @@ class World:
             self._reconcile(run.machine, calendar)
 
     def _reconcile(self, machine: Machine, calendar: SimulatedCalendar) -> None:
-        """Settle rows in doubt, as a person who looks at the dashboard does."""
+        """Settle ambiguous rows, as a person who looks at the dashboard does."""
         self._wait(self.setting.rules.lag + self.random.uniform(5, 300))
         is_trusting = self.random.random() < 0.5
         report = self._run_reconcile(machine, calendar, ["--yes"] if is_trusting else [])

@@ -1,4 +1,4 @@
-"""Rows in doubt: rows to be sent that may have been scheduled already."""
+"""Ambiguous rows: rows to be sent that may have been scheduled already."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.adopt import find_owner
 from outreply_cli.bulk.identity import describe_calendar
-from outreply_cli.bulk.matching import Doubt, MatchedRow, Texts, exported_post_id
+from outreply_cli.bulk.matching import Ambiguity, MatchedRow, Texts, exported_post_id
 from outreply_cli.bulk.remote_state import PostStatus, RemoteState
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import (
@@ -31,7 +31,7 @@ _TRUNCATED = (
 )
 
 
-def find_doubts(
+def find_ambiguities(
     rows: Sequence[MatchedRow],
     remote: RemoteState,
     histories: Iterable[RowHistory],
@@ -42,8 +42,8 @@ def find_doubts(
     unrecorded: Collection[tuple[int, str]],
     older: Iterable[Post],
     removed: Iterable[JournalEntry],
-) -> dict[int, Doubt]:
-    """Return the doubts about rows that would be created or changed, by index.
+) -> dict[int, Ambiguity]:
+    """Return the ambiguities about rows that would be created or changed, by index.
 
     `claimed` are the IDs of posts that belong to rows, `separate` pairs of rows and posts that the
     user refused, and `outdated_pages` the IDs of pages with posts that the journal may not know.
@@ -60,9 +60,9 @@ def find_doubts(
     )
     unsent = {history.row: history.unsent for history in histories}
     # Where a list is truncated, only a journal that is not out of date shows that a row is new.
-    doubtful_pages = remote.truncated_pages & set(outdated_pages)
+    ambiguous_pages = remote.truncated_pages & set(outdated_pages)
     texts = Texts()
-    doubts: dict[int, Doubt] = {}
+    ambiguities: dict[int, Ambiguity] = {}
     sent = [(index, row) for index, row in enumerate(rows) if _is_sent(row)]
 
     def get_posts(row: MatchedRow) -> list[Post]:
@@ -72,12 +72,12 @@ def find_doubts(
     for index, row in sent:
         exact = next((post for post in get_posts(row) if matches_entry(post, row.draft)), None)
         if exact is not None:
-            doubts[index] = Doubt(
+            ambiguities[index] = Ambiguity(
                 f"the row is identical to post {exact.get('id')}", (exact,), is_exact=True
             )
             unclaimed[row.post.page_id].remove(exact)
     for index, row in sent:
-        if index in doubts:
+        if index in ambiguities:
             continue
         posts, is_unrecorded = get_posts(row), row.post.position in unrecorded
         if row.takes_new_slot or row.status == PostStatus.MISSING:
@@ -87,21 +87,21 @@ def find_doubts(
                 old = [*old, *without_row[row.post.page_id]]
             old = _without_separate(row, old, separate)
             posts = list({str(post.get("id")): post for post in [*posts, *old]}.values())
-        doubt = _find_doubt(row, posts, texts, is_unrecorded=is_unrecorded)
-        is_doubtful = row.post.page_id in doubtful_pages
-        if doubt is None and is_doubtful and not _is_protected(row, unsent):
-            doubt = Doubt(_TRUNCATED)
-        if doubt is not None:
-            doubts[index] = doubt
-    return doubts
+        ambiguity = _find_ambiguity(row, posts, texts, is_unrecorded=is_unrecorded)
+        is_ambiguous = row.post.page_id in ambiguous_pages
+        if ambiguity is None and is_ambiguous and not _is_protected(row, unsent):
+            ambiguity = Ambiguity(_TRUNCATED)
+        if ambiguity is not None:
+            ambiguities[index] = ambiguity
+    return ambiguities
 
 
 def find_uncancelled(
     rows: Sequence[MatchedRow],
     cancelling: Iterable[JournalEntry],
     now: datetime,
-) -> dict[int, Doubt]:
-    """Return the doubts about rows whose current post replaces another one, by index.
+) -> dict[int, Ambiguity]:
+    """Return the ambiguities about rows whose current post replaces another one, by index.
 
     `cancelling` are entries of posts that have to be cancelled: they may be scheduled, or may have
     been published.
@@ -109,7 +109,7 @@ def find_uncancelled(
     by_name: dict[int | str | None, JournalEntry] = {}
     for replaced in cancelling:
         by_name[replaced.id] = by_name[replaced.row] = replaced
-    doubts: dict[int, Doubt] = {}
+    ambiguities: dict[int, Ambiguity] = {}
     for index, row in enumerate(rows):
         entry = row.entry
         old = None if entry is None else by_name.get(entry.replaces) or by_name.get(entry.row)
@@ -120,18 +120,18 @@ def find_uncancelled(
             continue
         posts = _post_from_entry(old), _post_from_entry(entry)
         reason = f"the row's new post replaces {_describe(posts[0])}, which may still be scheduled"
-        doubts[index] = Doubt(reason, posts, old=old)
-    return doubts
+        ambiguities[index] = Ambiguity(reason, posts, old=old)
+    return ambiguities
 
 
-def find_missed(rows: Sequence[MatchedRow], now: datetime) -> dict[int, Doubt]:
-    """Return the doubts about unchanged rows whose post was not published, by index.
+def find_missed(rows: Sequence[MatchedRow], now: datetime) -> dict[int, Ambiguity]:
+    """Return the ambiguities about unchanged rows whose post was not published, by index.
 
     Such a row can no longer be sent: its post was cancelled, here or elsewhere.
     """
     reason = "the row's post was cancelled, and its time has passed"
     return {
-        index: Doubt(reason)
+        index: Ambiguity(reason)
         for index, row in enumerate(rows)
         if row.entry is not None
         and row.is_unchanged
@@ -145,7 +145,7 @@ def find_leftovers(
 ) -> list[tuple[MatchedRow, Post]]:
     """Return scheduled posts without a row that may be earlier versions of a row with a post.
 
-    `taken` are the IDs of posts that are candidates of rows in doubt.
+    `taken` are the IDs of posts that are candidates of ambiguous rows.
     """
     texts = Texts()
     by_page: dict[str, list[MatchedRow]] = defaultdict(list)
@@ -235,9 +235,9 @@ def _is_protected(row: MatchedRow, unsent: Mapping[str, JournalEntry | None]) ->
     )
 
 
-def _find_doubt(
+def _find_ambiguity(
     row: MatchedRow, unclaimed: Sequence[Post], texts: Texts, *, is_unrecorded: bool
-) -> Doubt | None:
+) -> Ambiguity | None:
     if not unclaimed:
         return None
     message = normalize_text(row.draft.body.get("message"))
@@ -279,7 +279,7 @@ def _find_doubt(
         reason = f"the row has no time, and {shown} may be its post"
     else:
         reason = f"the row's post was cancelled; {shown} may replace it"
-    return Doubt(reason, tuple(candidates), frozenset(str(post["id"]) for post in similar))
+    return Ambiguity(reason, tuple(candidates), frozenset(str(post["id"]) for post in similar))
 
 
 def _post_from_entry(entry: JournalEntry) -> Post:
