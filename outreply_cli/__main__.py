@@ -40,7 +40,7 @@ def run() -> int:
 
 
 def _disable_core_files() -> None:
-    """Keep secrets out of core files, also out of those of commands that outreply starts."""
+    """Keep secrets out of core files, and out of those of commands that outreply starts."""
     try:
         import resource
     except ImportError:

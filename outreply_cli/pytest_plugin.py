@@ -73,7 +73,7 @@ class OutReplyEmulator:
 
         Args:
             by: A timedelta, seconds, or a text such as `90s`, `2h` or `1h30m`.
-            to: The new time instead, also in ISO 8601; UTC if it has no offset.
+            to: The new time instead, such as one in ISO 8601; UTC if it has no offset.
 
         Returns:
             The new time as `now`, and the number of posts `published` and `failed`, and of

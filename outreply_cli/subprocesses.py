@@ -251,7 +251,7 @@ def stop_process_group(pid: int, identity: str, *, timeout: float) -> bool:
     """Stop a process of another run and its group; return whether it has ended.
 
     Args:
-        pid: Process ID, also of the group.
+        pid: Process ID, and ID of the group.
         identity: Result of `identify_process` for it; another process is left alone.
         timeout: Seconds to wait after SIGTERM, and again after SIGKILL.
     """

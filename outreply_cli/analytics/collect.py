@@ -27,7 +27,7 @@ class Collector:
         store: Store that gets each snapshot when its page has been read, so that a later run
             continues an interrupted one.
         zone: Time zone of days. A command that cron starts at the same local time has a new day
-            each time, also when clocks change.
+            each time, even when clocks change.
         account: The API's object of the account, which has the quota; None if it is unknown.
         keep_reads: Reads of the monthly quota to leave to other commands.
 

@@ -233,7 +233,7 @@ def _add_numbered(
 
 
 def _metrics(post: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """Yield all counts that the API reported of a post, also those that METRICS does not have."""
+    """Yield all counts that the API reported of a post, even those not in METRICS."""
     metrics = post.get("metrics")
     for name, value in metrics.items() if isinstance(metrics, Mapping) else ():
         count = _count(value)

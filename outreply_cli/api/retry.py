@@ -50,7 +50,7 @@ class RetryPolicy:
         max_wait: Seconds for attempts and the waits between them; None for no limit.
         failures: Failed attempts after which the error is final.
         rate_limited: `429 RATE_LIMITED` responses after which the error is final.
-        cuts_attempts: Whether an attempt is cut off after `max_wait`, too.
+        cuts_attempts: Whether an attempt is also cut off after `max_wait`.
         is_per_command: Whether `max_wait` is the limit of all requests together: of those that fail
             in a row, and with `cuts_attempts` of all.
     """

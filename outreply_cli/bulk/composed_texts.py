@@ -1,7 +1,7 @@
 """The texts that a program composed for rows of calendars without one, kept by row.
 
 A row has the same text in every run. It is known by its key, else by its page and time; one without
-a key also by its other content, so that it keeps its text where its time is edited.
+a key by its other content as well, so that it keeps its text when its time is edited.
 """
 
 from collections import Counter, defaultdict

@@ -82,7 +82,7 @@ def _convert_time(
         name is not None and name.strip().lower() == BRAND_ZONE
     ):
         return row.scheduled_at, name
-    # The zone of this machine is written, too: a calendar must accept it.
+    # The zone of this machine is written as well: a calendar must accept it.
     named = parse_row_zone(zone.key if name is None else name)
     zone = zone if name is None else named
     at = parse_row_time(calendar, row.scheduled_at, zone, now)

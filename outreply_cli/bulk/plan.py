@@ -149,7 +149,7 @@ class Plan:
 
     @cached_property
     def new_posts(self) -> list[PlannedPost]:
-        """Posts to create, also those that replace another one."""
+        """Posts to create, including those that replace another one."""
         return [
             action.post
             for action in self.actions

@@ -520,7 +520,7 @@ def row_zone_name(calendar: Calendar, row: Row, now: datetime) -> str | None:
 
 
 def parse_row_zone(name: str) -> ZoneInfo:
-    """Return the time zone that a calendar names; raises TimeError, also for an ambiguous one."""
+    """Return the time zone that a calendar names; raises TimeError, even for an ambiguous one."""
     if name.strip() in _AMBIGUOUS_ZONES:
         raise TimeError(
             f"ambiguous time zone {name.strip()!r}: with or without daylight saving time",

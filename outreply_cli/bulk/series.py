@@ -129,7 +129,7 @@ class Repeat:
             )
 
     def occurrences(self, start: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-        """Yield the local times of all occurrences from `start` on, also excepted ones."""
+        """Yield the local times of all occurrences from `start` on, including excepted ones."""
         until = self.until
         if until is not None and until.tzinfo is not None:
             until = until.astimezone(zone).replace(tzinfo=None)

@@ -178,7 +178,7 @@ class CalendarDiff:
 
     Attributes:
         orphaned: Pending entries without a row.
-        statuses: Status of each entry's post by the entry's ID, also of the orphaned ones.
+        statuses: Status of each entry's post by the entry's ID, including orphaned ones.
         later: New rows that are too far ahead to be scheduled, without those of series, and those
             that have no free slot.
     """
@@ -837,7 +837,7 @@ class BulkService:
                 f"{'--prune: ' if prunes else ''}{opened.calendar.file_name} has no rows for "
                 f"{count} of the pending posts of the calendar "
                 f"{describe_calendar({known_id: path}, known_id)}",
-                hint=f"To cancel them, too, name the calendar: --name '{calendar_label(known_id)}'",
+                hint=f"To also cancel them, name the calendar: --name '{calendar_label(known_id)}'",
             )
 
     def claim_slots(self, plans: Iterable[PlannedCalendar]) -> None:
@@ -957,7 +957,7 @@ class BulkService:
         )
 
     def _claimed_posts(self, remote: RemoteState, calendar: str) -> set[str]:
-        """Return the IDs of posts that rows have, also of those that other runs send now."""
+        """Return the IDs of posts that rows have, including those that other runs send now."""
         # Read first: an entry that is done in the meantime is in the second list.
         sent = [
             entry
@@ -997,7 +997,7 @@ class BulkService:
         now: datetime,
     ) -> list[JournalEntry]:
         """Return the past entries without a row whose posts are not known to be cancelled."""
-        # A corrected row that was paired with a post has it, too.
+        # A corrected row that was paired with a post has it as well.
         own = {row.post_id for row in rows}
         removed = [
             entry
@@ -1063,7 +1063,7 @@ class BulkService:
     ) -> None:
         """Record that rows are not ambiguous, and the new names of rows with posts.
 
-        A row that has got a key is known by it from now on, also where all else is edited.
+        A row that has got a key is known by it from now on, even if everything else is edited.
         """
         if not ambiguities:
             self._journal.record_all_known(self._account, calendar)

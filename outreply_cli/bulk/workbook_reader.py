@@ -266,7 +266,7 @@ def _find_ods_text(cell: ET.Element) -> str | None:
 
 
 def _ods_paragraphs(item: ET.Element) -> Iterator[ET.Element]:
-    """Yield the paragraphs of a cell, also those of its lists."""
+    """Yield the paragraphs of a cell, including those of its lists."""
     for part in item:
         if part.tag in {f"{_TEXT}p", f"{_TEXT}h"}:
             yield part

@@ -57,7 +57,7 @@ def write_times(calendar: Calendar, times: Mapping[int, str]) -> EditedCalendar 
 def write_texts(calendar: Calendar, texts: Mapping[int, str]) -> EditedCalendar | None:
     """Return the file of `calendar` with the messages `texts` by line, as `write_times` does.
 
-    A YAML file can be written, too, and a CSV file without a column for messages gets one.
+    A YAML file can be written as well, and a CSV file without a column for messages gets one.
     """
     return _write(calendar, "message", texts)
 

@@ -96,7 +96,7 @@ def insert_messages(text: str, texts: Mapping[int, str]) -> str:
             continue
         if "{{" in message:
             message = message.replace("{{", "{{{{").replace("}}", "}}}}")
-        # Valid in YAML, too, also with the line breaks of Unicode.
+        # Also valid in YAML, even with the line breaks of Unicode.
         value = _NOT_IN_YAML.sub(
             lambda match: f"\\u{ord(match[0]):04x}", json.dumps(message, ensure_ascii=False)
         )

@@ -173,7 +173,7 @@ def command(
 
 
 def _check_max_wait(context: Context) -> None:
-    """Raise TimeError for an invalid `--max-wait`, also if the command sends no request."""
+    """Raise TimeError for an invalid `--max-wait`, even if the command sends no request."""
     if context.options.max_wait is not None:
         from outreply_cli.times import parse_duration
 

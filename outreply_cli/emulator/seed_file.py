@@ -40,7 +40,7 @@ class Field:
         return SeedError(f"{self.location}: {self.name}: {reason}")
 
     def fields(self, *known: str) -> "dict[str, Field]":
-        """The fields of a mapping; raises SeedError, also for an unknown field."""
+        """The fields of a mapping; raises SeedError, even for an unknown field."""
         if not isinstance(self.value, dict):
             raise self.error("must be a mapping")
         for name, field in self.value.items():

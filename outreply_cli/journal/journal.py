@@ -987,7 +987,7 @@ def _claim_slot(db: Any, draft: JournalEntryDraft) -> None:
     values = (draft.account, draft.page_id, draft.scheduled_at.isoformat())
     holder = (draft.calendar, draft.row)
     row = db.execute(
-        # Returns the claim that is there, also if it was made in the meantime.
+        # Returns the existing claim, even if it was made in the meantime.
         "INSERT INTO slot_claims VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (account, page_id, scheduled_at) DO UPDATE "
         "SET calendar = slot_claims.calendar RETURNING calendar, row",

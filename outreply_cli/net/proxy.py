@@ -29,7 +29,7 @@ class Proxy:
     def redacted_url(self) -> str:
         """The URL with its user name and password hidden."""
         scheme, _, rest = self.url.partition("://")
-        # A password may contain any character, also a slash; the host of a proxy contains no @.
+        # A password may contain any character, even a slash; the host of a proxy contains no @.
         _, at, host = rest.rpartition("@")
         return f"{scheme}://{'(hidden)@' if at else ''}{host}"
 
@@ -95,7 +95,7 @@ def _split_port(entry: str) -> tuple[str, str | None]:
 
 
 def _addresses(host: str) -> list[Address]:
-    """The address that `host` is, also as IPv4 if it is mapped; empty for a name."""
+    """The address that `host` is, as IPv4 if it is mapped; empty for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -42,7 +42,7 @@ _FIRST_EMBEDDED = 1 << 16
 
 
 class Reach(Enum):
-    """Reach of a request: this machine, also its private networks, or anywhere."""
+    """Reach of a request: this machine, its private networks as well, or anywhere."""
 
     LOOPBACK = 1
     PRIVATE = 2

@@ -132,7 +132,7 @@ class PageSlots:
         now: The current time.
         posts: Times of the page's posts, scheduled and recently published.
         brand_posts: Times of the posts of the other pages of its brand.
-        taken: Times of slots that were taken before, also by posts that were cancelled since.
+        taken: Times of slots that were taken before, including by posts that were cancelled since.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ _SETTINGS_OF_TRANSACTION = (
     f"SET LOCAL search_path TO {SCHEMA}; "
     f"SET LOCAL statement_timeout TO '{_STATEMENT_SECONDS}s'; "
     f"SET LOCAL idle_in_transaction_session_timeout TO '{_IDLE_SECONDS}s'; "
-    # From PostgreSQL 17 on, also if a part of a statement has arrived.
+    # From PostgreSQL 17 on, even if a part of a statement has arrived.
     f"SELECT set_config('transaction_timeout', '{_STATEMENT_SECONDS}s', true) "
     "WHERE current_setting('server_version_num')::int >= 170000"
 )

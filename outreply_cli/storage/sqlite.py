@@ -130,7 +130,7 @@ def _open_for_reading(path: Path, schema: FileSchema) -> sqlite3.Connection | No
 
 
 def _connect_readonly(path: Path) -> sqlite3.Connection:
-    """Connect without writing, also where the files beside a database cannot be created.
+    """Connect without writing, even where the files beside a database cannot be created.
 
     Raises:
         sqlite3.Error: The file is damaged, or cannot be read without writing.

@@ -33,7 +33,7 @@ def migrate(database: PostgresDatabase) -> tuple[int, int]:
     """
     hint = "Check OUTREPLY_STORE_URL, and that its role may create a schema in the database."
     with wrap_postgres_errors(f"the store {database.name}", hint=hint), database.transaction():
-        # Released at the end of the transaction, also by a pooler or when this process dies.
+        # Released at the end of the transaction, even by a pooler or when this process dies.
         database.execute("SELECT pg_advisory_xact_lock(?)", (_MIGRATION_LOCK,))
         # An index on a large table takes its time.
         database.remove_timeouts()

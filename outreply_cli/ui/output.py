@@ -12,7 +12,7 @@ from outreply_cli.ui.fields import as_text, check_fields, get_field
 if TYPE_CHECKING:
     from rich.console import Console
 
-# ANSI codes by the names that Rich uses, too.
+# ANSI codes by the names that Rich uses.
 _CODES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35",
     "cyan": "36",

@@ -25,7 +25,7 @@ class EventStream:
 
     Args:
         max_events: Number of different valid events after which the stream ends; None for no
-            limit. One that an earlier run has received counts, too.
+            limit. One that an earlier run has received also counts.
         timeout: Seconds after which it ends; None for no limit.
         until: Conditions of the event that ends it; None for no such event.
 

@@ -74,7 +74,7 @@ class Inspector:
 
     Attributes:
         root: Path of the page; ends in a token that is new for each receiver.
-        addresses: Addresses that the receiver listens on; browsers of this machine use them, too.
+        addresses: Addresses that the receiver listens on; browsers of this machine also use them.
         netloc: Host and port in the address of the page.
     """
 

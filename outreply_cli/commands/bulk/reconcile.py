@@ -129,7 +129,7 @@ def run(
     """
     # Before any request.
     decisions.parse_pairs()
-    # Identical posts are shown as pairs, too, and a text may still have to be composed.
+    # Identical posts are also shown as pairs, and a text may still have to be composed.
     options = replace(reading.to_options(context), adopt=False, composes=True)
     calendars = load_calendars(context, [file], reading)
     lock = None if dry_run else wait_lock

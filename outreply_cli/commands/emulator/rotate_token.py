@@ -9,7 +9,7 @@ from outreply_cli.context import Context
 def run(context: Context, token: TokenArgument, state: StateOption = None) -> None:
     """Replace the secret of a token, and print the new one.
 
-    The previous secret stops working immediately, also in the emulator's profile.
+    The previous secret stops working immediately, including in the emulator's profile.
 
     Example: outreply emulator rotate-token emulator
 

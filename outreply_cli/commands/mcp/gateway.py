@@ -301,7 +301,7 @@ class AgentGateway:
     def _check_account(self) -> None:
         """Raise PlanStateError if another account has signed in since the server was started.
 
-        Raises the error of a check that fails, too.
+        Also raises the error of a check that fails.
         """
         output = self.run(CommandCall("auth status", ["auth", "status", "--json"]), False)
         _raise_failure(output)

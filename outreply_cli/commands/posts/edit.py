@@ -195,7 +195,7 @@ def run(
 
     The differences are shown first. The API cannot edit a post: it is cancelled, then created
     again at the same time, with another ID. Posts due in less than 12 minutes are refused. If a
-    post comes from a calendar, edit the file, too: bulk schedule would change the post back.
+    post comes from a calendar, edit the file as well: bulk schedule would change the post back.
 
     Example: outreply posts edit $(outreply posts list -q --limit 1) -m 'Doors open at 10' --yes
 
@@ -473,7 +473,7 @@ class _Editor:
                 break
             except OutReplyError as error:
                 failures.append((item.post.post_id, error))
-                # The API may refuse the other posts, too: they are not cancelled for nothing.
+                # The API may reject the other posts as well: they are not cancelled for nothing.
                 is_stopped = not isinstance(error, _UNTOUCHED)
             except KeyboardInterrupt:
                 interrupted = InterruptedRunError(

@@ -135,7 +135,7 @@ def report_problems(
     *,
     hint: str,
 ) -> None:
-    """Print warnings, also those of `files`; raises InvalidInputError if there are errors.
+    """Print warnings, including those of `files`; raises InvalidInputError if there are errors.
 
     Each problem has its text, and whether it is a warning.
     """

@@ -89,7 +89,7 @@ def schedule_at_next_slot(
     with closing(context.store.open(allow_readonly=not is_sent)) as journal:
         finder = fetch_slots(journal)
         schedules = [finder.schedule_for(page) for page in pages]
-        # A repeated command finds its posts, also if the slots were removed since.
+        # A repeated command finds its posts, even if the slots were removed since.
         known = journal.rows(finder.account, f"{KEY_CALENDAR}{key}") if key else ()
         for page, schedule in zip(pages, schedules, strict=True):
             if schedule is None and all(history.row != page["id"] for history in known):

@@ -143,7 +143,7 @@ class PostSender:
         that post's text.
 
         Raises:
-            InvalidInputError: The text is given, too, or the program failed.
+            InvalidInputError: The text is given as well, or the program failed.
         """
         if self.composing.compose_with is not None and self.content.message is not None:
             raise InvalidInputError("specify only one of -m, -F, --edit and --compose-with")
@@ -203,7 +203,7 @@ def note_calendars(
     for path, count in paths.items():
         posts, them = ("1 post comes", "it") if count == 1 else (f"{count} posts come", "them")
         context.info(
-            f"{posts} from the calendar {path}. Edit the file, too; otherwise the next "
+            f"{posts} from the calendar {path}. Edit the file as well; otherwise the next "
             f"`outreply bulk schedule` {effect.format(them)}."
         )
 
