@@ -120,6 +120,9 @@ class Workspace:
         """Queue the delivery that examples call 12 for the handler that they name."""
         now = SystemClock().now().timestamp()
         path = Path(self.environ["OUTREPLY_STATE_DIR"]) / DELIVERIES_FILE
+        # An example replays all that are stored.
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE deliveries SET received_at = received_at - 86400")
         with closing(DeliveryStore(path)) as store:
             store.store([
                 IncomingDelivery(
@@ -169,7 +172,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     environ["OUTREPLY_PROFILE"] = "emulator"
     (base_url,) = re.findall(r'"base_url": "([^"]*)"', out)
     environ["OUTREPLY_BASE_URL"] = base_url
-    receiver = workspace.shell(f"exec outreply serve-webhook --port {port} --path /hooks -o jsonl")
+    # Its output is not read: a pipe would fill up.
+    receiver = workspace.shell(
+        f"exec outreply serve-webhook --port {port} --path /hooks -o jsonl >/dev/null"
+    )
     assert receiver.stderr is not None
     assert "Receiving" in receiver.stderr.readline()
     (home / "seed.yaml").write_text(workspace.run("emulator", "seed", "--export"))
