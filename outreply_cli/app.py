@@ -24,7 +24,7 @@ def main(args: Sequence[str], context: Context) -> int:
             code = _run(args, context)
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
-            # For people, the shell shows what they pressed.
+            # No message for people: the terminal shows ^C.
             if _wants_json(context, args):
                 _print_error(context, InterruptedRunError("interrupted"), args)
     with suppress(OutputWriteError):

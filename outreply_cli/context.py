@@ -93,7 +93,7 @@ class Context:
                 raise unknown_choice_error("tool", options.print_as, TOOLS, option="--print")
             if options.output != "table" or options.fields or options.quiet:
                 raise InvalidInputError(
-                    "--print prints text for another tool, in no other format",
+                    "--print prints text for another tool, and does not support other formats",
                     hint="Remove --output, --json, --fields or --quiet.",
                 )
         self.options, self.is_configured = options, True

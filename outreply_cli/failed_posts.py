@@ -1,7 +1,7 @@
 """Scheduled posts that failed, as far as this machine and its team know them.
 
-The API shows a failed post by its ID (reference: GET /posts/scheduled/:postId), and lists it
-nowhere. So its ID comes from the journal, or from a `post.failed` event that was received.
+The API shows a failed post by its ID (reference: GET /posts/scheduled/:postId), but does not list
+it. So its ID comes from the journal, or from a `post.failed` event that was received.
 """
 
 from collections.abc import Iterable, Iterator
@@ -68,7 +68,7 @@ def list_failed_posts(
         except NotFoundError:
             continue
         except PermissionDeniedError as denied:
-            # The journal and the events may be those of brands that the token may not use.
+            # The journal and the events may be those of brands that the token cannot access.
             if denied.code != "BRAND_NOT_AUTHORIZED":
                 raise
             continue

@@ -47,7 +47,7 @@ def suggest_near_file(path: "Path") -> str:
     while not os.path.lexists(missing.parent) and missing != missing.parent:
         missing = missing.parent
     if missing != path and missing.name.startswith("~"):
-        return "; ~ is not expanded here: write the whole path"
+        return "; ~ is not expanded here: write the full path"
     names = {_compose(name).casefold(): name for name in _list_names(missing.parent)}
     near = difflib.get_close_matches(_compose(missing.name).casefold(), names, n=1, cutoff=0.7)
     return f"; did you mean {names[near[0]]!r}?" if near else ""

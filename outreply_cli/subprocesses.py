@@ -32,7 +32,7 @@ _ENDED_STATES = frozenset("ZXx")
 
 def own_command(*words: str) -> list[str]:
     """Return the command that runs this program with other arguments."""
-    # Set by the start of `outreply.pyz`, whose packages only that start finds.
+    # Set by the startup code of `outreply.pyz`, without which its packages are not found.
     archive = getattr(sys.modules["__main__"], "OUTREPLY_ARCHIVE", None)
     program = [archive] if archive else ["-P", "-m", "outreply_cli"]
     return [sys.executable, *program, *words]

@@ -48,7 +48,7 @@ _WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satur
 _DAY_OFFSETS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 # All offsets in use are whole hours from -12 to +14, or one of these, in minutes.
 _UNEVEN_OFFSETS = {-570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825}
-# RFC 2822, section 4.3; written here only to show the offset instead.
+# RFC 2822, section 4.3; used only to suggest the offset in an error.
 _US_ZONES = {
     "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00",
     "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00",

@@ -71,7 +71,7 @@ def machine_zone() -> ZoneInfo:
     except (KeyError, ValueError, OSError):
         zone = ZoneInfo("UTC")
     if zone.key == os.environ.get("TZ", "").removeprefix(":"):
-        # Named by the user; without its own database of zones, the system takes it for UTC.
+        # Set by the user in TZ; a system without a time zone database takes it for UTC.
         return zone
     now = datetime.now(UTC)
     # Posts are scheduled up to 75 days ahead.

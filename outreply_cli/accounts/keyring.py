@@ -67,7 +67,7 @@ class KeyringStore:
             return bool(backend.get_password(_SERVICE, name) == secret)
 
         if not self._run(write, _WRITE_HINT):
-            raise self._unavailable_error("what was stored could not be read back", _WRITE_HINT)
+            raise self._unavailable_error("the stored secret could not be read back", _WRITE_HINT)
 
     def delete(self, name: str) -> None:
         """Delete the secret called `name`, if any."""

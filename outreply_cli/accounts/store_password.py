@@ -11,10 +11,10 @@ KEYRING_HINT = "Set PGPASSFILE or PGPASSWORD instead."
 
 
 class StorePassword:
-    """The password of one store; the keyring is read once, when it is first asked for.
+    """The password of one store, read from the keyring once, on first use.
 
     Attributes:
-        known: The password once it was read or typed, which no output may show; "" before.
+        known: The password as soon as it was read or typed, to be redacted; "" before.
     """
 
     def __init__(self, keyring: KeyringStore) -> None:

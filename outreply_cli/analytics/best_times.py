@@ -11,7 +11,7 @@ from outreply_cli.pages import Page, page_alias
 
 # Posts are compared at the same age: at their first snapshot in this window.
 MIN_AGE, MAX_AGE = timedelta(days=2), timedelta(days=7)
-# Fewer posts of a page, or in an hour of the week, say nothing.
+# With fewer posts, a page or an hour of the week is not ranked.
 MIN_POSTS, MIN_POSTS_PER_HOUR = 20, 3
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

@@ -1,6 +1,6 @@
 """Growth and engagement in a period, from snapshots; days without one are never filled in.
 
-What the figures mean is in the template of the report.
+The template of the report explains the figures.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,7 +76,7 @@ class Figures:
         followers: Followers at the last snapshot.
         growth: Followers gained; unknown from a single snapshot.
         posts: Number of posts that were published in the period.
-        likes, comments, shares, engagement: What the posts gained in the period.
+        likes, comments, shares, engagement: Gains of the posts in the period.
         total_engagement: Engagement of all posts at their last snapshot in the period.
         engagement_rate: Mean engagement of the posts that were published in the period, each at
             its last snapshot and divided by the followers then.
@@ -166,9 +166,9 @@ def period_figures(
 def daily_figures(
     histories: Sequence[PageHistory], period: Period, *, is_post: bool = False
 ) -> dict[date, Figures]:
-    """The figures of each day; on a gap they are unknown, and on the day after it what was gained.
+    """The figures of each day; unknown on a gap, as are the gains on the day after it.
 
-    A day of a brand is a gap if it is one of a page.
+    A day is a gap of a brand if it is a gap of one of its pages.
     """
     figures = {}
     for day in period.days:

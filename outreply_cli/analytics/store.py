@@ -49,7 +49,7 @@ _MAX_COUNT = 2**63 - 1
 
 
 class Snapshot(NamedTuple):
-    """One look at a page; `truncated` if the API may have listed only some of its posts.
+    """The state of a page at one time; `truncated` if its list of posts may be incomplete.
 
     `taken_at` is a Unix time by the server's clock. `followers` is None if it was not reported.
     """

@@ -1,7 +1,7 @@
 """Downloads from an address that the user or a server chose: never with the token.
 
-Whoever controls the address must not reach into the network of this machine: a redirect leads to
-public addresses only.
+The server at the address must not reach into the network of this machine: redirects are followed
+to public addresses only.
 """
 
 from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ def download(
         lookup: Returns the addresses of a host name.
 
     Raises:
-        InvalidInputError: The address is blocked, or has more than 64 MB.
+        InvalidInputError: The address is blocked, or its content is larger than 64 MB.
         FetchError: The server cannot be reached.
     """
     clock = SystemClock()
@@ -131,7 +131,7 @@ def _read(url: str, response: httpx.Response) -> bytes:
     for chunk in response.iter_bytes():
         content += chunk
         if len(content) > MAX_BYTES:
-            raise InvalidInputError(f"{url} has more than 64 MB; split the calendar")
+            raise InvalidInputError(f"{url} is larger than 64 MB; split the calendar")
     return bytes(content)
 
 

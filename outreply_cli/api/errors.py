@@ -21,7 +21,7 @@ from outreply_cli.errors import ExitCode, OutReplyError
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 # Keys whose value is the text of an error, or holds it.
 _TEXT_KEYS = ("error", "message", "errors", "detail", "msg", "title")
-# Of the 403s, those that do not depend on the brand.
+# Codes of 403 errors that do not depend on the brand.
 _TOKEN_CODES = frozenset({"MISSING_SCOPE", "IP_NOT_ALLOWED", "COLLABORATOR_INSUFFICIENT"})
 _STANDARD_KEYS = {"error", "message", "code", "request_id", "retry_after_seconds"}
 
@@ -139,7 +139,7 @@ class InvalidResponseError(OutReplyError):
         self, code: str, message: str, *, status: int, request_id: str | None = None
     ) -> None:
         super().__init__(
-            message, hint="Check OUTREPLY_BASE_URL, and whether a proxy responds in its place."
+            message, hint="Check OUTREPLY_BASE_URL, and whether a proxy responds instead."
         )
         self.code = code
         self.status = status
@@ -183,8 +183,8 @@ def _find_text(value: Any) -> str | None:
 def stops_batch(error: OutReplyError) -> bool:
     """Whether the other requests of a batch would fail with `error` too.
 
-    The token, the connection and most limits are those of all; a guardrail is that of one page or
-    brand, and a full storage depends on the file.
+    All requests share the token, the connection and most limits; a guardrail applies to one page or
+    brand, and whether the storage is full depends on the file.
     """
     if isinstance(error, LimitExceededError):
         return error.status != 413 and not error.code.endswith("_GUARDRAIL")

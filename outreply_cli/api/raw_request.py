@@ -35,7 +35,7 @@ def parse_request(
 ) -> ApiRequest:
     """Parse the arguments of `outreply api`; raises InvalidInputError.
 
-    A GET or DELETE has the fields, and any request the query of its path, as query parameters.
+    The fields of a GET or DELETE, and the query in any path, become query parameters.
     `raw_fields` are `key=text`; `typed_fields` are `key=json`, or `key=@FILE` with a file that
     `read_file` reads.
     """

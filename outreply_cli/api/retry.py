@@ -51,8 +51,8 @@ class RetryPolicy:
         failures: Failed attempts after which the error is final.
         rate_limited: `429 RATE_LIMITED` responses after which the error is final.
         cuts_attempts: Whether an attempt is also cut off after `max_wait`.
-        is_per_command: Whether `max_wait` is the limit of all requests together: of those that fail
-            in a row, and with `cuts_attempts` of all.
+        is_per_command: Whether `max_wait` limits all requests of a command together: those that
+            fail in a row or, with `cuts_attempts`, all of them.
     """
 
     max_wait: float | None = 60.0
@@ -187,7 +187,7 @@ def retry_after(
             Dates are relative to `Date`, since the local clock may be wrong.
         body: `retry_after_seconds`, and `resets_at`, an ISO 8601 time or a Unix timestamp.
         now: Local time, used without a `Date`.
-        is_rate_limit: Whether the limit per minute is reached: its reset says nothing about others.
+        is_rate_limit: Whether the limit per minute is reached; its reset does not apply to others.
     """
     server_now = parse_http_date(headers.get("date")) or now
     header = headers.get("retry-after")

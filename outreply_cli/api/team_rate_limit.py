@@ -10,7 +10,7 @@ from outreply_cli.clock import Clock
 from outreply_cli.spec.token import Token
 from outreply_cli.storage.postgres import PostgresDatabase, PostgresError
 
-# After an error; each further request would wait for the connection.
+# Pause after an error; otherwise, each further request would wait for the connection.
 _PAUSE_SECONDS = 60.0
 
 

@@ -416,7 +416,7 @@ class Transport:
         if seconds is None or self.now() + timedelta(seconds=seconds) <= not_after:
             return error
         text = error.message.rstrip(".")
-        reason = "the server's requested wait would pass the post's scheduled time"
+        reason = "the wait that the server requires would end after the post's scheduled time"
         return error.replace(message=f"{text}; {reason}")
 
     def _age(self, since: float) -> timedelta:
@@ -492,7 +492,7 @@ class Transport:
         except ResponseTooLargeError:
             raise InvalidResponseError(
                 "RESPONSE_TOO_LARGE",
-                f"the response of {request.url.host} exceeds 32 MiB",
+                f"the response from {request.url.host} exceeds 32 MiB",
                 status=response.status_code,
             ) from None
         # httpx parses the Location header before it returns the response.
@@ -593,11 +593,11 @@ def _network_error(error: Exception, url: httpx.URL, proxy: Proxy | None) -> Net
         return NetworkError("CONNECTION_FAILED", message, hint=proxy_hint)
     if isinstance(error, socks_errors()):
         # The request may have been sent, as far as the type of the error shows.
-        message = "the proxy does not respond with SOCKS5"
+        message = "the proxy does not speak SOCKS5"
         return NetworkError("CONNECTION_LOST", message, hint=proxy_hint)
     message = f"the connection to {host} was lost: {error or type(error).__name__}"
     if isinstance(error, DecodingError):
-        message = f"the response of {host} does not match its content encoding"
+        message = f"the response from {host} does not match its content encoding"
     elif isinstance(error, httpx.InvalidURL):
         message = f"{host} redirects to an invalid URL"
     return NetworkError("CONNECTION_LOST", message)

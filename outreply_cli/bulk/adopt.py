@@ -30,8 +30,9 @@ def adopt_exported(
 ) -> list[MatchedRow]:
     """Pair rows of a `calendar` that have no post yet with the posts that their keys name.
 
-    The key is `post:ID`, as `bulk export` writes it. A post of another calendar stays its own. A
-    dry run leaves the journal unchanged. Each post is fetched, with first comment and media.
+    The key is `post:ID`, as `bulk export` writes it. A post that belongs to another calendar is not
+    adopted. A dry run leaves the journal unchanged. Each post is fetched, with first comment and
+    media.
 
     Returns:
         All rows, with the entries of adopted posts.

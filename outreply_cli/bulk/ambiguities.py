@@ -47,10 +47,10 @@ def find_ambiguities(
 
     `claimed` are the IDs of posts that belong to rows, `separate` pairs of rows and posts that the
     user refused, and `outdated_pages` the IDs of pages with posts that the journal may not know.
-    One of the `older` published posts that has nearly the text of a row may be that of a row that
-    has no time. So may any scheduled post of its page if the row is at one of the `unrecorded`
-    positions, without an entry. If it has no key either, so may the post of a `removed` entry,
-    which is past and whose row is not in the file: the row's text may have been corrected since.
+    A row without a time may have one of the `older` published posts, if both have nearly the same
+    text. At one of the `unrecorded` positions, without an entry, it may have any scheduled post of
+    its page. If it has no key either, it may have the post of a `removed` entry, which is past and
+    whose row is not in the file: the row's text may have been corrected since.
     """
     unclaimed = _group_unclaimed(remote.posts, claimed)
     published = _group_unclaimed(older, claimed)
@@ -82,7 +82,7 @@ def find_ambiguities(
         posts, is_unrecorded = get_posts(row), row.post.position in unrecorded
         if row.takes_new_slot or row.status == PostStatus.MISSING:
             # A recent one may be in both lists.
-            old = _published_after(published[row.post.page_id], row.entry)
+            old = _select_published_after(published[row.post.page_id], row.entry)
             if is_unrecorded and row.post.key is None:
                 old = [*old, *without_row[row.post.page_id]]
             old = _without_separate(row, old, separate)
@@ -206,7 +206,7 @@ def _group_unclaimed(
     return by_page
 
 
-def _published_after(posts: Iterable[Post], entry: JournalEntry | None) -> list[Post]:
+def _select_published_after(posts: Iterable[Post], entry: JournalEntry | None) -> list[Post]:
     """Return the posts that may have replaced the post of `entry`: all but earlier ones."""
     sent_at = None if entry is None else entry.sent_at
     return [

@@ -41,8 +41,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _UNKEYED = re.compile(r"(?P<page>.*)@(?P<time>[^@#]+)#(?P<rest>[0-9a-f]{12})(?:\*\d+)?", re.DOTALL)
 _UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 _HINT = (
-    "Use the file that a page of `outreply bulk preview FILE --html` or `outreply bulk approve "
-    "FILE` has saved, unchanged."
+    "Use the unchanged file that was saved by the page of `outreply bulk preview FILE --html`, or "
+    "by `outreply bulk approve FILE`."
 )
 
 
@@ -181,7 +181,7 @@ def load_approval(path: Path) -> Approval:
 
 
 def parse_approval(document: Any) -> Approval:
-    """Return the approval in a JSON value; raises ValueError with the place and the reason."""
+    """Return the approval in a JSON value; raises ValueError with the location and the reason."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError("not an outreply approval file")
     if document.get("version") != _VERSION:
@@ -197,7 +197,7 @@ def parse_approval(document: Any) -> Approval:
                 raise ValueError(f"{name}[{index}].row: duplicate {decision.version.row!r}")
             decisions[decision.version.row] = decision
     if not decisions:
-        raise ValueError("the file approves and rejects nothing")
+        raise ValueError("the file neither approves nor rejects any post")
     approved_by = _get_text(document, "approved_by", "", NAME_MAX_CHARACTERS).strip()
     if not approved_by:
         raise ValueError("approved_by: must be the name of a person")
@@ -209,28 +209,28 @@ def parse_approval(document: Any) -> Approval:
     return Approval(calendar, approved_by, approved_at, decisions)
 
 
-def _parse_decision(item: Any, place: str, *, is_approved: bool) -> Decision:
+def _parse_decision(item: Any, location: str, *, is_approved: bool) -> Decision:
     if not isinstance(item, dict):
-        raise ValueError(f"{place}: must be an object")  # noqa: TRY004 - as for other wrong values
-    row = _get_text(item, "row", f"{place}.", COMMENT_MAX_CHARACTERS)
-    digest = _get_text(item, "hash", f"{place}.", COMMENT_MAX_CHARACTERS)
+        raise ValueError(f"{location}: must be an object")  # noqa: TRY004 - as for other wrong values
+    row = _get_text(item, "row", f"{location}.", COMMENT_MAX_CHARACTERS)
+    digest = _get_text(item, "hash", f"{location}.", COMMENT_MAX_CHARACTERS)
     if not _HASH.fullmatch(digest):
-        raise ValueError(f"{place}.hash: must be a SHA-256")
-    comment = _get_text({"comment": "", **item}, "comment", f"{place}.", COMMENT_MAX_CHARACTERS)
+        raise ValueError(f"{location}.hash: must be a SHA-256")
+    comment = _get_text({"comment": "", **item}, "comment", f"{location}.", COMMENT_MAX_CHARACTERS)
     return Decision(RowVersion(row, digest), is_approved, comment.strip())
 
 
-def _get_text(item: Mapping[str, Any], name: str, place: str, limit: int) -> str:
+def _get_text(item: Mapping[str, Any], name: str, location: str, limit: int) -> str:
     value = item.get(name)
     if not isinstance(value, str) or not is_unicode(value) or "\0" in value:
-        raise ValueError(f"{place}{name}: must be text")
+        raise ValueError(f"{location}{name}: must be text")
     if len(value) > limit:
-        raise ValueError(f"{place}{name}: must have at most {limit:,} characters")
+        raise ValueError(f"{location}{name}: must have at most {limit:,} characters")
     return value
 
 
 class ApprovedPlan(NamedTuple):
-    """A plan with nothing to send that is not approved.
+    """A plan that sends approved posts only.
 
     Attributes:
         post_ids: Posts that exist already and are as they were approved.
@@ -288,7 +288,7 @@ def restrict_plan(plan: Plan, approval: Approval) -> ApprovedPlan:
     orphaned = list(plan.orphaned)
     cancelled = [action.entry for action in actions if action.kind == ActionType.CANCEL]
     if left_out and cancelled:
-        # --prune would cancel what a row that is held may have been.
+        # --prune might cancel the earlier version of a row that is held.
         actions = [action for action in actions if action.kind != ActionType.CANCEL]
         orphaned += filter(None, cancelled)
         notes.append("--prune cancels nothing until every new post of the file is approved")
@@ -299,8 +299,8 @@ def restrict_plan(plan: Plan, approval: Approval) -> ApprovedPlan:
 def _find_row_decisions(plan: Plan, approval: Approval) -> list[Decision | None]:
     """Return the decision about each row of a plan.
 
-    The post of a row that got a key since is sent already: a new row without a key does not take
-    its approval.
+    A row that got a key since then already has its post: a new row without a key does not take its
+    approval.
     """
     rows = [(action, action.post) for action in plan.actions if action.post is not None]
     decisions = approval.find_decisions([post for _, post in rows])
@@ -311,7 +311,7 @@ def _find_row_decisions(plan: Plan, approval: Approval) -> list[Decision | None]
             new.setdefault(decision.version.digest, []).append(index)
     for index, (action, post) in enumerate(rows if new else ()):
         if action.kind == ActionType.KEEP and decisions[index] is None:
-            taken = next((new[v.digest] for v in _versions_of(post) if new.get(v.digest)), None)
+            taken = next((new[v.digest] for v in _iter_versions(post) if new.get(v.digest)), None)
             if taken:
                 other = taken.pop()
                 decisions[index], decisions[other] = decisions[other], None
@@ -321,7 +321,7 @@ def _find_row_decisions(plan: Plan, approval: Approval) -> list[Decision | None]
 def _is_about(decision: Decision, post: PlannedPost | None) -> bool:
     """Return whether a decision is about this version of a post."""
     digest = decision.version.digest
-    return post is not None and any(v.digest == digest for v in _versions_of(post))
+    return post is not None and any(v.digest == digest for v in _iter_versions(post))
 
 
 def _keep_post(action: Action) -> Action | None:
@@ -354,7 +354,7 @@ def _list_versions(posts: Sequence[PlannedPost]) -> Iterator[list[RowVersion]]:
     """Yield the versions of each post, one for each name of its page; equal rows are counted."""
     counts: Counter[str] = Counter()
     for post in posts:
-        versions = list(_versions_of(post))
+        versions = list(_iter_versions(post))
         counts.update(version.row for version in versions)
         yield [
             version._replace(row=f"{version.row}*{counts[version.row]}")
@@ -364,7 +364,7 @@ def _list_versions(posts: Sequence[PlannedPost]) -> Iterator[list[RowVersion]]:
         ]
 
 
-def _versions_of(post: PlannedPost) -> Iterator[RowVersion]:
+def _iter_versions(post: PlannedPost) -> Iterator[RowVersion]:
     time = NEXT_SLOT if post.takes_slot else format_timestamp(post.scheduled_at)
     for page in _page_names(post):
         body = post.row.content.body(page)
@@ -372,14 +372,14 @@ def _versions_of(post: PlannedPost) -> Iterator[RowVersion]:
             body[FILES_FIELD] = [file.sha256 for file in post.media_files]
         digest = _digest({**body, "scheduled_at": time})
         name = f"key:{post.key}@{page}" if post.key else f"{page}@{time}#{_digest(body)[:12]}"
-        # A page shows it so.
+        # As the HTML preview shows and saves it.
         yield RowVersion(sanitize(name), digest)
 
 
 def _page_names(post: PlannedPost) -> list[str]:
     """Return what a file may call the page of a post, with and without an account.
 
-    The first one is that of approvals which are made now.
+    New approvals use the first one.
     """
     given = [name.strip() for text in post.row.pages for name in text.split(",")]
     own = {str(post.page.get("name") or ""), long_name(post.platform)}

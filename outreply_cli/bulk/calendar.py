@@ -43,7 +43,7 @@ class Field(NamedTuple):
 
 FIELD_TABLE = (
     Field("key", "identifies the row: edit the rest, and its post is replaced", "launch"),
-    Field("page", "ID, platform:username or name; several with ; in a cell",
+    Field("page", "ID, platform:username or name; separate several with ;",
           "instagram:acme", "list"),
     Field("scheduled_at", "a time, next-slot or nothing; see: outreply help slots",
           "2026-12-24 18:00"),
@@ -178,7 +178,7 @@ class Calendar:
         file_name: Name of the file, as the user wrote it.
         path: Resolved path; `-` for stdin.
         settings: Settings for reading it.
-        options: The options that say so, to be remembered.
+        options: The command-line options behind these settings, stored for the next run.
         timezone: Zone of times without one.
         name: Name of the calendar, over all its files; None if it has none.
         files: The files that its rows may name.
@@ -312,7 +312,7 @@ class _RowBuilder:
         pages, key = self._map_pages(get("page") or ()), get("key")
         if not pages and get("page"):
             left_out = ", ".join(values["page"])
-            reason = f"skipped: --pages maps {left_out} to no page"
+            reason = f"skipped: --pages leaves out {left_out}"
             calendar.add_error(self._line, "page", reason, is_warning=True)
             return None
         scheduled_at = self._join_time(get("scheduled_at"), get("date"), get("time"))
@@ -395,7 +395,7 @@ class _RowBuilder:
         names = get("media_files") or ()
         if self._calendar.is_remote:
             names = ()
-            # A URL must not reach into this machine.
+            # A calendar from a URL must not read files of this machine.
             for name, instead in (("message_file", "message"), ("media_files", "media_urls")):
                 if name in values:
                     text = f"a calendar from a URL cannot use local files; use {instead}"

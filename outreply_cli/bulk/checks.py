@@ -38,13 +38,13 @@ from outreply_cli.spec.limits import SCHEDULE_EARLIEST
 from outreply_cli.times import BRAND_ZONE, parse_zone
 from outreply_cli.timestamps import format_timestamp
 
-# Why an edited row keeps its post, by the reason of its action.
+# Messages for edited rows that keep their posts, by the reason of the action.
 _KEPT = {
     ALREADY_PUBLISHED: "the post is already published and stays unchanged; for another post, use a "
     "different key or row",
-    PUBLISHED_WITHOUT_KEY: "its text was published before the row got its key, and stays as it is; "
-    "for another post, change the text or set a time",
-    ALREADY_FAILED: "the post has failed on the platform and is not sent again by itself; run: "
+    PUBLISHED_WITHOUT_KEY: "the row's text was published before the row got its key, and the post "
+    "stays as it is; for another post, change the text or set a time",
+    ALREADY_FAILED: "the post failed on the platform and is not retried automatically; run: "
     "outreply posts retry {post_id}",
 }
 
@@ -76,8 +76,8 @@ def check_zone(calendar: Calendar, zone: ZoneInfo, last: str, now: datetime) -> 
             # A series may go on for long.
             if times[0] != times[1] and (max(times) > now or row.repeat is not None):
                 raise InvalidInputError(
-                    f"{calendar.file_name}:{row.line}: {row.scheduled_at!r} was a time in {last} "
-                    f"in the last run, and would be one in {zone.key} now",
+                    f"{calendar.file_name}:{row.line}: {row.scheduled_at!r} was read in the "
+                    f"zone {last} in the last run, and would now be read in {zone.key}",
                     hint=f"Add --tz {last} to keep the times, or --tz {zone.key} to move them.",
                 )
 
@@ -162,9 +162,9 @@ def check_monthly_quota(
 ) -> list[Diagnostic]:
     """Return an error or a warning where new posts need more publishes than are left.
 
-    A post counts in the month (UTC) in which it is scheduled, whenever it is due. The posts that
-    are due first take what is left; later months have a quota of their own for the others. What
-    `earlier` posts of other files take is not left.
+    A post counts towards the month (UTC) in which it is scheduled, not the one in which it is due.
+    Posts that are due first use the publishes left; the others can wait for later months, which
+    have separate quotas. `left` excludes what `earlier` posts of other files use.
     """
     waiting = _without_publish(plan, left)
     if not waiting:
@@ -190,8 +190,8 @@ def check_replacing_quota(plan: Plan, left: int | None, now: datetime) -> list[D
     """Return errors of posts that would be cancelled without a publish for their new version."""
     waiting = {id(post) for post in _without_publish(plan, left)}
     message = (
-        f"replacing its post takes a publish, but {_publishes_left(left, now)}; undo the edit, or "
-        f"run this again in {_next_month(now)}"
+        f"replacing the row's post uses one publish, but {_publishes_left(left, now)}; undo the "
+        f"edit, or run this again in {_next_month(now)}"
     )
     return [
         action.post.row.diagnostic("", message)

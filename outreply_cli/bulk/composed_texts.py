@@ -20,7 +20,7 @@ from outreply_cli.timestamps import format_timestamp
 
 
 def describe_rows(calendar: str, posts: Sequence[PlannedPost]) -> dict[int, ComposedText]:
-    """Return the posts whose text is not in the file as they are kept, by index."""
+    """Return the stored form of posts whose text is not in the file, by index."""
     counts: Counter[str] = Counter()
     rows = {}
     for index, post in enumerate(posts):
@@ -43,7 +43,7 @@ def find_texts(
 ) -> dict[int, ComposedText]:
     """Return the kept text of each of `rows` that has one.
 
-    A row is also known without its calendar, which has no post yet or another name.
+    A row also matches without its calendar, which may have no posts yet, or another name.
     """
     by_name = {(text.calendar, text.row): text for text in kept}
     by_time = {(text.row, text.scheduled_at): text for text in kept}
@@ -54,7 +54,7 @@ def find_texts(
             text := by_name.get((row.calendar, row.row)) or by_time.get((row.row, row.scheduled_at))
         )
     }
-    # A row without a key may have been moved, unless its post is out.
+    # A row without a key may have been moved, unless its post is published.
     used = {(text.calendar, text.row) for text in found.values()}
     moved: dict[tuple[str, str], list[ComposedText]] = defaultdict(list)
     for name, text in by_name.items():

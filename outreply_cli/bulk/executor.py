@@ -160,7 +160,7 @@ class PlanExecutor:
         return self._to_result(action, outcome)
 
     def _to_result(self, action: Action, outcome: SendResult) -> RowResult:
-        """Return the result of an action; an error that the rest would also have stops the run."""
+        """Return the result of an action; stop the run if the others would fail with its error."""
         error, post_id = outcome.error, outcome.entry.post_id
         if error is None:
             return RowResult(action, RowStatus.DONE, post_id)

@@ -166,7 +166,7 @@ def _find_slot_rows(
     digests = _slot_digests(posts)
     return {
         entry.calendar
-        for entry in (journal.entries_of_rows(account, digests) if digests else ())
+        for entry in (journal.entries_for_rows(account, digests) if digests else ())
         if entry.calendar in calendars
         and entry.state in ACTIVE_STATES
         and entry.scheduled_at > now
@@ -196,7 +196,7 @@ def _find_shared(
     by_name = _slot_digests(posts)
     named = [
         entry
-        for entry in journal.entries_of_rows(account, by_name)
+        for entry in journal.entries_for_rows(account, by_name)
         if entry.calendar in known
         and (key_from_name(entry.row) is None or content_digest(entry.body) == by_name[entry.row])
     ]

@@ -34,7 +34,7 @@ _SIMILAR_TEXT = 0.6
 # A parameter that `--utm` adds to links.
 _TAG = re.compile(r"[?&]utm_[a-z_]+=[^\s&#]*")
 _DAY_OF_KEY = re.compile(r"/\d{4}-\d\d-\d\d\Z", re.ASCII)
-# A value of a post, by its index, and one of an entry: where they are equal, both are of one row.
+# Functions of a post (by index) and of an entry; equal results mean that both are of one row.
 _Criterion = tuple[Callable[[int], Hashable], Callable[[JournalEntry], Hashable]]
 # Keys of `bulk export` start with this, followed by the ID of the post.
 EXPORTED_KEY = "post:"
@@ -101,7 +101,7 @@ class MatchedRow(NamedTuple):
 
     @property
     def has_same_content(self) -> bool:
-        """Whether the row's current post was created from the same content, at whatever time."""
+        """Whether the row's current post was created from the same content, apart from its time."""
         return self.entry is not None and (
             content_digest(self.entry.body) == content_digest(self.draft.body)
         )
@@ -127,9 +127,10 @@ def match_rows(
 ) -> tuple[list[MatchedRow], list[JournalEntry]]:
     """Pair `posts` with the rows of earlier runs.
 
-    A row with a key is the row with that key. One without is, on its page, the row that is equal;
-    else the pending one with the same content; else the pending one at the same time: so a row
-    keeps its identity when its text or its time is edited, and when others are added or removed.
+    A row with a key is paired with the row with that key. A row without a key is paired, on its
+    page, with the equal row; else with the pending row with the same content; else with the pending
+    row at the same time. So it keeps its identity when its text or its time is edited, and when
+    other rows are added or removed.
     The same text at a later time is a new row once the earlier post is published. But a post that
     was published at another time than that of its row, or whose text was edited after its time, is
     still the post of its row. An occurrence of a series without a key is the row of its first time,
@@ -195,7 +196,7 @@ def _pair_posts(pairing: "_Pairing", now: datetime, earlier_times: Mapping[int, 
     def is_past(entry: JournalEntry) -> bool:
         return has_no_key(entry) and not _is_pending(entry, now)
 
-    # What a post, by its index, and an entry must have in common.
+    # Criteria that pair a post, by its index, with an entry.
     name: _Criterion = (lambda i: f"{_stem(posts[i])}#0", lambda e: e.row)
     digest: _Criterion = (pairing.digest, lambda e: e.fingerprint)
     content: _Criterion = (pairing.content, lambda e: content_digest(e.body))
@@ -234,7 +235,7 @@ def _pair_posts(pairing: "_Pairing", now: datetime, earlier_times: Mapping[int, 
         )
         for is_eligible in (is_pending, has_no_key):
             pair([i for i in series if posts[i].series_zone == zone], same_day, is_eligible)
-    # A row whose post was published when its time was one in another zone.
+    # A row whose post was published before the time zone of the row changed.
     moved = [i for i in single if i in earlier_times and i not in pairing.entries]
     pair(
         moved,
@@ -314,7 +315,7 @@ class _Pairing:
     def row_names(self) -> list[str]:
         """Return the name of each post's row in the journal, all different."""
         used = {entry.row for entry in self.entries.values()} | set(self.unpaired)
-        # How many names with a stem were tried: none that is used becomes free.
+        # Number of names tried by stem: a used name never becomes free.
         counts: Counter[str] = Counter()
         names = []
         for index, post in enumerate(self.posts):
@@ -429,7 +430,7 @@ def without_text(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "message"}
 
 
-def untagged(text: str) -> str:
+def strip_utm(text: str) -> str:
     """Return a text without the parameters that `--utm` adds to its links."""
     return _TAG.sub("", text)
 
@@ -454,7 +455,7 @@ class Texts:
         """Return whether two normalized texts may be versions of each other."""
         if not text or not other:
             return False
-        text, other = untagged(text), untagged(other)
+        text, other = strip_utm(text), strip_utm(other)
         if text == other:
             return True
         first, second = self._split(text), self._split(other)

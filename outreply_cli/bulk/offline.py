@@ -42,7 +42,7 @@ def check_offline(
 ) -> OfflineCheck:
     """Return the problems of `calendar` that can be found without an account.
 
-    A page is known by its name only: `platform:username` tells its platform. Rows in the past
+    A page is known by its name only: `platform:username` shows its platform. Rows in the past
     are not checked, as published rows are not checked in a run, and no time is too far ahead. So a
     correct file passes on any later day. If a program `composes` texts, rows may have none.
     """
@@ -52,7 +52,7 @@ def check_offline(
     problems = [*calendar.problems, *found]
     problems += [problem for row in calendar.rows for problem in _page_problems(row)]
     limits = GuardrailLimits.from_account(None)
-    # How far a time in the zone of a brand is from others is unknown.
+    # The distance between a time in the zone of a brand and other times is unknown.
     groups: dict[bool, list[PlannedPost]] = {False: [], True: []}
     for post in posts:
         if not post.takes_slot:
@@ -76,8 +76,8 @@ def resolve_calendar(
 ) -> ResolvedRows:
     """Return the posts of a calendar to look at, for an account or without one.
 
-    Without an account, a page is known by its name only, and a time in the zone of its brand is
-    past where the day ends last.
+    Without an account, a page is known by its name only, and a time in the zone of its brand counts
+    as past once it is past in the last zone of the day.
     """
     return RowResolver(
         calendar,

@@ -19,7 +19,7 @@ from outreply_cli.bulk.matching import (
     key_from_name,
     name_from_key,
     name_slot_rows,
-    untagged,
+    strip_utm,
 )
 from outreply_cli.bulk.resolve import UNPLACED, PlannedPost
 from outreply_cli.journal.models import JournalEntry, RowHistory
@@ -180,7 +180,7 @@ class _KnownPosts:
         texts = Texts()
 
         def is_equal(text: str, other: str) -> bool:
-            return text != "" and untagged(text) == untagged(other)
+            return text != "" and strip_utm(text) == strip_utm(other)
 
         for compare in (is_equal, texts.are_similar):
             for index in self.get_unplaced(keyed=False):

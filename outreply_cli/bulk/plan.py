@@ -22,8 +22,8 @@ from outreply_cli.timestamps import format_timestamp
 ALREADY_PUBLISHED = "already published"
 ALREADY_FAILED = "failed on the platform"
 PUBLISHED_WITHOUT_KEY = "published without a key"
-OTHER_BRAND = "the row's post is of a brand that the token may not use; use a token for both brands"
-# Why rows whose posts have these statuses are left as they are.
+OTHER_BRAND = "the token cannot access the brand of the row's post; use a token for both brands"
+# Reasons why rows whose posts have these statuses are left as they are.
 _HELD = {
     PostStatus.UNKNOWN: "the outcome of an earlier request is not known",
     PostStatus.FORBIDDEN: OTHER_BRAND,
@@ -98,7 +98,7 @@ class Action(NamedTuple):
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the new post has the page and time of the old one, so that it cannot be first."""
+        """Whether both posts have the same page and time: the old one must be cancelled first."""
         return (
             self.kind == ActionType.CHANGE
             and self.entry is not None

@@ -18,8 +18,8 @@ _VERSION = 1
 _TITLE = "# An outreply plan for review."
 _HEAD = f"""\
 {_TITLE} Apply it with: outreply bulk apply {{name}}
-# `bulk apply` refuses it if the calendar file, the account or the time require another plan,
-# or a post of it was cancelled.
+# `bulk apply` refuses it if the calendar file, the account or the time requires another plan,
+# or if one of its posts was cancelled.
 """
 _SHOWN_MAX = 5
 
@@ -187,7 +187,7 @@ def find_drift(
 
 
 def _is_applied(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Return whether a row is as the plan wanted it, or as far as an earlier run came."""
+    """Return whether a row is as the plan wanted it, or as an interrupted run left it."""
     wanted = ("digest", "scheduled_at", "page_id", "key", "unknown")
     if any(before.get(name) != now.get(name) for name in wanted):
         return False

@@ -56,7 +56,7 @@ def preview_calendar(
 
     Args:
         calendar: The calendar.
-        client: The account whose pages have names; None for the names in the file.
+        client: Client of the account, for the names of pages; None for those in the file.
         zone: Default zone of local times; None for that of each page's brand.
         shown_zone: Zone of the times that are shown.
         now: The current time.

@@ -101,5 +101,5 @@ def _write_cache(path: Path, etag: str | None, content: bytes) -> None:
     try:
         write_private(path, json.dumps({"etag": etag, "content": content.hex()}))
     except StorageError:
-        # Only the next request is larger.
+        # Without the cache, the next run downloads the sheet again.
         return

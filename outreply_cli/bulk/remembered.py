@@ -1,7 +1,7 @@
 """The options with which a calendar file was read, remembered for its next run.
 
-Without them, an export with other column names would have to be explained in every run, and a run
-that forgets one would change posts.
+Otherwise, an export with other column names would require the options in every run, and a run that
+omits one would change posts.
 """
 
 import hashlib
@@ -35,8 +35,8 @@ def recall_options(state_dir: Path, source: str, *, of_copy: bool = False) -> di
         if any(item["options"] != equal[0]["options"] for item in equal):
             names = " and ".join(str(item.get("calendar")) for item in equal)
             raise InvalidInputError(
-                f"{source} has the content of {names}, which had different options",
-                hint="Give the options, or use none with --forget.",
+                f"{source} has the same content as {names}, which had different options",
+                hint="Specify the options, or use none of these with --forget.",
             )
         remembered = equal[0] if equal else None
     options = remembered["options"] if remembered else {}
@@ -53,7 +53,7 @@ def remember_options(state_dir: Path, source: str, options: Mapping[str, Any]) -
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    # Without the options, the file is read as it is: unknown columns are errors.
+    # If the options cannot be read, unknown columns are errors again.
     try:
         item = json.loads(read_private(path) or "{}")
     except (StorageError, ValueError):

@@ -159,7 +159,7 @@ def _fetch_status(client: Client, entry: JournalEntry) -> PostStatus:
     except NotFoundError:
         return PostStatus.MISSING
     except PermissionDeniedError as error:
-        # A calendar may have posts of brands that the token may not use.
+        # A calendar may have posts of brands that the token cannot access.
         if error.code != "BRAND_NOT_AUTHORIZED":
             raise
         return PostStatus.FORBIDDEN

@@ -73,7 +73,7 @@ class ReportFile:
     """The file for the results of a run, as CSV or as a workbook.
 
     The results of a file with columns are next to its own columns, one line for each of its rows;
-    those of other calendars, and of several, have columns of their own.
+    those of other calendars, and of several, have separate columns.
     """
 
     path: Path

@@ -185,7 +185,7 @@ class RowResolver:
         pages = self._find_pages(row)
         if not pages:
             # Validate the rest of the row too. Where its zone depends on the page, a time is past
-            # if it is so in the last zone of the day.
+            # once it is past in the last zone of the day.
             time = self._parse_time(row, {})
             if time is not None and time <= self.now:
                 self._ignore_page_problems(known)
@@ -228,7 +228,7 @@ class RowResolver:
                 else set(range(len(variants)))
             )
             if not used:
-                # The series is over: what it needed may be gone.
+                # The series is over: its page may have been removed.
                 self._ignore_page_problems(known)
             files = {number: self._inspect_files(variants[number]) for number in sorted(used)}
             for number, media_files in files.items():
@@ -246,12 +246,12 @@ class RowResolver:
         files: Mapping[int, tuple[MediaFile, ...]],
     ) -> None:
         for number, local, at in series.occurrences:
-            turn = number % len(variants)
-            row = variants[turn]
+            variant_index = number % len(variants)
+            row = variants[variant_index]
             row = row._replace(
                 key=self._derive_key(row, local.date()), scheduled_at=f"{local:%F %T}", repeat=None
             )
-            media_files = files.get(turn, ())
+            media_files = files.get(variant_index, ())
             self._posts.append(
                 PlannedPost(row, page, str(page["id"]), at, media_files, series_zone=zone)
             )
@@ -292,8 +292,8 @@ class RowResolver:
             message = f"{text!r} is relative to the day of the run; write the date"
         elif has_offset(self.calendar, text, self.now):
             message = (
-                f"{text!r} has its own offset, which a clock change would change; write the local "
-                "time, and its zone in `timezone`"
+                f"{text!r} has its own offset, which would be wrong after a clock change; write "
+                "the local time, and its zone in `timezone`"
             )
         elif abs(at - self.now) > SERIES_MAX_AGE:
             message = f"{text!r} is more than 20 years away; correct the year"
@@ -314,7 +314,7 @@ class RowResolver:
             return None
         key = f"{row.key}/{day}"
         if key in self._lines:
-            message = f"its post of {day} has the key {key!r}, also on line {self._lines[key]}"
+            message = f"the post of {day} has the key {key!r}, also on line {self._lines[key]}"
             self._add(row, "key", f"{message}; use a different key")
         return key
 
@@ -330,7 +330,7 @@ class RowResolver:
             if all(series.is_counted for series in self._ongoing):
                 count = sum(len(series.later) for series in self._ongoing)
                 posts = f"{count} later post{'s are' if count > 1 else ' is'}"
-            yield f"{posts} made by later runs; run this again by {first - timedelta(days=1)}"
+            yield f"{posts} scheduled by later runs; run this again by {first - timedelta(days=1)}"
         if self._tagged:
             yield f"--utm added parameters to {self._tagged} link{'s' * (self._tagged > 1)}"
 
@@ -344,7 +344,7 @@ class RowResolver:
         try:
             parameters = fill_templates(self.calendar.settings.utm, values)
         except MissingValueError as error:
-            # Only a row with a link needs it.
+            # The missing value matters only if the row has a link.
             if tag_content(row.content, {"utm_source": "x"})[1]:
                 message = f"--utm requires a {error} for its links; add one, or leave it out"
                 self._add(row, str(error) if str(error) in {"key", "page"} else "", message)
@@ -391,9 +391,9 @@ class RowResolver:
         ]
         if len(pages) == 1:
             return pages[0]
-        count = f"{len(pages)} pages are" if pages else "no page is"
+        count = f"{len(pages)} pages" if pages else "no pages"
         raise InvalidInputError(
-            f"{name!r} is a platform, and {count} on it",
+            f"{name!r} is a platform, and the account has {count} on it",
             hint=f"Set the page with: {self._pages_option(name, 'PAGE')}",
         )
 
@@ -457,7 +457,7 @@ class RowResolver:
                     continue
                 has_time = row.repeat is None and row.scheduled_at != NEXT_SLOT
                 if not has_time and not row.content.message:
-                    message += "; a row without a time, or of a series, is not composed"
+                    message += "; rows without a time and rows of a series are not composed"
             self._add(row, problem.field, message, is_warning=problem.is_warning)
 
     def _parse_time(self, row: Row, page: Mapping[str, Any]) -> datetime | None:
@@ -489,7 +489,7 @@ class RowResolver:
         return None
 
     def _find_zone(self, row: Row, page: Mapping[str, Any]) -> ZoneInfo | None:
-        # A page has one ID, and rows have the same few zones.
+        # Cached: rows share a few pages and zones.
         key = name, _ = row_zone_name(self.calendar, row, self.now), page.get("id")
         zone = self._zones.get(key)
         if zone is None:
@@ -543,7 +543,7 @@ def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime)
         return parse_time(text, now=now + timedelta(days=1), zone=zone, date_order=date_order)
     if has_day:
         return time
-    # Columns of times alone are those of another day.
+    # Without a date it would be today's, but a calendar means another day.
     raise TimeError(f"{text!r} is relative to the day of the run; write the date")
 
 

@@ -112,7 +112,7 @@ class Repeat:
             or (frequency == "YEARLY" and (start.month, start.day) == (2, 29))
         ):
             raise TimeError(
-                f"not every {frequency.lower()[:-2]} has the day of {start.date()}",
+                f"the day of {start.date()} does not occur in every {frequency.lower()[:-2]}",
                 hint=f"{_short_month_hint(start.day)}"
                 if frequency == "MONTHLY"
                 else "Use 02-28, or RRULE:FREQ=YEARLY for leap years only.",
@@ -144,7 +144,7 @@ class Repeat:
         """Return the rule from `start` on, moved by `shift` years."""
         from dateutil.rrule import rrule, rrulestr
 
-        # A search without a match goes on to the year 9999, so it starts close to it.
+        # A search without a match only ends in the year 9999, so it starts close to that year.
         rule = rrulestr(self.rule, dtstart=_move(start, shift))
         assert isinstance(rule, rrule)
         return rule

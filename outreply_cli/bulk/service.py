@@ -300,7 +300,7 @@ class BulkService:
                 raise AmbiguousCalendarError(
                     f"{other.calendar.file_name} and {item.calendar.file_name} belong to different "
                     f"calendars, which cannot both be called {calendar_label(identity.id)!r}",
-                    hint="Run each file alone, and with another --name.",
+                    hint="Run each file separately, with a different --name.",
                 )
         return [
             replace(item, identity=first.get(item.identity.id, item).identity) for item in opened
@@ -482,7 +482,7 @@ class BulkService:
     ) -> tuple[list[PlannedPost], list[Diagnostic]]:
         from outreply_cli.bulk.spread import apply_spread
 
-        # A lost text that was composed is looked for at the row's own time.
+        # A composed text that was lost is searched for at the time in the file.
         fixed = {
             index
             for index, row in enumerate(rows)
@@ -589,7 +589,7 @@ class BulkService:
             problems += _check_texts(plan, composes=self._options.composes)
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
-            # If another process has taken over, the lists of posts may be older than the journal.
+            # If another process has taken over the calendar, the errors may be out of date.
             self._journal.check_lease(self._account, opened.identity.id)
             raise calendar_error(errors)
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
@@ -600,7 +600,7 @@ class BulkService:
         ]
         if late:
             raise calendar_error(late)
-        # A post that was cancelled elsewhere does not make a calendar larger.
+        # Posts that were cancelled elsewhere do not count towards the size of the calendar.
         existing = [s for s in diff.statuses.values() if s != PostStatus.MISSING]
         self._check_cancels(plan, len(existing))
         self._planned += plan.new_posts
@@ -732,7 +732,7 @@ class BulkService:
         self._journal.record_planned([row.draft], claim=self._is_slot(row))
 
     def _is_slot(self, row: MatchedRow) -> bool:
-        """Return whether a row's next post would take a slot; there may have been none for it."""
+        """Return whether the time of a row's next post is a slot; the row may have got none."""
         if not row.post.takes_slot:
             return False
         at = row.draft.scheduled_at
@@ -766,7 +766,7 @@ class BulkService:
             for action in plan.filter_actions(ActionType.CREATE)
             if action.draft is not None
         }
-        for entry in self._journal.entries_of_rows(self._account, drafts):
+        for entry in self._journal.entries_for_rows(self._account, drafts):
             line, draft = drafts[entry.row]
             if (
                 (entry.calendar, entry.fingerprint) == (draft.calendar, draft.fingerprint)
@@ -775,7 +775,7 @@ class BulkService:
                 and entry.sent_at is not None
                 and entry.sent_at > since
             ):
-                yield f"line {line}: its post {entry.post_id} was cancelled"
+                yield f"line {line}: the row's post {entry.post_id} was cancelled"
 
     def pending_entries(self, calendar_id: str) -> PendingEntries:
         """Reconcile a calendar, and return the entries of its pending posts."""
@@ -800,7 +800,7 @@ class BulkService:
     def count_unrecorded(self, opened: OpenCalendar) -> int:
         """Return how many rows have, or may have, a post that the journal does not know."""
         histories = self._journal.rows(self._account, opened.identity.known_id)
-        # What this journal has cancelled is known, whatever other posts are similar.
+        # Posts that this journal has cancelled are known, even if other posts are similar.
         cancelled = {history.row for history in histories if history.cancelled is not None}
         rows = self.diff(opened, reconcile=False).rows
         ambiguous = [
@@ -815,9 +815,8 @@ class BulkService:
     ) -> None:
         """Raise InvalidInputError if another file has rows of some `pending` posts.
 
-        These are to be cancelled; None for all that --prune cancels. A file without a name that is
-        called differently than the calendar's last one may be a part of it, or only share rows with
-        it.
+        `pending` posts are to be cancelled; None means all that --prune cancels. Without a name, a
+        file other than the calendar's last one may be a part of it, or only share rows with it.
         """
         known_id, source, prunes = opened.identity.known_id, opened.calendar.source, pending is None
         path = self._journal.calendars(self._account).get(known_id, "")
@@ -928,7 +927,7 @@ class BulkService:
             self._sender,
             self._journal,
             stop=stop,
-            # One after the other, what is left always goes to the posts that are due first.
+            # One at a time, so that the publishes left go to the posts that are due first.
             concurrency=self._options.concurrency if left is None or left >= 0 else 1,
             on_result=on_result,
         )
@@ -1011,7 +1010,7 @@ class BulkService:
 
     @property
     def _publishes_left(self) -> int | None:
-        """Publishes that planned posts leave of those of this month, if known; may be negative."""
+        """Publishes left this month after all planned posts, if known; may be negative."""
         left = self.account.publishes_left
         return None if left is None else left - len(self._planned)
 
@@ -1126,7 +1125,7 @@ def _with_media(action: Action, uploader: Uploader) -> Action:
 def _is_lapsed(row: MatchedRow, now: datetime, latest: datetime) -> bool:
     """Return whether a row is new and after `latest`, or a past and settled occurrence of a series.
 
-    It is not a row of the run, but has been matched: its post is not that of a removed row.
+    The run leaves it out, but matches it: its post is not taken for that of a removed row.
     """
     is_settled = row.entry is None or row.entry.state == EntryState.DONE
     is_later = is_settled and row.post.scheduled_at > latest
@@ -1187,7 +1186,7 @@ def _with_status(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Matched
 
 def _drop_settled(problems: Iterable[Diagnostic], rows: Sequence[MatchedRow]) -> list[Diagnostic]:
     """Return the problems that still matter."""
-    # What is held is not sent, and needs no text.
+    # Rows that are held are not sent, and need no text.
     held = {row.post.row.line for row in rows if row.ambiguity and row.post.lacks_text}
     problems = [
         problem
@@ -1199,8 +1198,8 @@ def _drop_settled(problems: Iterable[Diagnostic], rows: Sequence[MatchedRow]) ->
     # A series goes on after the posts that are done.
     single = [row for row in rows if row.post.series_zone is None]
     done = _lines_with(single, _FINAL_STATUSES)
-    # An expired page blocks only rows that are still to be sent to it, and what a platform may
-    # refuse has been said of those that are scheduled.
+    # An expired page blocks only rows that are still to be sent to it. Scheduled rows had their
+    # warnings about platform rules in an earlier run.
     kept = _lines_with(rows, _ON_SERVER, is_unchanged=True)
     return [
         problem._replace(is_warning=True)
@@ -1268,7 +1267,7 @@ def _file_label(calendar: Calendar) -> str:
 def _may_be_same_file(last: str, new: str) -> bool:
     """Return whether a file may be the one at the path of the last run, elsewhere or renamed.
 
-    It has another path on another machine. Every published sheet has the same name.
+    The same file has another path on another machine. All published sheets have the same name.
     """
     if STDIN in {last, new} or is_calendar_url(last) or is_calendar_url(new):
         return False

@@ -35,7 +35,7 @@ from outreply_cli.spec.platforms import PLATFORMS, find_platform
 from outreply_cli.time_parser import find_weekday
 
 Record = tuple[int, list[str]]
-# What each column stands for: a field or a part of one, "" to ignore it, None for nothing known.
+# What each column stands for: a field or a part of one, "" to ignore it, None if unknown.
 _Targets = Sequence[str | None]
 
 _REPORT_COLUMNS = frozenset(REPORT_COLUMNS)
@@ -52,17 +52,17 @@ _ERROR_STARTS = frozenset("#E \n")
 _CORRECT_CELL = "correct the cell (text that starts with =, +, - or @ needs a ' before it)"
 _COLUMNS_MAX = 1_000
 _ROWS_AND_PROBLEMS_MAX = 200_000
-# A date and a time, which no column is called.
+# A date with a time: a value, not the name of a column.
 _TIMESTAMP = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}[ T]\d{1,2}:\d\d")
-# Rows with one cell above the header, such as a title.
+# Maximum number of rows with one cell above the header, such as titles.
 _TITLES_MAX = 20
-# What a header says about its values.
+# Remarks in a header about its values, such as `(UTC)`.
 _REMARK = re.compile(
     r"(?<!\s)\s*\((?:utc|gmt|[ecmp][sd]?t|[abij]st|cest|aest|[dmyhs][dmyhs ,:./-]*)\)"
     r"|(?<![\s_-])[\s_-]*(?:utc|gmt)$",
     re.IGNORECASE,
 )
-# What several columns may hold.
+# Targets that several columns may have.
 _SEVERAL = frozenset({"media", "media_urls", "network"})
 # Parts of fields, which are put together once a row is read.
 _PARTS = frozenset({"media", "platform", "weekday", "am_pm", "draft", "comments", *TIME_PARTS})
@@ -74,7 +74,7 @@ _FRAME = frozenset(
 _AM_PM = re.compile(r"[ap]\.?\s?m\.?(?:\s.*)?", re.IGNORECASE)
 # The year of a date, beside its month or its day.
 _YEAR = re.compile(r"[-./]20\d\d(?!\d)|(?<!\d)20\d\d[-./]")
-# What ends with a time that AM or PM completes.
+# Text that ends with a 12-hour time, which AM or PM completes.
 _TWELVE_HOURS = re.compile(r"(?:.*[\sT])?(?:0?[1-9]|1[0-2])(?:[:.][\d:.]*)?")
 _YES = frozenset({"true", "yes", "y", "x", "1", "wahr", "ja", "vrai", "oui", "verdadero", "si",
                   "sí", "verdadeiro", "sim"})  # fmt: skip
@@ -281,7 +281,7 @@ def _report_unknown_columns(
     (name,) = unknown
     if name in rivals:
         field = guesses[rivals[name]]
-        message = f"may hold the {field} like {rivals[name]!r}; choose one of them with {hint}"
+        message = f"may hold the {field}, and so may {rivals[name]!r}; choose one with {hint}"
     else:
         verb = " Map it with" if guesses[name] else "; ignore it with"
         message = f"{unknown_field_message(name, guesses[name] or None)}{verb} {hint}"
@@ -338,13 +338,13 @@ class _RowReader:
         self._networks = [index for index, name in columns if name == "network"]
         unknown = [index for index, name in columns if name is None]
         self._nameless = [index for index in unknown if not names[index]]
-        # Columns that the scheduler has, and the API does not; those that rows use.
+        # Columns of the scheduler for which the API has no field.
         self._left_out = [
             index
             for index in unknown
             if calendar.scheduler and names[index] and not find_target(names[index])
         ]
-        # Which of several brands a row is for would be lost.
+        # The brand of each row would be lost, so a file may have only one brand.
         self._brand = next((i for i in self._left_out if names[i].lower() == "brand name"), None)
         if "page" in targets:
             self._brand = None
@@ -390,7 +390,7 @@ class _RowReader:
         if values.keys() <= _FRAME:
             self._frames.append(line)
         elif cells[0].strip() != names[0] or [*map(str.strip, cells)] != names:
-            # Else it is the header row again, as above each month.
+            # Otherwise the header row is repeated, such as above each month.
             if self._left_out:
                 self._used.update(
                     index
@@ -461,7 +461,7 @@ class _RowReader:
         first, first_line = self._brand_line = self._brand_line or (brand, line)
         if brand.casefold() != first.casefold():
             message = (
-                f"the row is for the brand {brand!r}, and would get the pages of {first!r} like "
+                f"the row is for the brand {brand!r}, but would get the same pages as {first!r} on "
                 f"{_join_lines(self._calendar, [first_line])}; write a file for each brand, or "
                 "ignore the column with --columns"
             )

@@ -19,7 +19,7 @@ _EXAMPLE = "For example: --utm 'source={platform},campaign={key}'"
 
 
 class MissingValueError(ValueError):
-    """A placeholder whose value a post does not have; its name."""
+    """A post has no value for a placeholder; the argument is the placeholder's name."""
 
 
 def parse_utm(text: str | None) -> dict[str, str]:

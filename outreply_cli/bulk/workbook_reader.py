@@ -88,7 +88,7 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
 
 
 def _find_excess(content: bytes) -> str | None:
-    """Return why the reader could not hold a workbook: it makes a table of all cells."""
+    """Return why a workbook cannot be read: it is damaged, or its table of cells is too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(part.file_size for part in archive.infolist()) > _UNPACKED_MAX_BYTES:
@@ -103,7 +103,7 @@ def _find_excess(content: bytes) -> str | None:
                     height = max((int(number) for _, number in addresses), default=1)
                 elif name == "content.xml":
                     xml = archive.read(name)
-                    # The reader never ends with invalid XML.
+                    # The reader loops forever on invalid XML.
                     expat.ParserCreate(namespace_separator=" ").ParseFile(io.BytesIO(xml))
                     width, height = 1, max(map(int, _REPEATED.findall(xml)), default=1)
                 else:
@@ -193,8 +193,8 @@ def _to_text(cell: Any) -> str:
     if isinstance(cell, date):
         return f"{cell:%Y-%m-%d}"
     if isinstance(cell, time):
-        moment = datetime.combine(date(2000, 1, 1), cell) + timedelta(microseconds=500_000)
-        return f"{moment:%H:%M:%S}".removesuffix(":00")
+        rounded = datetime.combine(date(2000, 1, 1), cell) + timedelta(microseconds=500_000)
+        return f"{rounded:%H:%M:%S}".removesuffix(":00")
     return str(cell)
 
 
@@ -214,7 +214,7 @@ def _mark_broken_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> Non
         elif event == "end" and name == "c":
             texts = {_local_name(part): part.text for part in item}
             is_error = item.get("t") == "e"
-            # A formula without a value is not calculated yet; the value of one may be empty text.
+            # A formula without a value was never calculated, unless its result is an empty text.
             is_unknown = "f" in texts and not texts.get("v") and item.get("t") != "str"
             is_empty = (
                 0 <= line < len(rows) and column < len(rows[line]) and rows[line][column] == ""

@@ -20,10 +20,10 @@ _TEMPLATE_WIDTHS = {
 }  # fmt: skip
 CELL_MAX_CHARACTERS = 32_767
 _DATE_FORMAT = "yyyy-mm-dd hh:mm"
-# What spreadsheets read as a character, such as `_x0041_` for A, and an underscore so written.
+# Escapes that spreadsheets read as a character, such as `_x0041_` for A; an escaped underscore.
 _ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _UNDERSCORE = "_x005F_"
-# Rows below the examples in which cells offer lists.
+# Number of rows with drop-down lists below the examples.
 _ROWS_MAX = 5_000
 _HELP_WIDTHS = (18, 66, 34, 4, 30, 30)
 _MODIFIED = re.compile(rb">[^<]*</dcterms:modified>")
@@ -103,7 +103,8 @@ def template_workbook(
             if name == "scheduled_at":
                 cell.number_format = _DATE_FORMAT
     _offer_list(sheet, letters["page"], "E", len(pages), "A page; separate several with ;")
-    _offer_list(sheet, letters["timezone"], "F", len(zones), "Empty for the time zone of the run")
+    hint = "Leave empty to use the time zone of the run"
+    _offer_list(sheet, letters["timezone"], "F", len(zones), hint)
     return _pack(workbook)
 
 

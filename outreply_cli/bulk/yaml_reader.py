@@ -45,7 +45,7 @@ _DEFAULT_MESSAGE = "default"
 _SURROGATES = re.compile(
     r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE
 )
-# What JSON has in strings, and YAML takes for line breaks or refuses.
+# Characters that JSON allows in strings, and YAML rejects or takes for line breaks.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 # A YAML comment after a value that the user may have meant as text.
 _COMMENT = re.compile(r"[ \t]*(?P<text>#(?P<hashtag>[^\s#])?[^\n]*)")
@@ -381,7 +381,7 @@ class _Reader:
         return nodes
 
     def _check_colon(self, key: yaml.ScalarNode, value: yaml.Node) -> None:
-        """Add an error for a field that there is only because a comma ends text without quotes."""
+        """Add an error for a field that exists only because a comma ends text without quotes."""
         end, start = key.end_mark.index, value.start_mark.index
         if start == value.end_mark.index and ":" not in self._text[end:start]:
             message = (

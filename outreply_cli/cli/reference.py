@@ -19,9 +19,9 @@ _BATCHES = frozenset({
     "media upload", "media delete", "media prune", "comments triage", "webhooks trigger",
     "webhooks check", "webhooks replay", "demo", "analytics collect",
 })  # fmt: skip
-# Commands that show objects of the API, which may have fields that no schema knows, and change
-# nothing: an unknown `--fields` is an error only after the fact, if no object has it. A command
-# that runs on would find that out late, so it is not one of them.
+# Read-only commands that show objects of the API, which may have fields that no schema knows: an
+# unknown `--fields` is an error only if no printed object has it. Commands that stream are not
+# included, because the error would come late.
 OPEN_RESULTS = frozenset({
     "api", "brands list", "brands show", "comments inbox", "comments list", "errors",
     "media list", "media show", "pages list", "pages show", "posts calendar", "posts list",

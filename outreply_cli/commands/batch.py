@@ -44,7 +44,7 @@ def act_on_each(
                     raise
                 # Whether this one was carried out may not be known.
                 raise error.replace(
-                    message=f"{item_id}: {error.message.rstrip('.')}; the others were left alone"
+                    message=f"{item_id}: {error.message.rstrip('.')}; the others were not attempted"
                 ) from None
             failures.append((item_id, error))
     if context.options.output == "table" and not context.options.quiet:

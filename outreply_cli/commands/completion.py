@@ -23,7 +23,7 @@ def run(
       PowerShell  the file that $PROFILE names
 
     Pages, posts and media are completed from a local cache of what commands listed during the last
-    day. After five minutes it is refreshed in the background, so that TAB never waits for the
+    day. After five minutes it is refreshed in the background, so TAB never waits for the
     network.
 
     Example: outreply completion bash

@@ -101,7 +101,7 @@ def run(
     no_inspect: Annotated[bool, switch("Disable the web page at /_inspect.")] = False,
     team: TeamOption = False,
     verbose: Annotated[
-        bool, switch("Show bodies and the responses of targets.", "--verbose", "-v")
+        bool, switch("Show bodies and the responses from targets.", "--verbose", "-v")
     ] = False,
     forward_to: Annotated[
         list[str] | None,
@@ -374,7 +374,7 @@ def _summary(
                 _show(context, report, store, item)
             report.close()
             context.info(f"Received: {report.summary()}.")
-            given_up = store.given_up_since(started_at)
+            given_up = store.list_given_up(started_at)
             for forward in given_up[:_GIVEN_UP_SHOWN]:
                 delivery = store.find(f"#{forward.delivery}")
                 reason = "" if forward.error is None else f" ({forward.error})"

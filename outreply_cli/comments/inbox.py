@@ -67,7 +67,7 @@ def _fetch_comments(
 ) -> PostComments:
     page = pages.get(get_page_id(post), {})
     listing = client.comments(str(post.get("id")), since=since)
-    # The API lists only the newest posts: the page of an older one is one of its platform.
+    # The API lists only the newest posts: an older one may be on any page of its platform.
     platforms = {comment.get("platform") for comment in listing.items}
     own = [page] if page else [p for p in pages.values() if p.get("platform") in platforms]
     delivered = [reply for reply in sent if reply.reply is not None]
@@ -197,7 +197,8 @@ def watch_comments(
                 continue
             if any(group is arrived_on for arrived_on, _ in arrived):
                 warn(f"post {group.post['id']} may have new comments that the API does not list")
-            # The list would be cut off again and again, in an order that the API does not say.
+            # Start later next time: a list that is always truncated, in no documented order, could
+            # hide new comments.
             start = starts.get(str(group.post["id"]), since - _OVERLAP)
             newest = max(get_created_at(comment.comment) for comment in group.threads)
             newest = min(newest, client.now())

@@ -99,7 +99,7 @@ class ReplyService:
         return found if found or not listing.truncated else None
 
     def _find_owners(self, post_id: str) -> Mapping[str, bool]:
-        """Return whether comments on a post are the page's own, by their IDs, where it is sure."""
+        """Return whether comments on a post are the page's own, by their IDs, where known."""
         try:
             post = self._client.find_published(post_id) or {"id": post_id}
             group = fetch_post_comments(self._client, self._store, post)
@@ -266,7 +266,7 @@ class ReplyService:
                 return dict(reply), True, ""
         if listing.truncated:
             return None, False, "the server lists only 100 comments of the post"
-        return None, True, "a list may be late; try again in a minute"
+        return None, True, "the API's list may be out of date; try again in a minute"
 
 
 def find_same_text(replies: Sequence[ListedReply], message: str) -> Comment | None:

@@ -111,7 +111,7 @@ class Triage:
         comment, message = self._queued
         existing = self._replies.existing_replies(comment.id)
         last = existing[-1].comment if existing else None
-        # A list that is cut off may lack an answer.
+        # A truncated list may lack a reply.
         is_sure = existing is not None and (
             not existing or find_same_text(existing, message) is not None
         )

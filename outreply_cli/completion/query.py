@@ -88,16 +88,16 @@ def _complete(
             if multiple or not given.intersection(names)
             for flag in names
         ]
-        return _matching(flags, typed), ""
+        return _filter_by_prefix(flags, typed), ""
     elif command["commands"] and not arguments:
-        return _matching(command["commands"].items(), typed), ""
+        return _filter_by_prefix(command["commands"].items(), typed), ""
     else:
         kind = _argument_kind(command["arguments"], arguments)
     source = spec["kinds"].get(kind or "", {})
     candidates = list(source.get("words", {}).items())
     if source.get("query"):
         candidates += _values(source["query"], typed, line, environ, now)
-    found = _matching(candidates, typed)
+    found = _filter_by_prefix(candidates, typed)
     directive = source.get("paths", "")
     if source.get("query") == "attachment" and found:
         directive = ""
@@ -134,7 +134,7 @@ def _argument_kind(arguments: "Sequence[Any]", given: int) -> str | None:
     return str(arguments[-1][0]) if arguments and arguments[-1][1] else None
 
 
-def _matching(candidates: Candidates, prefix: str) -> list[tuple[str, str]]:
+def _filter_by_prefix(candidates: Candidates, prefix: str) -> list[tuple[str, str]]:
     return [(value, meaning) for value, meaning in candidates if value.startswith(prefix)]
 
 

@@ -45,7 +45,7 @@ def _check(context: DoctorContext, store: Store) -> CheckResult:
     if found.missing_privileges:
         return failure(
             "store",
-            f"{detail}; the role may not change {', '.join(found.missing_privileges)}",
+            f"{detail}; the role cannot change {', '.join(found.missing_privileges)}",
             "Grant SELECT, INSERT, UPDATE and DELETE on all tables of the schema outreply, and "
             "USAGE on the schema, to the role.",
         )

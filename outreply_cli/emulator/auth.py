@@ -66,7 +66,7 @@ def identify_caller(state: State, request: Request) -> Principal | None:
     secret = _get_secret(request)
     if not secret.startswith(TOKEN_PREFIXES):
         return None
-    return state.cached(("caller", secret), lambda: _find_caller(state.connection, secret))
+    return state.get_cached(("caller", secret), lambda: _find_caller(state.connection, secret))
 
 
 def get_token(state: State, caller: Principal) -> sqlite3.Row:

@@ -56,7 +56,7 @@ def serve(
         stopped = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _signal, _frame: stopped.set())
-        with _running(directory, clock, on_ready, port=port, host=host, config=config):
+        with _run_server(directory, clock, on_ready, port=port, host=host, config=config):
             while not stopped.wait(0.5):
                 pass
 
@@ -78,7 +78,7 @@ def run_with_emulator(
     Raises:
         InvalidInputError: The command cannot be run.
     """
-    with _running(directory, clock, on_ready, port=0, host="127.0.0.1", config=config) as handle:
+    with _run_server(directory, clock, on_ready, port=0, host="127.0.0.1", config=config) as handle:
         tokens = handle.request("status")["tokens"]
         return _run(argv, {
             **{name: value for name, value in environ.items() if name not in TOKEN_VARIABLES},
@@ -89,7 +89,7 @@ def run_with_emulator(
 
 
 @contextmanager
-def _running(
+def _run_server(
     directory: Path,
     clock: Clock,
     on_ready: Callable[[EmulatorHandle], None],

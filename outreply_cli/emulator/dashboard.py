@@ -20,8 +20,8 @@ from outreply_cli.net.server.peer import is_other_user
 from outreply_cli.net.server.response import Response
 
 PAGE_ROOT = "/_page/"
-# The operations of the admin API that the page may call. None returns a secret, other than one
-# that it has just made, or reads a file.
+# The operations of the admin API that the page may call. None of them reads a file, or
+# returns a secret other than a new one.
 _OPERATIONS = frozenset({
     "advance", "freeze", "fault", "comment", "enable", "rotate", "edit-token", "rotate-token",
     "revoke-token", "collaborator",

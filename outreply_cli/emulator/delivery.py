@@ -60,7 +60,7 @@ def list_attempts(state: State, delivery_id: str) -> list[dict[str, Any]]:
 
 
 def delete_expired(state: State) -> None:
-    """Delete the deliveries that the log keeps no longer; the caller commits."""
+    """Delete the deliveries that the log no longer keeps; the caller commits."""
     before = (state.clock.now() - LOG_RETENTION).timestamp()
     # In the order of their numbers, so that the cost does not grow with the log.
     expired = (

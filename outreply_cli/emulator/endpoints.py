@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _READ_METHODS = frozenset({"GET", "HEAD"})
-# Publishes and replies have buckets of their own (reference: Tiers & limits).
+# Publishes and replies have separate buckets (reference: Tiers & limits).
 _METERED_PATHS = frozenset({"/posts/schedule", "/posts/publish", "/comments/reply"})
 # A route and the values of its path parameters.
 Match = tuple[Route, Mapping[str, str]]
@@ -154,8 +154,8 @@ class Endpoints:
         """Check the scope, count the usage and run the endpoint.
 
         With the scope, every request counts as a read or a write, regardless of the response,
-        except those of publishes and replies, which have buckets of their own. Other changes are
-        rolled back on an error.
+        except those of publishes and replies, which have separate buckets. Other changes are rolled
+        back on an error.
         """
         reads = request.method in _READ_METHODS
         if not isinstance(match, ErrorResponse):

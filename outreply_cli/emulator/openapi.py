@@ -30,7 +30,7 @@ _COMMON_ERRORS = (
 _IDEMPOTENCY_ERRORS = ("INVALID_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_MISMATCH")
 _PATH_PARAMETER = re.compile(r"<(\w+)>")
 _INTEGERS = ("X-RateLimit-", "Retry-After")
-# In the body, by these keys.
+# Headers that only the emulator sends, and the keys of their values in the body.
 _EMULATOR_DELIVERY_HEADERS = {"X-OutReply-Event": "event", "X-OutReply-Delivery": "id"}
 
 

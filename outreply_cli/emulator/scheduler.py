@@ -21,7 +21,7 @@ def process_due(state: State, now: datetime) -> Counter[str]:
     posts: Counter[str] = Counter()
     # Requests add posts, but keep what is cached.
     key = ("next_due_at", state.connection.total_changes)
-    due_at = state.cached(key, lambda: next_due_at(state.connection))
+    due_at = state.get_cached(key, lambda: next_due_at(state.connection))
     if due_at is None or due_at > now.timestamp():
         return posts
     # Queried again after each: a published post may add comments that are due.

@@ -159,7 +159,7 @@ class _AccountLoader:
         if scopes == []:
             raise fields["scopes"].error("must not be empty")
         if "collaborator" in fields and "on_behalf_of" not in fields:
-            raise item.error("a token of a collaborator requires on_behalf_of, its brand")
+            raise item.error("a collaborator's token requires on_behalf_of, its brand")
         given: dict[str, object] = {}
         if "token" in fields:
             given["secret"] = parse_token(fields["token"], sandbox=sandbox)

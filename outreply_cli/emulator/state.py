@@ -53,7 +53,7 @@ class State:
         # The rows to write, by statement, and the uses to count, by user, period and bucket.
         self._deferred: defaultdict[str, list[Sequence[object]]] = defaultdict(list)
         self._uses: Counter[tuple[str, str, str]] = Counter()
-        # What was read of accounts, and the database's changes since which it is the same.
+        # Cached reads of accounts, and the value of `total_changes` for which they are valid.
         self._cache: dict[object, Any] = {}
         self._changes = 0
         self.connection = open_state(path)
@@ -78,7 +78,7 @@ class State:
     def request(self) -> Iterator[sqlite3.Connection]:
         """A transaction of an API request, which changes neither accounts nor tokens.
 
-        What is deferred and cached is kept, so that the request costs little.
+        Deferred rows and cached values are kept, so that the request costs little.
         """
         with self._lock:
             rows = sum(map(len, self._deferred.values()))
@@ -108,7 +108,7 @@ class State:
         with self._lock:
             deferred, uses = self._deferred, self._uses
             self._deferred, self._uses = defaultdict(list), Counter()
-            # Cached usage is that without the deferred one.
+            # Cached usage does not include deferred uses.
             self._cache.clear()
             if uses:
                 deferred[_COUNT_USE] = [(*key, number) for key, number in uses.items()]
@@ -121,7 +121,7 @@ class State:
             with transaction(self.connection):
                 self.write_deferred()
 
-    def cached(self, key: object, load: Callable[[], _T]) -> _T:
+    def get_cached(self, key: object, load: Callable[[], _T]) -> _T:
         """The result of `load`, which reads accounts, tokens or usage, while they are unchanged."""
         if len(self._cache) >= _CACHED_VALUES:
             self._cache.clear()
@@ -212,7 +212,7 @@ class State:
     ) -> int:
         """Count one use as `write_later` does, unless it exceeds `limit`; returns the usage."""
         key = (user_id, period, bucket)
-        used = self.cached(key, lambda: self.get_use(*key)) + self._uses[key] + 1
+        used = self.get_cached(key, lambda: self.get_use(*key)) + self._uses[key] + 1
         if used <= limit:
             self._uses[key] += 1
         return used
@@ -230,7 +230,7 @@ class State:
         return 0 if row is None else int(row[0])
 
     def _keep_last_id(self, last_id: int) -> None:
-        """Never generate an ID again: clients remember those of posts that are gone."""
+        """Store the last ID, so that no ID is reused: clients may know those of deleted posts."""
         if last_id > self._last_id():
             self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('ids', ?)", (last_id,))
 

@@ -66,7 +66,7 @@ def create_token(state: State, params: Mapping[str, Any]) -> sqlite3.Row:
     if collaborator is not None:
         brands = json.loads(columns.pop("brand_ids", "[]"))
         if not isinstance(collaborator, str) or not collaborator or len(brands) != 1:
-            raise InvalidInputError("a token of a collaborator requires exactly one brand")
+            raise InvalidInputError("a collaborator's token requires exactly one brand")
         downgraded = db.execute(
             "SELECT 1 FROM tokens WHERE issued_by_collaborator_id = ? AND NOT has_full_access",
             (collaborator,),
@@ -97,7 +97,7 @@ def edit_token(state: State, token: str, params: Mapping[str, Any]) -> sqlite3.R
     user = state.connection.execute(sql, (row["user_id"],)).fetchone()
     columns = _parse_settings(state, user, params)
     if "brand_ids" in columns and row["on_behalf_of_brand_id"] is not None:
-        raise InvalidInputError("a token of a collaborator is bound to its brand")
+        raise InvalidInputError("a collaborator's token is bound to its brand")
     if not columns:
         raise InvalidInputError(
             "nothing to change", hint="See: outreply emulator edit-token --help"

@@ -33,7 +33,7 @@ def create_webhook(context: RequestContext) -> dict[str, Any]:
     """`POST /webhooks`: the only response that contains the secret."""
     url = context.text("url", required=True, max_length=_URL_MAX_CHARACTERS) or ""
     events = context.body.get("events")
-    # Compared with a list: an object cannot be looked up.
+    # In a list: looking up an unhashable value, such as an object, in a mapping would raise.
     if not isinstance(events, list) or not events or not all(name in [*EVENTS] for name in events):
         raise invalid_field("events", f"must be a list of: {', '.join(EVENTS)}")
     if url in context.invalid_urls:

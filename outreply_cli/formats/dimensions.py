@@ -1,6 +1,6 @@
 """Dimensions and durations of media files, read from their headers without decoding them.
 
-What a file does not say, or says wrongly, is None. Reads a few kilobytes of a file of any size.
+Values that a file lacks or states wrongly are None. Reads a few kilobytes of a file of any size.
 """
 
 import math
@@ -33,7 +33,7 @@ class _Reader:
     """A file that is read at positions, a limited number of times.
 
     Raises:
-        ValueError: The file ends too early, or sends the reader around too long.
+        ValueError: The file ends too early, or requires too many reads.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -96,11 +96,11 @@ def _read_jpeg(file: _Reader) -> Dimensions:
         else:
             if kind == 0xE1:
                 exif = file.read_at(position + 4, min(length - 2, _MAX_EXIF_BYTES))
-                is_turned = is_turned or _read_orientation(exif) in _QUARTER_TURNS
+                is_turned = is_turned or _parse_orientation(exif) in _QUARTER_TURNS
             position += 2 + length
 
 
-def _read_orientation(exif: bytes) -> int | None:
+def _parse_orientation(exif: bytes) -> int | None:
     """Return the orientation in an EXIF segment, if it has one."""
     tiff = exif[6:]
     if exif[:6] != b"Exif\x00\x00" or tiff[:2] not in {b"II", b"MM"}:

@@ -17,8 +17,8 @@ def parse_json(document: str | bytes, *, is_unique: bool = False) -> Any:
 
     Raises:
         ValueError: The document is invalid, nested too deeply, has a number that a float cannot
-            hold and that would not be JSON when written again, or should be unique, and an object
-            has a name twice.
+            hold and that would not be JSON when written again, or `is_unique` is given and an
+            object has a name twice.
     """
     if isinstance(document, bytes):
         document = document.decode(json.detect_encoding(document))

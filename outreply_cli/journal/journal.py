@@ -261,7 +261,7 @@ class Journal:
         """Raise LeaseLostError if another process has taken over a calendar."""
 
     def leases(self) -> list[Lease]:
-        """Return the calendars that processes are working on; those of files are not known."""
+        """Return the calendars that processes are working on; none for a journal in a file."""
         return []
 
     def _check_lease(self, db: Any, account: str, calendar: str) -> None:
@@ -379,7 +379,7 @@ class Journal:
             [(page_id, at.isoformat()) for page_id, at in slots],
         )
 
-    def entries_of_rows(self, account: str, rows: Iterable[str]) -> list[JournalEntry]:
+    def entries_for_rows(self, account: str, rows: Iterable[str]) -> list[JournalEntry]:
         """Return the entries of the rows with these names, in any calendar."""
         return self._read_any(
             "SELECT * FROM entries WHERE account = ? AND row IN (VALUES {}) ORDER BY id",
@@ -446,7 +446,7 @@ class Journal:
             (account, post_id),
         )
 
-    def account_of_token(self, token: str) -> str | None:
+    def account_for_token(self, token: str) -> str | None:
         """Return the account in which a token (its digest) has sent a post, if any."""
         rows = self._select(
             "SELECT account FROM entries WHERE token = ? ORDER BY id DESC LIMIT 1", (token,),
@@ -504,7 +504,7 @@ class Journal:
             for account, calendar in {(draft.account, draft.calendar) for draft in drafts}:
                 self._check_lease(db, account, calendar)
             if claim:
-                # In the same order everywhere: two machines do not wait for each other.
+                # The same order everywhere prevents a deadlock of two machines.
                 for draft in sorted(drafts, key=lambda item: (item.page_id, item.scheduled_at)):
                     _claim_slot(db, draft)
             ids = self._insert_all(db, drafts)
@@ -871,12 +871,12 @@ class Journal:
     def _read_any(
         self, sql: str, account: str, keys: Sequence[tuple[str, ...]]
     ) -> list[JournalEntry]:
-        """Return the entries of an account with one of `keys`, whose values replace `{}`."""
+        """Return the entries of an account with one of `keys`; placeholders replace `{}`."""
         entries: list[JournalEntry] = []
         for start in range(0, len(keys), _VALUES_PER_QUERY):
             part = keys[start : start + _VALUES_PER_QUERY]
-            places = ", ".join(f"({', '.join('?' * len(key))})" for key in part)
-            entries += self._read(sql.format(places), (account, *chain.from_iterable(part)))
+            placeholders = ", ".join(f"({', '.join('?' * len(key))})" for key in part)
+            entries += self._read(sql.format(placeholders), (account, *chain.from_iterable(part)))
         return entries
 
     def _select(

@@ -80,8 +80,8 @@ class PostgresJournal(Journal):
             yield
         finally:
             lease.released.set()
-            # If the database is away, the lease expires. The new fence stops the renewal, and
-            # threads that still work on the calendar.
+            # If the database is unavailable, the lease expires. The new fence stops the renewal,
+            # and threads that still work on the calendar.
             with suppress(StorageError), self._change() as db:
                 _LEASES.release(db, key, lease.fence)
 
@@ -111,7 +111,7 @@ class PostgresJournal(Journal):
             try:
                 fence, other = self._try_acquire(account, calendar)
             except StorageError:
-                # While others have the calendar, the database may be away: it restarts.
+                # While waiting for other processes, tolerate a restart of the database.
                 if other is None or self._clock.monotonic() >= until:
                     raise
             else:
@@ -134,7 +134,7 @@ class PostgresJournal(Journal):
 
     def _renew(self, key: tuple[str, str], lease: _Lease) -> None:
         while not lease.released.wait(RENEW_SECONDS):
-            # If the database is away, each change of an entry fails as well.
+            # If the database is unavailable, each change of an entry fails as well.
             with suppress(StorageError), self._change() as db:
                 if not _LEASES.extend(db, key, lease.fence):
                     return

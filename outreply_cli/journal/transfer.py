@@ -1,7 +1,7 @@
 """Copies of a journal: JSON lines for backups, and the move into a team's store.
 
-A copy is added to what a store has: what is there already stays as it is, except that an entry with
-a post wins over one without. A copy that adds no entry adds nothing else either, so that it can be
+A copy is added to a store, whose rows stay as they are, except that an entry with a post replaces
+one without. A copy that adds no entry adds nothing else either, so that it can be
 added again after slots and uploads have changed.
 """
 
@@ -33,8 +33,8 @@ class CopyReport:
 
     Attributes:
         added: Entries that were added, or whose post the journal did not have.
-        present: The other ones.
-        different: Those that it had with another state or post, as `calendar: row`.
+        present: Entries that the journal already had.
+        different: Entries that it had with another state or post, as `calendar: row`.
     """
 
     added: int = 0
@@ -89,17 +89,18 @@ def parse_lines(name: str, lines: Iterable[str]) -> Rows:
             reason = str(problem) if isinstance(problem, _InvalidLineError) else "is not a row"
             raise InvalidInputError(
                 f"{name}:{number}: the line {reason}",
-                hint="Use a file that `outreply store export` has written.",
+                hint="Use a file written by: outreply store export",
             ) from None
     if not number:
-        raise InvalidInputError(f"{name} is empty", hint="Use a file of `outreply store export`.")
+        hint = "Use a file written by: outreply store export"
+        raise InvalidInputError(f"{name} is empty", hint=hint)
     ids = {row["id"] for row in rows["entries"]}
     used = {row["replaces"] for row in rows["entries"]} - {None}
     used |= {row["entry_id"] for row in rows["events"]}
     if not used <= ids:
         raise InvalidInputError(
             f"{name} is not complete: post {min(used - ids)} is missing",
-            hint="Use a file that `outreply store export` has written.",
+            hint="Use a file written by: outreply store export",
         )
     return rows
 
@@ -110,7 +111,7 @@ class _InvalidLineError(ValueError):
 
 def _check_header(item: Any) -> None:
     if not isinstance(item, dict) or item.get("format") != _FORMAT:
-        raise _InvalidLineError("is not the start of a copy of a store")
+        raise _InvalidLineError("is not the start of a store backup")
     if item.get("version") != _VERSION:
         raise _InvalidLineError("is from another version of outreply")
 
@@ -128,7 +129,7 @@ def _check_row(table: str, row: Any) -> dict[str, Any]:
             is_valid = is_valid and abs(value) < _INTEGER_MAX
         if not is_valid:
             raise _InvalidLineError(f"has an invalid {name}")
-    # What the journal could not read again.
+    # Reject values that the journal could not read again.
     if table == "entries":
         entry_from_row(row)
     elif table == "events":

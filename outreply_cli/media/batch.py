@@ -107,7 +107,7 @@ class UploadBatch:
             try:
                 file = inspect(candidate.path, self._limits)
                 if candidate.name == STDIN:
-                    # The next run knows its content only: it copies it to another file.
+                    # Each run copies stdin to another file: only the digest identifies it.
                     file = hash_file(file)
                 if not (self._skip_existing and self._is_duplicate(file, checked)):
                     storage_left = _reserve_storage(file, storage_left)

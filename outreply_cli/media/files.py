@@ -20,7 +20,7 @@ from outreply_cli.storage.file_scope import FileScope
 
 _CHUNK_BYTES = 1024 * 1024
 _ANYWHERE = FileScope()
-# By the letters of `ls -l`.
+# Kinds of special files by the letters of `ls -l`.
 _SPECIAL_KINDS = {
     "d": "a directory", "p": "a named pipe", "s": "a socket", "c": "a device", "b": "a device",
 }  # fmt: skip
@@ -84,7 +84,7 @@ class InspectedFile:
     warning: str | None = field(default=None, kw_only=True)
 
     def to_media(self) -> Media:
-        """Return what the rules of platforms may ask of the file."""
+        """Return the properties of the file that platform rules may check."""
         return Media("media_files", self.path.name, self.mime, self.size, lambda: self.dimensions)
 
     @cached_property

@@ -43,7 +43,7 @@ def media_size(item: Mapping[str, Any]) -> int:
 def find_needed(items: Iterable[Resource], journal: Journal, client: Client) -> set[str]:
     """Return the IDs of media that the API may not know to be in use.
 
-    They are those of unfinished posts, and those of `items` that scheduled posts have by address.
+    They are those of unfinished posts, and those of `items` that scheduled posts use by URL.
     """
     account = account_fingerprint(client)
     unfinished = journal.list_unsettled(account)

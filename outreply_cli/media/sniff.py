@@ -91,8 +91,8 @@ _NO_END = MediaProblem(
     "the file has no end marker and may be truncated; check that it opens", is_warning=True
 )
 _WEB_PAGE = MediaProblem(
-    "the file has a web page hidden after the first bytes of an image or video; if it is a real "
-    "one, open it in an editor and export it again"
+    "the file has a web page hidden after the first bytes of an image or video; if the "
+    "file is a real image or video, open it in an editor and export it again"
 )
 
 

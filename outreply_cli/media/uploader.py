@@ -181,11 +181,11 @@ class Uploader:
         """Raise an error unless the list proves that an upload had no effect (see `api.resend`)."""
         reason = None
         if not self._may_list:
-            reason = "the token may not list media"
+            reason = "the token cannot list media"
         elif not self._is_list_complete:
             reason = f"the server lists only {LIST_LIMIT_MAX} media"
         elif sent_at is not None and self._client.now() - sent_at < LIST_LAG:
-            reason = "a list may be late; try again in a minute"
+            reason = "the API's list may be out of date; try again in a minute"
         if reason is not None:
             raise UploadOutcomeUnknownError(
                 f"cannot determine whether {file.path.name} was uploaded: {reason}",

@@ -10,7 +10,7 @@ from outreply_cli.errors import InvalidInputError
 _STRICT_CODES = range(76, 95)
 _DATE_CODES = {9, 10}
 _NAME_CODES = {62, 64}
-# How OpenSSL reports bytes that are not TLS.
+# Reason codes of OpenSSL for bytes that are not TLS.
 _NOT_TLS = {
     "WRONG_VERSION_NUMBER",
     "RECORD_LAYER_FAILURE",
@@ -69,7 +69,7 @@ def describe_tls_error(error: ssl.SSLError, host: str) -> tuple[str, str]:
         )
         hint = (
             "The issuer of the certificate, or of its CA, must reissue it: the operator of "
-            f"{host}, or of a proxy that signs in its place. Python 3.12 does not enforce the rule."
+            f"{host}, or of a proxy that replaces it. Python 3.12 does not enforce the rule."
         )
     elif code in _DATE_CODES:
         hint = f"Check this machine's clock; if it is right, {host} needs a new certificate."
@@ -85,7 +85,7 @@ def describe_tls_error(error: ssl.SSLError, host: str) -> tuple[str, str]:
 
 def _describe_handshake(error: ssl.SSLError, host: str) -> tuple[str, str]:
     if error.reason in _NOT_TLS:
-        return f"{host} does not respond with TLS", "Use http:// instead of https://."
+        return f"{host} does not speak TLS", "Use http:// instead of https://."
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         reason = "connection closed"
     else:

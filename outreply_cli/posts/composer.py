@@ -100,7 +100,7 @@ class Composer:
         try:
             result = runner.run(self.words, self.environ, document, timeout=self.timeout)
         except BaseException:
-            # Ctrl-C does not reach the program, which has a session of its own.
+            # Ctrl-C does not reach the program, which has a separate session.
             runner.kill_all()
             raise
         if result.error is not None:
@@ -112,14 +112,14 @@ class Composer:
         try:
             text = decode_text(result.output).rstrip("\n")
         except TextEncodingError as error:
-            raise self._error(f"its output {error}") from None
+            raise self._error(f"the program's output {error}") from None
         if problem := self._find_problem(text):
             raise self._error(problem)
         return text
 
     def _find_problem(self, text: str) -> str | None:
         if not is_visible(text):
-            return "it wrote no text to stdout"
+            return "the program wrote no text to stdout"
         if len(text) > MESSAGE_MAX_CHARACTERS:
             limit = f"the limit is {MESSAGE_MAX_CHARACTERS:,}"
             return f"the text has {len(text):,} characters; {limit}"

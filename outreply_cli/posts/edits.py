@@ -12,7 +12,7 @@ from outreply_cli.times import format_duration
 
 _TEXTS = ("message", "first_comment")
 _MEDIA = ("media_ids", "media_urls")
-# Longest time between the cancellation of a post and the creation of its edited version: both
+# Maximum time between the cancellation of a post and the creation of its edited version: both
 # requests may wait for the rate limit.
 _EDIT_SECONDS = timedelta(minutes=2)
 
@@ -60,7 +60,7 @@ class ContentEdit:
         """Return the edited request body, without files that are not uploaded yet."""
         edited = {**body, **self.fields}
         if any(name in self.fields for name in _MEDIA) and FILES_FIELD not in self.fields:
-            # They are the digests of the old files.
+            # The field holds the digests of the old files.
             edited.pop(FILES_FIELD, None)
         for name in _TEXTS:
             for old, new in self.replacements:
@@ -130,6 +130,6 @@ def validate_edit_time(scheduled_at: datetime, now: datetime) -> str | None:
         return None
     duration = format_duration(scheduled_at - now)
     return (
-        f"it is due in {duration}; an edited post is created again, which needs at least "
+        f"due in {duration}; an edited post is created again, which needs at least "
         f"{format_duration(SCHEDULE_EARLIEST + _EDIT_SECONDS)}"
     )

@@ -14,7 +14,7 @@ from outreply_cli.spec.text import normalize_line_endings
 
 _LINE_OCTETS = 75
 _SUMMARY_CHARACTERS = 60
-# Without tab and LF.
+# Control characters except tab and LF.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 

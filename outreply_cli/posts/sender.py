@@ -118,7 +118,7 @@ class Sender:
             StorageError: The journal cannot be written.
         """
         self._journal.mark_replacing(entry)
-        old = self._replaced_by(entry)
+        old = self._get_replaced(entry)
         error = self._delete(old)
         if error is not None and not error.maybe_applied:
             self._journal.mark_kept(old)
@@ -133,7 +133,7 @@ class Sender:
         Raises:
             StorageError: The journal cannot be written.
         """
-        old = self._replaced_by(entry)
+        old = self._get_replaced(entry)
         if old.fingerprint == entry.fingerprint:
             return self.finish_replacing(entry)
         try:
@@ -184,7 +184,7 @@ class Sender:
             return result
         try:
             # The old post may be published or cancelled by now.
-            if entry.replaces is None or not self._is_scheduled(self._replaced_by(entry)):
+            if entry.replaces is None or not self._is_scheduled(self._get_replaced(entry)):
                 return result
         except OutReplyError:
             return result
@@ -194,7 +194,7 @@ class Sender:
         if entry.attempts is None:
             return SendResult(entry)
         at = self._client.now()
-        reason = "lists may be late"
+        reason = "the API's lists may be out of date"
         try:
             post_id, truncated = self._search(entry)
             if truncated:
@@ -214,7 +214,7 @@ class Sender:
         if step == Step.SEND:
             self._journal.mark_unsent(entry)
             return SendResult(self._journal.entry(entry.id))
-        return SendResult(entry, self._unknown(entry, reason))
+        return SendResult(entry, self._unknown_error(entry, reason))
 
     def _send_unsent(self, entry: JournalEntry) -> SendResult:
         for _ in range(_MAX_REPLAYS):
@@ -225,7 +225,7 @@ class Sender:
             entry = result.entry
         return result
 
-    def _replaced_by(self, entry: JournalEntry) -> JournalEntry:
+    def _get_replaced(self, entry: JournalEntry) -> JournalEntry:
         assert entry.replaces is not None
         return self._journal.entry(entry.replaces)
 
@@ -236,7 +236,7 @@ class Sender:
             StorageError: The journal cannot be written.
         """
         entry = self._journal.entry(entry.id)
-        old = self._replaced_by(entry)
+        old = self._get_replaced(entry)
         error = self._delete(old) if old.state == EntryState.CANCELLING else None
         old = self._journal.entry(old.id)
         if old.state == EntryState.DONE:
@@ -306,7 +306,7 @@ class Sender:
     def _find_changed(self, entry: JournalEntry) -> str | None:
         for found in self._journal.entries_at(entry.account, [(entry.page_id, entry.scheduled_at)]):
             current: JournalEntry | None = found
-            if found.calendar == CHANGES_CALENDAR and _has_text_of(found.body, entry):
+            if found.calendar == CHANGES_CALENDAR and _has_same_text(found.body, entry):
                 while current is not None and current.state == EntryState.CANCELLED:
                     current = self._journal.get_replacement(current)
                 if current is None or current.state != EntryState.DONE or not current.post_id:
@@ -494,7 +494,7 @@ class Sender:
             may_be_published = entry.scheduled_at <= now + LIST_LAG
             if may_be_published and (published.truncated or now - entry.scheduled_at < LIST_LAG):
                 reason = "the server may list it later"
-                return self._unknown(entry, reason, "was cancelled or published")
+                return self._unknown_error(entry, reason, "was cancelled or published")
             # Cancelled already: elsewhere, or by a request whose response was lost.
             return None
         # The old post was published while the new one was created: keep one of them.
@@ -507,7 +507,7 @@ class Sender:
     def _search(self, entry: JournalEntry) -> tuple[str | None, bool]:
         return find_created_post(self._client, entry, self._journal.post_ids(entry.account))
 
-    def _unknown(
+    def _unknown_error(
         self, entry: JournalEntry, reason: str, what: str = "was sent"
     ) -> OutcomeUnknownError:
         return OutcomeUnknownError(
@@ -521,8 +521,8 @@ class Sender:
 def key_used_error(post_id: str) -> KeyUsedError:
     """Return the error of a key whose post was cancelled or moved by another program."""
     return KeyUsedError(
-        f"post {post_id} was created with this key, and was cancelled or moved since; nothing was "
-        "sent",
+        f"post {post_id} was created with this key, and has since been cancelled or moved; nothing "
+        "was sent",
         hint="See: outreply posts list. To post it again, use: outreply posts schedule with "
         "another --key",
     )
@@ -608,10 +608,10 @@ def matches_entry(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:
     on_time = is_same_time(at, entry.scheduled_at) or (
         "published_at" in post and earliest <= delay < _PUBLISHED_WITHIN
     )
-    return on_time and _has_text_of(post, entry)
+    return on_time and _has_same_text(post, entry)
 
 
-def _has_text_of(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:
+def _has_same_text(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:
     return normalize_text(post.get("message")) == normalize_text(entry.body.get("message"))
 
 

@@ -56,7 +56,7 @@ _LOCK_SECONDS = 30.0
 _CANCEL_LOCK_SECONDS = 5.0
 # States of an entry whose post replaces a cancelled one.
 _REPLACING = (EntryState.PLANNED, EntryState.SENT, EntryState.DONE)
-# Slots that are chosen before a command gives up because others take them.
+# Number of slots after which a command gives up because other commands keep taking them.
 _CLAIMS_MAX = 20
 _CANCELLED_FIELDS = ("page_id", "scheduled_at", "message")
 
@@ -163,7 +163,7 @@ class PostService:
     def _check_not_retried(self, body: Mapping[str, Any], key: str, failed_at: datetime) -> None:
         """Raise OutcomeUnknownError if a post with the same text came after a failed one.
 
-        Nothing else shows what another machine, or one that lost its journal, has sent again.
+        Only a search shows what another machine, or one that lost its journal, has sent again.
         """
         page_id, text = str(body["page_id"]), normalize_text(body.get("message"))
         with self._open_journal() as journal:
@@ -554,8 +554,8 @@ class PostService:
             journal.lock(self._account, calendar, wait=_LOCK_SECONDS),
         ):
             current = self._read_for_edit(*self._read_settled(journal, post.post_id))
-            is_ours = current.entry is None or current.entry.calendar == calendar
-            if current.body != post.body or not is_ours:
+            is_same_calendar = current.entry is None or current.entry.calendar == calendar
+            if current.body != post.body or not is_same_calendar:
                 raise PostChangedError(
                     f"post {post.post_id} was changed in the meantime; it was not edited",
                     hint="Run the command again.",
@@ -656,7 +656,7 @@ class PostService:
         """
         entry = journal.by_post_id(self._account, post_id)
         if entry is not None and entry.state == EntryState.CANCELLING:
-            raise _earlier_change_unknown(entry)
+            raise _earlier_change_error(entry)
         post = self._client.scheduled_post(post_id)
         if entry is not None and entry.state != EntryState.DONE:
             raise PostChangedError("another command is changing this post", hint="Try again.")
@@ -735,7 +735,7 @@ class PostService:
             return None
         sources = [str(item.get("src")) for item in media if isinstance(item, dict)]
         if sources == known.media:
-            # There are only URLs.
+            # All media are URLs, and the same ones.
             return None
         has_same_number = len(media) == len(known.media)
         uploads: Sequence[Mapping[str, Any]] = ()
@@ -786,7 +786,7 @@ class PostService:
             history = _find_history(journal, self._account, calendar, row)
             if history is not None and history.active is not None:
                 self._check_exists(sender, history.active)
-                return self._existing(page, history.active, body)
+                return self._reuse_post(page, history.active, body)
             post = _KeyedPost(self._account, calendar, history or RowHistory(row, None, 1), body)
             if fetch_slots is None:
                 draft = post.draft(scheduled_at or self._client.earliest_now())
@@ -794,11 +794,11 @@ class PostService:
             else:
                 entry = self._claim_next_slot(page, fetch_slots, journal, post)
             if entry.state == EntryState.DONE:
-                return self._existing(page, entry, body)
+                return self._reuse_post(page, entry, body)
             # Only its key tells a publish from an earlier one with the same text.
             is_findable = history is None and "scheduled_at" in entry.body
             if is_findable and (existing := sender.find_existing(entry)) is not None:
-                return self._existing(page, existing, body)
+                return self._reuse_post(page, existing, body)
             result = self._send(page, fetch_slots, journal, post, entry)
             if result.error is None:
                 return PostResult(page, self._fetch_post(result.entry, is_new=True))
@@ -882,7 +882,7 @@ class PostService:
         if not exists:
             raise key_used_error(str(entry.post_id))
 
-    def _existing(self, page: Resource, entry: JournalEntry, body: dict[str, Any]) -> PostResult:
+    def _reuse_post(self, page: Resource, entry: JournalEntry, body: dict[str, Any]) -> PostResult:
         if entry.state != EntryState.DONE:
             raise OutcomeUnknownError(
                 "the outcome of an earlier request with this --key is unknown",
@@ -921,7 +921,7 @@ class PostService:
         try:
             return bool(self._account)
         except LimitExceededError:
-            account = journal.account_of_token(self._client.transport.token_digest)
+            account = journal.account_for_token(self._client.transport.token_digest)
             if account is not None:
                 self._account = account
             return account is not None
@@ -1002,11 +1002,11 @@ def _next_generation(journal: Journal, entry: JournalEntry) -> int:
     history = _find_history(journal, entry.account, entry.calendar, entry.row)
     assert history is not None
     if history.active is not None and history.active.id != entry.id:
-        raise _earlier_change_unknown(entry)
+        raise _earlier_change_error(entry)
     return history.next_generation
 
 
-def _earlier_change_unknown(entry: JournalEntry) -> OutcomeUnknownError:
+def _earlier_change_error(entry: JournalEntry) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         f"the outcome of an earlier change of post {entry.post_id} is unknown",
         hint="Run the command again later. See: outreply store status",

@@ -29,11 +29,11 @@ class SlotStatus(StrEnum):
     """Status of a slot.
 
     Attributes:
-        FREE: Nothing.
-        FILLED: A post at its time, or too near to it.
-        CLAIMED: A row or command that has not sent its post yet, or whose outcome is unknown.
-        FREED: Nothing: its post was cancelled, moved or never sent.
-        BLOCKED: Nothing, but a guardrail allows no further post.
+        FREE: No post has the slot.
+        FILLED: A post is at its time, or too near to it.
+        CLAIMED: Held by a row or command whose post is not sent yet, or has an unknown outcome.
+        FREED: No post has it: its post was cancelled, moved or never sent.
+        BLOCKED: No post has it, but a guardrail allows no further post.
     """
 
     FREE = "free"

@@ -24,7 +24,7 @@ _SDK_METHODS = {
     "POST /webhooks": ("webhooks.create", "url events"),
     "DELETE /webhooks/": ("webhooks.delete", ""),
 }  # fmt: skip
-# Those that the methods require; by default, all.
+# Fields that the methods require; by default, all of their fields.
 _REQUIRED = {"posts.schedule": {"page_id", "message", "scheduled_at"}, "posts.publish": {"page_id"}}
 
 

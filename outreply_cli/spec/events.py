@@ -10,13 +10,13 @@ from outreply_cli.spec.limits import EVENTS
 def check_event(name: str, option: str) -> None:
     """Raise InvalidInputError if the value `name` of `option` is not an event."""
     if name not in EVENTS:
-        raise _unknown(name, option)
+        raise _unknown_error(name, option)
 
 
 def check_pattern(pattern: str, option: str) -> None:
     """Raise InvalidInputError if the value `pattern` of `option` matches no event."""
     if not any(matches(name, [pattern]) for name in EVENTS):
-        raise _unknown(pattern, option)
+        raise _unknown_error(pattern, option)
 
 
 def parse_patterns(text: str, option: str) -> list[str]:
@@ -32,7 +32,7 @@ def matches(name: str, patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _unknown(name: str, option: str) -> InvalidInputError:
+def _unknown_error(name: str, option: str) -> InvalidInputError:
     import difflib
 
     close = difflib.get_close_matches(name, EVENTS, n=1)

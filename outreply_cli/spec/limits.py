@@ -13,9 +13,9 @@ LIST_LIMIT_MAX = 100
 LIST_LIMIT_DEFAULT = 50
 IDEMPOTENCY_KEY_MAX_CHARACTERS = 120
 IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=24)
-# Two years, the longer of the two that may hold a leap day.
+# Two years, including a leap day.
 TOKEN_LIFETIME_MAX = timedelta(days=731)
-# How long requests and webhook deliveries stay in the logs.
+# Retention of requests and webhook deliveries in the logs.
 LOG_RETENTION = timedelta(days=30)
 
 TOKEN_PREFIXES = ("outreply_live_", "orply_live_", "outreply_test_")

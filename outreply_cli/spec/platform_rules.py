@@ -160,7 +160,7 @@ class RuleSet:
         if not values.get("clickable_links", True):
             # Without a dot, a text has no link.
             occurrences.append((".", 0))
-        # Every text without media breaks the rules on media that it breaks.
+        # An empty post breaks the same rules on media as every text without media.
         nothing = PostFacts(long_name(platform), None)
         return _PlainLimits(
             tuple(

@@ -1,4 +1,4 @@
-"""Kinds of platform rules: what a value means, what a post is measured by, and how it is said."""
+"""Kinds of platform rules: the meaning of a value, the measure of a post, and the wording."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -93,7 +93,7 @@ class Measure(NamedTuple):
 
     Attributes:
         value: Number or flag compared with the rule; None if unknown.
-        fact: Return the words for it, such as `the text has 31 hashtags`, or "".
+        fact: Returns the words for it, such as `the text has 31 hashtags`, or "".
         field: Field of the post that decides it.
         note: Explanation of how it is counted, or "".
     """
@@ -120,7 +120,7 @@ class Kind:
         is_broken: Whether a measured value breaks a value of the rule.
         requirement: Text of the rule after the name of its platform, such as `allows at most 30
             hashtags`.
-        check: Return a value of the user's own file, normalized; raises ValueError with the form
+        check: Returns a value of the user's own file, normalized; raises ValueError with the form
             that it must have.
         compare_as: The form of a value in which it is compared, such as bytes.
         noun: Counted unit, if the rule limits a number.
@@ -241,7 +241,7 @@ def _measure_required(post: PostFacts) -> Iterator[Measure]:
         yield Measure(" and ".join(sorted(map(str, kinds))), _nothing, post.media_field)
 
 
-def _number_of(kind: str | None) -> _Measures:
+def _measure_number(kind: str | None) -> _Measures:
     def measure(post: PostFacts) -> Iterator[Measure]:
         media = post.select(kind) if kind else post.media
         if media:
@@ -279,7 +279,7 @@ def _join(medium: Media, describe: Callable[[Media], str]) -> str:
 
 
 def _describe_unknown(_: Media) -> str:
-    return "does not say it"
+    return "does not include this information"
 
 
 def _describe_size(medium: Media) -> str:
@@ -416,9 +416,9 @@ KINDS: Mapping[str, Kind] = {
         lambda value: f"{'makes' if value else 'does not make'} links in a text clickable",
         _check_boolean,
     ),
-    "max_media": _maximum(_number_of(None), "images and videos"),
-    "max_images": _maximum(_number_of("image"), "images"),
-    "max_videos": _maximum(_number_of("video"), "videos"),
+    "max_media": _maximum(_measure_number(None), "images and videos"),
+    "max_images": _maximum(_measure_number("image"), "images"),
+    "max_videos": _maximum(_measure_number("video"), "videos"),
     "mixed_media": Kind(
         _measure_mix,
         lambda is_mixed, is_allowed: is_mixed and not is_allowed,

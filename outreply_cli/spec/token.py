@@ -92,7 +92,7 @@ def holds_secret(value: object, token: Token | None = None) -> bool:
         if isinstance(item, str):
             if len(secret) >= SECRET_MIN_CHARACTERS and secret in item:
                 return True
-            # Each prefix has one, and most texts have none.
+            # Fast check first: every prefix has an underscore, and most texts have none.
             if "_" in item and SECRET_SHAPE.search(item) is not None:
                 return True
         elif isinstance(item, Mapping):

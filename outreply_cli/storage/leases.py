@@ -1,7 +1,7 @@
 """Leases in a team's database: one holder at a time, with a fencing token that grows with each one.
 
-The clock of the database decides when a lease expires. Its holder relies on it for less time than
-that.
+The clock of the database decides when a lease expires. Its holder stops relying on it
+earlier than that.
 """
 
 import os

@@ -34,7 +34,7 @@ CONFLICT_ERRORS = (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetect
 _CONNECT_SECONDS = 10
 # Settings that decide which server and role a password belongs to.
 _ADDRESS = ("user", "host", "hostaddr", "port", "dbname", "service")
-# So few that they are sent at once: the server waits for the rest of what it has received in part.
+# Few enough to be sent at once: after a part of a statement, the server would wait for the rest.
 _ROWS_PER_INSERT = 50
 # The values of one row in a statement.
 _ROW = re.compile(r"VALUES (\([^()]*\))")
@@ -244,7 +244,7 @@ class PostgresDatabase:
             connection = self._connect(password)
         except psycopg.OperationalError as error:
             if error.pgconn is not None and error.pgconn.used_password:
-                message = f"{_first_line(error)} (password of the keyring)"
+                message = f"{_first_line(error)} (password from the keyring)"
                 raise PasswordError(message, self._password_hint) from None
             raise
         self._password = password
@@ -299,7 +299,7 @@ def measure(database: PostgresDatabase, clock: Clock) -> Measurements:
         str(row["version"]).split()[0],
         latency * 1000,
         offset,
-        # A pooler has process IDs of its own.
+        # A pooler reports other process IDs than the server.
         row["pid"] != database.process_id,
         [str(table["name"]) for table in tables],
     )
@@ -322,7 +322,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _address(settings: Mapping[str, Any]) -> str:
-    """Return whose password it is: what the URL does not have comes from libpq's variables."""
+    """Return the user, server and database of a password; libpq's variables complete the URL."""
     defaults = {
         option.keyword.decode(): (option.val or b"").decode(errors="replace")
         for option in pq.Conninfo.get_defaults()

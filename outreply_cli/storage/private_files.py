@@ -191,7 +191,7 @@ def _read(path: Path, refused: int, remedy: str) -> str | None:
 
 def _refuse_shared(path: Path) -> None:
     if is_writable_by_others(path):
-        # Everyone needs a sticky directory, such as /tmp, as it is.
+        # No advice to change a sticky directory: all users need to write to it, such as to /tmp.
         is_sticky = path.stat().st_mode & stat.S_ISVTX
         remedy = "" if is_sticky else f"; run: chmod go-w '{path}'"
         raise OSError(errno.EACCES, f"{path} is writable by other users{remedy}")

@@ -279,7 +279,7 @@ def _set_up(database: sqlite3.Connection, path: Path, schema: FileSchema) -> Non
     if not all(step in schema.upgrades for step in steps):
         raise OlderVersionError(
             f"{path} was written by an older version of outreply and cannot be read",
-            # A new file would be empty: what this one has queued would not be sent.
+            # A new file would be empty, so that data queued in this one would not be sent.
             hint="Use the version of outreply that wrote it. If you no longer need its contents, "
             "move the file away.",
         )

@@ -96,7 +96,7 @@ def check_version(database: PostgresDatabase) -> None:
     ).fetchone()
     if usage is not None and not usage["granted"]:
         raise StoreSetupError(
-            f"the role may not use the schema {SCHEMA} of the store {database.name}",
+            f"the role is not allowed to use the schema {SCHEMA} of the store {database.name}",
             hint=f"As its owner, run: GRANT USAGE ON SCHEMA {SCHEMA} TO ROLE, and GRANT SELECT, "
             f"INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO ROLE",
         )

@@ -40,7 +40,7 @@ class Column:
         format_cell = (self.short if narrow else None) or self.format
         return sanitize(format_cell(item) if format_cell else as_text(get_field(item, self.field)))
 
-    def style_of(self, item: Item) -> str:
+    def get_style(self, item: Item) -> str:
         """The style of a cell; empty without one."""
         return self.style(item) if self.style else ""
 

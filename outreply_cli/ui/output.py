@@ -121,7 +121,7 @@ class Output:
         elif self.format == "table":
             selected = self._select(columns)
             pairs = [
-                (column.header, column.text(item), column.style_of(item)) for column in selected
+                (column.header, column.text(item), column.get_style(item)) for column in selected
             ]
             if self.is_terminal:
                 from outreply_cli.ui.tables import pair_lines

@@ -35,7 +35,7 @@ def table_lines(
         rule = max(_line_width([width for _, width in line]) for line in layout)
         yield style("─" * min(rule, width), "dim")
     for item, row in zip(items, rows, strict=True):
-        yield from _row_lines(row, [column.style_of(item) for column in columns], layout, style)
+        yield from _row_lines(row, [column.get_style(item) for column in columns], layout, style)
 
 
 def group_lines(
@@ -52,7 +52,7 @@ def group_lines(
     for heading, items in groups:
         yield style(fit(heading, width), "bold")
         for item, row in zip(items, islice(remaining, len(items)), strict=True):
-            styles = [column.style_of(item) for column in columns]
+            styles = [column.get_style(item) for column in columns]
             yield from _row_lines(row, styles, layout, style, indent=_GAP)
 
 
@@ -99,14 +99,14 @@ def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: i
     fitted = fit_widths(natural, flexible=flexible, width=width)
     if _line_width(fitted) <= width:
         return [list(enumerate(fitted))]
-    least = [
+    min_widths = [
         min(full, _MIN_WRAPPED_WIDTH) if shrinks else full
         for full, shrinks in zip(natural, flexible, strict=True)
     ]
     lines: list[list[int]] = [[]]
     for index in range(len(natural)):
         available = width - (_GAP if len(lines) > 1 else 0)
-        if lines[-1] and _line_width(least[i] for i in (*lines[-1], index)) > available:
+        if lines[-1] and _line_width(min_widths[i] for i in (*lines[-1], index)) > available:
             lines.append([])
         lines[-1].append(index)
     layout = []

@@ -58,7 +58,7 @@ def parse_conditions(text: str, option: str) -> Conditions:
         path, operator, value = map(str.strip, found.groups() if found is not None else ("",) * 3)
         if not path or not value:
             raise malformed_value_error(
-                option, part, "PATH=VALUE", hint=f"Use for example: {option} {EXAMPLE}"
+                option, part, "PATH=VALUE", hint=f"For example: {option} {EXAMPLE}"
             )
         conditions.append(Condition(path, value, is_negated=operator == "!="))
         if path == "event":

@@ -82,7 +82,7 @@ def _set(payload: dict[str, Any], setting: str) -> None:
     path, equals, text = setting.partition("=")
     if not equals or not _PATH.fullmatch(path):
         raise malformed_value_error(
-            "--set", setting, "PATH=VALUE", hint="Use for example: --set data.post.message=Hello"
+            "--set", setting, "PATH=VALUE", hint="For example: --set data.post.message=Hello"
         )
     *parents, last = path.split(".")
     fields = payload

@@ -19,7 +19,7 @@ class ReceiverMetrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._deliveries: Counter[str] = Counter()
-        # How many responses took so long; the last class has no limit.
+        # Number of responses per bucket; the last bucket has no upper bound.
         self._seconds = [0] * (len(_BUCKETS) + 1)
         self._seconds_sum = 0.0
         self._attempts: Counter[tuple[str, str]] = Counter()

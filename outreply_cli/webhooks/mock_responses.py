@@ -28,7 +28,7 @@ class ResponseScript:
         seed: Random seed of that share.
 
     Attributes:
-        delay, drops: As in the arguments.
+        delay, drops: See the arguments.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ def parse_script(text: str) -> list[tuple[int, int]]:
         step = _STEP.fullmatch(part.strip())
         if step is None:
             raise InvalidInputError(
-                f"--respond: invalid status {part!r}", hint="Use for example 500, or 500x3,200."
+                f"--respond: invalid status {part!r}", hint="For example: 500, or 500x3,200"
             )
         steps.append((int(step[1]), int(step[2] or 1)))
     return steps

@@ -151,8 +151,8 @@ class Receiver:
     def accept(self, environ: "WSGIEnvironment", respond: Respond) -> bool:
         """Take over the request if it is a delivery; the response follows once it is stored.
 
-        The inspector's stream of changes is taken over too, and so is `/healthz`: it is answered
-        while all threads wait for handlers.
+        The inspector's stream of changes is taken over too, and so is `/healthz`, which gets a
+        response even while all threads wait for handlers.
         """
         if environ["PATH_INFO"] == _HEALTH_PATH:
             respond(self._health(environ["REQUEST_METHOD"]))

@@ -103,7 +103,7 @@ class WebhookServer:
             inspector=self._inspector,
             measure=lambda: metrics.render(store.queue_lengths(), clock.now().timestamp()),
         )
-        # What the first target responds is the response to the sender, who waits that long.
+        # With `relays_status`, the sender waits for the response of the first target.
         self._grace = _SHUTDOWN_SECONDS + RESPONSE_TIMEOUT_SECONDS * config.relays_status
         try:
             self._server = LocalServer(
@@ -148,7 +148,7 @@ class WebhookServer:
         self._server.stop()
         if not self._aborted.is_set():
             self._report_waiting(self._receiver.relaying)
-        # Longer than that, no sender waits.
+        # No sender waits longer than that.
         deadline = time.monotonic() + self._grace
         self._thread.join(_POLL_SECONDS)
         while self._thread.is_alive() or self._receiver.relaying:

@@ -324,7 +324,7 @@ class DeliveryStore:
         with self._tables.read() as db:
             return self._select_queued(db, target, states)
 
-    def given_up_since(self, since: float) -> list[Forward]:
+    def list_given_up(self, since: float) -> list[Forward]:
         """Forwards that failed or were skipped since a time, in order."""
         with self._tables.read() as db:
             return self._select_forwards(
@@ -544,7 +544,7 @@ class DeliveryStore:
     def _served_targets(self, db: Any, ids: Sequence[str]) -> defaultdict[str, set[str]]:
         """Return the targets that have got each event, or will get it.
 
-        What a target refused, and so its sender got no 2xx, is not served yet.
+        A target that refused an event, so that the sender got no 2xx, has not got it yet.
         """
         served: defaultdict[str, set[str]] = defaultdict(set)
         if ids:

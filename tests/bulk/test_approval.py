@@ -349,7 +349,7 @@ def get_created(ran: Result) -> int:
             },
             "rejected[0].row: duplicate 'a'",
         ),
-        ({"rows": []}, "approves and rejects nothing"),
+        ({"rows": []}, "neither approves nor rejects any post"),
         ({"approved_by": " "}, "approved_by"),
         ({"approved_by": "x" * 201}, "at most 200 characters"),
         ({"approved_at": "yesterday"}, "approved_at: must be a time"),

@@ -84,8 +84,8 @@ def test_apply_does_not_restore_cancelled_posts(
     assert len(left) == (0 if place == "calendar" else 1)
     ran = cli.run("bulk", "apply", str(path))
     assert ran.code == 2
-    assert f"is out of date: line 2: its post {first} was cancelled" in ran.err
-    assert (f"line 3: its post {second} was cancelled" in ran.err) == (place == "calendar")
+    assert f"is out of date: line 2: the row's post {first} was cancelled" in ran.err
+    assert (f"line 3: the row's post {second} was cancelled" in ran.err) == (place == "calendar")
     assert get_posts(client) == left
     # A new plan restores them, and is itself applied once.
     emulator_clock.advance(60)

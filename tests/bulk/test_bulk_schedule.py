@@ -353,7 +353,8 @@ def test_post_is_not_replaced_without_a_publish(
     ran = cli.run("bulk", "schedule", str(calendar))
     assert ran.code == 2
     assert (
-        f"{calendar}:2: replacing its post takes a publish, but November has only {left}" in ran.err
+        f"{calendar}:2: replacing the row's post uses one publish, but November has only {left}"
+        in ran.err
     )
     assert (f"{calendar}:3: replacing" in ran.err) == (left == 0)
     assert get_posts(client) == before

@@ -257,7 +257,7 @@ class TestTokenOfOneBrand:
     ) -> None:
         own.write_text(own.read_text().replace("b,x", "a,x"))
         ran = bulk(cli, "schedule", own, "--name", "Spring", code=3)
-        assert "the row's post is of a brand that the token may not use" in ran.err
+        assert "the token cannot access the brand of the row's post" in ran.err
         assert "reconcile" not in ran.err
         assert live_texts(emulator) == days(1, 2, 3)
 

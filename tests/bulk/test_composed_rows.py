@@ -369,7 +369,7 @@ def test_formula_is_not_written_into_a_spreadsheet(
 
 def test_rows_that_are_not_composed(cli: CommandLine, tmp_path: Path, composer: Composer) -> None:
     path = tmp_path / "calendar.yaml"
-    reason = "a row without a time, or of a series, is not composed"
+    reason = "rows without a time and rows of a series are not composed"
     for row, problem in (
         ("page: facebook:acme", f"a message or media is required; {reason}"),
         (f"page: facebook:acme\n  scheduled_at: {AT}\n  repeat: daily until 2026-12-05",

@@ -1,4 +1,4 @@
-"""Files of other schedulers: every sample gives the posts that its documentation describes."""
+"""Files from other schedulers: every sample gives the posts that its documentation describes."""
 
 import json
 import re
@@ -206,7 +206,7 @@ def test_platform_with_several_pages_is_refused(
     path = write(tmp_path, "c.csv", "page,scheduled_at,message\nFacebook,2026-12-24 18:00,Hi\n")
     ran = cli.run("bulk", "schedule", path, "--dry-run")
     assert ran.code == 2
-    assert re.search(r"c.csv:2: page: 'Facebook' is a platform, and \d pages are on it", ran.err)
+    assert re.search(r"c.csv:2: page: 'Facebook' is a platform, and the account has \d pages on it", ran.err)
     assert "--pages 'Facebook=PAGE'" in ran.err
 
 
@@ -240,8 +240,8 @@ def test_rows_of_several_brands_are_refused(cli: CommandLine, tmp_path: Path) ->
         ran = cli.run("bulk", "schedule", path, *pages, "--dry-run")
         assert ran.code == code, ran.err
         assert (
-            "m.csv:3: page: the row is for the brand 'Bluebird', and would get the pages of "
-            "'Acme Co.' like line 2; write a file for each brand, or ignore the column with "
+            "m.csv:3: page: the row is for the brand 'Bluebird', but would get the same pages as "
+            "'Acme Co.' on line 2; write a file for each brand, or ignore the column with "
             "--columns" in ran.err
         ) == bool(code)
         ignored = ("--columns", "Brand name=")
@@ -262,7 +262,7 @@ def test_names_that_map_to_no_page_are_left_out(cli: CommandLine, tmp_path: Path
     pages = f"facebook={FACEBOOK},instagram=,LinkedIn="
     ran = cli.run("bulk", "schedule", path, "--pages", pages, "--dry-run", "--json")
     assert get_summary(ran) == {"created": 1}
-    assert "a.csv:3: page: skipped: --pages maps linkedin to no page" in ran.err
+    assert "a.csv:3: page: skipped: --pages leaves out linkedin" in ran.err
 
 
 def test_platform_with_one_page_needs_no_mapping(cli: CommandLine, tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_added_columns_are_read(cli: CommandLine, tmp_path: Path) -> None:
     )
     ran = cli.run("bulk", "schedule", path, "--dry-run")
     assert ran.code == 2
-    assert "d.csv:1: Caption: may hold the message like 'Text'" in ran.err
+    assert "d.csv:1: Caption: may hold the message, and so may 'Text'" in ran.err
 
 
 @pytest.mark.parametrize("first", ["24 Dec 2026 18:00", "tomorrow 09:00", "soon", ""])

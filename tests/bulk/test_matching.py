@@ -18,7 +18,7 @@ from outreply_cli.bulk.matching import (
     key_from_name,
     name_from_key,
     name_slot_rows,
-    untagged,
+    strip_utm,
     without_text,
 )
 from outreply_cli.bulk.resolve import PlannedPost
@@ -473,7 +473,7 @@ def test_exported_keys_name_a_post() -> None:
 
 def test_untagged_text_has_no_parameters_of_utm() -> None:
     tagged = "See https://e.com/?utm_source=x&utm_medium=y&id=1#top and more"
-    assert untagged(tagged) == "See https://e.com/&id=1#top and more"
+    assert strip_utm(tagged) == "See https://e.com/&id=1#top and more"
 
 
 def matched(text: str | None, at: datetime = AT) -> MatchedRow:

@@ -135,9 +135,9 @@ class TestRescheduled:
 
     def test_command_names_the_file(self, cli: CommandLine, calendar: Path, scheduled: str) -> None:
         ran = cli.run("posts", "reschedule", scheduled, "--at", "2026-12-20T12:00Z", "--json")
-        assert f"from the calendar {calendar}. Edit the file, too" in ran.err
+        assert f"from the calendar {calendar}. Edit the file as well" in ran.err
         ran = cli.run("posts", "cancel", json.loads(ran.out)["id"])
-        assert f"from the calendar {calendar}. Edit the file, too" in ran.err
+        assert f"from the calendar {calendar}. Edit the file as well" in ran.err
 
 
 def test_edited_after_publication(cli: CommandLine, client: Client, calendar: Path) -> None:

@@ -176,7 +176,7 @@ def test_content_has_a_size_limit(
     monkeypatch.setattr(download, "MAX_BYTES", 10_000)
     sheet.content = gzip.compress(b"x" * 1_000_000)
     sheet.headers["Content-Encoding"] = "gzip"
-    with pytest.raises(InvalidInputError, match="more than 64 MB"):
+    with pytest.raises(InvalidInputError, match="larger than 64 MB"):
         fetch_sheet(sheet.url, tmp_path)
 
 

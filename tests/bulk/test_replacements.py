@@ -211,5 +211,5 @@ def test_series_post_that_is_due_soon_does_not_stop_others(
     cli.clock.advance((at - cli.clock.now()).total_seconds() - 11 * 60)
     calendar.write_text(f"{header}{series},New\nb,facebook:acme,2026-12-01 10:00,UTC,,Other\n")
     ran = schedule(cli, calendar)
-    assert "stays: it is due in 11m" in ran.err
+    assert "stays: due in 11m" in ran.err
     assert texts(client) == ["Old", "New", "Other"]

@@ -243,7 +243,9 @@ def test_zone_belongs_to_the_calendar(
     copy.parent.mkdir()
     plan.rename(copy)
     ran = bulk(cli, "schedule", copy, *words, code=2, zone="UTC")
-    assert "was a time in Europe/Paris in the last run, and would be one in UTC now" in ran.err
+    assert (
+        "was read in the zone Europe/Paris in the last run, and would now be read in UTC" in ran.err
+    )
     assert posts(client) == before
     assert schedule(cli, copy, *words, "--tz", "Europe/Paris", zone="UTC") == {"unchanged": 2}
 

@@ -99,8 +99,9 @@ def test_runs_over_months_make_each_post_once(
     assert {row["line"] for row in get_report(first)["rows"]} == {2}
     keys = [row["key"] for row in get_report(first)["rows"]]
     assert keys == [f"tip/{day[:10]}" if key else None for day in TUESDAYS[:10]]
-    assert "later posts of the series are made by later runs; run this again by 2027-02-08." in (
-        first.err
+    assert (
+        "later posts of the series are scheduled by later runs; run this again by 2027-02-08."
+        in (first.err)
     )
     assert get_summary(run(cli, path)) == {"unchanged": 10}
     emulator_clock.advance(60 * DAY)
@@ -116,12 +117,12 @@ def test_runs_over_months_make_each_post_once(
 def test_finite_series_counts_later_posts(cli: CommandLine, path: Path) -> None:
     write(path, "every tue for 11 times")
     assert (
-        "1 later post is made by later runs; run this again by 2027-02-08."
+        "1 later post is scheduled by later runs; run this again by 2027-02-08."
         in run(cli, path, "--dry-run").err
     )
     write(path, "every tue until 2027-03, except 2027-03-02")
     ran = cli.run("bulk", "status", str(path), "--json")
-    assert "7 later posts are made by later runs; run this again by 2027-02-08." in ran.err
+    assert "7 later posts are scheduled by later runs; run this again by 2027-02-08." in ran.err
     assert {(row["line"], row["status"]) for row in json.loads(ran.out)} == {(2, "new")}
     write(path, "every tue for 10 times")
     assert "later" not in run(cli, path, "--dry-run").err
@@ -499,7 +500,7 @@ def test_derived_key_of_another_row_is_an_error(cli: CommandLine, path: Path) ->
     write(path, more=f"{other}     key: tip/2026-12-08}}\n")
     ran = cli.run("bulk", "schedule", str(path))
     assert ran.code == 2
-    assert "key: its post of 2026-12-08 has the key 'tip/2026-12-08', also on line 3" in ran.err
+    assert "key: the post of 2026-12-08 has the key 'tip/2026-12-08', also on line 3" in ran.err
 
 
 def test_clock_change_blocks_the_run_until_it_is_excepted(

@@ -282,7 +282,7 @@ def test_file_name_in_another_unicode_form(tmp_path: Path, written: str, name: s
         ("Photo.pgn", "did you mean 'Photo.PNG'?"),
         ("Picts/a.png", "did you mean 'pics'?"),
         ("bu\u0308ro.png", "did you mean 'B\u00fcro.png'?"),
-        ("~/Photo.PNG", "~ is not expanded here: write the whole path"),
+        ("~/Photo.PNG", "~ is not expanded here: write the full path"),
         ("https://cdn.example.com/a.jpg", "is a URL; move it to media_urls"),
         ('"Photo.PNG, Photo.PNG"', "separate several names with ;"),
         ('"Photo.PNG, nope.png"', "separate several names with ;"),
@@ -713,7 +713,9 @@ def test_account_name_beside_a_platform_is_mapped(
 
 def test_two_dates_are_not_a_date_and_a_time(tmp_path: Path) -> None:
     text = "Post date,Publish date,Text,page\n2026-12-24 18:00,2026-12-25 18:00,Hi,facebook:acme\n"
-    assert "may hold the scheduled_at like 'Post date'" in get_only_text(read(tmp_path, text))
+    assert "may hold the scheduled_at, and so may 'Post date'" in get_only_text(
+        read(tmp_path, text)
+    )
 
 
 def test_advised_option_keeps_the_given_one(tmp_path: Path) -> None:
@@ -746,7 +748,7 @@ def test_all_unknown_columns_are_ignored(tmp_path: Path) -> None:
 def test_text_of_two_columns_is_not_dropped(tmp_path: Path) -> None:
     text = "page,scheduled_at,Caption,Text\nfacebook:acme,2026-12-24 18:00,Hi,Ho\n"
     problem = get_only_text(read(tmp_path, text))
-    assert "c.csv:1: Text: may hold the message like 'Caption'" in problem
+    assert "c.csv:1: Text: may hold the message, and so may 'Caption'" in problem
     (option,) = re.findall("--columns '(.*)'", problem)
     assert get_messages(read(tmp_path, text, columns=option)) == ["Hi"]
     assert get_messages(read(tmp_path, text, columns="Caption=,Text=message")) == ["Ho"]

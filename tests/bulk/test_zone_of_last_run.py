@@ -35,7 +35,7 @@ def test_another_zone_is_refused(cli: CommandLine, client: Client, calendar: Pat
     write(calendar, "2026-12-01 10:00")
     schedule(cli, calendar)
     ran = schedule(cli, calendar, env=NEW_YORK, code=2)
-    assert f"{calendar}:2: '2026-12-01 10:00' was a time in Europe/Paris" in ran.err
+    assert f"{calendar}:2: '2026-12-01 10:00' was read in the zone Europe/Paris" in ran.err
     assert "--tz Europe/Paris to keep the times, or --tz America/New_York to move them" in ran.err
     assert times(client) == ["2026-12-01T09:00:00.000Z"]
     # Both ways out, and what is remembered then.

@@ -381,7 +381,10 @@ def test_reply_asks_about_a_comment_that_is_not_found(
     words = ("comments", "reply", added, "-m", "Yes")
     refused = cli.run(*words)
     assert refused.code == 2
-    assert f"{added} may already have a reply: it was not found on the posts of" in refused.err
+    assert (
+        f"{added} may already have a reply: the comment was not found on the posts of"
+        in refused.err
+    )
     assert cli.run(*words, "--json").code == 2
     assert replies(cli, new_post, added) == []
     # The list has marked it as seen.

@@ -842,7 +842,7 @@ def test_error_of_a_rehearsal_is_marked_and_has_no_token(
 
     broken = Rehearsal(cli.environ, cli.home, SystemClock(), fail)
     agent = Agent(cli, tree, plans, broken, account="account")
-    text, is_error = agent.gateway.answer("pages_list", {"rehearse": True})
+    text, is_error = agent.gateway.call_tool("pages_list", {"rehearse": True})
     assert is_error
     assert INJECTION in text
     assert token not in text

@@ -202,8 +202,8 @@ class TestFilters:
         (("ID", "--replace", "=a"), "is not OLD=NEW"),
         (("ID", "--undo", "-m", "a"), "--undo cannot be combined"),
         (("ID", "--clear", "nope"), "unknown part 'nope'"),
-        (("ID", "--clear", "link", "--link", IMAGE), "--clear link contradicts"),
-        (("ID", "--clear", "message", "--edit"), "--clear message contradicts"),
+        (("ID", "--clear", "link", "--link", IMAGE), "--clear link conflicts"),
+        (("ID", "--clear", "message", "--edit"), "--clear message conflicts"),
         (("ID", "-m", ""), "--clear message"),
         (("ID", "--first-comment", " "), "--clear first-comment"),
         (("ID", "--clear", "message"), "a message or media is required"),
@@ -340,7 +340,7 @@ def test_nothing_differs(cli: CommandLine, client: Client) -> None:
     for words in (("-m", TEXT), ("--first-comment", "First"), ("--clear", "link")):
         ran = edit(cli, post_id, *words, "--json", "-v")
         assert json.loads(ran.out) == []
-        assert "Nothing differs; nothing was sent." in ran.err
+        assert "No differences; nothing was sent." in ran.err
         assert "DELETE" not in ran.err
     assert [post["id"] for post in client.scheduled_posts().items] == [post_id]
 
@@ -582,7 +582,7 @@ class TestMedia:
         post_id = schedule(cli, "--media", str(picture))
         ran = edit(cli, post_id, "--media", str(picture), "--yes", "--json", "-v")
         assert json.loads(ran.out) == []
-        assert "Nothing differs; nothing was sent." in ran.err
+        assert "No differences; nothing was sent." in ran.err
         assert "DELETE" not in ran.err
         assert len(self.uploads(client)) == 1
 
@@ -627,7 +627,7 @@ class TestEditor:
     def test_unchanged_text(self, cli: CommandLine, script: Path) -> None:
         self.write(script, "")
         ran = edit(cli, schedule(cli, text=f"{TEXT} \n"), "--edit")
-        assert "Nothing differs" in ran.err
+        assert "No differences" in ran.err
 
     def test_empty_text(self, cli: CommandLine, client: Client, script: Path) -> None:
         self.write(script, "path.write_text('')")

@@ -124,7 +124,7 @@ def test_restored_backup_keeps_what_was_done_since(
     cli.run("store", "export", "--file", str(backup))
     cli.run("bulk", "cancel", str(calendar), "--yes")
     result = cli.run("store", "restore", str(backup))
-    assert result.err.count("the store has this post in another state, and keeps its own") == 2
+    assert result.err.count("the store has this post in another state, and keeps that state") == 2
     # The posts stay cancelled.
     assert cli.run("bulk", "schedule", str(calendar), "--dry-run").out.startswith(
         f"{calendar}: 2 to create\n"
@@ -134,7 +134,7 @@ def test_restored_backup_keeps_what_was_done_since(
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        (lambda lines: lines[1:], "1: the line is not the start of a copy"),
+        (lambda lines: lines[1:], "1: the line is not the start of a store backup"),
         (lambda lines: [lines[0].replace("1", "2"), *lines[1:]], "1: the line is from another"),
         (lambda lines: [*lines, "{}"], "5: the line is not a row"),
         (lambda lines: [*lines, '{"table": "users", "row": {}}'], "5: the line is not a row"),

@@ -44,7 +44,7 @@ def test_stored_password_is_used(member: tuple[CommandLine, str]) -> None:
     assert json.loads(cli.spawn("store", "logout", "--json").out)["deleted"] is True
     assert json.loads((cli.home / "keyring.json").read_text()) == {}
     again = cli.spawn("store", "logout")
-    assert "has no password of" in again.err
+    assert "has no password for" in again.err
     assert cli.spawn("store", "log").code == 1
     failed = next(
         item for item in json.loads(cli.spawn("doctor", "--json").out) if item["check"] == "store"
@@ -98,7 +98,7 @@ def test_password_that_was_changed(member: tuple[CommandLine, str]) -> None:
     keyring.write_text(keyring.read_text().replace("secret/", "other/"))
     result = cli.spawn("store", "status")
     assert "password authentication failed" in result.err
-    assert "password of the keyring" in result.err
+    assert "password from the keyring" in result.err
     assert "outreply store login" in result.err
 
 
@@ -131,9 +131,9 @@ def test_store_that_needs_no_password(cli: CommandLine, postgres_url: str) -> No
 def test_prompt_is_hidden(member: tuple[CommandLine, str]) -> None:
     cli, password = member
     child = cli.at_terminal("store", "login")
-    child.expect("Password of ")
+    child.expect("Password for ")
     child.sendline(password)
-    child.expect("Stored the password of")
+    child.expect("Stored the password for")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0

@@ -185,7 +185,7 @@ def test_entries_at_times_and_of_rows(journal: Journal) -> None:
     first, second = journal.record_planned([DRAFT, OTHER])
     many = [("p1", AT + timedelta(days=n)) for n in range(900)]
     assert journal.entries_at("account", [("p2", AT), *many]) == [first]
-    assert journal.entries_of_rows("account", [OTHER.row, "x"]) == [second]
+    assert journal.entries_for_rows("account", [OTHER.row, "x"]) == [second]
 
 
 def test_separate_posts(journal: Journal) -> None:
@@ -204,7 +204,7 @@ def test_slots(open_journal: Callable[[], Journal]) -> None:
     (entry,) = first.record_planned([DRAFT], claim=True)
     with pytest.raises(SlotTakenError):
         second.record_planned([replace(OTHER, scheduled_at=AT)], claim=True)
-    assert second.entries_of_rows("account", [OTHER.row]) == []
+    assert second.entries_for_rows("account", [OTHER.row]) == []
     (claim,) = second.slot_claims("account", NOW)
     assert (claim.row, claim.is_claim, claim.entry_id) == (DRAFT.row, True, entry.id)
     first.mark_failed(entry, "CODE", "text")
@@ -260,7 +260,7 @@ def test_copy_keeps_the_post_that_one_of_both_has(open_journal: Callable[[], Jou
     assert journal.post_ids("account") == {"post-1", "post-2", "post-3"}
     # The journal does not know what was sent since the copy was made.
     assert not journal.knows_all_posts("account", "rows:1")
-    (new,) = journal.entries_of_rows("account", ["new"])
+    (new,) = journal.entries_for_rows("account", ["new"])
     assert new.replaces == planned.id
 
 

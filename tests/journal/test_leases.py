@@ -189,7 +189,7 @@ def test_role_without_rights(postgres_url: str) -> None:
     run_sql(postgres_url, f"CREATE ROLE {role} LOGIN")
     url = postgres_url.replace("postgres:@", f"{role}@")
     try:
-        with pytest.raises(StoreSetupError, match="may not use the schema outreply"):
+        with pytest.raises(StoreSetupError, match="is not allowed to use the schema outreply"):
             PostgresJournal(PostgresDatabase(url))
         run_sql(postgres_url, f"GRANT USAGE ON SCHEMA outreply TO {role}")
         run_sql(postgres_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA outreply TO {role}")

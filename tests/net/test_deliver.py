@@ -189,7 +189,7 @@ def test_certificate_for_other_name(
 def test_server_without_tls() -> None:
     with plain_server() as port:
         result = deliver(f"https://127.0.0.1:{port}/", b"{}", {})
-    assert result.error == "127.0.0.1 does not respond with TLS"
+    assert result.error == "127.0.0.1 does not speak TLS"
     assert result.hint == "Use http:// instead of https://."
 
 
@@ -230,7 +230,7 @@ def test_commands_explain_failed_tls(cli_logged_out: CommandLine, words: str) ->
             env={"OUTREPLY_WEBHOOK_SECRET": "s"},
         )
     assert result.code == 7
-    assert "does not respond with TLS\n  Use http:// instead" in result.err
+    assert "does not speak TLS\n  Use http:// instead" in result.err
 
 
 @pytest.mark.parametrize(

@@ -335,7 +335,11 @@ def test_summary_of_a_finding_without_a_number_is_its_fact_or_the_requirement() 
         Rule("x", "max_image_pixels", 9, ""),
     ]  # fmt: skip
     found = [finding.summary for finding in evaluate_rules(rules, PostFacts("x", None, media))]
-    assert found == ["a.png has 2.0 KB", "requires a video", "a.png does not say it"]
+    assert found == [
+        "a.png has 2.0 KB",
+        "requires a video",
+        "a.png does not include this information",
+    ]
 
 
 def test_summary_says_how_characters_were_counted() -> None:

@@ -213,7 +213,9 @@ def test_measure_of_a_file(name: str, mime: str, value: object, fact: str) -> No
     other = media(MP4 if mime.startswith("image/") else JPEG, None)
     assert measured(name, None, other) == []
     if not name.endswith("_formats"):
-        assert measured(name, None, media(mime)) == [(None, "file1 does not say it", "field1", "")]
+        assert measured(name, None, media(mime)) == [
+            (None, "file1 does not include this information", "field1", "")
+        ]
 
 
 def test_empty_file_has_no_bytes_and_lasts_no_seconds() -> None:
@@ -238,7 +240,7 @@ def test_each_file_is_measured() -> None:
 @pytest.mark.parametrize(("width", "height"), [(None, 9), (9, None)])
 def test_file_with_one_side_has_no_known_ratio(width: int | None, height: int | None) -> None:
     found = measured("max_image_ratio", None, media(JPEG, width=width, height=height))
-    assert found == [(None, "file1 does not say it", "field1", "")]
+    assert found == [(None, "file1 does not include this information", "field1", "")]
 
 
 @pytest.mark.parametrize(

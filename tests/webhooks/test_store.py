@@ -226,8 +226,8 @@ def test_skip_retry_and_failed(store: DeliveryStore) -> None:
     assert [str(queued.forward.state) for queued in given_up] == ["skipped", "skipped", "failed"]
     failed = store.history(limit=9, only_failed=True)
     assert [entry.delivery.id for entry in failed] == ["evt_2", "evt_1", "evt_0"]
-    assert [forward.delivery for forward in store.given_up_since(NOW)] == [1, 2, 3]
-    assert store.given_up_since(NOW + 1) == []
+    assert [forward.delivery for forward in store.list_given_up(NOW)] == [1, 2, 3]
+    assert store.list_given_up(NOW + 1) == []
     assert store.retry([second.forward, third.forward], NOW + 5) == 2
     assert queued_ids(store) == ["evt_1", "evt_2"]
     assert next_pending(store).forward.due_at == NOW + 5
@@ -405,7 +405,7 @@ def test_relayed_event_is_given_up_until_it_is_accepted(
         delivery = incoming("evt_1", targets=[])
         store.store([delivery])
         store.record_relay(delivery.number, Attempt(TARGET, NOW, result), 500)
-    assert len(store.given_up_since(NOW)) == (0 if is_accepted else 2)
+    assert len(store.list_given_up(NOW)) == (0 if is_accepted else 2)
 
 
 def test_accepted_replay_of_a_redelivery_leaves_the_queue(store: DeliveryStore) -> None:

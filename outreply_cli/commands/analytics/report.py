@@ -27,7 +27,7 @@ def run(
 ) -> None:
     """Write a report of pages and brands as HTML with charts, or as CSV.
 
-    The HTML file is self-contained, without scripts, can be printed, and explains its metrics.
+    The HTML file is self-contained, has no scripts, can be printed, and explains its metrics.
 
     Example: outreply analytics report --html report.html --compare
 
@@ -44,7 +44,7 @@ def run(
     results = []
     with analytics_store(context) as store:
         subjects, period = options.find_subjects(context, store)
-        # The posts of a page have no rows of their own.
+        # The posts of a page have no separate rows.
         subjects = subjects[:1] if options.target and subjects[0].kind != "brand" else subjects
         items = [subject.to_dict(period, compare=options.compare) for subject in subjects]
         if not items:

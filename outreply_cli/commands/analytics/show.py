@@ -10,10 +10,11 @@ from outreply_cli.context import Context
 def run(context: Context, options: FigureOptions) -> None:
     """Show growth, engagement and engagement rate from the snapshots that were collected.
 
-    Engagement is what likes, comments and shares gained in the period. The rate of a post is all
-    its engagement, divided by the followers; that of a page or brand is the mean of its posts that
-    were published in the period. Days without a snapshot are gaps; nothing is estimated. Posts are
-    listed below their page, and pages below their brand. Install outreply-cli[plots] for curves.
+    Engagement is the increase in likes, comments and shares in the period. The rate of a post is
+    all its engagement, divided by the followers; that of a page or brand is the mean of its posts
+    that were published in the period. Days without a snapshot are gaps; nothing is estimated.
+    Posts are listed below their page, and pages below their brand. Install
+    outreply-cli[plots] for curves.
 
     Example: outreply analytics show
 
@@ -36,5 +37,6 @@ def run(context: Context, options: FigureOptions) -> None:
         if item["days_truncated"] and item["kind"] == "page":
             context.info(
                 f"{item['name']}: the API may have listed only some of the posts on "
-                f"{item['days_truncated']} of {item['days']} days; the others have no values then."
+                f"{item['days_truncated']} of {item['days']} days; the others have no values on "
+                "those days."
             )

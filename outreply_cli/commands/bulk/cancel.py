@@ -77,7 +77,7 @@ def _check_kept(
     if forbidden:
         raise PartialFailureError(
             f"not cancelled: {forbidden} post{'s' * (forbidden != 1)} of {file} on brands that the "
-            "token may not use",
+            "token cannot access",
             hint="Run this command again with a token for all brands of the calendar.",
         )
     if unknown:

@@ -18,7 +18,7 @@ def run(
 ) -> None:
     """Export scheduled posts as a calendar file.
 
-    Running `bulk schedule` on the file changes nothing, unless its posts are those of several
+    Running `bulk schedule` on the file changes nothing, unless its posts belong to several
     calendars: edit their files instead. Exits with 3 if posts may be missing.
 
     Example: outreply bulk export --file now.csv

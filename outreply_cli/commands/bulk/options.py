@@ -73,7 +73,7 @@ class ReadOptions:
         str | None,
         _remembered_option(
             "NAME=PAGE,...",
-            "Map account or platform names in the file to pages; 'NAME=' skips the rows of one.",
+            "Map account or platform names in the file to pages; 'NAME=' skips the rows of NAME.",
         ),
     ] = None
     from_: Annotated[

@@ -72,7 +72,7 @@ def run(
             now=context.clock.now(),
             images=embed_images(file for row in preview.rows for file in row.files),
             months=group_by_month(preview.rows),
-            note=f"Skipped as past: {preview.past}." if preview.past else "",
+            note=f"Posts in the past were skipped: {preview.past}." if preview.past else "",
             approval_file=approval_file_name(calendar),
         )
         write_output_file(context, html, document, f"Wrote the preview to {html}.")
@@ -105,5 +105,5 @@ def preview_file(context: Context, calendar: Calendar, reading: ReadOptions) -> 
     except NotLoggedInError:
         pass
     except NetworkError as error:
-        context.warn(f"{error.message}; pages are shown as the file calls them")
+        context.warn(f"{error.message}; pages are shown under the names in the file")
     return preview(None, now=now)

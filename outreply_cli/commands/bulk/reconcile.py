@@ -34,7 +34,7 @@ class _Outcome(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionOptions:
-    """The options that decide which post is that of which row."""
+    """The options that decide which post belongs to which row."""
 
     pair: Annotated[
         list[str] | None,

@@ -11,7 +11,7 @@ def run(context: Context) -> None:
     """Print the JSON Schema of YAML and JSON calendars.
 
     Editors use it to complete and check fields, even offline: the first line of `bulk template
-    yaml` refers yaml-language-server to the file in the first example. In a JSON calendar, refer to
+    yaml` points yaml-language-server to the file in the first example. In a JSON calendar, refer to
     it with "$schema".
 
     Example: outreply bulk schema > outreply-calendar.schema.json

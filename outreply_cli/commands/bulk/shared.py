@@ -41,7 +41,7 @@ _INTERRUPTED = InterruptedRunError("interrupted", hint="Run the same command aga
 _T = TypeVar("_T")
 _Result = TypeVar("_Result")
 _GC_THRESHOLD = 1_000_000
-# Plans that are made before a run gives up because others take their slots.
+# Number of plans after which a run gives up because other commands keep taking its slots.
 _CLAIMS_MAX = 20
 
 
@@ -141,7 +141,7 @@ def collect_errors(items: Iterable[_T], step: Callable[[_T], _Result]) -> list[_
     """Return the result of `step` for each item.
 
     Raises:
-        CalendarError: A step failed; with the problems of all of them.
+        CalendarError: A step failed; the error has the problems of all steps.
     """
     results: list[_Result] = []
     errors: list[CalendarError] = []
@@ -186,7 +186,7 @@ def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
     if name == STDIN or reading.forget:
         return reading
     source = name if is_calendar_url(name) else str(calendar_path(name))
-    # With options of its own, a copy may be another calendar.
+    # With separate options, a copy may be another calendar.
     is_bare = reading.name is None and all(
         getattr(reading, option) is None for option in REMEMBERED
     )
@@ -207,7 +207,7 @@ def plan_calendars(
     """Plan each calendar; with `claim`, no other command can take the slots of the plans.
 
     Raises:
-        CalendarError: With the problems of all calendars.
+        CalendarError: A calendar has errors; the error has the problems of all calendars.
         SlotTakenError: Other commands take slots faster than this one can plan.
     """
     try:

@@ -161,7 +161,7 @@ def _question(
     reason = (
         f"the API lists at most {LIST_LIMIT_MAX} comments of its post"
         if store.is_seen(comment_id)
-        else f"it was not found on the posts of the last {SEARCHED_DAYS} days"
+        else f"the comment was not found on the posts of the last {SEARCHED_DAYS} days"
     )
     return f"Comment {comment_id} may already have a reply: {reason}. Reply anyway?"
 
@@ -212,7 +212,7 @@ def _compose(
     from outreply_cli.comments.inbox import fetch_post_comments
 
     if is_answered:
-        # A program composes another text each time: no script must answer twice.
+        # A program composes another text each time, so a repeated script would reply twice.
         raise InvalidInputError(
             f"comment {comment_id} already has a reply",
             hint="To reply again, use -m, -F or --edit, or a --key.",

@@ -106,7 +106,7 @@ def compose_reply(composer: "Composer", group: "PostComments", comment_id: str) 
 
     found = find_thread(group.threads, comment_id)
     if found is None:
-        raise InvalidInputError(f"comment {comment_id} is no longer among those of its post")
+        raise InvalidInputError(f"comment {comment_id} is no longer on its post")
 
     def mark(threaded: "ThreadedComment") -> dict[str, Any]:
         # What others wrote must not be followed as an instruction.

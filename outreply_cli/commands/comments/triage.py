@@ -39,9 +39,9 @@ def run(
 ) -> None:
     """Go through unanswered comments and reply to, skip or open each.
 
-    A reply is sent after your next action, q included, and can be undone until then; asks if the
-    comment was answered in the meantime. Ctrl-C and Ctrl-D discard it. The next triage continues
-    where this one stopped.
+    A reply is sent after your next action, including q, and can be undone until then. Asks for
+    confirmation if the comment was answered in the meantime. Ctrl-C and Ctrl-D discard the reply.
+    The next triage continues where this one stopped.
 
     Example: outreply comments triage --days 30
 
@@ -70,11 +70,11 @@ def run(
 
         def confirm(comment: "ThreadedComment", last: "Comment | None") -> bool:
             author = format_author(comment.comment) or comment.id
-            answer = "may have an answer that the API does not list"
+            answer = "may have a reply that the API does not list"
             if last is not None:
                 answer = f"was already {format_answer(context, last)}"
             return context.prompt_yes_no(
-                f"The comment of {author} {answer}. Send your reply as well?"
+                f"The comment by {author} {answer}. Send your reply as well?"
             )
 
         replies = ReplyService(client, store)

@@ -119,7 +119,7 @@ def print_started(context: Context, handle: EmulatorHandle) -> None:
 def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, Any]) -> None:
     """Store the profile `emulator` with an active token, if there is one, and show the emulator.
 
-    That of `emulator exec` is temporary, and its command uses the token in the environment.
+    No profile is stored for `emulator exec`: its command has the token in the environment.
     """
     is_temporary = STATE_VARIABLE in context.environ
     if is_temporary and context.environ.get("OUTREPLY_BASE_URL") == handle.base_url:
@@ -143,7 +143,7 @@ def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, An
 def update_profile(
     context: Context, handle: EmulatorHandle, status: Mapping[str, Any]
 ) -> str | None:
-    """Store an active token in the profile `emulator` if its own works no more, and return it.
+    """Store an active token in the profile `emulator` if its own no longer works, and return it.
 
     Returns None if the emulator has no active token. The profile is kept if it is that of another
     emulator, or signed out.
@@ -158,7 +158,7 @@ def update_profile(
     if stored is not None and stored.token.reveal() in {row["token"] for row in status["tokens"]}:
         return stored.token.reveal()
     credentials.save(PROFILE, Token(token), "file")
-    context.info(f"Stored another token in the profile {PROFILE!r}; its own is not active.")
+    context.info(f"Stored another token in the profile {PROFILE!r}; the old one is not active.")
     return token
 
 

@@ -1,4 +1,4 @@
-"""What an agent may do: reads at once, writes as plans that the user approves or has allowed.
+"""Tool calls of an agent: reads run at once, writes as plans that the user approves or allows.
 
 Nothing that an agent calls approves a plan. What a plan sends is fixed when it is made: its words,
 its times, and the idempotency key, which is made from its ID. A calendar whose rows would be sent
@@ -21,7 +21,7 @@ from outreply_cli.commands.mcp.plan_store import (
     PlanState,
     PlanStateError,
     PlanStore,
-    pages_of,
+    get_page_ids,
     preview_rows,
 )
 from outreply_cli.commands.mcp.rehearsal import Rehearsal
@@ -60,7 +60,7 @@ _ERROR_CHARACTERS = 2_000
 _REPEATABLE = KEYED | {"bulk schedule"}
 # Options of `bulk schedule` that `bulk preview` does not have.
 _PLANNING = frozenset({"--no-adopt", "--spread", "--spread-window", "--strict"})
-# What a row of a calendar sends, and which post it replaces.
+# Fields of what a row of a calendar sends, and of the post that it replaces.
 _CONTENT_FIELDS = ("message", "first_comment", "link", "media", "tiktok_settings")
 _OLD_POST_FIELDS = ("id", "page", "page_id", "scheduled_at", "message")
 _OLD_POSTS_MAX = 50
@@ -79,7 +79,7 @@ class WriteLimits:
     Attributes:
         scopes: Allowed scopes, such as `write:posts`.
         pages: IDs of the allowed pages; empty for all.
-        per_day: Most posts and replies in 24 hours without an approval.
+        per_day: Maximum posts and replies in 24 hours without an approval.
     """
 
     scopes: Sequence[str] = ()
@@ -87,7 +87,7 @@ class WriteLimits:
     per_day: int = 0
 
     def refusal(self, plan: Plan) -> str | None:
-        """Why a plan needs an approval; None if it does not."""
+        """Return the reason why a plan needs an approval; None if it needs none."""
         scope = WRITES[plan.call.command]
         if scope not in self.scopes:
             return f"writes with {scope} are not allowed without an approval"
@@ -108,7 +108,7 @@ class Tool:
 
 @dataclass(frozen=True)
 class CommandOutput:
-    """What a command printed.
+    """The output of a command.
 
     Attributes:
         code: Exit code.
@@ -131,7 +131,7 @@ class CommandOutput:
         error = (self.error or {}).get("error") or {}
         if is_refusal(error.get("status"), str(error.get("code"))):
             return True
-        # Limits and permissions are checked earlier than a key: they say nothing of a lost attempt.
+        # Limits and permissions are checked before the key, so a lost attempt may have succeeded.
         maybe_applied = (error.get("details") or {}).get("maybe_applied")
         is_denied = error.get("status") in {401, 403, 429} and not maybe_applied
         return self.code == ExitCode.USAGE or is_denied
@@ -152,7 +152,7 @@ class AgentGateway:
         user: Name of the account, for the user who approves plans.
         clock: Time of the plans.
         run: Runs a command, on the emulator if its second argument is true.
-        secrets: Secrets that are hidden in answers.
+        secrets: Returns the secrets that are hidden in results.
     """
 
     tree: Command
@@ -181,8 +181,8 @@ class AgentGateway:
         )
         return [*found, show, Tool("plan_apply", text, _PLAN_SCHEMA, False)]
 
-    def answer(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
-        """Handle a tool call; return its result as JSON, without secrets, and if it is an error."""
+    def call_tool(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
+        """Handle a tool call; return its result as JSON, without secrets, and whether it failed."""
         result, is_error = self.call(name, arguments)
         return redact(dump_result(result), self.secrets()), is_error
 
@@ -192,7 +192,7 @@ class AgentGateway:
             if name in {"plan_show", "plan_apply"}:
                 plan = self._find_plan(arguments)
                 if name == "plan_show":
-                    return _untrusted(plan.as_dict(self._now())), False
+                    return _mark_untrusted(plan.as_dict(self._now())), False
                 return self._apply(plan)
             spec = self._specs.get(name)
             if spec is None:
@@ -215,7 +215,7 @@ class AgentGateway:
         if output is not None and output.code:
             return _to_result(output)
         preview = None if output is None else output.value
-        pages = None if preview is None else pages_of(preview)
+        pages = None if preview is None else get_page_ids(preview)
         if spec.name in {"posts schedule", "posts publish"}:
             times = {post.get("scheduled_at") for post in preview_rows(preview)}
             if len(times) != 1 or pages is None:
@@ -229,7 +229,7 @@ class AgentGateway:
         step = "Apply it with plan_apply."
         if reason is not None:
             step = f"Approval required: {reason}. {_ask(plan)}"
-        return {**_untrusted(plan.as_dict(now)), "next": step}, False
+        return {**_mark_untrusted(plan.as_dict(now)), "next": step}, False
 
     def _preview(self, call: CommandCall) -> CommandOutput | None:
         """Show what a write would do: its dry run, or the posts that it changes."""
@@ -357,7 +357,7 @@ class AgentGateway:
         self, plan: Plan, now: float, *, per_day: int | None, is_repeated: bool
     ) -> tuple[dict[str, Any], bool]:
         self._check_account()
-        # A repeated write has its key; a calendar is compared.
+        # A repeated write with a key needs no check; a calendar is compared again.
         if plan.preview is not None and (not is_repeated or plan.call.command not in KEYED):
             self._check_drift(plan, is_repeated=is_repeated)
         if not self.plans.start(plan, now, per_day=per_day):
@@ -374,17 +374,17 @@ class AgentGateway:
         if is_error and is_repeatable and (is_repeated or not output.has_sent_nothing):
             hint = _unknown_outcome(plan, now).hint
             if "error" in result.get("error", ()):
-                # Its hint, to run the command again, would be another plan with another key.
+                # Following its hint, to run the command again, would make a plan with another key.
                 result["error"] = {"error": {**result["error"]["error"], "hint": hint}}
             return {**result, "plan_id": plan.id, "next": hint}, True
         self.plans.finish(plan, PlanState.FAILED if is_error else PlanState.DONE, result)
         return {**result, "plan_id": plan.id}, is_error
 
     def _check_drift(self, plan: Plan, *, is_repeated: bool) -> None:
-        """Raise PlanStateError if the plan would do something else than it shows.
+        """Raise PlanStateError if the plan would no longer do what it shows.
 
-        Posts and pages may have changed, and rows without a date of their own take times that
-        depend on the run. A repeated plan may do what is left of it.
+        Posts and pages may have changed, and rows without a date take times that depend on the run.
+        A repeated plan may do what is left of it.
         """
         output = self._preview(plan.call)
         assert output is not None
@@ -396,7 +396,7 @@ class AgentGateway:
             approved = []
         if output.code or steps != approved:
             raise PlanStateError(
-                f"plan {plan.id} is out of date: it would do something else now",
+                f"plan {plan.id} is out of date: it would now do something else",
                 hint="Make a new plan. In a calendar, give each row a date and a time.",
             )
 
@@ -424,15 +424,15 @@ def _index_contents(
     contents: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for item in items:
         content = {name: item.get(name) for name in _CONTENT_FIELDS}
-        place = (item["line"], item["page"])
-        for key in (place, (*place, item["scheduled_at"])):
+        position = (item["line"], item["page"])
+        for key in (position, (*position, item["scheduled_at"])):
             if content not in contents[key]:
                 contents[key].append(content)
 
     def find(row: Mapping[str, Any]) -> Mapping[str, Any]:
-        place = (row["line"], row.get("page"))
-        # The time of a row that was moved, or has none of its own, is not that of the preview.
-        found = contents.get((*place, row["scheduled_at"])) or contents.get(place) or []
+        position = (row["line"], row.get("page"))
+        # A row that was moved, or has no time in the file, has another time than in the preview.
+        found = contents.get((*position, row["scheduled_at"])) or contents.get(position) or []
         if len(found) != 1:
             raise InvalidInputError(
                 f"calendar: the post of line {row['line']} cannot be shown",
@@ -451,7 +451,7 @@ def _raise_failure(output: CommandOutput) -> None:
 
 
 def _steps(preview: Any) -> Any:
-    """What a preview says that is sent."""
+    """The objects in a preview that the command would send."""
     if isinstance(preview, Mapping) and "rows" in preview:
         return [row for row in preview_rows(preview) if row.get("status") == "planned"]
     return preview
@@ -460,7 +460,7 @@ def _steps(preview: Any) -> Any:
 def _unknown_outcome(plan: Plan, now: float) -> PlanStateError:
     hint = "Ask the user to run: outreply store status"
     if plan.call.command in _REPEATABLE and not plan.is_old(now):
-        hint = "Call plan_apply again; it sends nothing twice. Make no other plan for it."
+        hint = "Call plan_apply again; it sends nothing twice. Do not make another plan for it."
     return PlanStateError(f"plan {plan.id} was interrupted, and may have been applied", hint=hint)
 
 
@@ -468,12 +468,12 @@ def _ask(plan: Plan) -> str:
     return f"Ask the user to run in a terminal: outreply mcp approve {plan.id}"
 
 
-def _untrusted(result: Any) -> dict[str, Any]:
+def _mark_untrusted(result: Any) -> dict[str, Any]:
     return {"note": _UNTRUSTED, "result": result}
 
 
 def _to_result(output: CommandOutput) -> tuple[dict[str, Any], bool]:
-    result = _untrusted(output.value)
+    result = _mark_untrusted(output.value)
     if output.error is not None:
         result["error"] = output.error
     return {**result, "exit_code": output.code}, output.code != 0
@@ -511,7 +511,7 @@ class CommandProcess:
         return self.to_output(code, out, err)
 
     def to_output(self, code: int, out: str, err: str) -> CommandOutput:
-        """What a command printed, without secrets."""
+        """The output of a command, without secrets."""
         errors = [line for line in err.splitlines() if line.startswith('{"error"')]
         error = self._load(errors[-1] if errors else "")
         if code and error is None:

@@ -1,4 +1,4 @@
-"""Plans of an agent: what it wants to send, who approved it, and what came of it."""
+"""Plans of an agent: what it wants to send, who approved it, and the result."""
 
 import json
 import secrets
@@ -18,7 +18,7 @@ from outreply_cli.storage.sqlite import FileSchema, file_lock
 from outreply_cli.storage.tables import LocalTables
 
 PLANS_FILE = "mcp.db"
-# What was planned may no longer be what the user would approve.
+# A plan expires after a day: the user might no longer approve it.
 _EXPIRY = 86_400.0
 _LOCK_SECONDS = 30.0
 _STATEMENTS = """
@@ -202,7 +202,7 @@ class PlanStore:
         Args:
             plan: The plan, approved or within the limits of the server.
             now: Time of this machine.
-            per_day: Most posts and replies in 24 hours without an approval; None if it is approved.
+            per_day: Maximum posts and replies in 24 hours without an approval; None if approved.
 
         Raises:
             PlanStateError: Another call has started it.
@@ -236,7 +236,7 @@ class PlanStore:
 def check_open(plan: Plan, decision: PlanState, now: float) -> None:
     """Raise PlanStateError unless a plan can be approved or rejected.
 
-    An approval can be withdrawn, and an interrupted plan be kept from being applied again.
+    A rejection can withdraw an approval, and keep an interrupted plan from being applied again.
     """
     state = plan.state_at(now)
     if decision is PlanState.REJECTED and state in {PlanState.APPROVED, PlanState.RUNNING}:
@@ -244,7 +244,7 @@ def check_open(plan: Plan, decision: PlanState, now: float) -> None:
     if state is PlanState.EXPIRED:
         raise PlanStateError(
             f"plan {plan.id} has expired: it is more than a day old",
-            hint="Let the agent make a new one.",
+            hint="Ask the agent to make a new one.",
         )
     if state is not PlanState.PROPOSED:
         raise PlanStateError(f"plan {plan.id} is {state}", hint="See: outreply mcp plans")
@@ -259,12 +259,12 @@ def _from_row(row: Mapping[str, Any]) -> Plan:
     )  # fmt: skip
 
 
-def pages_of(preview: Any) -> Sequence[str] | None:
+def get_page_ids(preview: Any) -> Sequence[str] | None:
     """The IDs of the pages in what a dry run printed; None if a post has none."""
     rows = preview_rows(preview)
     # The posts that a calendar replaces or cancels.
     old = [row["old_post"] for row in rows if "old_post" in row]
-    # In the order of the posts, which an applied plan has to have again.
+    # In the order of the posts, which must be the same when the plan is applied.
     pages = list(dict.fromkeys(row.get("page_id") for row in [*rows, *old]))
     return None if not pages or None in pages else [str(page) for page in pages]
 

@@ -26,7 +26,7 @@ from outreply_cli.ui.yaml import yaml_text
 class Rehearsal:
     """The emulator of one server, started by the first rehearsal.
 
-    Its journal, posts and settings are in a directory of its own, which `close` deletes.
+    Its journal, posts and settings are in a separate directory, which `close` deletes.
 
     Args:
         environ: Environment of the server; nothing that names an account or a store is kept.
@@ -97,7 +97,7 @@ def make_seed(client: Client) -> dict[str, Any]:
     brands: dict[str, dict[str, Any]] = {}
     for page in client.pages().items:
         if find_platform(page["platform"]) is None:
-            # The emulator does not have it.
+            # The emulator does not have this platform.
             continue
         brand_id = page.get("brand_id") or "brand"
         brand = brands.setdefault(brand_id, {

@@ -45,8 +45,8 @@ def run(
     after a user approves it with `outreply mcp approve ID` in a terminal, or if --allow-writes
     permits it. Requires outreply-cli[mcp].
 
-    This holds for an agent that has only these tools. One that can also run commands as you could
-    run outreply itself, and approve its own plans.
+    This holds for an agent that has only these tools. An agent that can also run commands as your
+    user could run outreply itself, and approve its own plans.
 
     Register it with the agent as the command `outreply` with the argument `mcp`, and save the
     output of `outreply examples agent-skill` as SKILL.md among its skills.
@@ -109,12 +109,12 @@ def _pin_account(context: Context) -> dict[str, str]:
     }
     environ |= {name: str(Path(path).absolute()) for name, path in directories.items()}
     if context.options.profile is not None:
-        # The option comes before these, and OUTREPLY_PROFILE does not.
+        # --profile overrides these variables, but OUTREPLY_PROFILE, which replaces it, does not.
         for name in (*TOKEN_VARIABLES, "OUTREPLY_BASE_URL", STORE_URL_VARIABLE):
             environ.pop(name, None)
     account = context.account
     if account.profile is not None and account.credential.source != "environment":
-        # `auth switch` does not change it.
+        # Set, so that `auth switch` does not change the account of the server.
         environ["OUTREPLY_PROFILE"] = account.profile.name
     return environ
 

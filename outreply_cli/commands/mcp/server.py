@@ -54,7 +54,7 @@ def serve(gateway: AgentGateway, *, on_interrupt: Callable[[], None]) -> None:
 
     async def call_tool(_ctx: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         text, is_error = await to_thread.run_sync(
-            gateway.answer, params.name, params.arguments or {}
+            gateway.call_tool, params.name, params.arguments or {}
         )
         return types.CallToolResult(content=[types.TextContent(text=text)], is_error=is_error)
 
@@ -72,7 +72,7 @@ def serve(gateway: AgentGateway, *, on_interrupt: Callable[[], None]) -> None:
         found = RESOURCES.get(str(params.uri))
         if found is None:
             raise ValueError("unknown resource")
-        text, _ = await to_thread.run_sync(gateway.answer, found[1], found[2])
+        text, _ = await to_thread.run_sync(gateway.call_tool, found[1], found[2])
         contents = types.TextResourceContents(
             uri=str(params.uri), mime_type="application/json", text=text
         )

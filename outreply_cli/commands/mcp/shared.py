@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from outreply_cli.commands.mcp.plan_store import Plan, PlanState, PlanStore
 
-# Shown in the first line of a post, or no news to the user.
+# Fields that the first line of a post shows, or that the user need not see.
 _NOT_LISTED = frozenset({"action", "file", "page", "page_id", "scheduled_at", "status"})
 
 PlanArgument = Annotated[str, argument("ID", "ID of the plan.")]

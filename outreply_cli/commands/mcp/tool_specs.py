@@ -13,7 +13,7 @@ from outreply_cli.cli.tree import Command, Parameter
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.text import is_unicode
 
-# Commands that read the account, or need none. The journal is that of all accounts.
+# Commands that read the account, or need none. Not `store`: the journal has all accounts.
 READS = (
     "auth status", "status", "brands list", "brands show", "pages list", "pages show",
     "pages check", "posts list", "posts show", "posts calendar", "posts check", "posts preview",
@@ -57,7 +57,7 @@ _DESCRIPTIONS = {
     "media": "Attach images or videos: https:// URLs, or IDs such as media:ID.",
     "posts reschedule at": "New time, such as 2026-12-24T18:00:00+01:00.",
 }
-# What only the command line does.
+# Part of the help that applies to the command line only.
 _REPEATABLE = " (repeatable)"
 _UPLOAD_HINT = "Ask the user to upload local files: outreply media upload FILE"
 _MEDIA = re.compile(r"https://\S+|media:[A-Za-z0-9_-]+")
@@ -203,7 +203,7 @@ class ToolSpec:
             raise InvalidInputError("media: not an https:// URL or media:ID", hint=_UPLOAD_HINT)
         if name == "tiktok" and text.startswith("@"):
             raise InvalidInputError("tiktok: local files cannot be used", hint="Use a JSON object.")
-        # A plan is applied later than it is made.
+        # A relative time would change until the plan is applied.
         is_time = self.name == "posts reschedule" and name == "at"
         if is_time and not _ISO_TIME.fullmatch(text):
             raise InvalidInputError("at: not a full time, such as 2026-12-24T18:00:00Z")
@@ -261,7 +261,7 @@ def freeze(call: CommandCall, pages: Sequence[str], scheduled_at: str | None) ->
 
 
 def _name(parameter: Parameter) -> str:
-    """The name of an argument of a tool: that of the option, as people know it."""
+    """The name of a tool's argument: that of the option or argument, with underscores."""
     name = parameter.flags[0].lstrip("-") if parameter.flags else parameter.name
     return name.replace("-", "_")
 
@@ -281,11 +281,11 @@ def _property(command: str, parameter: Parameter) -> dict[str, Any]:
     return {**kind, "description": text or parameter.help.replace(_REPEATABLE, "")}
 
 
-def _text(value: Any, name: str, most: int = _MAX_CHARACTERS) -> str:
+def _text(value: Any, name: str, limit: int = _MAX_CHARACTERS) -> str:
     if not isinstance(value, str):
         raise InvalidInputError(f"{name}: not a string", hint="Use a JSON string.")
-    if len(value) > most:
-        raise InvalidInputError(f"{name}: more than {most:,} characters", hint="Shorten it.")
+    if len(value) > limit:
+        raise InvalidInputError(f"{name}: more than {limit:,} characters", hint="Shorten it.")
     if "\x00" in value:
         raise InvalidInputError(f"{name}: contains a null character", hint="Remove it.")
     if not is_unicode(value):

@@ -33,7 +33,7 @@ def run(
     needed = sorted({*unique_ids} & fetch_needed(context, client))
     if needed:
         raise InvalidInputError(
-            f"an interrupted command has a post with {', '.join(needed)}",
+            f"a post of an interrupted command uses {', '.join(needed)}",
             hint="Nothing was deleted. Run that command again first; see: outreply store status",
         )
     context.confirm(f"Delete {', '.join(unique_ids)}?", yes=yes)

@@ -29,7 +29,7 @@ def run(
         try:
             service.recover_pending(post_ids)
         except LimitExceededError as error:
-            # A cancellation is not metered, unlike the reads of a recovery.
+            # The recovery uses reads of the quota; a cancellation does not, and goes ahead.
             context.warn(error.message)
     ids = resolve_posts(client, post_ids, published=False)
     if context.options.print_as:

@@ -134,7 +134,7 @@ class EditOptions(ContentOptions):
             if part not in _PARTS:
                 raise unknown_choice_error("part", part, _PARTS, option="--clear")
             if _PARTS[part][0] in fields or (part == "message" and self.edit):
-                raise InvalidInputError(f"--clear {part} contradicts another option")
+                raise InvalidInputError(f"--clear {part} conflicts with another option")
             fields |= dict.fromkeys(_PARTS[part])
         replacements = [parse_replacement(text) for text in self.replace or ()]
         return ContentEdit(fields, replacements, [file.path.name for file in files])
@@ -230,7 +230,7 @@ def run(
     if not (edits or replaced or failures):
         texts = " or ".join(repr(old) for old, _ in edit.replacements)
         context.info(
-            f"{f'No post contains {texts}' if texts else 'Nothing differs'}; nothing was sent."
+            f"{f'No post contains {texts}' if texts else 'No differences'}; nothing was sent."
         )
     # Two IDs would not leave room for the text; the differences name the old ones.
     id_columns = [Column("ID", "id"), Column("Replaces", "replaces", csv_only=not dry_run)]
@@ -276,7 +276,7 @@ def _check_options(
     if sum(texts) + bool(options.replace) > 1:
         raise InvalidInputError("specify only one of -m, -F, --edit, --compose-with and --replace")
     if is_composing and "message" in (options.clear or ()):
-        raise InvalidInputError("--clear message contradicts another option")
+        raise InvalidInputError("--clear message conflicts with another option")
     if has_filter and (options.undo or sets_content):
         raise InvalidInputError(
             "filters select posts for --replace only, so that different posts do not get the same "
@@ -296,7 +296,7 @@ def parse_replacement(text: str) -> tuple[str, str]:
 def _parse_bound(
     text: str | None, day_time: time, now: datetime, zone: ZoneInfo
 ) -> datetime | None:
-    """Parse a time, or a day that stands for its first or last moment, `day_time`."""
+    """Parse a time, or a day, which stands for its start or end: `day_time`."""
     if text is None:
         return None
     try:
@@ -453,17 +453,17 @@ class _Editor:
                     content, self.files, keep=self.options.keep_media, progress=bars
                 )
             edits = [_with_uploads(item, content.media_ids) for item in edits]
-            # A post may have the same files already.
+            # A post that already has the same files does not change.
             edits = [item for item in edits if item.changes]
             if not edits:
-                self.context.info("Nothing differs; nothing was sent.")
+                self.context.info("No differences; nothing was sent.")
         done: list[dict[str, Any]] = []
         failures: _Failures = []
         interrupted: OutReplyError | None = None
         is_stopped = False
         for item in edits:
             if is_stopped:
-                error = OutReplyError("not edited, because an edit before it failed")
+                error = OutReplyError("not edited, because an earlier edit failed")
                 failures.append((item.post.post_id, error))
                 continue
             try:

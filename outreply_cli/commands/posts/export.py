@@ -40,7 +40,7 @@ def run(
     """Export posts as iCalendar, or as a calendar file.
 
     Times in iCalendar are in UTC; calendar apps convert them to local time.
-    Each post keeps its UID, so that importing a file again updates its events.
+    Each post keeps its UID, so importing a file again updates its events.
     Running `bulk schedule` on an exported calendar file changes nothing.
     Exits with 3 if posts may be missing.
 

@@ -68,7 +68,7 @@ def run(
     targets = [resolve_page(pages, get_page_id(post)) for post in posts]
     check_connected(targets)
     zones = resolve_zones(context, client, targets, tz)
-    # Before the requests for media: all posts get the time of one moment.
+    # Before the requests for media, so that all posts get the same time.
     now = client.now()
     times = [parse_post_time(at, now, zone) if at is not None else None for zone in zones]
     service = PostService(client, context.store, context.info, context.warn)

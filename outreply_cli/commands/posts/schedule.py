@@ -25,7 +25,7 @@ def run(
     """Schedule a post on one or more pages.
 
     `--at next-slot` takes the next free slot of each page; see: outreply slots preview. It skips a
-    slot that was freed because its post was cancelled or moved; take that one by its time.
+    slot that was freed because its post was cancelled or moved; to take that one, give its time.
 
     Example: outreply posts schedule --page facebook:acme --at 'tomorrow 09:00' -m 'Good morning'
 
@@ -39,7 +39,7 @@ def run(
     content = post.read_content(context)
     client = context.client()
     sender = PostSender(context, client, content, post, composing, "Schedule?", yes, dry_run)
-    # What is not sent is not confirmed by the server, and a program is given the whole page.
+    # Only a request confirms a cached page, and a program gets more fields than the cache has.
     may_skip_pages = not (composing.compose_with or post.paths) and len(page) == 1
     if sender.is_sent and may_skip_pages and send_to_cached_page(sender, page[0], at, tz):
         return

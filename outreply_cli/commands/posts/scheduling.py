@@ -31,7 +31,7 @@ def send_to_cached_page(sender: PostSender, name: str, at: str, tz: str | None) 
     The server confirms the ID of the page.
 
     Returns False, with nothing sent, if more must be known: the list of pages, the time zone of
-    the brand, the server's time for `+2h`, or which page has the name of one that is gone.
+    the brand, the server's time for `+2h`, or which page has the name of a removed one.
     """
     context, client = sender.context, sender.client
     page = _find_page(context, name) if tz != BRAND_ZONE else None
@@ -48,7 +48,7 @@ def send_to_cached_page(sender: PostSender, name: str, at: str, tz: str | None) 
         sender.send([(page, time)], [], zone)
     except (NotFoundError, PermissionDeniedError) as error:
         (current,) = resolve_pages(client, [name])
-        # The same page is refused again, and after a lost response it may have the post.
+        # The same page would fail again, and after a lost response it may already have the post.
         if error.maybe_applied or current["id"] == page["id"]:
             raise
         return False
@@ -66,7 +66,7 @@ def _find_page(context: Context, name: str) -> dict[str, Any] | None:
     pages = []
     for alias, text, page_id in values:
         platform, _, username = ("" if alias == page_id else alias).partition(":")
-        # A text that was cut may have lost its end.
+        # A truncated text may lack `(expired)`.
         expired = text.endswith(("(expired)", "…"))
         names = {"platform": platform, "username": username}
         pages.append({"id": page_id, **names, "expired": expired})

@@ -38,7 +38,7 @@ from outreply_cli.times import BRAND_ZONE
 from outreply_cli.ui.columns import Column
 from outreply_cli.ui.progress import upload_bars
 
-# Time that failed posts are listed.
+# Age up to which failed posts are listed.
 FAILED_WINDOW = timedelta(days=30)
 # Pages, each with the time of its post; None to publish it now.
 Targets = Sequence[tuple[Page, datetime | None]]
@@ -197,7 +197,7 @@ def note_calendars(
     try:
         paths = Counter(service.find_calendar_path(post_id) for post_id in post_ids)
     except LimitExceededError:
-        # The note is not worth a read that the month does not have.
+        # The note is optional: leave it out if no reads of the quota remain.
         return
     del paths[None]
     for path, count in paths.items():

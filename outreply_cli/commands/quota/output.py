@@ -60,7 +60,7 @@ def quota_meters(
     if quota.per_day is not None:
         yield Meter(NOW, "requests per day", "-", _figure(quota.per_day), "-", None)
     windows = [(usage, window) for usage in usages for window in usage.windows]
-    # Brands last: their only window is as long as the longest of the pages.
+    # Brands come last: their only window is a day, like the longest window of pages.
     windows.sort(key=lambda pair: (pair[0].page_id is None, pair[1].length))
     yield from (_window_meter(usage, window, zone) for usage, window in windows)
 

@@ -32,7 +32,7 @@ def run(context: Context, target: TargetArgument) -> None:
         slots = schedules.get((resolved.kind, resolved.id))
         if slots is None:
             raise UnknownSlotsError(
-                f"{resolved.name} has no slots of its own", hint="See: outreply slots list"
+                f"{resolved.name} does not have its own slots", hint="See: outreply slots list"
             )
         journal.clear_slots(account, resolved.kind, resolved.id)
     context.output.print_one(resolved.to_dict(slots), COLUMNS)

@@ -13,7 +13,7 @@ from outreply_cli.pages import page_alias
 def run(context: Context) -> None:
     """List the slots of pages and brands.
 
-    A page without slots of its own uses those of its brand.
+    A page without its own slots uses those of its brand.
 
     Example: outreply slots list
 

@@ -39,8 +39,8 @@ def run(
 
     A slot is `free`; `filled` by a post less than a minute away; `claimed` by a row or command
     that has not sent its post yet, or whose outcome is unknown; `freed` when its post was
-    cancelled or moved; or `blocked` by a guardrail. `next-slot` takes free slots only. A freed
-    slot is taken by its time, with the command that is shown.
+    cancelled or moved; or `blocked` by a guardrail. `next-slot` takes free slots only. To
+    take a freed slot, give its time, as in the command that is shown.
 
     Example: outreply slots preview instagram:acme
 
@@ -115,5 +115,5 @@ def _describe(slot: PreviewedSlot) -> str | None:
         case SlotStatus.FREED:
             return "its post was not sent"
         case SlotStatus.BLOCKED:
-            return "a guardrail allows no further post"
+            return "a guardrail does not allow another post"
     return None

@@ -25,8 +25,8 @@ def run(
     """List what was done to posts: what, when, by whom, from which host and command.
 
     The newest event comes first. The log covers posts from calendars, with --key or with --at
-    next-slot, and posts that were edited or rescheduled; not posts sent once without a key. For
-    `approved`, the name and time are those in the approval file, and are not verified.
+    next-slot, and posts that were edited or rescheduled, but not posts that were sent once without
+    a key. For `approved`, the name and time are those in the approval file, and are not verified.
 
     Example: outreply store log --since 7d
 

@@ -34,7 +34,7 @@ def run(
                 "a password is required when not running interactively",
                 hint="Pass it on stdin: outreply store login --with-password < FILE",
             )
-        prompt = f"Password of {database.address}: "
+        prompt = f"Password for {database.address}: "
         password = context.read_line() if with_password else context.prompt_secret(prompt)
         if not password:
             raise InvalidInputError("the password is empty; nothing was stored")
@@ -51,5 +51,5 @@ def run(
         context.store_password.save(database.address, password)
     context.report(
         {"store": database.name, "address": database.address},
-        f"Stored the password of {database.address} in the system keyring.",
+        f"Stored the password for {database.address} in the system keyring.",
     )

@@ -16,7 +16,7 @@ def run(context: Context) -> None:
     """
     with closing(context.store.database()) as database:
         deleted = context.store_password.delete(database.address)
-    note = f"Deleted the password of {database.address} from the system keyring."
+    note = f"Deleted the password for {database.address} from the system keyring."
     if not deleted:
-        note = f"The system keyring has no password of {database.address}."
+        note = f"The system keyring has no password for {database.address}."
     context.report({"store": database.name, "address": database.address, "deleted": deleted}, note)

@@ -13,7 +13,7 @@ def report_copy(context: Context, report: CopyReport, facts: Mapping[str, Any]) 
     """Report what was added to a store, and what differs from it; `facts` are for programs."""
     added, present = report.added, report.present
     for name in report.different[:_DIFFERENT_SHOWN_MAX]:
-        context.warn(f"{name}: the store has this post in another state, and keeps its own")
+        context.warn(f"{name}: the store has this post in another state, and keeps that state")
     hidden = len(report.different) - _DIFFERENT_SHOWN_MAX
     if hidden > 0:
         context.warn(f"{hidden} more posts are in another state in the store")

@@ -35,7 +35,9 @@ def run(
     verbose: Annotated[
         bool,
         switch(
-            "Include headers, bodies and the responses of targets (prints JSON).", "--verbose", "-v"
+            "Include headers, bodies and the responses from targets (prints JSON).",
+            "--verbose",
+            "-v",
         ),
     ] = False,
     team: TeamOption = False,

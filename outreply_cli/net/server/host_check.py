@@ -39,7 +39,7 @@ def is_forwarded(environ: Mapping[str, Any]) -> bool:
 
     Its sender can be anywhere and may name any host: tailscale forwards the Host header as sent.
     """
-    # nginx sets none of these headers by default, and names this machine as the host; it asks in
+    # nginx sets none of these headers by default, and names this machine as the host; it uses
     # HTTP/1.0, which browsers do not.
     if environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return True

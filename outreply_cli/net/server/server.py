@@ -514,7 +514,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
 def _listen_error(host: str, port: int, error: Exception) -> StorageError:
     number = getattr(error, "errno", None) or 0
     is_port = number in {errno.EADDRINUSE, errno.EACCES}
-    # Python adds the address to the reason. Errors of host names have numbers of their own.
+    # Python adds the address to the reason. Errors of host names have other numbers.
     reason = os.strerror(number) if is_port else getattr(error, "strerror", None) or error
     return StorageError(
         f"cannot listen on {host}:{port}: {reason}",
@@ -531,7 +531,7 @@ def _reject(request: h11.Request, limits: ServerLimits) -> int | None:
         return 431
     names = {name for name, _ in request.headers}
     if {b"content-length", b"transfer-encoding"} <= names:
-        # A proxy may have read the other one, and take the rest of the body for a request.
+        # Request smuggling: a proxy that uses the other header sees another end of the body.
         return 400
     return 413 if _content_length(request) > limits.max_body_bytes else None
 
