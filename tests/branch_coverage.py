@@ -57,7 +57,9 @@ class _Plugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        self._workers.append(json.loads(node.workeroutput[_OUTPUT]))
+        # A worker that crashed has none.
+        if output := getattr(node, "workeroutput", {}).get(_OUTPUT):
+            self._workers.append(json.loads(output))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         total = self._slipcover.get_coverage()

@@ -206,7 +206,9 @@ def test_platform_with_several_pages_is_refused(
     path = write(tmp_path, "c.csv", "page,scheduled_at,message\nFacebook,2026-12-24 18:00,Hi\n")
     ran = cli.run("bulk", "schedule", path, "--dry-run")
     assert ran.code == 2
-    assert re.search(r"c.csv:2: page: 'Facebook' is a platform, and the account has \d pages on it", ran.err)
+    assert re.search(
+        r"c.csv:2: page: 'Facebook' is a platform, and the account has \d pages on it", ran.err
+    )
     assert "--pages 'Facebook=PAGE'" in ran.err
 
 
