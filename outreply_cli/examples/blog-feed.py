@@ -20,7 +20,7 @@ def parse(data):
     """Parse XML without a document type, which could define entities that explode."""
 
     def refuse(*_):
-        raise ValueError("it has a DOCTYPE")
+        raise ValueError("a DOCTYPE is not allowed")
 
     checker = expat.ParserCreate()
     checker.StartDoctypeDeclHandler = refuse
@@ -59,7 +59,7 @@ def read_date(entry):
 def main(pages):
     data = sys.stdin.buffer.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise ValueError("it is larger than 10 MB")
+        raise ValueError("larger than 10 MB")
     feed, seen = parse(data), set()
     now = datetime.now(timezone.utc)
     rows = csv.writer(sys.stdout, lineterminator="\n")

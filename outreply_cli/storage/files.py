@@ -49,16 +49,16 @@ def _find_problem(path: Path) -> str | None:
         with suppress(FileNotFoundError):
             path.stat()
         if path.is_dir():
-            return "it is a directory"
+            return "the path is a directory"
         if path.exists() and not path.is_file():
-            return None if os.access(path, os.W_OK) else "it is not writable"
+            return None if os.access(path, os.W_OK) else "the file is not writable"
         directory = path.resolve().parent
         if not directory.is_dir():
             return "its directory does not exist"
         return None if os.access(directory, os.W_OK) else "its directory is not writable"
     except OSError as error:
         if error.errno == errno.ELOOP:
-            return "it is a symbolic link to itself"
+            return "the path is a symbolic link to itself"
         return error.strerror or str(error)
 
 

@@ -234,11 +234,12 @@ class PostgresDatabase:
             password = self._find_password(self.address)
         except StorageError as error:
             raise PasswordError(
-                f"it asks for a password, and {error.message}", error.hint or self._password_hint
+                f"the database asks for a password, and {error.message}",
+                error.hint or self._password_hint,
             ) from None
         if password is None:
             raise PasswordError(
-                "it asks for a password, and the keyring has none", self._password_hint
+                "the database asks for a password, and the keyring has none", self._password_hint
             )
         try:
             connection = self._connect(password)

@@ -53,8 +53,8 @@ def words(command: str, calendar: Path, output: Path) -> list[str]:
         ("calendar.csv", "is the calendar itself"),
         ("link.csv", "is the calendar itself"),
         ("hard.csv", "is the calendar itself"),
-        ("loop.csv", "it is a symbolic link to itself"),
-        ("directory.csv", "it is a directory"),
+        ("loop.csv", "the path is a symbolic link to itself"),
+        ("directory.csv", "the path is a directory"),
         ("gone/new.csv", "its directory does not exist"),
     ],
 )

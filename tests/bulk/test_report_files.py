@@ -188,8 +188,8 @@ def test_other_sources_have_standard_columns(cli: CommandLine, tmp_path: Path, s
         ("done.pdf", "neither a .csv nor a .xlsx file"),
         ("done", "neither a .csv nor a .xlsx file"),
         ("gone/done.csv", "its directory does not exist"),
-        ("loop.csv", "it is a symbolic link to itself"),
-        ("directory.csv", "it is a directory"),
+        ("loop.csv", "the path is a symbolic link to itself"),
+        ("directory.csv", "the path is a directory"),
         ("long.xlsx", "line 2 has a cell of more than 32,767 characters"),
     ],
 )

@@ -87,7 +87,7 @@ def test_exec_is_not_stopped_by_its_command(cli_logged_out: CommandLine) -> None
     words = [sys.executable, "-m", "outreply_cli", "emulator", "stop"]
     result = cli_logged_out.spawn("emulator", "exec", "--", *words)
     assert result.code == 2
-    assert "An emulator that `emulator exec` started stops once its command ends" in result.err
+    assert "An emulator that `emulator exec` started stops once its command exits" in result.err
 
 
 def test_seed_and_export(cli_with_emulator: CommandLine, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_backup_in_a_shared_directory(cli: CommandLine, tmp_path: Path, mode: in
     [
         ("plan.csv", "exists and is not a backup"),
         ("missing/backup.jsonl", "its directory does not exist"),
-        (".", "it is a directory"),
+        (".", "the path is a directory"),
     ],
 )
 def test_backup_replaces_no_other_file(

@@ -157,7 +157,7 @@ def test_unwritable_report_is_rejected_before_sending(
         (tmp_path / "loop").symlink_to("loop")
         loop = developer.run(*words, str(tmp_path / "loop"))
         assert (directory.code, missing.code, loop.code) == (2, 2, 2)
-        assert f"--html: cannot write {tmp_path}: it is a directory" in directory.err
+        assert f"--html: cannot write {tmp_path}: the path is a directory" in directory.err
         assert "its directory does not exist" in missing.err
         assert server.received == []
 

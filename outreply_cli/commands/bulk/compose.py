@@ -156,7 +156,7 @@ def _write_back(
     edited = write_texts(calendar, by_line) if by_line else None
     name = calendar.file_name
     if edited is None:
-        context.info(f"{name} has no place for the texts; the journal keeps them.")
+        context.info(f"The texts cannot be written into {name}; the journal keeps them.")
         return frozenset()
     noun, question = f"text{'s' * (len(by_line) > 1)}", ""
     if options.write_back is None:

@@ -19,7 +19,7 @@ def run(context: Context, state: StateOption = None) -> None:
 
     if state is None and STATE_VARIABLE in context.environ:
         raise InvalidInputError(
-            "an emulator that `emulator exec` started stops once its command ends",
+            "an emulator that `emulator exec` started stops once its command exits",
             hint="To stop another one, use --state DIR.",
         )
     handle = running_emulator(context, state)

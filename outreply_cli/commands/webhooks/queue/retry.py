@@ -24,8 +24,8 @@ def run(
 ) -> None:
     """Retry deliveries now.
 
-    Queued deliveries become due, and failed or skipped ones return to their place in the queue. A
-    running serve-webhook sends them, or else the next one that forwards to the same target.
+    Queued deliveries become due, and failed or skipped ones return to their position in the queue.
+    A running serve-webhook sends them, or else the next one that forwards to the same target.
 
     Example: outreply webhooks queue retry 12
 
