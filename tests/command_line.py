@@ -133,7 +133,9 @@ class CommandLine:
     @staticmethod
     def words(*words: str) -> list[str]:
         """The argument vector that runs a command line."""
-        return [sys.executable, "-m", "outreply_cli", *words]
+        is_completion = words[:1] == ("__complete",)
+        module = "tests.unlimited_completion" if is_completion else "outreply_cli"
+        return [sys.executable, "-m", module, *words]
 
 
 @cache

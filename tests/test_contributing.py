@@ -113,7 +113,8 @@ def test_recipe_for_a_command(copy: Path, emulator: EmulatorServer) -> None:
     pytest_in(copy, "-k", "current", scripts, UPDATE_GOLDEN="1")
     checked = pytest_in(copy, *guards)
     assert checked.returncode == 0, checked.stdout
-    assert outreply(copy, ["__complete", "pages", "cou"]).startswith("count\tCount pages.")
+    completed = run(copy, "-m", "tests.unlimited_completion", "__complete", "pages", "cou")
+    assert completed.stdout.startswith("count\tCount pages."), completed.stderr
 
 
 @pytest.mark.slow

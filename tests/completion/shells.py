@@ -17,7 +17,7 @@ COMPLETIONS = Path(__file__).parents[2] / "completions"
 PROMPT = "READY> "
 # Runs the real `__complete`; any other command line prints its words.
 _PROGRAM = """#!/bin/sh
-if [ "$1" = __complete ]; then exec {python} -m outreply_cli "$@"; fi
+if [ "$1" = __complete ]; then exec {python} -m tests.unlimited_completion "$@"; fi
 printf 'ran'; for word; do printf ' [%s]' "$word"; done; printf ' end\\n'
 """
 
