@@ -45,7 +45,7 @@ class ExitCode(IntEnum):
 
 
 class OutReplyError(Exception):
-    """Base class of the errors that end a command.
+    """Base class of the errors that stop a command.
 
     Args:
         message: The failure and its cause.

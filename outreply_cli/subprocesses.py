@@ -113,7 +113,7 @@ class CommandResult:
 
 
 class CommandRunner:
-    """Runs commands, from any thread, and can end all of them.
+    """Runs commands, from any thread, and can kill all of them.
 
     Args:
         captures: Whether the output of the commands is kept; otherwise it is this process's.

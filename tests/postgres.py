@@ -1,7 +1,7 @@
 """Real PostgreSQL servers: one that all workers of a test run share, with a database for each test.
 
 A server ends with the last process that uses it, even if that is killed: each of them holds a lock,
-and a guardian, a process of its own, waits for the lock to remove the server. What is left if the
+and a guardian, a separate process, waits for the lock to remove the server. What is left if the
 guardian is killed too is removed by the next run.
 """
 

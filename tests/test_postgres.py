@@ -41,7 +41,7 @@ def find_processes(directory: Path) -> list[Any]:
     ]
 
 
-def wait_for_end(directory: Path, *processes: Any) -> None:
+def wait_for_exit(directory: Path, *processes: Any) -> None:
     until = time.monotonic() + 60
     while any(map(is_alive, processes)) or directory.exists():
         assert time.monotonic() < until
@@ -61,7 +61,7 @@ def test_server_ends_with_the_last_process_that_uses_it(postgres_server: str) ->
     assert len(processes) == 2
     assert all(map(is_alive, processes))
     kill(second)
-    wait_for_end(directory, *processes)
+    wait_for_exit(directory, *processes)
 
 
 def test_next_run_removes_what_a_killed_guardian_has_left(postgres_server: str) -> None:
@@ -75,5 +75,5 @@ def test_next_run_removes_what_a_killed_guardian_has_left(postgres_server: str) 
     kill(user)
     assert is_alive(server)
     other = start_user(uuid4().hex[:12])
-    wait_for_end(directory, server)
+    wait_for_exit(directory, server)
     kill(other)

@@ -70,7 +70,7 @@ def test_identify_process_with_ps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class InterruptedPopen(subprocess.Popen[bytes]):
-    """A process that has started when Ctrl-C is pressed, before anybody knows of it."""
+    """A process that has started when Ctrl-C is pressed, before its caller knows of it."""
 
     started: ClassVar[list[subprocess.Popen[bytes]]] = []
 

@@ -761,5 +761,5 @@ def test_past_day_starts_when_clock_change_skips_or_repeats_midnight(
         ("2026-12-24 06:00:00-08:00", datetime(2026, 12, 24, 14, tzinfo=UTC)),
     ],
 )
-def test_parse_time_with_an_offset_that_is_no_range(text: str, expected: datetime) -> None:
+def test_parse_time_with_an_offset_that_is_not_a_range(text: str, expected: datetime) -> None:
     assert parse_time(text, now=NOW, zone=PARIS) == expected

@@ -133,13 +133,13 @@ def test_zone_whose_file_is_damaged_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "Damaged").write_text("no zone")
     zoneinfo.reset_tzpath([tmp_path])
     try:
-        error = error_of(lambda: parse_zone("Damaged"))
+        error = get_error(lambda: parse_zone("Damaged"))
     finally:
         zoneinfo.reset_tzpath()
     assert error.message == "unknown time zone 'Damaged'"
 
 
-def error_of(call: Callable[[], object]) -> TimeError:
+def get_error(call: Callable[[], object]) -> TimeError:
     with pytest.raises(TimeError) as caught:
         call()
     return caught.value
@@ -158,7 +158,7 @@ def error_of(call: Callable[[], object]) -> TimeError:
     ],
 )
 def test_unknown_zone_names_a_known_one(name: str, hint: str) -> None:
-    error = error_of(lambda: parse_zone(name))
+    error = get_error(lambda: parse_zone(name))
     assert (error.message, error.hint) == (f"unknown time zone {name!r}", hint)
 
 
@@ -181,7 +181,7 @@ def test_local_times_of_a_machine_in_an_unknown_zone_are_rejected(
             parse_time(text, now=NOW, zone=zone)
     assert parse_time("2026-12-24T18:00+01:00", now=NOW, zone=zone)
     assert parse_time("in 2h", now=NOW, zone=zone)
-    error = error_of(lambda: local_time(NOW.date(), time(9), zone))
+    error = get_error(lambda: local_time(NOW.date(), time(9), zone))
     assert error.message.startswith("the time zone of this machine is unknown: its clock shows ")
     assert error.hint == "Set OUTREPLY_TIMEZONE to an IANA name such as America/New_York."
 
@@ -210,14 +210,14 @@ def test_duration_in_units(text: str, expected: timedelta) -> None:
     "text", ["", " ", "5", "s", "1x", "1h30", "1h 2h", "1h1hour", "1.5h", "-1h"]
 )
 def test_invalid_duration_names_the_formats(text: str) -> None:
-    error = error_of(lambda: parse_duration(text))
+    error = get_error(lambda: parse_duration(text))
     assert error.message == f"invalid duration {text!r}"
     assert error.hint == "Accepted formats: 30s, 15m, 2h, 1h30m, 3d, 1w"
 
 
 @pytest.mark.parametrize("text", ["36525d 1s", "999999w", "999999w 999999d"])
 def test_duration_of_more_than_a_century_is_rejected(text: str) -> None:
-    error = error_of(lambda: parse_duration(text))
+    error = get_error(lambda: parse_duration(text))
     assert error.message == f"{text!r} is longer than a century"
     assert error.hint == "Use a shorter duration."
 
@@ -250,18 +250,18 @@ def test_duration_in_two_units(seconds: float, text: str) -> None:
 def test_local_time_with_no_or_two_readings_names_both(
     day: date, at: time, message: str, either: str, readings: list[str]
 ) -> None:
-    error = error_of(lambda: local_time(day, at, PARIS))
+    error = get_error(lambda: local_time(day, at, PARIS))
     assert error.message == f"{message} {either}"
     assert error.details == {"readings": readings}
 
 
 def test_local_time_out_of_range_is_rejected() -> None:
-    error = error_of(lambda: local_time(date.max, time(12), PARIS))
+    error = get_error(lambda: local_time(date.max, time(12), PARIS))
     assert error.message == "'9999-12-31 12:00:00+01:00' is out of range"
 
 
 def test_utc_time_out_of_range_is_rejected() -> None:
-    error = error_of(lambda: to_utc_time(datetime.max.replace(tzinfo=UTC), "the text"))
+    error = get_error(lambda: to_utc_time(datetime.max.replace(tzinfo=UTC), "the text"))
     assert error.message == "'the text' is out of range"
 
 
@@ -296,7 +296,7 @@ def test_timestamp_without_an_offset_is_in_utc() -> None:
     assert (parsed, parsed.tzinfo) == (datetime(2026, 12, 24, 17, tzinfo=UTC), UTC)
 
 
-def test_timestamp_that_is_no_text_is_rejected() -> None:
+def test_timestamp_that_is_not_text_is_rejected() -> None:
     with pytest.raises(ValueError, match=r"\Anot a string\Z"):
         parse_timestamp(1_750_000_000)
 

@@ -82,7 +82,7 @@ def active_deadline(deadline: Deadline) -> Iterator[None]:
 def enforce_deadlines(client: httpx.Client) -> None:
     """Make the connections of `client` observe the active deadline.
 
-    httpx has no public way to replace the network backend of its own connection pools.
+    httpx has no public way to replace the network backend of its connection pools.
     """
     internals: Any = client
     for transport in (internals._transport, *internals._mounts.values()):  # noqa: SLF001

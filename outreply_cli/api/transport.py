@@ -297,7 +297,7 @@ class Transport:
         except OutReplyError as error:
             if self._search.state is None:
                 is_down = is_ambiguous(error) or is_rate_limited(error)
-                self._failed_seconds = self._elapsed(exchange) if is_down else 0.0
+                self._failed_seconds = self._get_elapsed(exchange) if is_down else 0.0
             if not exchange.maybe_applied or is_definitive(error):
                 raise
             hint = _MAYBE_APPLIED_HINT if exchange.has_new_key and exchange.has_key else error.hint
@@ -372,7 +372,7 @@ class Transport:
             error,
             exchange,
             self.retry_policy,
-            elapsed=self._elapsed(exchange),
+            elapsed=self._get_elapsed(exchange),
             repeatable=exchange.is_repeatable,
             jitter=self.clock.random(),
         )
@@ -381,7 +381,7 @@ class Transport:
         if exchange.maybe_applied and not exchange.has_key and exchange.find is not None:
             # Only a list that is not late proves that the upload did not arrive.
             delay = max(delay, LIST_LAG.total_seconds())
-            if not self.retry_policy.allows(self._elapsed(exchange), delay):
+            if not self.retry_policy.allows(self._get_elapsed(exchange), delay):
                 return None
         return None if self._is_too_late(exchange, delay) else delay
 
@@ -422,7 +422,7 @@ class Transport:
     def _age(self, since: float) -> timedelta:
         return timedelta(seconds=self.clock.monotonic() - since)
 
-    def _elapsed(self, state: RetryState) -> float:
+    def _get_elapsed(self, state: RetryState) -> float:
         # The search for a lost response is part of the request that lost it.
         return self.clock.monotonic() - self._started_at(state)
 
@@ -455,7 +455,7 @@ class Transport:
         if self.rate_limiter is None:
             return
         while (seconds := self.rate_limiter.acquire()) > 0:
-            if not self.retry_policy.allows(self._elapsed(state), seconds):
+            if not self.retry_policy.allows(self._get_elapsed(state), seconds):
                 raise LimitExceededError(
                     429,
                     {"error": _RATE_LIMIT_REACHED, "code": "RATE_LIMITED"},

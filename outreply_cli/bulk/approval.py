@@ -159,7 +159,7 @@ def load_approval(path: Path) -> Approval:
     """Load an approval file.
 
     Raises:
-        InvalidApprovalError: It cannot be read, is too large, or is not an approval.
+        InvalidApprovalError: The file cannot be read, is too large, or is not an approval.
     """
     try:
         with to_path(str(path)).open("rb") as stream:

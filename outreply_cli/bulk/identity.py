@@ -315,8 +315,8 @@ def _describe(known: Mapping[str, str], ids: Collection[str]) -> str:
 
 
 def _new_id(calendar: Calendar, posts: Sequence[PlannedPost]) -> str:
-    # Equal for the same file in two places: runs at the same time wait for each other. Which posts
-    # a series has depends on the time of the run.
+    # Equal for the same file in two locations: runs at the same time wait for each other. Which
+    # posts a series has depends on the time of the run.
     rows = [
         f"{post.page_id}\n{_describe_time(post)}\n{post.key or ''}"
         for post in posts

@@ -163,9 +163,10 @@ class Expansion:
     """The occurrences of a series in one time zone, without excepted ones.
 
     Attributes:
-        occurrences: Those of the last 400 days, and up to twice as far ahead as the API allows.
-        coming: Those that are not past, as far as they are known.
-        later: Those that are too far ahead to be scheduled, as far as they are known.
+        occurrences: Occurrences of the last 400 days, and up to twice as far ahead as the API
+            allows.
+        coming: Occurrences that are not past, as far as they are known.
+        later: Occurrences that are too far ahead to be scheduled, as far as they are known.
         is_counted: Whether `coming` and `later` are complete.
         invalid: Local times that a clock change skips or repeats, and why.
         unmatched: Excepted dates that are not dates of the series.

@@ -213,9 +213,9 @@ class PendingEntries(NamedTuple):
     """The entries of a calendar's pending posts.
 
     Attributes:
-        scheduled: Those whose posts can be cancelled.
-        unknown: Those whose posts may have been sent.
-        forbidden: Those whose posts the token may not cancel.
+        scheduled: Entries whose posts can be cancelled.
+        unknown: Entries whose posts may have been sent.
+        forbidden: Entries whose posts the token may not cancel.
     """
 
     scheduled: list[JournalEntry]
@@ -249,7 +249,7 @@ class BulkService:
         Raises:
             CalendarError: The file cannot be read.
             AmbiguousCalendarError: The file could belong to several calendars.
-            InvalidInputError: Its times were in another zone in its last run.
+            InvalidInputError: The calendar's times were in another zone in its last run.
             OutReplyError: The account cannot be read.
         """
         now = self._client.now()
@@ -290,7 +290,7 @@ class BulkService:
         """Return the files of a command under the name that one of them gives their calendar.
 
         Raises:
-            AmbiguousCalendarError: They give one name to several calendars.
+            AmbiguousCalendarError: The files give one name to several calendars.
         """
         first: dict[str, OpenCalendar] = {}
         for item in opened:

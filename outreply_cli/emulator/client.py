@@ -79,7 +79,7 @@ def find_running(directory: Path) -> EmulatorHandle | None:
     """The running emulator whose state is in `directory`, or None.
 
     Raises:
-        EmulatorUnresponsiveError: It does not respond.
+        EmulatorUnresponsiveError: The emulator does not respond.
     """
     text = read_private(directory / _FILE)
     if text is None:

@@ -45,7 +45,7 @@ def read_link(entry):
     return read_text(entry, "link")
 
 
-def read_date(entry):
+def parse_date(entry):
     text = read_text(entry, "published", "pubDate", "date", "updated")
     for convert in (datetime.fromisoformat, parsedate_to_datetime):
         try:
@@ -65,7 +65,7 @@ def main(pages):
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(["key", "page", "scheduled_at", "message"])
     for entry in [*feed.findall(".//{*}item"), *feed.findall(".//{*}entry")]:
-        link, title, date = read_link(entry), read_text(entry, "title"), read_date(entry)
+        link, title, date = read_link(entry), read_text(entry, "title"), parse_date(entry)
         key = read_text(entry, "id", "guid") or link
         if not key:
             print(f"Skipped, no ID and no link: {title}", file=sys.stderr)

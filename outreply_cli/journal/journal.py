@@ -923,7 +923,7 @@ class Journal:
         """Change an entry that is in one of `states`, and return the state that it had.
 
         Raises:
-            EntryChangedError: It is in another state.
+            EntryChangedError: The entry is in another state.
         """
         self._check_lease(db, entry.account, entry.calendar)
         row = db.execute(

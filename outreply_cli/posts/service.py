@@ -331,7 +331,7 @@ class PostService:
 
         Raises:
             NotFoundError: The post is not (or no longer) scheduled, or was replaced.
-            PostChangedError: It is cancelled, and a command that is running will replace it.
+            PostChangedError: The post is cancelled, and a command that is running will replace it.
         """
         recovered = self._recovered.get(post_id)
         if (
@@ -456,7 +456,7 @@ class PostService:
         """Return the whole content of a failed post, to send it again.
 
         Raises:
-            InvalidInputError: It may have TikTok settings that are not known.
+            InvalidInputError: The post may have TikTok settings that are not known.
         """
         entry = None
         if self._store.exists:

@@ -35,7 +35,7 @@ def migrate(database: PostgresDatabase) -> tuple[int, int]:
     with wrap_postgres_errors(f"the store {database.name}", hint=hint), database.transaction():
         # Released at the end of the transaction, even by a pooler or when this process dies.
         database.execute("SELECT pg_advisory_xact_lock(?)", (_MIGRATION_LOCK,))
-        # An index on a large table takes its time.
+        # Creating an index on a large table may take longer than the timeouts.
         database.remove_timeouts()
         encoding = database.execute("SHOW server_encoding").fetchone()
         if encoding is not None and encoding["server_encoding"] != "UTF8":
@@ -88,7 +88,8 @@ def check_version(database: PostgresDatabase) -> None:
     """Check that this version of outreply can use a store; the caller holds a transaction.
 
     Raises:
-        StoreSetupError: It is not set up, its version is another one, or the role may not use it.
+        StoreSetupError: The store is not set up, its version is another one, or the role may
+            not use it.
     """
     usage = database.execute(
         "SELECT has_schema_privilege(oid, 'USAGE') AS granted FROM pg_namespace WHERE nspname = ?",

@@ -213,7 +213,7 @@ class Tunnel:
             self._process.stop()
 
     def _query(self, *words: str) -> str:
-        # In the session of this process, so that Ctrl-C ends it.
+        # In the session of this process, so that Ctrl-C stops it.
         try:
             return subprocess.run(  # noqa: S603 - a tool that the user has chosen
                 [self._path, *words], env=dict(self._environ), stdin=subprocess.DEVNULL,

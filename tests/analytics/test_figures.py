@@ -206,7 +206,7 @@ def test_figures_of_brand_are_those_of_its_pages(store: AnalyticsStore) -> None:
             assert day["posts"] == sum(part["posts"] for part in parts)
 
 
-def one(store: AnalyticsStore, target: str, first: int, last: int) -> dict[str, Any]:
+def get_item(store: AnalyticsStore, target: str, first: int, last: int) -> dict[str, Any]:
     period = Period(FIRST + first * DAY, FIRST + last * DAY, ZONE)
     return find_subjects(store, target, period)[0].to_dict(period)
 
@@ -217,7 +217,7 @@ def test_post_that_was_published_before_collection_starts_at_its_first_snapshot(
     at = datetime.combine(FIRST - 30 * DAY, time(9), UTC)
     for number, likes in ((0, 500), (1, 510), (2, 505)):
         add(store, number, [post("old", at, likes=likes)])
-    item = one(store, "post-old", 0, 2)
+    item = get_item(store, "post-old", 0, 2)
     assert (item["engagement"], item["total_engagement"]) == (5, 505)
     assert item["engagement_rate"] == 0.505
     assert [day["engagement"] for day in item["series"]] == [None, 10, -5]
@@ -229,7 +229,7 @@ def test_post_that_was_published_after_the_last_snapshot_starts_at_zero(
 ) -> None:
     add(store, 0, [])
     add(store, 1, [post("new", datetime.combine(FIRST, time(9), UTC), likes=40)])
-    item = one(store, "instagram:acme", 1, 1)
+    item = get_item(store, "instagram:acme", 1, 1)
     assert item["engagement"] == item["series"][0]["engagement"] == 40
 
 
@@ -237,7 +237,7 @@ def test_gap_is_not_filled_and_its_gain_is_on_no_day(store: AnalyticsStore) -> N
     at = datetime.combine(FIRST - DAY, time(9), UTC)
     for number, likes in ((0, 10), (1, 20), (4, 80), (5, 90)):
         add(store, number, [post("a", at, likes=likes)], of=page(followers=100 + likes))
-    item = one(store, "instagram:acme", 1, 5)
+    item = get_item(store, "instagram:acme", 1, 5)
     assert [day["followers"] for day in item["series"]] == [120, None, None, 180, 190]
     assert [day["engagement"] for day in item["series"]] == [10, None, None, None, 10]
     assert (item["engagement"], item["growth"]) == (80, 80)
@@ -250,11 +250,11 @@ def test_removed_page_ends_and_brand_goes_on(store: AnalyticsStore) -> None:
         if number < 3:
             add(store, number, [], of=page("other", 50))
     for first in (0, 4):
-        brand = one(store, "brand:Acme Co.", first, 11)
+        brand = get_item(store, "brand:Acme Co.", first, 11)
         followers = [1_050] * 3 + [None] * 7 + [1_000] * 2
         assert [day["followers"] for day in brand["series"]] == followers[first:]
-    assert one(store, "instagram:other", 0, 5)["days_measured"] == 3
-    assert one(store, "instagram:other", 4, 5)["followers"] is None
+    assert get_item(store, "instagram:other", 0, 5)["days_measured"] == 3
+    assert get_item(store, "instagram:other", 4, 5)["followers"] is None
 
 
 @pytest.mark.parametrize("failed", [{5}, {4, 5}, {0, 1}, {2, 3}, {0, 5}])
@@ -265,7 +265,7 @@ def test_brand_has_no_sum_of_a_day_on_which_a_page_was_not_read(
         add(store, number, [], of=page(followers=100 + number))
         if number not in {-1, *failed}:
             add(store, number, [], of=page("other", 50))
-    brand = one(store, "brand:Acme Co.", 0, 5)
+    brand = get_item(store, "brand:Acme Co.", 0, 5)
     expected = [None if number in failed else 150 + number for number in range(6)]
     assert [day["followers"] for day in brand["series"]] == expected
     assert brand["days_measured"] == 6 - len(failed)
@@ -276,13 +276,13 @@ def test_brand_has_no_sum_of_a_day_on_which_a_page_was_not_read(
 
 def test_figure_of_a_single_snapshot_is_not_a_gain_of_zero(store: AnalyticsStore) -> None:
     at = datetime.combine(FIRST - DAY, time(9), UTC)
-    # Not reported on every day: followers, one metric, and the post itself.
+    # Not reported on every day: followers, a metric, and the post itself.
     add(store, 0, [post("a", at, likes=10)], of=page(followers=None))
     add(store, 1, [post("a", at, likes=20, shares=3)], of=page(followers=100))
-    item = one(store, "instagram:acme", 1, 1)
+    item = get_item(store, "instagram:acme", 1, 1)
     assert (item["growth"], item["likes"], item["shares"]) == (None, 10, None)
     assert item["series"][0]["growth"] is None
-    first = one(store, "instagram:acme", 0, 0)
+    first = get_item(store, "instagram:acme", 0, 0)
     assert (first["growth"], first["engagement"], first["total_engagement"]) == (None, None, 10)
 
 
@@ -290,7 +290,7 @@ def test_page_without_followers_has_no_rate(store: AnalyticsStore) -> None:
     at = datetime.combine(FIRST, time(2), UTC)
     for number, followers in ((0, 0), (1, None)):
         add(store, number, [post("a", at, likes=5)], of=page(followers=followers))
-    item = one(store, "instagram:acme", 0, 1)
+    item = get_item(store, "instagram:acme", 0, 1)
     assert (item["engagement_rate"], item["followers"], item["growth"]) == (None, 0, None)
     assert item["engagement"] == 5
 

@@ -43,7 +43,7 @@ def test_series_of_days(store: AnalyticsStore) -> None:
 @pytest.mark.parametrize(
     "value", [None, "7", True, 1.5, float("nan"), float("inf"), 10**30, [1], {"a": 1}]
 )
-def test_value_that_is_no_count_is_missing(store: AnalyticsStore, value: Any) -> None:
+def test_value_that_is_not_a_count_is_missing(store: AnalyticsStore, value: Any) -> None:
     add(store, 0, [post("a", AT, likes=value, shares=2.0)], of=page(followers=value))
     assert counts(store) == [(None, None, 2)]
     assert counts(store)[0].engagement == 2

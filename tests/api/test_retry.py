@@ -101,7 +101,7 @@ def test_requested_wait_gets_up_to_half_a_second_more(error: ApiError) -> None:
     assert delay(error, jitter=0.5) == 7.25
 
 
-def test_requested_wait_of_a_day_is_the_longest() -> None:
+def test_requested_wait_of_a_day_is_the_limit() -> None:
     policy = RetryPolicy(max_wait=None)
     assert delay(rate_limit(86_400.0), policy=policy, jitter=0.0) == 86_400.0
     assert delay(rate_limit(86_400.5), policy=policy) is None
@@ -268,14 +268,14 @@ def test_timestamp_after_the_year_2096_is_ignored() -> None:
     assert requested(resets_at="4000000000", reset=str(NOW.timestamp() + 9)) == 9.0
 
 
-def test_reset_of_the_rate_limit_is_no_wait_of_another_error() -> None:
+def test_reset_of_the_rate_limit_is_not_the_wait_of_another_error() -> None:
     headers = {"x-ratelimit-reset": str(NOW.timestamp() + 50)}
     assert retry_after(headers, {}, now=NOW, is_rate_limit=True) == 50.0
     assert retry_after(headers, {}, now=NOW, is_rate_limit=False) is None
 
 
 @pytest.mark.parametrize("value", [True, None, {}, [], "soon", "", "nan", "-1", -1, 10**400])
-def test_value_that_is_no_number_of_seconds_is_ignored(value: object) -> None:
+def test_value_that_is_not_a_number_of_seconds_is_ignored(value: object) -> None:
     assert requested(in_body=value) is None
     assert requested(resets_at=value) is None
 

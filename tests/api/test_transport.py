@@ -269,7 +269,7 @@ def test_redirect_write_to_read(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("status", [300, 302, 304])
-def test_redirect_without_an_address_is_no_success(
+def test_redirect_without_an_address_is_not_a_success(
     clock: ManualClock, method: str, status: int
 ) -> None:
     with ScriptedServer([response(status)]) as server:

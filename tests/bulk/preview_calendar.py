@@ -33,7 +33,7 @@ _SIZES = ((1200, 800), (1080, 1350), (800, 1600), (1600, 700), (1080, 1080))
 
 
 def draw_picture(path: Path, number: int, size: tuple[int, int]) -> None:
-    """Write a JPEG with circles in colors of their own."""
+    """Write a JPEG with circles, in colors that depend on `number`."""
     width, height = size
     image = Image.new("RGB", size, f"hsl({number * 47 % 360}, 45%, 62%)")
     draw = ImageDraw.Draw(image)

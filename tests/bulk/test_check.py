@@ -226,7 +226,7 @@ def test_schedule_without_account_names_check(
 
 
 @pytest.mark.parametrize("header", ["x\n::error::injected", "x\r::set-output::y"])
-def test_text_of_a_calendar_is_no_command_of_the_runner(
+def test_text_of_a_calendar_is_not_a_command_of_the_runner(
     cli: CommandLine, tmp_path: Path, header: str
 ) -> None:
     path = tmp_path / "c.csv"

@@ -33,7 +33,7 @@ LATER = AT + timedelta(hours=3)
 AFTERWARDS = AT + 2 * DAY
 
 
-def paired(
+def pair_ids(
     posts: Sequence[PlannedPost], histories: Sequence[RowHistory], *, now: datetime = NOW
 ) -> list[int | None]:
     """The ID of each post's entry."""
@@ -132,20 +132,20 @@ def test_row_that_was_cancelled_is_new_with_the_next_generation() -> None:
 def test_row_with_a_key_keeps_its_post_whatever_changes() -> None:
     histories = record([make_post("a", key="x"), make_post("b", key="y")])
     edited = [make_post("c", key="y", at=LATER), make_post("d", key="x", at=LATER + DAY)]
-    assert paired(edited, histories, now=AFTERWARDS) == [2, 1]
+    assert pair_ids(edited, histories, now=AFTERWARDS) == [2, 1]
     assert names(edited, histories) == ["key:y@p1", "key:x@p1"]
 
 
 @pytest.mark.parametrize("now", [NOW, AFTERWARDS])
 def test_row_that_gets_a_key_keeps_its_post(now: datetime) -> None:
     histories = record([make_post("a")])
-    assert paired([make_post("a", key="x")], histories, now=now) == [1]
-    assert paired([make_post("edited", key="x")], histories, now=now) == [1]
-    assert paired([make_post("a", key="x", page_id="p2")], histories, now=now) == [None]
-    assert paired([make_post("a", key="x", at=LATER)], histories, now=now) == [None]
+    assert pair_ids([make_post("a", key="x")], histories, now=now) == [1]
+    assert pair_ids([make_post("edited", key="x")], histories, now=now) == [1]
+    assert pair_ids([make_post("a", key="x", page_id="p2")], histories, now=now) == [None]
+    assert pair_ids([make_post("a", key="x", at=LATER)], histories, now=now) == [None]
     # A row without a key comes first.
     rows = [make_post("edited", key="x"), make_post("edited")]
-    assert paired(rows, histories, now=now) == [None, 1]
+    assert pair_ids(rows, histories, now=now) == [None, 1]
     (row,), _ = match([make_post("a", key="x")], histories, now=now)
     assert row.is_unchanged
     assert row.name == "key:x@p1"
@@ -154,9 +154,9 @@ def test_row_that_gets_a_key_keeps_its_post(now: datetime) -> None:
 def test_row_that_loses_its_key_or_gets_another_keeps_its_post() -> None:
     histories = record([make_post(key="x")])
     for post in (make_post(), make_post(key="y")):
-        assert paired([post], histories) == [1]
-        assert paired([post._replace(scheduled_at=AT + DAY)], histories) == [None]
-        assert paired([post, make_post(key="x")], histories) == [None, 1]
+        assert pair_ids([post], histories) == [1]
+        assert pair_ids([post._replace(scheduled_at=AT + DAY)], histories) == [None]
+        assert pair_ids([post, make_post(key="x")], histories) == [None, 1]
     (row,), _ = match([make_post()], histories)
     assert row.name == "p1@2026-12-24T17:00:00Z#0"
 
@@ -164,14 +164,14 @@ def test_row_that_loses_its_key_or_gets_another_keeps_its_post() -> None:
 def test_equal_texts_take_the_nearest_post() -> None:
     histories = record([make_post(at=AT + n * DAY) for n in range(3)])
     moved = make_post(at=AT + 2 * DAY + timedelta(hours=1))
-    assert paired([moved], histories) == [3]
-    assert paired([make_post(at=AT + DAY), moved], histories) == [2, 3]
+    assert pair_ids([moved], histories) == [3]
+    assert pair_ids([make_post(at=AT + DAY), moved], histories) == [2, 3]
 
 
 def test_row_that_is_too_far_ahead_takes_no_post() -> None:
     histories = record([make_post()])
-    assert paired([make_post(at=AT + 10 * DAY)], histories) == [1]
-    assert paired([make_post(at=AT + 200 * DAY)], histories) == [None]
+    assert pair_ids([make_post(at=AT + 10 * DAY)], histories) == [1]
+    assert pair_ids([make_post(at=AT + 200 * DAY)], histories) == [None]
 
 
 def test_row_with_a_key_and_without_have_no_common_name() -> None:
@@ -181,25 +181,25 @@ def test_row_with_a_key_and_without_have_no_common_name() -> None:
 def test_row_with_a_key_keeps_its_post_on_another_page_until_its_time() -> None:
     histories = record([make_post(key="x")])
     moved = [make_post(key="x", page_id="p2")]
-    assert paired(moved, histories) == [1]
-    assert paired(moved, histories, now=AT - timedelta(seconds=1)) == [1]
-    assert paired(moved, histories, now=AT) == [None]
-    assert paired([make_post(key="y", page_id="p2")], histories) == [None]
+    assert pair_ids(moved, histories) == [1]
+    assert pair_ids(moved, histories, now=AT - timedelta(seconds=1)) == [1]
+    assert pair_ids(moved, histories, now=AT) == [None]
+    assert pair_ids([make_post(key="y", page_id="p2")], histories) == [None]
 
 
 def test_row_with_a_key_on_its_own_page_comes_before_one_on_another() -> None:
     histories = record([make_post(key="x")])
     both = [make_post(key="x", page_id="p2"), make_post(key="x")]
-    assert paired(both, histories) == [None, 1]
+    assert pair_ids(both, histories) == [None, 1]
 
 
 def test_row_of_an_exported_calendar_is_the_row_of_the_post() -> None:
     histories = record([make_post("a"), make_post("b", key="x")])
-    assert paired([make_post("c", key="post:post1", at=LATER)], histories) == [1]
-    assert paired([make_post("c", key="post:post2", at=LATER)], histories) == [2]
-    assert paired([make_post("c", key="post1", at=LATER)], histories) == [None]
+    assert pair_ids([make_post("c", key="post:post1", at=LATER)], histories) == [1]
+    assert pair_ids([make_post("c", key="post:post2", at=LATER)], histories) == [2]
+    assert pair_ids([make_post("c", key="post1", at=LATER)], histories) == [None]
     without_post = record([make_post("a")], post_id=None, state=EntryState.SENT)
-    assert paired([make_post("c", key="x", at=LATER)], without_post) == [None]
+    assert pair_ids([make_post("c", key="x", at=LATER)], without_post) == [None]
 
 
 def test_row_that_becomes_a_series_keeps_its_post() -> None:
@@ -208,18 +208,18 @@ def test_row_that_becomes_a_series_keeps_its_post() -> None:
         make_post(key="x/2026-12-24", series_zone=PARIS),
         make_post(key="x/2026-12-25", at=AT + DAY, series_zone=PARIS),
     ]
-    assert paired(occurrences, histories) == [1, None]
-    assert paired(occurrences[1:], histories) == [None]
+    assert pair_ids(occurrences, histories) == [1, None]
+    assert pair_ids(occurrences[1:], histories) == [None]
     other_page = make_post(key="x/2026-12-24", page_id="p2", series_zone=PARIS)
-    assert paired([other_page], histories) == [None]
+    assert pair_ids([other_page], histories) == [None]
     later = make_post(key="y/2026-12-25", at=AT + DAY, series_zone=PARIS)
-    assert paired([later], histories) == [None]
+    assert pair_ids([later], histories) == [None]
 
 
 def test_occurrence_that_becomes_a_row_keeps_its_post() -> None:
     histories = record([make_post(key="x/2026-12-24", series_zone=PARIS)])
-    assert paired([make_post(key="x")], histories) == [1]
-    assert paired([make_post(key="x", at=LATER)], histories) == [None]
+    assert pair_ids([make_post(key="x")], histories) == [1]
+    assert pair_ids([make_post(key="x", at=LATER)], histories) == [None]
 
 
 # Rows without a key.
@@ -227,43 +227,43 @@ def test_occurrence_that_becomes_a_row_keeps_its_post() -> None:
 
 def test_equal_row_is_paired_before_edited_ones() -> None:
     histories = record([make_post("a"), make_post("b")])
-    assert paired([make_post("new"), make_post("b"), make_post("a")], histories) == [None, 2, 1]
+    assert pair_ids([make_post("new"), make_post("b"), make_post("a")], histories) == [None, 2, 1]
 
 
 def test_equal_row_is_paired_after_it_was_published() -> None:
-    assert paired([make_post()], record([make_post()]), now=AFTERWARDS) == [1]
+    assert pair_ids([make_post()], record([make_post()]), now=AFTERWARDS) == [1]
 
 
 def test_equal_rows_are_paired_in_order() -> None:
     posts = [make_post("a"), make_post("a"), make_post("a")]
-    assert paired(posts, record(posts)) == [1, 2, 3]
+    assert pair_ids(posts, record(posts)) == [1, 2, 3]
 
 
 def test_moved_row_keeps_its_pending_post() -> None:
     histories = record([make_post("a"), make_post("b", at=LATER)])
     moved = [make_post("b", at=LATER + DAY), make_post("a", at=AT + DAY)]
-    assert paired(moved, histories) == [2, 1]
+    assert pair_ids(moved, histories) == [2, 1]
     assert names(moved, histories) == [
         "p1@2026-12-24T20:00:00Z#0", "p1@2026-12-24T17:00:00Z#0"
     ]  # fmt: skip
 
 
 def test_same_text_after_its_post_was_published_is_a_new_row() -> None:
-    assert paired([make_post(at=AFTERWARDS)], record([make_post()]), now=AT) == [None]
+    assert pair_ids([make_post(at=AFTERWARDS)], record([make_post()]), now=AT) == [None]
     unknown = record([make_post()], state=EntryState.SENT)
-    assert paired([make_post(at=AFTERWARDS)], unknown, now=AT) == [1]
+    assert pair_ids([make_post(at=AFTERWARDS)], unknown, now=AT) == [1]
 
 
 def test_moved_row_has_no_post_of_a_row_with_a_key() -> None:
-    assert paired([make_post(at=LATER)], record([make_post(key="x")])) == [None]
+    assert pair_ids([make_post(at=LATER)], record([make_post(key="x")])) == [None]
 
 
 def test_edited_row_keeps_its_pending_post_at_the_same_time_and_page() -> None:
     histories = record([make_post("a")])
-    assert paired([make_post("edited")], histories) == [1]
-    assert paired([make_post("edited", page_id="p2")], histories) == [None]
-    assert paired([make_post("edited", at=LATER)], histories) == [None]
-    assert paired([make_post("edited")], record([make_post("a", key="x")])) == [None]
+    assert pair_ids([make_post("edited")], histories) == [1]
+    assert pair_ids([make_post("edited", page_id="p2")], histories) == [None]
+    assert pair_ids([make_post("edited", at=LATER)], histories) == [None]
+    assert pair_ids([make_post("edited")], record([make_post("a", key="x")])) == [None]
 
 
 def test_edited_row_keeps_its_post_that_was_moved_before() -> None:
@@ -279,14 +279,14 @@ def test_edited_row_keeps_its_post_that_was_moved_before() -> None:
         )
     ]
     edited = [make_post("x", at=AT + DAY), make_post("edited", at=LATER)]
-    assert paired(edited, histories) == [None, 1]
-    assert paired([make_post("edited", at=LATER, page_id="p2")], histories) == [None]
+    assert pair_ids(edited, histories) == [None, 1]
+    assert pair_ids([make_post("edited", at=LATER, page_id="p2")], histories) == [None]
 
 
 def test_moved_row_comes_before_another_one_that_is_edited() -> None:
     histories = record([make_post("a")])
     posts = [make_post("new"), make_post("a", at=LATER)]
-    assert paired(posts, histories) == [None, 1]
+    assert pair_ids(posts, histories) == [None, 1]
 
 
 def test_row_that_was_moved_and_edited_and_is_undone_keeps_its_post() -> None:
@@ -297,33 +297,33 @@ def test_row_that_was_moved_and_edited_and_is_undone_keeps_its_post() -> None:
             history, body=edited.body, fingerprint=edited.fingerprint, scheduled_at=LATER
         )
     ]
-    assert paired([make_post("a")], histories) == [1]
-    assert paired([make_post("a", at=AT + DAY)], histories) == [None]
+    assert pair_ids([make_post("a")], histories) == [1]
+    assert pair_ids([make_post("a", at=AT + DAY)], histories) == [None]
     # Also once its time is over: it is not due again.
-    assert paired([make_post("a")], histories, now=AFTERWARDS) == [1]
+    assert pair_ids([make_post("a")], histories, now=AFTERWARDS) == [1]
 
 
 def test_post_that_was_moved_and_published_is_that_of_its_row() -> None:
-    """As by `posts reschedule`, or by `--spread`."""
+    """`posts reschedule` moved the post, or `--spread` moved the row."""
     (history,) = record([make_post("a", at=LATER)])
     body = make_post("a").body()
     moved = replace_active(history, body=body, fingerprint=fingerprint(body), scheduled_at=AT)
     assert moved.active is not None
     now = AT + timedelta(hours=1)
-    assert paired([make_post("a", at=LATER)], [moved], now=now) == [1]
+    assert pair_ids([make_post("a", at=LATER)], [moved], now=now) == [1]
     spread = make_post("a", at=LATER + DAY, moved_from=LATER)
-    assert paired([spread], [moved], now=now) == [1]
+    assert pair_ids([spread], [moved], now=now) == [1]
     # Another text at that time is another post, and so is the same text at another time.
-    assert paired([make_post("b", at=LATER)], [moved], now=now) == [None]
-    assert paired([make_post("a", at=LATER + DAY)], [moved], now=now) == [None]
+    assert pair_ids([make_post("b", at=LATER)], [moved], now=now) == [None]
+    assert pair_ids([make_post("a", at=LATER + DAY)], [moved], now=now) == [None]
 
 
 def test_row_that_is_edited_after_its_post_was_published_keeps_it() -> None:
     histories = record([make_post("a")])
-    assert paired([make_post("edited")], histories, now=AT) == [1]
-    assert paired([make_post("edited")], histories, now=AFTERWARDS) == [1]
-    assert paired([make_post("edited", page_id="p2")], histories, now=AFTERWARDS) == [None]
-    assert paired([make_post("edited", at=LATER)], histories, now=AFTERWARDS) == [None]
+    assert pair_ids([make_post("edited")], histories, now=AT) == [1]
+    assert pair_ids([make_post("edited")], histories, now=AFTERWARDS) == [1]
+    assert pair_ids([make_post("edited", page_id="p2")], histories, now=AFTERWARDS) == [None]
+    assert pair_ids([make_post("edited", at=LATER)], histories, now=AFTERWARDS) == [None]
 
 
 # Series without a key.
@@ -344,19 +344,19 @@ def test_row_that_was_spread_keeps_its_name() -> None:
 def test_occurrence_is_the_row_of_its_first_time() -> None:
     histories = record([occurrence("a"), occurrence("a", at=AT + DAY)])
     moved = [occurrence("new", at=AT + DAY), occurrence("new", at=LATER, moved_from=AT)]
-    assert paired(moved, histories, now=AFTERWARDS) == [2, 1]
+    assert pair_ids(moved, histories, now=AFTERWARDS) == [2, 1]
 
 
 def test_series_that_moves_by_hours_keeps_its_posts_by_their_days() -> None:
     first, second = occurrence(at=AT + DAY), occurrence(at=AT)
     histories = record([first, second])
     moved = [occurrence(at=LATER), occurrence(at=LATER + DAY), occurrence(at=LATER + 2 * DAY)]
-    assert paired(moved, histories) == [2, 1, None]
+    assert pair_ids(moved, histories) == [2, 1, None]
     # That of today is published.
-    assert paired(moved, histories, now=AT) == [2, 1, None]
+    assert pair_ids(moved, histories, now=AT) == [2, 1, None]
     # The pending one comes first.
     twice = record([occurrence(at=AT), occurrence(at=AT + timedelta(hours=1))])
-    assert paired([occurrence(at=LATER)], twice, now=AT) == [2]
+    assert pair_ids([occurrence(at=LATER)], twice, now=AT) == [2]
 
 
 def test_occurrence_has_the_local_day_of_its_series() -> None:
@@ -364,19 +364,19 @@ def test_occurrence_has_the_local_day_of_its_series() -> None:
     histories = record([make_post(at=AT, series_zone=tokyo)])
     # 02:00 on 25 December in Tokyo, 18:00 on 24 December in Paris.
     moved = AT + timedelta(hours=12)
-    assert paired([make_post(at=moved, series_zone=tokyo)], histories) == [1]
-    assert paired([make_post(at=moved, series_zone=PARIS)], histories) == [None]
+    assert pair_ids([make_post(at=moved, series_zone=tokyo)], histories) == [1]
+    assert pair_ids([make_post(at=moved, series_zone=PARIS)], histories) == [None]
     both = [
         make_post("other", at=AT + 9 * DAY, series_zone=PARIS),
         make_post(at=moved, series_zone=tokyo),
     ]
-    assert paired(both, histories) == [None, 1]
+    assert pair_ids(both, histories) == [None, 1]
     assert make_post(at=moved, series_zone=tokyo).series_day == date(2026, 12, 25)
 
 
 def test_occurrence_of_another_day_is_new() -> None:
-    assert paired([occurrence(at=AT + DAY)], record([occurrence()])) == [None]
-    assert paired([occurrence("new", at=LATER)], record([occurrence()])) == [None]
+    assert pair_ids([occurrence(at=AT + DAY)], record([occurrence()])) == [None]
+    assert pair_ids([occurrence("new", at=LATER)], record([occurrence()])) == [None]
 
 
 # Rows without a time.
@@ -399,7 +399,7 @@ def test_row_without_a_time_is_named_by_its_content_and_page() -> None:
 def test_row_without_a_time_keeps_its_post_at_any_time() -> None:
     histories = record([slot("a"), slot("b")])
     posts = [slot("b", at=LATER), slot("a", at=LATER + DAY)]
-    assert paired(posts, histories, now=AFTERWARDS) == [2, 1]
+    assert pair_ids(posts, histories, now=AFTERWARDS) == [2, 1]
 
 
 def test_row_without_a_time_is_paired_with_an_equal_post_first() -> None:
@@ -410,8 +410,8 @@ def test_row_without_a_time_is_paired_with_an_equal_post_first() -> None:
         replace_active(histories[0], body=edited.body, fingerprint=edited.fingerprint),
         *(replace_active(history, id=2) for history in record([slot("x")])),
     ]
-    assert paired([slot("a", at=LATER), slot("b")], histories) == [None, 1]
-    assert paired([slot("a", at=LATER)], histories) == [1]
+    assert pair_ids([slot("a", at=LATER), slot("b")], histories) == [None, 1]
+    assert pair_ids([slot("a", at=LATER)], histories) == [1]
 
 
 def test_row_without_a_time_has_a_key_that_is_equal_at_any_time() -> None:
@@ -421,7 +421,7 @@ def test_row_without_a_time_has_a_key_that_is_equal_at_any_time() -> None:
 
 
 def test_row_without_a_time_is_not_one_with_a_key() -> None:
-    assert paired([slot(at=LATER)], record([slot(key="x")])) == [None]
+    assert pair_ids([slot(at=LATER)], record([slot(key="x")])) == [None]
 
 
 # Digests, names and texts.
@@ -476,7 +476,7 @@ def test_untagged_text_has_no_parameters_of_utm() -> None:
     assert strip_utm(tagged) == "See https://e.com/&id=1#top and more"
 
 
-def matched(text: str | None, at: datetime = AT) -> MatchedRow:
+def match_text(text: str | None, at: datetime = AT) -> MatchedRow:
     return match([make_post(content=PostContent(message=text, link="l"), at=at)])[0][0]
 
 
@@ -486,11 +486,11 @@ def api_post(text: str | None, at: str = "2026-12-24T12:00:00Z") -> Post:
 
 def test_post_is_similar_to_a_row_at_the_same_time_or_with_nearly_the_same_text() -> None:
     texts = Texts()
-    assert texts.is_similar(api_post("other", "2026-12-24T17:00:00.5Z"), matched("Hello world"))
-    assert texts.is_similar(api_post("Hello, world"), matched("Hello world"))
-    assert not texts.is_similar(api_post("other"), matched("Hello world"))
-    assert not texts.is_similar(api_post("other", "soon"), matched("Hello world"))
-    assert not texts.is_similar(api_post(None), matched(None))
+    assert texts.is_similar(api_post("other", "2026-12-24T17:00:00.5Z"), match_text("Hello world"))
+    assert texts.is_similar(api_post("Hello, world"), match_text("Hello world"))
+    assert not texts.is_similar(api_post("other"), match_text("Hello world"))
+    assert not texts.is_similar(api_post("other", "soon"), match_text("Hello world"))
+    assert not texts.is_similar(api_post(None), match_text(None))
 
 
 def test_post_is_similar_to_the_post_of_a_row() -> None:

@@ -42,8 +42,8 @@ def calendar(tmp_path: Path) -> Path:
 
 
 def words(command: str, calendar: Path, output: Path) -> list[str]:
-    places = {"FILE": str(calendar), "OUTPUT": str(output)}
-    return [places.get(word, word) for word in (COMMANDS | EXPORTS | PAGES)[command]]
+    paths = {"FILE": str(calendar), "OUTPUT": str(output)}
+    return [paths.get(word, word) for word in (COMMANDS | EXPORTS | PAGES)[command]]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

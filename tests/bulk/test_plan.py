@@ -33,7 +33,7 @@ MINUTE = timedelta(minutes=1)
 LATER = AT + timedelta(hours=3)
 
 
-def matched(before: PlannedPost | None, after: PlannedPost) -> MatchedRow:
+def get_row(before: PlannedPost | None, after: PlannedPost) -> MatchedRow:
     """The row `after`, which an earlier run scheduled as `before`."""
     (row,), _ = match([after], record([before]) if before is not None else [])
     assert (row.entry is None) == (before is None)
@@ -50,12 +50,12 @@ def summary(action: Action) -> tuple[ActionType, str, bool]:
     return action.kind, action.reason, action.unresolved
 
 
-UNCHANGED = matched(make_post(), make_post())
-EDITED = matched(make_post("Hello"), make_post("Bye"))
+UNCHANGED = get_row(make_post(), make_post())
+EDITED = get_row(make_post("Hello"), make_post("Bye"))
 
 
 def test_new_row_is_created() -> None:
-    row = matched(None, make_post(line=7, key="x"))
+    row = get_row(None, make_post(line=7, key="x"))
     action = decide(row)
     assert action == Action(ActionType.CREATE, AT, "p1", row.post, row.make_draft)
     assert action.draft == row.draft
@@ -114,7 +114,7 @@ def test_kept_and_created_rows_replace_nothing() -> None:
 
 
 def test_row_that_may_have_been_scheduled_already_is_held() -> None:
-    for row in (matched(None, make_post()), UNCHANGED):
+    for row in (get_row(None, make_post()), UNCHANGED):
         action = decide(row._replace(ambiguity=Ambiguity("why")), PostStatus.SCHEDULED)
         assert summary(action) == (ActionType.KEEP, "why", True)
 
@@ -122,7 +122,7 @@ def test_row_that_may_have_been_scheduled_already_is_held() -> None:
 def test_change_names_each_changed_field() -> None:
     before = make_post(content=PostContent("a", first_comment="b", link="c"))
     after = make_post(content=PostContent("x", first_comment="y"), at=LATER, key=None)
-    row = matched(before, before)._replace(make_draft=lambda: match([after])[0][0].draft)
+    row = get_row(before, before)._replace(make_draft=lambda: match([after])[0][0].draft)
     reason = decide(row, PostStatus.SCHEDULED).reason
     assert reason == "message, moved from 2026-12-24T17:00:00Z, first comment, link"
 
@@ -136,7 +136,7 @@ def test_change_names_each_changed_field() -> None:
     ],
 )
 def test_change_of_media_is_named_once(changes: dict[str, Any], reason: str) -> None:
-    row = matched(make_post(), make_post())
+    row = get_row(make_post(), make_post())
     assert row.entry is not None
     files = {"media_files": ["digest"]} if "media_files" in changes else {}
     entry = replace(row.entry, body={**row.entry.body, "media_ids": ["m1"], **files})
@@ -153,11 +153,11 @@ def test_change_of_media_is_named_once(changes: dict[str, Any], reason: str) -> 
     ],
 )
 def test_spread_row_says_how_far_it_was_moved(moved_from: datetime, reason: str) -> None:
-    row = matched(None, make_post(moved_from=moved_from))
+    row = get_row(None, make_post(moved_from=moved_from))
     assert decide(row).reason == reason
-    row = matched(make_post("Hello"), make_post("Bye", moved_from=moved_from))
+    row = get_row(make_post("Hello"), make_post("Bye", moved_from=moved_from))
     assert decide(row, PostStatus.SCHEDULED).reason == reason
-    row = matched(make_post(), make_post(moved_from=moved_from))
+    row = get_row(make_post(), make_post(moved_from=moved_from))
     assert decide(row, PostStatus.SCHEDULED).reason == ""
 
 
@@ -209,7 +209,7 @@ def test_action_without_a_row_and_an_entry_has_no_message() -> None:
 
 def test_plan_selects_actions_and_new_posts() -> None:
     entries, _ = removed(PostStatus.SCHEDULED)
-    created = decide(matched(None, make_post(line=3)))
+    created = decide(get_row(None, make_post(line=3)))
     changed = decide(EDITED, PostStatus.SCHEDULED)
     kept = decide(UNCHANGED, PostStatus.SCHEDULED)
     cancelled = Action.cancel(entries[0])
@@ -222,7 +222,7 @@ def test_plan_selects_actions_and_new_posts() -> None:
 
 
 def test_late_post_of_a_series_is_left_out() -> None:
-    late = matched(None, make_post(line=5, at=NOW + 9 * MINUTE, series_zone=PARIS))
+    late = get_row(None, make_post(line=5, at=NOW + 9 * MINUTE, series_zone=PARIS))
     plan, warnings = leave_out_late(Plan([decide(late)], []), NOW, was_moved=lambda _: False)
     assert plan.actions == []
     assert warnings == [
@@ -239,7 +239,7 @@ def test_late_post_of_a_series_is_left_out() -> None:
 
 def test_late_change_of_a_series_stays_as_it_is() -> None:
     at = NOW - MINUTE
-    row = matched(make_post("a", key="x", at=at), make_post("b", key="x", at=at, series_zone=PARIS))
+    row = get_row(make_post("a", key="x", at=at), make_post("b", key="x", at=at, series_zone=PARIS))
     action = decide(row, PostStatus.SCHEDULED)
     plan, warnings = leave_out_late(Plan([action], []), NOW, was_moved=lambda _: False)
     (kept,) = plan.actions
@@ -254,12 +254,12 @@ def test_other_actions_are_not_left_out() -> None:
     late = make_post(at=NOW + 9 * MINUTE, series_zone=PARIS, line=3)
     actions = [
         # Too late, but a single row: an error of its own.
-        decide(matched(None, make_post(at=NOW))),
-        decide(matched(late, late), PostStatus.SCHEDULED),
+        decide(get_row(None, make_post(at=NOW))),
+        decide(get_row(late, late), PostStatus.SCHEDULED),
         Action.cancel(entries[0]),
-        decide(matched(None, make_post(at=NOW + 10 * MINUTE, series_zone=PARIS))),
+        decide(get_row(None, make_post(at=NOW + 10 * MINUTE, series_zone=PARIS))),
     ]
-    left_out = decide(matched(None, late))
+    left_out = decide(get_row(None, late))
     with_late = [*actions[:1], left_out, *actions[1:], left_out]
     plan, warnings = leave_out_late(Plan(with_late, entries), NOW, was_moved=lambda _: False)
     assert plan == Plan(actions, entries)
@@ -279,12 +279,12 @@ def changes(*pairs: tuple[PlannedPost, PlannedPost]) -> list[Action]:
     return actions
 
 
-def listed(post: PlannedPost) -> dict[str, Any]:
+def to_api(post: PlannedPost) -> dict[str, Any]:
     return {"page_id": post.page_id, "scheduled_at": format_timestamp(post.scheduled_at)}
 
 
 def cancel_first(actions: Sequence[Action], *posts: PlannedPost) -> list[bool]:
-    result = schedule_cancels_first(Plan(list(actions), []), [listed(p) for p in posts], LIMITS)
+    result = schedule_cancels_first(Plan(list(actions), []), [to_api(p) for p in posts], LIMITS)
     assert [action._replace(cancel_first=False) for action in result] == list(actions)
     return [action.cancel_first for action in result]
 
@@ -326,7 +326,7 @@ def test_created_posts_count_on_a_page_that_loses_one() -> None:
     entries, _ = removed(PostStatus.SCHEDULED)
     before = make_post("a")
     change = changes((before, make_post("b", at=LATER)))
-    created = decide(matched(None, make_post("c", at=LATER + MINUTE / 2)))
+    created = decide(get_row(None, make_post("c", at=LATER + MINUTE / 2)))
     assert cancel_first([*change, created], before) == [True, False]
     # Of a cancelled post, nothing is changed.
     cancelled = Action.cancel(entries[0])

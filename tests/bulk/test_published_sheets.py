@@ -28,7 +28,7 @@ CSV = b"page,scheduled_at,message\nfacebook:acme,2026-12-24 18:00,Hi\n"
 
 @dataclass
 class Sheet:
-    """A server of one sheet behind TLS; `requests` are the heads of what it was asked."""
+    """A server of one sheet behind TLS; `requests` are the heads of those that it got."""
 
     port: int
     status: int = 200

@@ -60,7 +60,7 @@ def read_report(path: Path) -> tuple[list[str], Table]:
     return header, rows
 
 
-def added(path: Path) -> Table:
+def read_added(path: Path) -> Table:
     header, rows = read_report(path)
     assert header[-4:] == list(REPORT_COLUMNS)
     return [row[-4:] for row in rows]
@@ -86,7 +86,7 @@ def test_report_keeps_columns_and_can_be_scheduled(
     assert cli.run(*words, "--report", str(report)).code == 0
     posts = {str(post["message"]): str(post["id"]) for post in client.scheduled_posts().items}
     assert len(posts) == 3
-    first, both, blank, last = added(report)
+    first, both, blank, last = read_added(report)
     assert first == [posts["@acme says: 'hi'"], "done", "", ""]
     assert last == [posts["'=quoted"], "done", "", ""]
     assert (len(both[0].split("; ")), both[1:], blank) == (2, ["done", "", ""], [""] * 4)
@@ -102,7 +102,7 @@ def test_report_keeps_columns_and_can_be_scheduled(
     assert get_summary(ran) == {"unchanged": 4}
     assert len(client.scheduled_posts().items) == 4
     assert read_report(again)[0] == [*HEADER, *REPORT_COLUMNS]
-    assert added(again) == [first, both, blank, last]
+    assert read_added(again) == [first, both, blank, last]
 
 
 def test_csv_report_has_no_formulas(cli: CommandLine, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_failed_rows_have_their_error(
     emulator.handle.request("fault", add="status:400", options=options)
     words = ("bulk", "schedule", str(calendar), *IGNORED, "--concurrency", "1")
     assert cli.run(*words, "--report", str(report)).code == 3
-    first, both = added(report)
+    first, both = read_added(report)
     assert first[:2] == ["", "failed"]
     assert first[2]
     assert both[1] == "failed; done"
@@ -139,11 +139,11 @@ def test_link_of_published_post(
     write_table(calendar, [HEADER, ["", "facebook:acme", "2026-11-23 14:00", "Hi", "", "a"]])
     words = ("bulk", "schedule", str(calendar), *IGNORED, "--report", str(report))
     assert cli.run(*words).code == 0
-    assert added(report)[0][3] == ""
+    assert read_added(report)[0][3] == ""
     cli.clock.advance(3600)
     assert cli.run(*words).code == 0
     (post,) = [post for post in client.published_posts().items if post["message"] == "Hi"]
-    assert added(report) == [[str(post["id"]), "done", "", post["permalink"]]]
+    assert read_added(report) == [[str(post["id"]), "done", "", post["permalink"]]]
 
 
 def test_dry_run_writes_report(cli: CommandLine, client: Client, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_dry_run_writes_report(cli: CommandLine, client: Client, tmp_path: Path)
     write_table(calendar, [HEADER, ROWS[0]])
     words = ("bulk", "schedule", str(calendar), *IGNORED, "--dry-run", "--report", str(report))
     assert cli.run(*words).code == 0
-    assert added(report) == [["", "planned", "", ""]]
+    assert read_added(report) == [["", "planned", "", ""]]
     assert client.scheduled_posts().items == []
 
 
@@ -161,7 +161,7 @@ def test_apply_writes_report(cli: CommandLine, tmp_path: Path) -> None:
     assert cli.run("bulk", "plan", str(calendar), *IGNORED, "-o", str(plan)).code == 0
     assert cli.run("bulk", "apply", str(plan), "--report", str(tmp_path / "x.pdf")).code == 2
     assert cli.run("bulk", "apply", str(plan), "--report", str(report)).code == 0
-    assert added(report)[0][1] == "done"
+    assert read_added(report)[0][1] == "done"
 
 
 @KINDS
@@ -244,7 +244,7 @@ def test_report_replaces_file_in_one_step(cli: CommandLine, tmp_path: Path) -> N
     words = ("bulk", "schedule", str(calendar), *IGNORED, "--report")
     assert cli.run(*words, str(link)).code == 0
     assert link.is_symlink()
-    assert added(report)[0][1] == "done"
+    assert read_added(report)[0][1] == "done"
     assert {path.name for path in tmp_path.iterdir()} >= {"plan.csv", "done.csv", "link.csv"}
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 

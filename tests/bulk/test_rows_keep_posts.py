@@ -144,7 +144,7 @@ def test_edited_export_and_its_calendar_have_the_same_rows(
 
 
 def test_key_without_the_id_of_a_post(cli: CommandLine, client: Client, plan: Path) -> None:
-    """As a formula of a spreadsheet writes for an empty cell."""
+    """A formula of a spreadsheet writes such a key for an empty cell."""
     write(plan, HEADER + ROWS, a="post:")
     assert schedule(cli, plan) == {"created": 2}
     assert schedule(cli, plan) == {"unchanged": 2}
@@ -359,7 +359,7 @@ class TestPruneOfAPart:
     def test_same_file_elsewhere(
         self, cli: CommandLine, client: Client, plan: Path, full: list[str]
     ) -> None:
-        """As in a checkout of the same repository."""
+        """A checkout of the same repository has the file at another path."""
         copy = plan.with_name("checkout") / plan.name
         copy.parent.mkdir()
         copy.write_text(HEADER + "".join(full[:-1]))

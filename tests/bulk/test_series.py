@@ -66,26 +66,26 @@ def test_accepted_words(text: str, rule: str | None) -> None:
     assert parse_repeat(text).rule == (rule or text)
 
 
-def end_of(day: str) -> datetime:
+def day_end(day: str) -> datetime:
     return datetime.combine(date.fromisoformat(day), time.max)
 
 
 @pytest.mark.parametrize(
     ("text", "until", "excepted"),
     [
-        ("every tue until 2027-03", end_of("2027-03-31"), set()),
-        ("every tue until 2028-02", end_of("2028-02-29"), set()),
-        ("every tue until 2027-03-02", end_of("2027-03-02"), set()),
+        ("every tue until 2027-03", day_end("2027-03-31"), set()),
+        ("every tue until 2028-02", day_end("2028-02-29"), set()),
+        ("every tue until 2027-03-02", day_end("2027-03-02"), set()),
         ("every 2nd tue until 2027-03, except 2026-12-29",
-         end_of("2027-03-31"), {date(2026, 12, 29)}),
+         day_end("2027-03-31"), {date(2026, 12, 29)}),
         ("every tue except 2026-12-29 and 2027-01-05 until 2027-03-02",
-         end_of("2027-03-02"), {date(2026, 12, 29), date(2027, 1, 5)}),
+         day_end("2027-03-02"), {date(2026, 12, 29), date(2027, 1, 5)}),
         ("FREQ=DAILY, except 2026-12-29; 2026-12-30", None,
          {date(2026, 12, 29), date(2026, 12, 30)}),
-        ("FREQ=DAILY;UNTIL=20270301", end_of("2027-03-01"), set()),
+        ("FREQ=DAILY;UNTIL=20270301", day_end("2027-03-01"), set()),
         ("FREQ=DAILY;UNTIL=20270301T080000", datetime.fromisoformat("2027-03-01T08:00"), set()),
         ("FREQ=DAILY;UNTIL=20270301T080000Z", datetime(2027, 3, 1, 8, tzinfo=UTC), set()),
-        ("FREQ=DAILY until 2027-03-01", end_of("2027-03-01"), set()),
+        ("FREQ=DAILY until 2027-03-01", day_end("2027-03-01"), set()),
     ],
 )  # fmt: skip
 def test_ends_and_exceptions(text: str, until: datetime | None, excepted: set[date]) -> None:

@@ -591,7 +591,7 @@ def test_text_corrected_after_publishing_is_new_if_the_user_says_so(
     ],
     ids=["another text", "like a row of the file", "equal to a row of the file", "key"],
 )
-def test_row_that_is_no_correction_of_a_published_one_is_new(
+def test_row_that_is_not_a_correction_of_a_published_one_is_new(
     slots: CommandLine,
     calendar: Path,
     client: Client,

@@ -336,7 +336,7 @@ def test_renamed_or_copied_file_keeps_its_options(
 
 
 @pytest.mark.parametrize("words", [("--name", "other"), ("--utm", "source=y"), ("--forget",)])
-def test_copy_with_options_of_its_own_gets_no_others(
+def test_copy_with_separate_options_gets_no_others(
     cli: CommandLine, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     path, copy = tmp_path / "a.csv", tmp_path / "b.csv"

@@ -77,14 +77,14 @@ def test_day_is_collected_once(cli: CommandLine) -> None:
     assert snapshots_per_page(cli) == [1] * (2 * PAGES)
 
 
-def requested(log: str) -> list[str]:
+def find_requests(log: str) -> list[str]:
     return re.findall(r"^GET /api/v1/([a-z/]+)", log, re.MULTILINE)
 
 
 def test_run_uses_one_read_per_page(cli: CommandLine) -> None:
     result = cli.run("analytics", "collect", "-v")
-    assert requested(result.err) == ["account", "pages", *["posts/published"] * PAGES]
-    assert requested(cli.run("analytics", "collect", "-v").err) == ["account", "pages"]
+    assert find_requests(result.err) == ["account", "pages", *["posts/published"] * PAGES]
+    assert find_requests(cli.run("analytics", "collect", "-v").err) == ["account", "pages"]
 
 
 def test_killed_run_is_continued(cli: CommandLine) -> None:

@@ -435,13 +435,13 @@ def test_reply_asks_where_the_list_of_comments_is_cut_off(
 
 
 @pytest.mark.parametrize("words", ["-m Yes", "--compose-with program --yes"])
-def test_comment_that_a_stranger_replied_to_is_answered(
+def test_comment_that_another_user_replied_to_is_answered(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, post: str, words: str
 ) -> None:
     added = add_comment(emulator, post, "Is it open?")
-    stranger = ("Sam Lee", "samlee", "Me too, haha")
+    another_user = ("Sam Lee", "samlee", "Me too, haha")
     with emulator.state.transaction():
-        add_incoming_comment(emulator.state, post, stranger, 0.0, added)
+        add_incoming_comment(emulator.state, post, another_user, 0.0, added)
     inbox = run_json(cli, "comments", "inbox", "--days", "365")
     assert [item["needs_reply"] for item in inbox if item["id"] == added] == [True]
     program = Composer.make(tmp_path, "print('Yes')").command

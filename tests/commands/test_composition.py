@@ -66,7 +66,7 @@ def test_same_key_is_the_same_text(cli: CommandLine, composer: Composer, client:
     assert (composed_texts(client), len(composer.runs)) == (["Composed 1 for facebook"], 1)
 
 
-def test_lost_journal_and_same_key_is_no_second_post(
+def test_lost_journal_and_same_key_is_not_a_second_post(
     cli: CommandLine, composer: Composer, client: Client
 ) -> None:
     words = ("posts", "schedule", *PAGE, *AT, "--key", "k", *composer.words)

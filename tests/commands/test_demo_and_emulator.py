@@ -45,7 +45,7 @@ def emulator_clock() -> HurriedClock:
 
 @pytest.fixture
 def cli_with_daemon(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
-    """A command line with an emulator in a process of its own."""
+    """A command line with an emulator in a separate process."""
     started = cli_logged_out.spawn("emulator", "start", "--port", "0", "--json")
     assert started.code == 0, started.err
     yield cli_logged_out

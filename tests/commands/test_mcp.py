@@ -489,7 +489,7 @@ def test_reply_is_approved_with_the_comment_that_it_answers(
     ).fetchone()[0] == 0  # fmt: skip
 
 
-def test_reply_to_a_comment_that_was_not_seen_is_no_plan(agent: Agent, cli: CommandLine) -> None:
+def test_reply_to_a_comment_that_was_not_seen_is_not_a_plan(agent: Agent, cli: CommandLine) -> None:
     result = agent.fail("comments_reply", comment="c_1", message="Hi")
     assert "comment c_1 was not seen" in result["error"]
     assert "comments_list" in result["hint"]
@@ -1079,7 +1079,7 @@ def test_refused_plan_has_failed(
     assert agent.call("plan_show", plan_id=plan_id)["result"]["state"] == "failed"
 
 
-def test_reply_that_a_comment_already_has_is_no_plan(
+def test_reply_that_a_comment_already_has_is_not_a_plan(
     agent: Agent, cli: CommandLine, plans: PlanStore
 ) -> None:
     comment = see_comment(cli)

@@ -184,11 +184,11 @@ def test_sigterm_ends_it_whatever_the_parent_does(
     previous = signal.signal(signal.SIGTERM, handler)
     try:
         with run_receiver(cli_logged_out) as receiver:
-            ended = receiver.stop(signal.SIGTERM)
+            stopped = receiver.stop(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, previous)
-    assert ended.code == 0
-    assert "Received: 0 verified" in ended.err
+    assert stopped.code == 0
+    assert "Received: 0 verified" in stopped.err
 
 
 def test_replay_of_partly_stored_delivery(cli_logged_out: CommandLine) -> None:

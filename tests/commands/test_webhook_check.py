@@ -10,7 +10,7 @@ from outreply_cli import __version__
 from tests.browser import Browser, needs_browser
 from tests.command_line import CommandLine
 from tests.scripted_server import DROP, ScriptedServer, response
-from tests.webhooks.test_conformance import run_handler, verified
+from tests.webhooks.test_conformance import run_handler, verify_delivery
 
 SECRET = "a-secret-without-a-prefix"
 OTHER = "key-of-other-commands"
@@ -124,7 +124,7 @@ def test_report(developer: CommandLine, tmp_path: Path) -> None:
 def test_report_of_passed_checks(developer: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     developer.environ["HANDLER_KEY"] = "whsec_of_these_tests"
-    with run_handler(verified) as url:
+    with run_handler(verify_delivery) as url:
         ran = developer.run(
             "webhooks", "check", url, "--secret-env", "HANDLER_KEY", "--html", str(path)
         )

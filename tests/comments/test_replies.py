@@ -331,7 +331,7 @@ def test_reply_of_others_counts_only_if_it_may_be_the_pages(
 
 
 @pytest.mark.parametrize("scopes", ['["*"]', '["read:comments", "write:comments"]'])
-def test_text_of_a_stranger_is_no_reply_of_the_page(
+def test_text_of_another_user_is_not_a_reply_of_the_page(
     service: ReplyService, emulator: EmulatorServer, unanswered_id: str, post_id: str, scopes: str
 ) -> None:
     add_child(emulator, post_id, unanswered_id, "samlee")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from outreply_cli.cli.tree import Command
-from tests.completion.values import KINDS, kind_of
+from tests.completion.values import KINDS, kind_for
 
 
 def build_spec(root: Command) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def build_spec(root: Command) -> dict[str, Any]:
     commands: dict[str, Any] = {}
 
     def value_kind(command: Command, name: str) -> str:
-        kind = kind_of(command.path, name)
+        kind = kind_for(command.path, name)
         if kind:
             kinds[kind] = KINDS[kind]
         return kind

@@ -14,7 +14,7 @@ from outreply_cli.completion.stubs import STUBS
 from tests.command_line import CommandLine, command_tree
 from tests.completion.shells import COMPLETIONS
 from tests.completion.specification import build_spec, format_spec
-from tests.completion.values import kind_of
+from tests.completion.values import kind_for
 from tests.golden.update import UPDATE_GOLDEN, update_text
 
 ROOT = command_tree()
@@ -38,7 +38,7 @@ def test_zones_of_brands_complete_where_they_are_accepted() -> None:
     assert zones
     for path, option in zones:
         expected = "input_zone" if "'brand'" in option.help else "zone"
-        assert kind_of(path, "tz") == expected, path
+        assert kind_for(path, "tz") == expected, path
 
 
 @pytest.mark.parametrize("shell", STUBS)

@@ -72,7 +72,7 @@ _BY_COMMAND = {
 }  # fmt: skip
 
 
-def kind_of(path: Sequence[str], name: str) -> str:
+def kind_for(path: Sequence[str], name: str) -> str:
     """The kind of the values of a parameter of the command at `path`; empty if it has none."""
     kind = _BY_COMMAND.get((" ".join(path), name)) or _BY_NAME.get(name, name)
     return kind if kind in KINDS else ""

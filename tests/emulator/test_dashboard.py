@@ -125,7 +125,7 @@ def test_fragment_is_sent_when_something_changed(emulator: EmulatorServer) -> No
     assert later.status_code == 200
 
 
-def test_page_and_polls_are_no_api_requests(emulator: EmulatorServer) -> None:
+def test_page_and_polls_are_not_api_requests(emulator: EmulatorServer) -> None:
     before = emulator.state.connection.total_changes
     for path in ("/", "/_page/fragment", "/", "/_page/fragment"):
         page = httpx.get(

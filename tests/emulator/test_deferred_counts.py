@@ -91,7 +91,7 @@ def test_account_shows_its_own_request(http: httpx.Client, handle: EmulatorHandl
 
 
 def test_monthly_counts_add_up(handle: EmulatorHandle, http: httpx.Client) -> None:
-    """As in the example of the reference, where no request is in two buckets."""
+    """They do so in the example of the reference, where no request is in two buckets."""
     hook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
     assert http.post("/webhooks", json=hook).status_code == 201
     assert schedule(http).status_code == 201

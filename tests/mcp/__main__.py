@@ -1,6 +1,6 @@
 """`python -m tests.mcp`: an agent that only has `outreply mcp`, with the SDK's own client.
 
-Needs `pip install '.[mcp]'`, in an environment of its own. The exit code is 1 if a check fails.
+Needs `pip install '.[mcp]'`, in a separate environment. The exit code is 1 if a check fails.
 """
 
 import json
@@ -41,7 +41,7 @@ REHEARSAL = {
 
 
 class Account:
-    """The account of a local emulator, in a home directory of its own."""
+    """The account of a local emulator, in a separate home directory."""
 
     def __init__(self, home: Path) -> None:
         self.environ = {
@@ -87,13 +87,13 @@ def make_calendar() -> str:
 
 async def call(client: Client, name: str, **arguments: Any) -> tuple[Any, bool, str]:
     """Call a tool; return its result, whether it is an error, and its text."""
-    answer = await client.call_tool(name, arguments)
-    text = str(answer.content[0].text)
-    return json.loads(text), bool(answer.is_error), text
+    result = await client.call_tool(name, arguments)
+    text = str(result.content[0].text)
+    return json.loads(text), bool(result.is_error), text
 
 
 async def check(account: Account) -> None:
-    """Run a campaign: rehearse, propose, wait for the approval, schedule, answer a comment."""
+    """Run a campaign: rehearse, propose, wait for the approval, schedule, reply to a comment."""
     post = json.loads(account.run("posts", "list", "--published", "--json"))[0]["id"]
     account.run("emulator", "add-comment", post, "-m", INJECTION)
     server = StdioServerParameters(

@@ -35,7 +35,7 @@ def find(name: str) -> str:
 
 @dataclass(frozen=True)
 class Image:
-    """What the image contains, below another directory than `/`."""
+    """The content of the image, below another directory than `/`."""
 
     environ: dict[str, str]
     home: Path

@@ -167,7 +167,7 @@ def test_archive_as_command(release: Runner, dist: Path, tmp_path: Path) -> None
 
 
 def test_archive_unpacks_once(dist: Path, tmp_path: Path) -> None:
-    """Also if it is started twice at once."""
+    """It is unpacked once even if it is started twice at once."""
     words = [sys.executable, str(dist / "outreply.pyz"), "--version"]
     environ = {"XDG_CACHE_HOME": str(tmp_path)}
     processes = [subprocess.Popen(words, env=environ, stdout=subprocess.PIPE) for _ in range(2)]

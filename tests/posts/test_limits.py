@@ -178,7 +178,7 @@ def test_limits_of_an_account_without_valid_values_are_those_of_the_reference() 
     assert (LIMITS.min_gap, LIMITS.per_brand_day, LIMITS.per_page) == (60 * SECOND, 500, {})
 
 
-def test_limits_of_a_page_that_are_no_whole_numbers_are_no_limits() -> None:
+def test_limits_of_a_page_that_are_not_whole_numbers_are_not_limits() -> None:
     per_page = {
         "LN": {"perHour": True, "per24h": 1.5},
         "TW": {"perHour": 9, "per24h": "9"},

@@ -20,7 +20,7 @@ ZONES = (
     "Europe/Dublin", "Africa/Casablanca", "Pacific/Apia", "Asia/Beirut",
 )  # fmt: skip
 zones = st.sampled_from(ZONES).map(ZoneInfo)
-moments = st.integers(0, 20 * 365 * 86_400).map(
+utc_times = st.integers(0, 20 * 365 * 86_400).map(
     lambda seconds: datetime(2010, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 )
 times_of_day = st.times().map(lambda at: at.replace(second=0, microsecond=0, fold=0))
@@ -133,7 +133,7 @@ def test_skipped_time_has_no_slot_and_repeated_one_counts_once() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(
-    st.builds(SlotSchedule, weeks, zones), moments, platforms,
+    st.builds(SlotSchedule, weeks, zones), utc_times, platforms,
     st.lists(st.integers(0, 6 * 86_400), max_size=12),
     st.lists(st.integers(0, 100), max_size=8),
 )  # fmt: skip

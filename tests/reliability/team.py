@@ -3,7 +3,7 @@
 After each edit of the calendar all machines run at once, and one of them, the database or the whole
 team is disturbed again and again. The server has no guardrails, and forgets keys after an hour.
 Then each machine must end well within two more runs, and each row must have one post. A checker
-judges the history at every instant.
+judges the history at all times.
 """
 
 import argparse

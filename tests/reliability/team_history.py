@@ -84,7 +84,7 @@ class Recorder:
     """Records what a server does.
 
     Attributes:
-        latency: Longest time in seconds that a request, or its response, takes to arrive.
+        latency: Maximum time in seconds that a request, or its response, takes to arrive.
         requests: Number of requests so far.
         refused: Number of requests that the rate limit refused.
         versions: The calendars, and the times from which they were used.

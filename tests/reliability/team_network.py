@@ -1,6 +1,6 @@
 """Networks of machines, whose connections can become half-open: packets are lost without an error.
 
-As root on Linux, a machine has a network namespace of its own, and what its virtual cable carries
+As root on Linux, a machine has a separate network namespace, and what its virtual cable carries
 is dropped. Elsewhere, its connections lead through a relay that stops relaying.
 """
 
@@ -143,7 +143,7 @@ class Namespace:
                 ["unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && cat"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
-            stack.callback(_end, holder)
+            stack.callback(_stop, holder)
             assert holder.stdout is not None
             assert holder.stdout.readline() == "ready\n"
             pid = holder.pid
@@ -206,7 +206,7 @@ def _run(*words: str) -> None:
     subprocess.run(words, check=True, capture_output=True, text=True)
 
 
-def _end(holder: "subprocess.Popen[str]") -> None:
+def _stop(holder: "subprocess.Popen[str]") -> None:
     # Its links end with it.
     holder.kill()
     holder.communicate()

@@ -1,4 +1,4 @@
-"""Machines of a team, with names, clocks and networks of their own, and their account and store."""
+"""Machines of a team, with separate names, clocks and networks, and their account and store."""
 
 import json
 import math
@@ -70,9 +70,9 @@ class Team:
     """Machines with one account and one store.
 
     Attributes:
-        recorder: What the server does, and what the runs report.
+        recorder: Recorder of what the server does, and what the runs report.
         running: The runs that were started, newest last.
-        stop_seconds: How long a machine is stopped or cut off at most.
+        stop_seconds: Maximum time in seconds that a machine is stopped or cut off.
     """
 
     root: Path

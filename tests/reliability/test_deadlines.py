@@ -26,7 +26,7 @@ FAULTS = pytest.mark.parametrize(
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     started_at = time.monotonic()
     yield
     assert time.monotonic() - started_at < seconds
@@ -35,7 +35,7 @@ def at_most(seconds: float) -> Iterator[None]:
 @FAULTS
 def test_list_ends_in_time(world: World, machine: CommandLine, fault: Action) -> None:
     world.proxy.on("GET", "/posts/*", fault)
-    with at_most(_SECONDS):
+    with time_limit(_SECONDS):
         ran = machine.spawn(*LIST, "--max-wait", "1s", seconds=_SECONDS)
     assert ran.code == 7, ran.err
     assert "Traceback" not in ran.err
@@ -46,7 +46,7 @@ def test_publish_ends_in_time_and_reports_unknown_outcome(
     world: World, machine: CommandLine, fault: Action
 ) -> None:
     world.proxy.on("POST", "/posts/publish", fault)
-    with at_most(_SECONDS):
+    with time_limit(_SECONDS):
         ran = machine.spawn(*PUBLISH, "--max-wait", "1s", seconds=_SECONDS)
     assert ran.code in {0, 7}, ran.err
     if ran.code != 0:
@@ -59,7 +59,7 @@ def test_publish_with_key_ends_in_time_and_is_settled(
     world: World, machine: CommandLine, fault: Action
 ) -> None:
     world.proxy.on("POST", "/posts/publish", fault)
-    with at_most(_SECONDS):
+    with time_limit(_SECONDS):
         machine.spawn(*PUBLISH, "--key", "launch", "--max-wait", "1s", seconds=_SECONDS)
     world.proxy.recover()
     again = machine.run(*PUBLISH, "--key", "launch")
@@ -75,7 +75,7 @@ def test_bulk_ends_in_time_and_is_settled(
     calendar = world.calendar(rows)
     world.proxy.on("POST", "/posts/schedule", fault)
     words = ("bulk", "schedule", str(calendar), "--json", "--max-wait", "1s")
-    with at_most(_SECONDS):
+    with time_limit(_SECONDS):
         ran = machine.spawn(*words, seconds=_SECONDS)
     assert ran.code != 0
     assert "Traceback" not in ran.err
@@ -89,7 +89,7 @@ def test_bulk_waits_for_lists_in_time(world: World, machine: CommandLine, fault:
     calendar = world.calendar(make_rows_on_pages(6))
     world.proxy.on("GET", "/posts/*", fault)
     words = ("bulk", "schedule", str(calendar), "--json", "--max-wait", "1s")
-    with at_most(_SECONDS):
+    with time_limit(_SECONDS):
         ran = machine.spawn(*words, seconds=_SECONDS)
     assert ran.code == 7, ran.err
     assert not world.live()
@@ -103,7 +103,7 @@ def test_bulk_attempt_with_trickling_response_is_bounded(
     calendar = world.calendar(rows)
     fault = trickle(_FAULT_SECONDS, lambda: emulator_clock.advance(30))
     world.proxy.on("POST", "/posts/schedule", fault, numbers=[1])
-    with at_most(_SECONDS):
+    with time_limit(_SECONDS):
         ran = schedule(machine, calendar)
     assert ran.code == 0, ran.err
     world.assert_each_once(rows)

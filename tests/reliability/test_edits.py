@@ -505,7 +505,7 @@ def test_cancel_of_killed_edit_says_what_is_left(world: World, machine: CommandL
     assert world.texts() == {"Row 1": 1}
 
 
-def test_planned_edit_that_was_never_begun(world: World, machine: CommandLine) -> None:
+def test_planned_edit_that_was_never_started(world: World, machine: CommandLine) -> None:
     """An edit that died before its first request does not come back later."""
     post_id = make_post(machine)
     kill_edit(world, machine, post_id, die_at("before replacing"))

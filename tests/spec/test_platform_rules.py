@@ -30,7 +30,7 @@ _MENTIONS = " ".join(f"@user{number}" for number in range(21))
 _RULES = {(rule.platform, rule.name): rule for rule in RULES}
 
 
-def padded(size: int) -> bytes:
+def pad_png(size: int) -> bytes:
     """A PNG of `size` bytes."""
     return png(10, 10, padding=size - len(png(10, 10)))
 
@@ -54,7 +54,7 @@ CASES: dict[tuple[str, str], tuple[list[Post], list[Post]]] = {
     ("facebook", "max_images"): ([[IMAGE] * 10], [[IMAGE] * 11]),
     ("facebook", "mixed_media"): ([[IMAGE] * 2], [[IMAGE, VIDEO]]),
     ("facebook", "image_formats"): ([[png(9, 9)], [gif(9, 9)]], [[webp(9, 9)]]),
-    ("facebook", "max_image_size"): ([[padded(4 * MEGABYTE)]], [[padded(4 * MEGABYTE + 1)]]),
+    ("facebook", "max_image_size"): ([[pad_png(4 * MEGABYTE)]], [[pad_png(4 * MEGABYTE + 1)]]),
     ("instagram", "required_media"): ([[IMAGE], [VIDEO]], ["text"]),
     ("instagram", "max_characters"): (["x" * 2_200], ["x" * 2_201]),
     ("instagram", "max_hashtags"): ([_HASHTAGS.removesuffix("#tag30"), "# #1 a#b"], [_HASHTAGS]),
@@ -62,7 +62,7 @@ CASES: dict[tuple[str, str], tuple[list[Post], list[Post]]] = {
     ("instagram", "clickable_links"): (["e.g. this", "3.5"], ["See example.com", "http://a.co"]),
     ("instagram", "max_media"): ([[IMAGE, VIDEO] * 5], [[IMAGE] * 10 + [VIDEO]]),
     ("instagram", "image_formats"): ([[jpeg(9, 9)]], [[png(9, 9)], [webp(9, 9)]]),
-    ("instagram", "max_image_size"): ([[padded(8 * MEGABYTE)]], [[padded(8 * MEGABYTE + 1)]]),
+    ("instagram", "max_image_size"): ([[pad_png(8 * MEGABYTE)]], [[pad_png(8 * MEGABYTE + 1)]]),
     ("instagram", "min_image_ratio"): (
         [[jpeg(1080, 1350)], [jpeg(1350, 1080, 6)]], [[jpeg(1080, 1920)], [jpeg(1920, 1080, 6)]]
     ),
@@ -87,7 +87,7 @@ CASES: dict[tuple[str, str], tuple[list[Post], list[Post]]] = {
     ("tiktok", "max_videos"): ([[VIDEO]], [[VIDEO] * 2]),
     ("tiktok", "mixed_media"): ([[IMAGE] * 2], [[IMAGE, VIDEO]]),
     ("tiktok", "image_formats"): ([[jpeg(9, 9)], [webp(9, 9)]], [[png(9, 9)]]),
-    ("tiktok", "max_image_size"): ([[padded(20 * MEGABYTE)]], [[padded(20 * MEGABYTE + 1)]]),
+    ("tiktok", "max_image_size"): ([[pad_png(20 * MEGABYTE)]], [[pad_png(20 * MEGABYTE + 1)]]),
     ("tiktok", "max_video_seconds"): ([[clip(600)]], [[webm(640, 360, 601)]]),
     ("tiktok", "min_video_side"): ([[frame(640, 360)]], [[frame(640, 359)], [frame(359, 640)]]),
     ("tiktok", "max_video_side"): ([[frame(4_096, 400)]], [[frame(4_097, 400)]]),
@@ -97,7 +97,7 @@ CASES: dict[tuple[str, str], tuple[list[Post], list[Post]]] = {
     ("twitter", "max_images"): ([[IMAGE] * 4], [[IMAGE] * 5]),
     ("twitter", "max_videos"): ([[VIDEO]], [[VIDEO] * 2]),
     ("twitter", "mixed_media"): ([[IMAGE] * 2], [[IMAGE, VIDEO]]),
-    ("twitter", "max_image_size"): ([[padded(5 * MEGABYTE)]], [[padded(5 * MEGABYTE + 1)]]),
+    ("twitter", "max_image_size"): ([[pad_png(5 * MEGABYTE)]], [[pad_png(5 * MEGABYTE + 1)]]),
     ("twitter", "max_gif_size"): ([[gif(9, 9, 6 * MEGABYTE)]], [[gif(9, 9, 15 * MEGABYTE)]]),
     ("twitter", "max_video_size"): ([[video(512 * MEGABYTE)]], [[video(512 * MEGABYTE + 1)]]),
     ("twitter", "min_video_seconds"): ([[clip(0.5)]], [[clip(0.4)]]),
@@ -207,7 +207,7 @@ def test_unknown_media_break_no_rule(rule: Rule) -> None:
         assert True not in find_broken(rule, PostFacts(rule.platform, None, (media,)))
 
 
-def test_soft_rules_are_no_refusals() -> None:
+def test_soft_rules_are_not_refusals() -> None:
     media = tuple(Media("media_urls", f"{number}.png", "image/png") for number in range(9))
     for message in (_HASHTAGS, _MENTIONS, "See example.com"):
         assert find_refusal(PostFacts("instagram", message, media)) is None

@@ -35,7 +35,7 @@ def media(
     )
 
 
-def measured(
+def measure(
     name: str, message: str | None = None, files: tuple[Media, ...] = (), platform: str = "linkedin"
 ) -> list[tuple[Any, str, str, str]]:
     """Value, fact, field and note of each measure of a kind."""
@@ -114,8 +114,8 @@ def test_only_a_kind_that_limits_a_number_has_a_noun(name: str, noun: str) -> No
     ],
 )
 def test_measure_of_a_text(name: str, message: str, value: object, fact: str) -> None:
-    assert measured(name, message) == [(value, fact, "message", "")]
-    assert measured(name, "") == measured(name, None) == []
+    assert measure(name, message) == [(value, fact, "message", "")]
+    assert measure(name, "") == measure(name, None) == []
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_measure_of_a_text(name: str, message: str, value: object, fact: str) ->
 )
 def test_length_as_the_platform_counts(platform: str, message: str, length: int, note: str) -> None:
     fact = f"the text has {length} characters{note}"
-    assert measured("max_characters", message, platform=platform) == [
+    assert measure("max_characters", message, platform=platform) == [
         (length, fact, "message", note)
     ]
     assert PostFacts(platform, None).length == 0
@@ -137,19 +137,19 @@ def test_length_as_the_platform_counts(platform: str, message: str, length: int,
 
 def test_length_with_images_or_videos_is_measured_only_with_them() -> None:
     expected = [(5, "the text has 5 characters", "message", "")]
-    assert measured("max_characters_with_images", "Hello", media(JPEG)) == expected
-    assert measured("max_characters_with_video", "Hello", media(MP4)) == expected
-    assert measured("max_characters_with_images", "Hello", media(MP4)) == []
-    assert measured("max_characters_with_video", "Hello", media(JPEG)) == []
-    assert measured("max_characters_with_video", "", media(MP4)) == []
+    assert measure("max_characters_with_images", "Hello", media(JPEG)) == expected
+    assert measure("max_characters_with_video", "Hello", media(MP4)) == expected
+    assert measure("max_characters_with_images", "Hello", media(MP4)) == []
+    assert measure("max_characters_with_video", "Hello", media(JPEG)) == []
+    assert measure("max_characters_with_video", "", media(MP4)) == []
 
 
 def test_required_media_are_the_kinds_that_a_post_has() -> None:
-    assert measured("required_media") == [("", "", "media_files", "")]
-    assert measured("required_media", None, media(MP4, JPEG)) == [
+    assert measure("required_media") == [("", "", "media_files", "")]
+    assert measure("required_media", None, media(MP4, JPEG)) == [
         ("image and video", "", "field2", "")
     ]
-    assert measured("required_media", None, media(JPEG, None)) == [
+    assert measure("required_media", None, media(JPEG, None)) == [
         (None, "the type of the media is unknown", "field2", "")
     ]
 
@@ -164,8 +164,8 @@ def test_required_media_are_the_kinds_that_a_post_has() -> None:
 )
 def test_number_of_media(name: str, value: int, fact: str) -> None:
     files = media(JPEG, GIF, MP4, None)
-    assert measured(name, None, files) == [(value, fact, "field4", "")]
-    assert measured(name) == []
+    assert measure(name, None, files) == [(value, fact, "field4", "")]
+    assert measure(name) == []
 
 
 @pytest.mark.parametrize(
@@ -177,12 +177,12 @@ def test_number_of_media(name: str, value: int, fact: str) -> None:
     ],
 )
 def test_mix_of_media(mimes: tuple[str | None, ...], value: object, fact: str) -> None:
-    assert measured("mixed_media", None, media(*mimes)) == [(value, fact, "field2", "")]
+    assert measure("mixed_media", None, media(*mimes)) == [(value, fact, "field2", "")]
 
 
 @pytest.mark.parametrize("mimes", [(), (JPEG,), (MP4,), (None, None), ("audio/mp4", None)])
 def test_mix_of_fewer_than_two_known_media_is_not_measured(mimes: tuple[str | None, ...]) -> None:
-    assert measured("mixed_media", None, media(*mimes)) == []
+    assert measure("mixed_media", None, media(*mimes)) == []
 
 
 @pytest.mark.parametrize(
@@ -209,28 +209,28 @@ def test_mix_of_fewer_than_two_known_media_is_not_measured(mimes: tuple[str | No
 )
 def test_measure_of_a_file(name: str, mime: str, value: object, fact: str) -> None:
     known = media(mime, size=2 * MEGABYTE, width=2_500, height=1_000, seconds=90.0)
-    assert measured(name, None, known) == [(value, fact, "field1", "")]
+    assert measure(name, None, known) == [(value, fact, "field1", "")]
     other = media(MP4 if mime.startswith("image/") else JPEG, None)
-    assert measured(name, None, other) == []
+    assert measure(name, None, other) == []
     if not name.endswith("_formats"):
-        assert measured(name, None, media(mime)) == [
+        assert measure(name, None, media(mime)) == [
             (None, "file1 does not include this information", "field1", "")
         ]
 
 
 def test_empty_file_has_no_bytes_and_lasts_no_seconds() -> None:
     empty = media(MP4, size=0, seconds=0.0)
-    assert measured("min_video_size", None, empty) == [(0, "file1 has 0 bytes", "field1", "")]
-    assert measured("min_video_seconds", None, empty) == [(0.0, "file1 lasts 0 s", "field1", "")]
+    assert measure("min_video_size", None, empty) == [(0, "file1 has 0 bytes", "field1", "")]
+    assert measure("min_video_seconds", None, empty) == [(0.0, "file1 lasts 0 s", "field1", "")]
 
 
-def test_images_and_gifs_have_limits_of_their_own() -> None:
-    assert measured("max_image_size", None, media(GIF, size=1)) == []
-    assert measured("max_gif_size", None, media(JPEG, size=1)) == []
+def test_images_and_gifs_have_separate_limits() -> None:
+    assert measure("max_image_size", None, media(GIF, size=1)) == []
+    assert measure("max_gif_size", None, media(JPEG, size=1)) == []
 
 
 def test_each_file_is_measured() -> None:
-    found = measured("image_formats", None, media(JPEG, MP4, GIF))
+    found = measure("image_formats", None, media(JPEG, MP4, GIF))
     assert [(value, field) for value, _, field, _ in found] == [
         ("JPEG", "field1"),
         ("GIF", "field3"),
@@ -239,7 +239,7 @@ def test_each_file_is_measured() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(None, 9), (9, None)])
 def test_file_with_one_side_has_no_known_ratio(width: int | None, height: int | None) -> None:
-    found = measured("max_image_ratio", None, media(JPEG, width=width, height=height))
+    found = measure("max_image_ratio", None, media(JPEG, width=width, height=height))
     assert found == [(None, "file1 does not include this information", "field1", "")]
 
 

@@ -24,7 +24,7 @@ SECRET = "whsec_of_these_tests"
 Respond = Callable[[str, bytes], int]
 
 
-def verified(signature: str, body: bytes) -> int:
+def verify_delivery(signature: str, body: bytes) -> int:
     return 200 if verify(body, signature, SECRET) else 401
 
 
@@ -70,7 +70,7 @@ def failed_names(checks: list[ConformanceCheck]) -> set[str]:
 
 
 def test_correct_handler_passes_every_check() -> None:
-    checks = run_checks(verified)
+    checks = run_checks(verify_delivery)
     assert failed_names(checks) == set()
     assert len({check.name for check in checks}) == len(checks)
     for check in checks:
@@ -93,7 +93,7 @@ def test_duplicates_are_concurrent() -> None:
         # Only concurrent requests pass; the second one fails, as with a unique constraint.
         if is_pair and barrier.wait(30) == 0:
             return 500
-        return verified(signature, body)
+        return verify_delivery(signature, body)
 
     checks = run_checks(respond)
     assert failed_names(checks) == {"same event twice at once"}
@@ -108,7 +108,7 @@ def test_events_arrive_newest_first() -> None:
     order: list[tuple[str, str]] = []
 
     def respond(signature: str, body: bytes) -> int:
-        status = verified(signature, body)
+        status = verify_delivery(signature, body)
         if status != 200 or not body.endswith(b"}"):
             return status
         event = json.loads(body)

@@ -71,7 +71,7 @@ def test_other_digests() -> None:
 
 
 def test_secret_that_is_not_utf_8() -> None:
-    """As Python reads such bytes from the environment."""
+    """Python reads such bytes from the environment as lone surrogates."""
     secret = "caf\udce9"
     assert "signed with another secret" in findings(BODY, sign(BODY, SECRET), secret)
     assert "signed with secret 1" in findings(BODY, sign(BODY, secret), secret)

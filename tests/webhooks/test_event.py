@@ -51,7 +51,7 @@ def test_invalid_change_of_a_sample_event(setting: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]"])
-def test_stored_body_that_is_no_event_meets_no_condition(tmp_path: Path, body: bytes) -> None:
+def test_stored_body_that_is_not_an_event_meets_no_condition(tmp_path: Path, body: bytes) -> None:
     delivery = IncomingDelivery(
         "evt_1", 0.0, "", is_verified=True, reason=None, status=200, headers=[], body=body
     )

@@ -485,7 +485,7 @@ def test_command_of_a_killed_receiver_is_reported(tmp_path: Path) -> None:
 def test_event_that_a_target_refused_is_forwarded_when_it_is_delivered_again(
     tmp_path: Path,
 ) -> None:
-    """Also by a receiver that does not relay the response of its target."""
+    """A receiver that does not relay the response of its target forwards it too."""
     body = event_body()
     with run_handler() as app:
         target = UrlTarget(app.url)
@@ -495,8 +495,8 @@ def test_event_that_a_target_refused_is_forwarded_when_it_is_delivered_again(
             assert receiver.send(body)[0] == 500
         with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
             for number in range(3):
-                status, answer = receiver.send(body)
-                assert (status, json.loads(answer)["duplicate"]) == (200, True)
+                status, response = receiver.send(body)
+                assert (status, json.loads(response)["duplicate"]) == (200, True)
                 wait_for(lambda: _has_forwarded(receiver, 1))
                 assert len(app.requests) == 2, number
 
@@ -587,7 +587,7 @@ def test_exec_failure_and_timeout(tmp_path: Path) -> None:
 
 
 def test_command_that_could_not_be_started_is_retried(tmp_path: Path) -> None:
-    """As while its program is replaced."""
+    """Its program may be missing while it is replaced."""
     program = tmp_path / "program"
     program.symlink_to("/bin/true")
     target = CommandTarget(str(program), {}, concurrency=1, timeout=60)

@@ -552,18 +552,18 @@ def test_printed_address_shows_the_page(tmp_path: Path, host: str) -> None:
     with run_receiver(tmp_path, host=host) as receiver:
         url = urlsplit(str(receiver.server.inspector_url))
 
-        def ask(method: str, path: str, **headers: str) -> int:
+        def request(method: str, path: str, **headers: str) -> int:
             with closing(http.client.HTTPConnection(host, url.port, timeout=10)) as connection:
                 connection.request(method, path, headers={"Host": url.netloc, **headers})
                 return connection.getresponse().status
 
         origin = f"http://{url.netloc}"
-        assert ask("GET", url.path) == 200
-        assert ask("POST", f"{url.path}/queue", Origin=origin) == 400
-        assert ask("POST", f"{url.path}/queue", Origin=f"http://203.0.113.5:{url.port}") == 403
-        assert ask("GET", url.path, Host=f"203.0.113.5:{url.port}") == 404
-        assert ask("GET", url.path, Host=f"rebound.example:{url.port}") == 404
-        assert ask("GET", url.path, Via="1.1 tunnel") == 404
+        assert request("GET", url.path) == 200
+        assert request("POST", f"{url.path}/queue", Origin=origin) == 400
+        assert request("POST", f"{url.path}/queue", Origin=f"http://203.0.113.5:{url.port}") == 403
+        assert request("GET", url.path, Host=f"203.0.113.5:{url.port}") == 404
+        assert request("GET", url.path, Host=f"rebound.example:{url.port}") == 404
+        assert request("GET", url.path, Via="1.1 tunnel") == 404
 
 
 @needs_other_user

@@ -125,8 +125,8 @@ def test_chunked_body_has_the_same_limit(tmp_path: Path, blanks: int, status: in
         f"X-OutReply-Signature: {sign(body, SECRET)}\r\n\r\n"
     ).encode()
     with run_receiver(tmp_path) as receiver:
-        answer = receiver.send_raw(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
-        assert int(answer.split()[1]) == status
+        response = receiver.send_raw(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        assert int(response.split()[1]) == status
         assert len(receiver.stored_ids()) == (status == 200)
 
 

@@ -497,7 +497,7 @@ class CommandProcess:
         """Run a command in an empty directory, whose files a calendar could name.
 
         Raises:
-            OutReplyError: It cannot be run.
+            OutReplyError: The command cannot be run.
         """
         environ = self.rehearsal.environ() if rehearse else self.environ
         try:

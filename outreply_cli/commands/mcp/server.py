@@ -20,7 +20,7 @@ RESOURCES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 def serve(gateway: AgentGateway, *, on_interrupt: Callable[[], None]) -> None:
     """Serve an agent until it closes stdin.
 
-    Ctrl-C and SIGTERM end the process, after `on_interrupt` was called.
+    Ctrl-C and SIGTERM stop the process, after `on_interrupt` was called.
 
     Raises:
         InvalidInputError: The SDK is not installed.
@@ -91,7 +91,7 @@ def serve(gateway: AgentGateway, *, on_interrupt: Callable[[], None]) -> None:
     async def run() -> None:
         async with anyio.create_task_group() as tasks:
             if os.name == "posix":
-                tasks.start_soon(_end_on_signal, on_interrupt)
+                tasks.start_soon(_exit_on_signal, on_interrupt)
             async with stdio_server() as (received, sent):
                 await server.run(received, sent, server.create_initialization_options())
             tasks.cancel_scope.cancel()
@@ -99,11 +99,11 @@ def serve(gateway: AgentGateway, *, on_interrupt: Callable[[], None]) -> None:
     anyio.run(run)
 
 
-async def _end_on_signal(on_interrupt: Callable[[], None]) -> None:
+async def _exit_on_signal(on_interrupt: Callable[[], None]) -> None:
     import anyio
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             on_interrupt()
-            # The thread that reads stdin cannot be ended.
+            # The thread that reads stdin cannot be stopped.
             os._exit(ExitCode.INTERRUPTED)

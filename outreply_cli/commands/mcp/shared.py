@@ -33,7 +33,7 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
     Raises:
         InvalidInputError: There is no terminal, or the user declined.
         PlanNotFoundError: No plan has that ID.
-        PlanStateError: It is no longer a proposal.
+        PlanStateError: The plan is no longer a proposal.
     """
     from contextlib import closing
 

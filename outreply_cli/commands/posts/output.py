@@ -160,7 +160,7 @@ def report_posts(
     """Print the posts that were created.
 
     Raises:
-        InterruptedRunError: It is `interrupted`; failures before it are warnings.
+        InterruptedRunError: The error is `interrupted`; failures before it are warnings.
         OutReplyError: The only post was not created.
         PartialFailureError: Some of several posts were not created.
     """

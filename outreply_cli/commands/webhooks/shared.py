@@ -80,7 +80,7 @@ def open_store(
     """Open the deliveries received on this machine, or by all machines of a `team`.
 
     Raises:
-        StorageError: They cannot be read or stored.
+        StorageError: The deliveries cannot be read or stored.
         InvalidInputError: The team has no store, or its URL is invalid.
     """
     from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore

@@ -14,8 +14,8 @@ _TIME_WAIT = "06"
 def is_other_user(environ: Mapping[str, Any]) -> bool:
     """Whether another user of this machine, except root, may have sent a WSGI request.
 
-    Only Linux can tell; elsewhere it is False. A connection that Linux does not list is one that
-    its client has closed.
+    Only Linux reports the user; elsewhere the result is False. A connection that Linux does not
+    list is one that its client has closed.
     """
     ends = tuple(f":{int(environ.get(name, 0)):04X}" for name in ("REMOTE_PORT", "SERVER_PORT"))
     sockets = [*_list_sockets()]
