@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -38,6 +39,21 @@ def wait_for_line(process: "subprocess.Popen[str]", text: str) -> None:
         if text in line:
             return
     raise AssertionError("".join(lines))
+
+
+def wait_until_suspended(pid: int) -> None:
+    """Wait until SIGSTOP has stopped all threads of a process, or it has ended."""
+    tasks = Path(f"/proc/{pid}/task")
+    while any(_get_state(task) not in "TZ" for task in tasks.glob("*/stat")):
+        time.sleep(0.01)
+
+
+def _get_state(stat: Path) -> str:
+    try:
+        return stat.read_text().rpartition(") ")[2][0]
+    except OSError:
+        # The thread has ended meanwhile.
+        return "Z"
 
 
 @dataclass

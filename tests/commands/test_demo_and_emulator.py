@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.clocks import HurriedClock
-from tests.command_line import CommandLine
+from tests.command_line import CommandLine, wait_until_suspended
 
 
 def test_demo(cli_logged_out: CommandLine, tmp_path: Path) -> None:
@@ -92,6 +92,7 @@ def test_one_emulator_for_each_state_directory(cli_logged_out: CommandLine) -> N
 def test_unresponsive_emulator_is_not_called_stopped(cli_with_daemon: CommandLine) -> None:
     pid = json.loads(cli_with_daemon.run("emulator", "status", "--json").out)["pid"]
     os.kill(pid, signal.SIGSTOP)
+    wait_until_suspended(pid)
     try:
         for words in (("start", "--port", "0"), ("stop",)):
             result = cli_with_daemon.run("emulator", *words)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 
+from tests.command_line import wait_until_suspended
 from tests.postgres import make_database, start_own_server
 from tests.reliability.checker import check
 from tests.reliability.team_world import (
@@ -48,6 +49,7 @@ def _kill(team: Team, one: Running, _: Random) -> None:
 
 def _stop(team: Team, one: Running, random: Random) -> None:
     one.process.send_signal(signal.SIGSTOP)
+    wait_until_suspended(one.process.pid)
     team.expire_leases()
     _let_others_work(team, random)
     one.process.send_signal(signal.SIGCONT)

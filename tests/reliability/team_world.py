@@ -29,7 +29,7 @@ from tests.bulk.calendars import (
     write_calendar,
 )
 from tests.clocks import ManualClock
-from tests.command_line import CommandLine
+from tests.command_line import CommandLine, wait_until_suspended
 from tests.postgres import OwnServer
 from tests.reliability.outcomes import find_traceback
 from tests.reliability.team_history import Recorder, TeamRun
@@ -208,6 +208,8 @@ class Team:
         asleep = self.active
         for one in asleep:
             one.process.send_signal(signal.SIGSTOP)
+        for one in asleep:
+            wait_until_suspended(one.process.pid)
         self._skipped += _HOUR.total_seconds()
         clock = self.emulator.state.clock
         with self.emulator.state.transaction() as db:

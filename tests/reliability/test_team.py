@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from tests.bulk.calendars import expected_posts, server_posts
+from tests.command_line import wait_until_suspended
 from tests.postgres import OwnServer, make_database, start_own_server
 from tests.reliability.checker import DONE
 from tests.reliability.team import DISTURBANCES, judge, run_round
@@ -70,6 +71,7 @@ def test_stopped_machine_is_taken_over(team: Team, posts: int) -> None:
     stopped = team.start(team.machines[0])
     team.wait_for_posts(posts)
     stopped.process.send_signal(signal.SIGSTOP)
+    wait_until_suspended(stopped.process.pid)
     team.expire_leases()
     other = team.spawn(team.machines[1], *team.words)
     stopped.process.send_signal(signal.SIGCONT)
@@ -114,6 +116,7 @@ def test_holder_is_shown(team: Team) -> None:
     running = team.start(team.machines[0])
     team.wait_for_posts(1)
     running.process.send_signal(signal.SIGSTOP)
+    wait_until_suspended(running.process.pid)
     status = team.spawn(team.machines[1], "store", "status")
     running.process.send_signal(signal.SIGCONT)
     team.wait(running)
