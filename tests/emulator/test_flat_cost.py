@@ -35,15 +35,20 @@ class StepCounter:
         # The minimum of three: the delivery worker's queries may be counted too.
         counts = []
         for _ in range(3):
-            with self.emulator.state.transaction():
-                pass  # Writes what earlier requests have deferred.
-            self.emulator.state.connection.set_progress_handler(count, 1)
+            # Writes what earlier requests have deferred.
+            self._set_handler(count)
             steps = 0
             response = send(self)
             counts.append(steps)
-            self.emulator.state.connection.set_progress_handler(None, 0)
+            self._set_handler(None)
             assert response.is_success, response.text
         return min(counts)
+
+    def _set_handler(self, handler: Callable[[], int] | None) -> None:
+        # In a transaction, which locks out the delivery worker: its statement would hold SQLite's
+        # mutex and wait for the GIL to call the handler, and this call the other way around.
+        with self.emulator.state.transaction() as db:
+            db.set_progress_handler(handler, 1)
 
     def fill(self, posts: int) -> None:
         with self.emulator.state.transaction() as db:
