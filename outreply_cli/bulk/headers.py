@@ -28,7 +28,7 @@ class Scheduler:
     Attributes:
         name: Name for `--from`.
         label: Display name.
-        columns: Field for each normalized header; headers that are missing have no field.
+        columns: Field for each normalized header; other headers have no field.
         signature: The headers by which a file is recognized; empty if it has no header row.
         columns_in_order: Fields of the columns of a file without a header row.
         skips_today: Whether `next friday` on a Friday means the Friday a week later.

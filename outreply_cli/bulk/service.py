@@ -1130,7 +1130,7 @@ def _is_lapsed(row: MatchedRow, now: datetime, latest: datetime) -> bool:
     is_settled = row.entry is None or row.entry.state == EntryState.DONE
     is_later = is_settled and row.post.scheduled_at > latest
     if row.post.series_zone is None:
-        # A row without a slot may still be in ambiguity.
+        # A row without a slot may still be ambiguous.
         return is_later and row.entry is None and not row.post.takes_slot
     return is_later or (is_settled and row.post.scheduled_at <= now)
 

@@ -41,7 +41,7 @@ _Targets = Sequence[str | None]
 _REPORT_COLUMNS = frozenset(REPORT_COLUMNS)
 # Stands for every unknown column in `ReadSettings.columns`.
 ANY_COLUMN = "*"
-# The errors of Excel, LibreOffice and Google Sheets, including German, French, Spanish and Italian.
+# Error values of Excel, LibreOffice and Google Sheets, in five languages.
 _ERROR = re.compile(
     r"#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|BUSY!"
     r"|UNKNOWN!|ERROR!|GETTING_DATA|WERT!|BEZUG!|ZAHL!|NV|ÜBERLAUF!|VALEUR!|NOM\?|NOMBRE!"

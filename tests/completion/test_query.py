@@ -146,7 +146,7 @@ def test_fifo_as_cache_does_not_block(cli: CommandLine) -> None:
     path = cache_path(cli)
     path.unlink()
     os.mkfifo(path)
-    # Ended by its time limit, which `cli.spawn` does not have.
+    # The time limit ends it; `cli.spawn` disables the limit.
     done = subprocess.run(
         [sys.executable, "-m", "outreply_cli", "__complete", *LINES["page"], ""],
         env=cli.environ, capture_output=True, timeout=60, check=False,

@@ -45,8 +45,9 @@ class StepCounter:
         return min(counts)
 
     def _set_handler(self, handler: Callable[[], int] | None) -> None:
-        # In a transaction, which locks out the delivery worker: its statement would hold SQLite's
-        # mutex and wait for the GIL to call the handler, and this call the other way around.
+        # In a transaction, which locks out the delivery worker. Otherwise, the worker may hold
+        # SQLite's mutex and wait for the GIL, while this thread holds the GIL and waits for the
+        # mutex.
         with self.emulator.state.transaction() as db:
             db.set_progress_handler(handler, 1)
 
