@@ -74,6 +74,7 @@ def pytest_collection_finish() -> None:
     """Keep the garbage collector from visiting thousands of collected tests again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 @pytest.hookimpl(wrapper=True)
