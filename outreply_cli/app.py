@@ -37,7 +37,7 @@ def main(args: Sequence[str], context: Context) -> int:
 
 
 def _show_root_help(context: Context, *, requested: bool) -> None:
-    if not requested and not _is_logged_in(context):
+    if not requested and not _is_signed_in(context):
         welcome = Path(__file__).parent / "templates" / "welcome.txt"
         context.output.print_text(welcome.read_text(encoding="utf-8"))
         return
@@ -48,11 +48,11 @@ def _show_root_help(context: Context, *, requested: bool) -> None:
     context.output.print_text(help_page(root_command(), context.output))
 
 
-def _is_logged_in(context: Context) -> bool:
-    from outreply_cli.accounts.resolve import is_logged_in
+def _is_signed_in(context: Context) -> bool:
+    from outreply_cli.accounts.resolve import is_signed_in
 
     try:
-        return is_logged_in(context.config_dir, context.environ)
+        return is_signed_in(context.config_dir, context.environ)
     except OutReplyError:
         # No home directory, so nothing is stored.
         return False

@@ -7,7 +7,7 @@ from typing import Protocol
 # `time.monotonic` stops while the machine sleeps. On Linux the boot-time clock keeps running, on
 # macOS the clock called CLOCK_MONOTONIC, and on Windows `time.monotonic` itself.
 _CLOCK_ID: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-# Python misses a signal that arrives between its check and the system call until that returns.
+# A signal that arrives between Python's check and the system call is handled when the call returns.
 _MAX_SLEEP_SECONDS = 1.0
 
 
@@ -39,7 +39,7 @@ class SystemClock:
         return time.monotonic() if _CLOCK_ID is None else time.clock_gettime(_CLOCK_ID)
 
     def sleep(self, seconds: float) -> None:
-        """Wait; Ctrl-C ends the wait, at the latest after a second."""
+        """Wait; Ctrl-C ends the wait within a second."""
         end = self.monotonic() + seconds
         while (left := end - self.monotonic()) > _MAX_SLEEP_SECONDS:
             time.sleep(_MAX_SLEEP_SECONDS)

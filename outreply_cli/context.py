@@ -17,13 +17,13 @@ from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.env import SECRET_VARIABLES, STORE_URL_VARIABLE
 from outreply_cli.errors import (
     InvalidInputError,
-    NotLoggedInError,
+    NotSignedInError,
     OutReplyError,
     TimeError,
     unknown_choice_error,
 )
 from outreply_cli.formats.sanitize import sanitize
-from outreply_cli.paths import config_path, state_path
+from outreply_cli.paths import user_config_dir, user_state_dir
 from outreply_cli.snippets import TOOLS
 from outreply_cli.ui.fields import check_fields, parse_fields
 from outreply_cli.ui.files import read_text_file
@@ -127,7 +127,7 @@ class Context:
     @property
     def config_dir(self) -> Path:
         """The directory of the config file."""
-        return Path(config_path(self.environ))
+        return Path(user_config_dir(self.environ))
 
     @property
     def config_file(self) -> Path:
@@ -137,11 +137,11 @@ class Context:
     @property
     def state_dir(self) -> Path:
         """The directory of the journal and other state."""
-        return Path(state_path(self.environ))
+        return Path(user_state_dir(self.environ))
 
     @cached_property
     def store(self) -> "Store":
-        """The store of the journal: the one of OUTREPLY_STORE_URL, or of the profile."""
+        """The store of the journal: that of OUTREPLY_STORE_URL, or of the profile."""
         from outreply_cli.journal.store import Store
 
         return Store(self.state_dir, self.store_url, self.origin, self.clock, self.store_password)
@@ -245,7 +245,7 @@ class Context:
         """The account that the command uses.
 
         Raises:
-            NotLoggedInError: No token is available, or an unrecognized one was not confirmed.
+            NotSignedInError: No token is available, or an unrecognized one was not confirmed.
         """
         from outreply_cli.accounts.resolve import resolve_account
 
@@ -298,7 +298,7 @@ class Context:
                 clock=clock,
                 observer=self._cache_update,
                 is_stopped=is_stopped,
-                sign_in=account.sign_in(self.profiles.current),
+                sign_in_hint=account.sign_in_hint(self.profiles.current),
             )
         return self._client
 
@@ -312,11 +312,11 @@ class Context:
         clock: Clock | None = None,
         observer: "ClientObserver | None" = None,
         is_stopped: Callable[[], bool] | None = None,
-        sign_in: str | None = None,
+        sign_in_hint: str | None = None,
     ) -> "Client":
         """A client for a token and a base URL; it is closed with the context.
 
-        `sign_in` is the command or variable that replaces the token, for hints.
+        `sign_in_hint` is the command or variable that replaces the token, for hints.
         """
         from outreply_cli.api.base_url import DEFAULT_BASE_URL
         from outreply_cli.api.client import Client
@@ -341,7 +341,7 @@ class Context:
                 clock=clock,
                 retry_policy=RetryPolicy(
                     max_wait=max_wait,
-                    failures=RetryPolicy.failures if gives_up else sys.maxsize,
+                    max_failures=RetryPolicy.max_failures if gives_up else sys.maxsize,
                     # Commands that run long have a limit for each request.
                     cuts_attempts=self.options.max_wait is not None,
                     is_per_command=is_per_command,
@@ -355,7 +355,7 @@ class Context:
                 ),
                 rate_limiter=limiter,
                 is_stopped=is_stopped,
-                sign_in=sign_in or SIGN_IN,
+                sign_in_hint=sign_in_hint or SIGN_IN,
             ),
             observer,
         )
@@ -377,7 +377,7 @@ class Context:
         """Ask before a token with an unknown prefix is sent to another machine.
 
         Raises:
-            NotLoggedInError: The token was not confirmed.
+            NotSignedInError: The token was not confirmed.
         """
         if token.known_prefix is not None or accepted:
             return
@@ -389,7 +389,7 @@ class Context:
         question = "The token does not start with outreply_live_. Send it anyway?"
         if self.is_interactive and self.prompt_yes_no(question):
             return
-        raise NotLoggedInError(
+        raise NotSignedInError(
             "the token does not start with outreply_live_",
             hint="Copy the token from the dashboard again. If it is correct, store it with: "
             "outreply auth login --yes --profile NAME",

@@ -1,4 +1,4 @@
-"""Environment variables: secrets, and the account that they select."""
+"""Environment variables that hold secrets or select an account."""
 
 from collections.abc import Mapping, MutableMapping
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 TOKEN_VARIABLES = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")
 PROFILE_VARIABLE = "OUTREPLY_PROFILE"
 WEBHOOK_SECRET_VARIABLE = "OUTREPLY_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
-# Its URL may hold a password.
+# The URL may contain a password.
 STORE_URL_VARIABLE = "OUTREPLY_STORE_URL"
 # They replace the certificates that are trusted.
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")

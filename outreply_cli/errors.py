@@ -5,7 +5,7 @@ OutReplyError
 │   ├── TimeError                   an invalid or ambiguous time
 │   └── CalendarError               all problems of a calendar file
 ├── PartialFailureError          3  a batch finished and some items failed
-├── NotLoggedInError             4  no usable token
+├── NotSignedInError             4  no usable token
 ├── StorageError                 1  unusable configuration, journal or credential store
 ├── InterruptedRunError        130  Ctrl-C
 └── api.errors.ApiError, NetworkError and InvalidResponseError
@@ -122,7 +122,7 @@ class PartialFailureError(OutReplyError):
     exit_code = ExitCode.PARTIAL
 
 
-class NotLoggedInError(OutReplyError):
+class NotSignedInError(OutReplyError):
     """No usable token."""
 
     code = "NOT_SIGNED_IN"
@@ -130,13 +130,13 @@ class NotLoggedInError(OutReplyError):
 
 
 class StorageError(OutReplyError):
-    """A local file (configuration, journal, credentials) is unusable."""
+    """A file, database or port of this program is unusable."""
 
     code = "STORAGE"
 
 
 class InterruptedRunError(OutReplyError):
-    """Ctrl-C: requests in flight are finished, the rest is left for the next run."""
+    """The user interrupted the run: what was not sent is left for the next run."""
 
     code = "INTERRUPTED"
     exit_code = ExitCode.INTERRUPTED
@@ -145,14 +145,14 @@ class InterruptedRunError(OutReplyError):
 def malformed_value_error(
     option: str, value: str, form: str, *, hint: str | None = None
 ) -> InvalidInputError:
-    """Return the error of a value that does not have the form of its option, such as KEY=VALUE."""
+    """Return the error for a value that does not have the form of its option, such as KEY=VALUE."""
     return InvalidInputError(f"{option}: {value!r} is not {form}", hint=hint)
 
 
 def unknown_choice_error(
     kind: str, value: str, choices: Iterable[str], *, option: str | None = None
 ) -> InvalidInputError:
-    """Return the error of a value that is not one of `choices`; an argument has no `option`."""
+    """Return the error for a value that is not one of `choices`; an argument has no `option`."""
     start = f"{option}: " if option is not None else ""
     return InvalidInputError(
         f"{start}unknown {kind} {value!r}", hint=f"Use one of: {', '.join(choices)}"
@@ -166,7 +166,7 @@ def install_hint(extra: str) -> str:
 
 
 def raise_for_failures(failures: Sequence[tuple[str, OutReplyError]], requested: int) -> None:
-    """Raise the error of a single requested item, or PartialFailureError for several."""
+    """Raise the error for a single requested item, or PartialFailureError for several."""
     if not failures:
         return
     if requested == 1:

@@ -19,14 +19,14 @@ from outreply_cli.journal.models import EntryState
 from outreply_cli.journal.store import Store
 from outreply_cli.pages import Page
 from outreply_cli.posts.listing import list_all_published
-from outreply_cli.posts.sender import KEY_CALENDAR
+from outreply_cli.posts.sender import KEY_CALENDAR_PREFIX
 from outreply_cli.webhooks.event import EventError, parse_event
 from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore, HistoryEntry
 
 # Idempotency key of the post that replaces a failed one, before its ID.
-RETRY_KEY = "retry of "
-_READS_MAX = 50
-_EVENTS_MAX = 1_000
+RETRY_KEY_PREFIX = "retry of "
+_MAX_READS = 50
+_MAX_EVENTS = 1_000
 
 
 def list_failed_posts(
@@ -62,7 +62,7 @@ def list_failed_posts(
     published_ids = {str(post.get("id")) for post in published.items}
     ids = [post_id for post_id in candidates if post_id not in published_ids | retried]
     failed: list[Post] = []
-    for post_id in ids[:_READS_MAX]:
+    for post_id in ids[:_MAX_READS]:
         try:
             post = client.scheduled_post(post_id)
         except NotFoundError:
@@ -76,7 +76,7 @@ def list_failed_posts(
             error: Any = post.get("error") or post.get("failure_reason") or errors.get(post_id)
             failed.append({**post, "error": error})
     failed.sort(key=lambda post: str(post.get("scheduled_at")), reverse=True)
-    return ListResult(failed, truncated=len(ids) > _READS_MAX)
+    return ListResult(failed, truncated=len(ids) > _MAX_READS)
 
 
 def _read_failures(store: Store, since: datetime) -> dict[str, str | None]:
@@ -84,7 +84,7 @@ def _read_failures(store: Store, since: datetime) -> dict[str, str | None]:
     history: list[HistoryEntry] = []
     for deliveries in _delivery_stores(store):
         with closing(deliveries):
-            history += deliveries.history(limit=_EVENTS_MAX, event="post.failed", since=since)
+            history += deliveries.history(limit=_MAX_EVENTS, event="post.failed", since=since)
     history.sort(key=lambda item: item.delivery.received_at, reverse=True)
     errors: dict[str, str | None] = {}
     for item in history:
@@ -108,7 +108,7 @@ def _delivery_stores(store: Store) -> Iterator[DeliveryStore]:
 
 
 def _is_retried(journal: Journal, account: str, post_id: str) -> bool:
-    histories = journal.rows(account, f"{KEY_CALENDAR}{RETRY_KEY}{post_id}")
+    histories = journal.rows(account, f"{KEY_CALENDAR_PREFIX}{RETRY_KEY_PREFIX}{post_id}")
     return any(
         history.active is not None and history.active.state == EntryState.DONE
         for history in histories

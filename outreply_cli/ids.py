@@ -16,7 +16,7 @@ _API_ID = r"(?:[a-z]+_)?[0-9a-f]{24,}"
 _WHOLE = re.compile(rf"{_API_ID}|[0-9]{{15,}}|.{{30,}}")
 _MAX_CANDIDATES = 10
 _NAME_FIELDS = ("name", "url", "filename", "message")
-_NAME_MAX_CHARACTERS = 30
+_MAX_NAME_CHARACTERS = 30
 
 
 class AmbiguousIdError(InvalidInputError):
@@ -26,7 +26,7 @@ class AmbiguousIdError(InvalidInputError):
 
 
 def is_api_id(word: str) -> bool:
-    """Return whether `word` has the form of a whole ID of the API."""
+    """Return whether `word` has the form of a full ID of the API."""
     return re.fullmatch(_API_ID, word) is not None
 
 
@@ -80,7 +80,7 @@ def expand_id(
     """
     if word in names or not _may_be_short(word):
         return word
-    # The ID of a reply may be that of its comment and a separator: the word is a whole ID then.
+    # A reply's ID may begin with that of its comment and a separator: then `word` is a full ID.
     found = [
         item_id for item_id in names if item_id.startswith(word) and item_id[len(word)] not in "._"
     ]
@@ -111,4 +111,4 @@ def _may_be_short(word: str) -> bool:
 
 def _name(item: Mapping[str, Any]) -> str:
     text = next((str(item[name]) for name in _NAME_FIELDS if item.get(name)), "")
-    return f"({shorten(text, _NAME_MAX_CHARACTERS)})" if text.strip() else ""
+    return f"({shorten(text, _MAX_NAME_CHARACTERS)})" if text.strip() else ""

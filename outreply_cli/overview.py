@@ -25,7 +25,7 @@ from outreply_cli.timestamps import format_timestamp
 
 RECENT = timedelta(days=7)
 # A read per post: the newest posts have nearly all new comments.
-_COMMENTED_POSTS_MAX = 20
+_MAX_COMMENTED_POSTS = 20
 _USED_SHARE = 0.8
 
 Items = list[dict[str, Any]]
@@ -49,7 +49,7 @@ class Overview:
 def find_expired_pages(client: Client, pages: Sequence[Page]) -> Items:
     """Return the expired pages, with the posts that wait for each, their number and the next time.
 
-    All are None if the token may not read posts.
+    These three are None if the token may not read posts.
     """
     return [_describe_expired(client, page) for page in pages if page.get("expired")]
 
@@ -119,7 +119,7 @@ class _Source:
         ]
 
     def fetch_failed(self) -> Items:
-        """Return the posts that failed in the last days."""
+        """Return the posts that failed in the last few days."""
         listing = list_failed_posts(self.client, self.store, self.pages, since=self._now - RECENT)
         self.is_truncated |= listing.truncated
         return [{**post, "page": self._alias(get_page_id(post))} for post in listing.items]
@@ -127,8 +127,8 @@ class _Source:
     def fetch_comments(self) -> Items:
         """Return the posts with comments that need a reply, with their number."""
         recent = fetch_recent_posts(self.client, self._now - RECENT)
-        self.is_truncated |= recent.truncated or len(recent.posts) > _COMMENTED_POSTS_MAX
-        recent = replace(recent, posts=recent.posts[:_COMMENTED_POSTS_MAX])
+        self.is_truncated |= recent.truncated or len(recent.posts) > _MAX_COMMENTED_POSTS
+        recent = replace(recent, posts=recent.posts[:_MAX_COMMENTED_POSTS])
         account = account_fingerprint(self.client)
         with closing(open_comments(self.store, account, allow_readonly=True)) as store:
             return [
@@ -143,7 +143,7 @@ class _Source:
             ]
 
     def fetch_limits(self) -> Items:
-        """Return the monthly quotas and the storage of which more than 80% is used."""
+        """Return the monthly quotas and the storage of which at least 80% is used."""
         quota = Quota.from_account(self.client.account())
         buckets = [*quota.buckets, *([quota.storage] if quota.storage else [])]
         return [

@@ -1,4 +1,4 @@
-"""Resolving the name of a page."""
+"""Resolving the names of pages and brands."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

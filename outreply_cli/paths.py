@@ -19,9 +19,9 @@ def to_path(name: "str | Path") -> "Path":
 
 
 def find_same_name(path: "Path") -> "Path":
-    """Return `path`, or the only existing one whose name is the same text in Unicode.
+    """Return `path`, or the only existing one whose name is canonically equivalent.
 
-    macOS writes `ü` as two characters, so an archive from there has other names than it shows.
+    macOS writes `ü` as two characters, so names from its archives look equal but differ.
     """
     if str(path).isascii() or os.path.lexists(path):
         return path
@@ -66,7 +66,7 @@ def _list_names(directory: "Path") -> list[str]:
         return []
 
 
-def config_path(environ: Mapping[str, str]) -> str:
+def user_config_dir(environ: Mapping[str, str]) -> str:
     """The directory of profiles: `OUTREPLY_CONFIG_DIR`, else the platform's default.
 
     Raises:
@@ -75,7 +75,7 @@ def config_path(environ: Mapping[str, str]) -> str:
     return _directory(environ, "OUTREPLY_CONFIG_DIR", "XDG_CONFIG_HOME", "~/.config")
 
 
-def state_path(environ: Mapping[str, str]) -> str:
+def user_state_dir(environ: Mapping[str, str]) -> str:
     """The directory of journals and the emulator: `OUTREPLY_STATE_DIR`, else the default.
 
     Raises:

@@ -19,10 +19,10 @@ from outreply_cli.errors import InvalidInputError
 
 # Limit of the system's wait: 24 days.
 _MAX_WAIT_SECONDS = 2**31 / 1000 - 1
-_OUTPUT_BYTES_MAX = 64 * 1024
+_MAX_OUTPUT_BYTES = 64 * 1024
 _OUTPUT_SECONDS = 1.0
 _POLL_SECONDS = 0.05
-# Like the one of timeout(1).
+# Like that of timeout(1).
 TIMEOUT_CODE = 124
 # Windows has no SIGKILL.
 KILL_SIGNAL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -46,7 +46,7 @@ def split_command(
     Args:
         command: Command line.
         option: Option or variable with the command, for errors.
-        is_windows: Whether a backslash separates paths instead of escaping.
+        is_windows: Whether a backslash is part of a path instead of an escape.
 
     Raises:
         InvalidInputError: The command is empty or badly quoted.
@@ -142,7 +142,7 @@ class CommandRunner:
         readers = [_OutputReader() for _ in range(self._captures + self._splits_errors)]
         pipes: list[int | None] = [reader.writable for reader in readers] or [None]
         try:
-            # Started in a thread that Ctrl-C does not interrupt: `kill_all` knows each process.
+            # Ctrl-C does not interrupt this thread before `kill_all` knows the process.
             with ThreadPoolExecutor(1) as pool:
                 process = pool.submit(self._start, words, environ, pipes).result()
             if process is None:
@@ -209,15 +209,15 @@ class _OutputReader(threading.Thread):
         self.is_truncated = False
 
     def start(self) -> None:
-        """Close this process's end for writing, so that the output ends with the command."""
+        """Close this process's write end, so that the output ends with the command, and read."""
         os.close(self.writable)
         super().start()
 
     def run(self) -> None:
-        """Read until all ends for writing are closed."""
+        """Read until all write ends are closed."""
         with os.fdopen(self._readable, "rb", buffering=0) as stream:
-            while part := stream.read(_OUTPUT_BYTES_MAX):
-                left = _OUTPUT_BYTES_MAX - len(self.output)
+            while part := stream.read(_MAX_OUTPUT_BYTES):
+                left = _MAX_OUTPUT_BYTES - len(self.output)
                 self.output += part[:left]
                 self.is_truncated |= len(part) > left
 

@@ -140,7 +140,7 @@ def parse_time(
         now: Current time.
         zone: Time zone of a time without an offset.
         date_order: Order of day, month and year in numeric dates, such as `dmy`; without it, a date
-            is read only if it has one reading.
+            is accepted only if it is unambiguous.
 
     Raises:
         DateOrderError: The order of day and month is not known.
@@ -153,7 +153,7 @@ def parse_time(
 
 
 def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
-    """Parse a time of `--since`: a duration counts back from now, a date is its start.
+    """Parse a time of `--since`: a duration counts back from now, a date means its start.
 
     A time with a fraction of a second, as the API shows it, keeps it.
 

@@ -9,9 +9,9 @@ from outreply_cli.context import Context
 from outreply_cli.doctor.result import failure, ok, skipped, warning
 from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.webhooks.event import parse_event
-from outreply_cli.webhooks.fixtures import encode_body, sample_event
 from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.receiver import Received
+from outreply_cli.webhooks.samples import encode_body, sample_event
 from outreply_cli.webhooks.store import DeliveryStore
 from tests.golden_account import NOW, Screen, TerminalSetup
 

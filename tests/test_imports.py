@@ -60,7 +60,7 @@ CONFINED = {
         "emulator.seed_export",
         "bulk.yaml_reader",
         "bulk.plan_file",
-        "posts.rules",
+        "posts.user_rules",
         "ui.yaml",
     },
 }

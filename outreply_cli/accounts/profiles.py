@@ -96,7 +96,7 @@ class Profiles:
 
     @property
     def only_name(self) -> str:
-        """The name of the only stored profile, for hints; NAME if there are several."""
+        """The name of the only stored profile, for hints; NAME unless there is exactly one."""
         return next(iter(self.stored)) if len(self.stored) == 1 else "NAME"
 
     def get(self, name: str) -> Profile:

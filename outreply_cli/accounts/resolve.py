@@ -19,7 +19,7 @@ from outreply_cli.env import (
     select_profile,
     select_token_variable,
 )
-from outreply_cli.errors import NotLoggedInError, StorageError
+from outreply_cli.errors import NotSignedInError, StorageError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,7 +36,7 @@ class Account:
     credential: Credential
     base_url: str | None
 
-    def sign_in(self, current: str = "") -> str:
+    def sign_in_hint(self, current: str = "") -> str:
         """The command that replaces the token in use, or the variable to set.
 
         `current` is the profile that `auth login` stores by default, if known.
@@ -95,7 +95,7 @@ def _choose(
     return chosen or None
 
 
-def is_logged_in(config_dir: Path, environ: Mapping[str, str]) -> bool:
+def is_signed_in(config_dir: Path, environ: Mapping[str, str]) -> bool:
     """Whether a token probably exists; does not access the keyring."""
     if any(map(environ.get, TOKEN_VARIABLES)):
         return True
@@ -119,7 +119,7 @@ def resolve_account(
 
     Raises:
         UnknownProfileError: The profile is unknown.
-        NotLoggedInError: No token was found.
+        NotSignedInError: No token was found.
         StorageError: The configuration file or the store of the token is unreadable.
     """
     profiles = Profiles.load(config_dir / CONFIG_FILE)
@@ -129,7 +129,7 @@ def resolve_account(
     if credential is None and profile is None and profiles.stored:
         name = profiles.only_name
         names = f"; stored: {', '.join(sorted(profiles.stored))}" if name == "NAME" else ""
-        raise NotLoggedInError(
+        raise NotSignedInError(
             f"you are not signed in with the profile {profiles.current!r}{names}",
             hint=f"Use --profile {name}, or run: outreply auth switch {name}",
         )
@@ -138,7 +138,7 @@ def resolve_account(
     if credential is None:
         of_profile = f" with the profile {profile.name!r}" if profile else ""
         argument = f" --profile {profile.name}" if profile else ""
-        raise NotLoggedInError(
+        raise NotSignedInError(
             f"you are not signed in{of_profile}",
             hint=f"Run: outreply auth login{argument}, or set OUTREPLY_API_KEY. "
             "To try outreply without an account, run: outreply demo",

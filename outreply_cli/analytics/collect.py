@@ -15,7 +15,7 @@ from outreply_cli.api.errors import NotFoundError, PermissionDeniedError, stops_
 from outreply_cli.api.types import Page
 from outreply_cli.pages import page_alias
 from outreply_cli.quota.quota import Quota
-from outreply_cli.spec.limits import LIST_LIMIT_MAX
+from outreply_cli.spec.limits import MAX_LIST_LIMIT
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Collector:
             # The page was removed, or taken from the token, since the pages were listed.
             return {**result, "status": "failed", "error": error.message}
         # The reads of further pages of the list.
-        self._spend(max(0, len(listing.items) - 1) // LIST_LIMIT_MAX)
+        self._spend(max(0, len(listing.items) - 1) // MAX_LIST_LIMIT)
         posts, truncated, now = listing.items, listing.truncated, self.client.now()
         if not self.store.add(page, posts, day=day, taken_at=now.timestamp(), truncated=truncated):
             return result

@@ -198,7 +198,7 @@ class AnalyticsStore:
 
     def add_rows(self, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
         """Add the snapshots of another store that this one does not have."""
-        with self._tables.rewrite() as db:
+        with self._tables.change_without_timeout() as db:
             insert_missing(db, "analytics_pages", _COLUMNS["analytics_pages"],
                            rows["analytics_pages"])  # fmt: skip
             # Each store has its own numbers.

@@ -74,7 +74,7 @@ def find_subjects(
     With `compare`, the histories have the period before too.
 
     Raises:
-        InvalidInputError: Nothing with snapshots, or several things, have that name.
+        InvalidInputError: The name matches nothing with snapshots, or more than one thing.
     """
     read = Period(period.before.first if compare else period.first, period.last, period.zone)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, Unpack, cast
 
-from outreply_cli.api import requests
+from outreply_cli.api import request_builders
 from outreply_cli.api.errors import InvalidResponseError, NotFoundError, PermissionDeniedError
-from outreply_cli.api.requests import path_segment
+from outreply_cli.api.request_builders import path_segment
 from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.responses import Response
 from outreply_cli.api.types import (
@@ -23,7 +23,7 @@ from outreply_cli.api.types import (
     Webhook,
 )
 from outreply_cli.api.validation import find_invalid_field, id_field, is_id, normalize
-from outreply_cli.spec.limits import LIST_LIMIT_MAX
+from outreply_cli.spec.limits import MAX_LIST_LIMIT
 from outreply_cli.timestamps import timestamp_or_none
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Client:
         return self.transport.now()
 
     def earliest_now(self) -> datetime:
-        """The latest time that the server's clock is known to have reached, in UTC."""
+        """A lower bound of the server's current time, in UTC."""
         return self.transport.earliest_now()
 
     def me(self) -> TokenInfo:
@@ -139,7 +139,7 @@ class Client:
         **conditions: "Unpack[Conditions]",
     ) -> CreatedPost:
         """`POST /posts/schedule` with the body `post` (`write:posts`)."""
-        request = requests.schedule_post(post, idempotency_key)
+        request = request_builders.schedule_post(post, idempotency_key)
         response = self.transport.send(request, **conditions)
         with _unknown_outcome():
             created = _unwrap(response, "scheduled_post", Post)
@@ -155,7 +155,7 @@ class Client:
         **conditions: "Unpack[Conditions]",
     ) -> CreatedPost:
         """`POST /posts/publish` with the body `post` (`write:posts`)."""
-        request = requests.publish_post(post, idempotency_key)
+        request = request_builders.publish_post(post, idempotency_key)
         response = self.transport.send(request, **conditions)
         with _unknown_outcome():
             created = _validate(response, _as_object(response), Post)
@@ -181,7 +181,7 @@ class Client:
         Raises:
             NotFoundError: The post is cancelled or published, or does not exist.
         """
-        self._delete(requests.cancel_post(post_id, idempotency_key), find)
+        self._delete(request_builders.cancel_post(post_id, idempotency_key), find)
         self._notify_deleted("scheduled_posts", post_id)
 
     def published_posts(
@@ -194,7 +194,7 @@ class Client:
     def find_published(self, name: str) -> Post | None:
         """Return the listed published post with this ID, OutReply's or the platform's, or URL.
 
-        Costs one read; more, one for each page, where the list is cut off (`read:pages`).
+        Costs one read, plus one for each page if the list is truncated (`read:pages`).
         """
         listing = self.published_posts()
         found = find_post(name, listing.items)
@@ -221,7 +221,7 @@ class Client:
         **conditions: "Unpack[Conditions]",
     ) -> Comment:
         """`POST /comments/reply` (`write:comments`)."""
-        request = requests.reply_to_comment(comment_id, message, idempotency_key)
+        request = request_builders.reply_to_comment(comment_id, message, idempotency_key)
         response = self.transport.send(request, **conditions)
         with _unknown_outcome():
             return _unwrap(response, "reply", Comment)
@@ -243,9 +243,9 @@ class Client:
                     return item
             raise
 
-    def upload(self, file: requests.FilePart, find: "Find | None" = None) -> Media:
+    def upload(self, file: request_builders.FilePart, find: "Find | None" = None) -> Media:
         """`POST /media/upload` (`write:media`)."""
-        response = self.transport.send(requests.upload_media(file), find=find)
+        response = self.transport.send(request_builders.upload_media(file), find=find)
         try:
             return _unwrap(response, "media", Media)
         except InvalidResponseError as error:
@@ -264,7 +264,7 @@ class Client:
             ids = {str(item.get("media_id")) for item in listing.items}
             return None if media_id in ids or listing.truncated else {}
 
-        self._delete(requests.delete_media(media_id), find)
+        self._delete(request_builders.delete_media(media_id), find)
         self._notify_deleted("media", media_id)
 
     def webhooks(self) -> ListResult[Webhook]:
@@ -289,22 +289,22 @@ class Client:
                     return hook
             return None
 
-        response = self.transport.send(requests.create_webhook(url, events), find=find)
+        response = self.transport.send(request_builders.create_webhook(url, events), find=find)
         with _unknown_outcome():
             return _unwrap(response, "webhook", Webhook)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """`DELETE /webhooks/:id` (used by the SDKs, not in the reference)."""
-        self._delete(requests.delete_webhook(webhook_id))
+        self._delete(request_builders.delete_webhook(webhook_id))
         self._notify_deleted("webhooks", webhook_id)
 
-    def _delete(self, request: requests.ApiRequest, find: "Find | None" = None) -> None:
+    def _delete(self, request: request_builders.ApiRequest, find: "Find | None" = None) -> None:
         response = self.transport.send(request, find=find)
         if isinstance(response.body, Mapping) and response.body.get("success") is False:
             message = "the server responded that nothing was deleted"
             raise InvalidResponseError("UNEXPECTED_RESPONSE", message, status=response.status)
 
-    def post_media(self, post: Mapping[str, Any]) -> list[Media]:
+    def attached_media(self, post: Mapping[str, Any]) -> list[Media]:
         """Uploads attached to a scheduled post (`read:media`).
 
         Empty without the scope, or if the server lacks the endpoint.
@@ -313,7 +313,7 @@ class Client:
             media = self.media().items
         except (PermissionDeniedError, NotFoundError):
             return []
-        # The API names one post of an upload; others have its address.
+        # The API names one post of an upload; others have its URL.
         names = {
             str(item.get("src")).rpartition("/uploads/")[2]
             for item in post.get("media") or []
@@ -325,7 +325,7 @@ class Client:
             if item.get("scheduled_post_id") == post.get("id") or item.get("filename") in names
         ]
 
-    def post(self, post_id: str) -> Post:
+    def get_post(self, post_id: str) -> Post:
         """Return a scheduled or published post.
 
         Raises:
@@ -377,7 +377,7 @@ class Client:
         seen_cursors: set[str] = set()
         started_at = self.now()
         while True:
-            size = LIST_LIMIT_MAX if limit is None else min(LIST_LIMIT_MAX, limit - len(items))
+            size = MAX_LIST_LIMIT if limit is None else min(MAX_LIST_LIMIT, limit - len(items))
             if has_limit:
                 query["limit"] = size
             response = self.transport.get(path, query)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 ACCEPT_ENCODING = "gzip"
 _GZIP_WINDOW = 31
-# Members are decoded from small pieces: what follows a member is copied once for each of them.
+# Data is decoded in small pieces: zlib copies the rest of a piece after each gzip member.
 _PIECE_BYTES = 4096
 
 

@@ -15,14 +15,9 @@ from outreply_cli.api.http_client import build_http_client, proxy_for
 from outreply_cli.clock import SystemClock
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.net.dns import Address, resolve
-from outreply_cli.net.ssrf import (
-    BlockedAddressError,
-    Reach,
-    extract_ipv4,
-    parse_http_url,
-    resolve_allowed,
-)
+from outreply_cli.net.ssrf import BlockedAddressError, Reach, extract_ipv4, resolve_allowed
 from outreply_cli.net.tls import describe_tls_error, find_tls_error
+from outreply_cli.net.urls import parse_http_url
 
 MAX_BYTES = 64 * 1024 * 1024
 _TIMEOUT_SECONDS = 30.0

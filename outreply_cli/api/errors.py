@@ -34,7 +34,7 @@ class ApiError(OutReplyError):
         body: Error object as from `flatten_error`; keys other than text, code and request ID are
             kept in `details`.
         path: Path of the request below the base URL, for a hint about what was not found.
-        sign_in: Command or variable that replaces the token in use, for a hint.
+        sign_in_hint: Command or variable that replaces the token in use, for a hint.
         request_id: Request ID of the response header, used if the body has none.
         retry_after_seconds: Seconds to wait, requested by the server.
     """
@@ -47,7 +47,7 @@ class ApiError(OutReplyError):
         body: Mapping[str, Any],
         *,
         path: str = "",
-        sign_in: str = SIGN_IN,
+        sign_in_hint: str = SIGN_IN,
         request_id: str | None = None,
         retry_after_seconds: float | None = None,
     ) -> None:
@@ -57,7 +57,7 @@ class ApiError(OutReplyError):
         explain = f"See: outreply errors {self.code}" if _CODE.fullmatch(str(code)) else None
         super().__init__(
             body.get("error") or f"the API responded with {status}",
-            hint=hint_for(self.code, status, path, sign_in) or explain,
+            hint=hint_for(self.code, status, path, sign_in_hint) or explain,
             details={key: value for key, value in body.items() if key not in _STANDARD_KEYS},
         )
         self.status = status

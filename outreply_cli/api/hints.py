@@ -5,11 +5,11 @@ from outreply_cli.spec.errors import CATALOG
 SIGN_IN = "run: outreply auth login"
 # Codes for which a command does what the catalog advises to users of the API.
 _HINTS = {
-    "MISSING_TOKEN": "Create a token in the dashboard, then {sign_in}",
-    "INVALID_TOKEN": "Copy the token again from the dashboard, then {sign_in}",
-    "TOKEN_REVOKED": "Create a new token in the dashboard, then {sign_in}",
-    "TOKEN_EXPIRED": "Create a new token in the dashboard, then {sign_in}",
-    "SANDBOX_EXHAUSTED": "Create a live token in the dashboard, then {sign_in}",
+    "MISSING_TOKEN": "Create a token in the dashboard, then {sign_in_hint}",
+    "INVALID_TOKEN": "Copy the token again from the dashboard, then {sign_in_hint}",
+    "TOKEN_REVOKED": "Create a new token in the dashboard, then {sign_in_hint}",
+    "TOKEN_EXPIRED": "Create a new token in the dashboard, then {sign_in_hint}",
+    "SANDBOX_EXHAUSTED": "Create a live token in the dashboard, then {sign_in_hint}",
     # A code of the emulator.
     "PLATFORM_REJECTED": "Change the post as the message says.",
     "BRAND_NOT_AUTHORIZED": "Use a token for the brand; see: outreply brands list",
@@ -28,14 +28,14 @@ _NOT_FOUND_HINTS = (
 )  # fmt: skip
 
 
-def hint_for(code: str, status: int, path: str = "", sign_in: str = SIGN_IN) -> str | None:
+def hint_for(code: str, status: int, path: str = "", sign_in_hint: str = SIGN_IN) -> str | None:
     """The next step after an error; None if the catalog lacks its code.
 
     Args:
         code: The error code.
         status: The HTTP status.
         path: The path of the request, below the base URL.
-        sign_in: The command or variable that replaces the token in use.
+        sign_in_hint: The command or variable that replaces the token in use.
     """
     if (code, status) == ("QUOTA_EXCEEDED", 429):
         # With 413 the storage is full; with 429 (used by the SDKs) a monthly bucket is.
@@ -45,6 +45,6 @@ def hint_for(code: str, status: int, path: str = "", sign_in: str = SIGN_IN) -> 
             if path.startswith(prefix):
                 return hint
     if code in _HINTS:
-        return _HINTS[code].format(sign_in=sign_in)
+        return _HINTS[code].format(sign_in_hint=sign_in_hint)
     code = code.strip().upper()
     return next((entry.fix for entry in CATALOG if entry.code == code), None)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.api.responses import Response
 from outreply_cli.errors import InvalidInputError, malformed_value_error, unknown_choice_error
 from outreply_cli.formats.json import parse_json
-from outreply_cli.spec.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS as _KEY_MAX
+from outreply_cli.spec.limits import MAX_IDEMPOTENCY_KEY_CHARACTERS as _MAX_KEY
 
 if TYPE_CHECKING:
     from outreply_cli.api.transport import Transport
@@ -138,8 +138,8 @@ def _parse_headers(headers: Sequence[str]) -> Iterator[tuple[str, str]]:
         name, value = _split(header, "NAME:VALUE", "-H")
         if name.lower() in _RESERVED_HEADERS:
             raise InvalidInputError(f"-H: {name} cannot be set; outreply sets it")
-        if name.lower() == "idempotency-key" and not 0 < len(value.strip()) <= _KEY_MAX:
-            raise InvalidInputError(f"-H: Idempotency-Key must have 1 to {_KEY_MAX} characters")
+        if name.lower() == "idempotency-key" and not 0 < len(value.strip()) <= _MAX_KEY:
+            raise InvalidInputError(f"-H: Idempotency-Key must have 1 to {_MAX_KEY} characters")
         if not _HEADER_NAME.fullmatch(name) or not value.isprintable() or not value.isascii():
             raise InvalidInputError(f"-H: {name!r} contains characters not allowed in headers")
         yield name, value.strip()

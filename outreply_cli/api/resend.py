@@ -18,11 +18,11 @@ from enum import StrEnum
 from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME
 
 # The clocks of client and server may disagree about when 24 hours are over.
-KEY_SAFELY_REMEMBERED = IDEMPOTENCY_KEY_LIFETIME - timedelta(hours=2)
+KEY_SAFE_LIFETIME = IDEMPOTENCY_KEY_LIFETIME - timedelta(hours=2)
 # An object may be listed this much later than it was created.
 LIST_LAG = timedelta(seconds=30)
 # A process may have sent a request this much later than it recorded, because it was suspended.
-_SUSPENDED = timedelta(minutes=2)
+_MAX_SUSPENSION = timedelta(minutes=2)
 
 
 class Step(StrEnum):
@@ -83,7 +83,7 @@ def next_step(attempts: Attempts, search: SearchResult, *, now: datetime, token:
     if search.is_found:
         return Step.RECORD
     since_last = search.at - attempts.last_at
-    if search.is_complete and since_last >= _SUSPENDED:
+    if search.is_complete and since_last >= _MAX_SUSPENSION:
         return Step.SEND
     if attempts.token == token != "" and is_key_remembered(now - attempts.first_at):
         return Step.REPEAT
@@ -97,4 +97,4 @@ def is_key_remembered(age: timedelta) -> bool:
 
     A negative age, from a clock that was set back, is as uncertain as a long one.
     """
-    return abs(age) < KEY_SAFELY_REMEMBERED
+    return abs(age) < KEY_SAFE_LIFETIME

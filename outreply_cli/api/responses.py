@@ -36,11 +36,11 @@ def parse_error(
     *,
     path: str,
     now: datetime,
-    sign_in: str = SIGN_IN,
+    sign_in_hint: str = SIGN_IN,
 ) -> ApiError:
     """Parse an error response (status 400 and above) to the request of `path`.
 
-    `sign_in` is the command or variable that replaces the token in use.
+    `sign_in_hint` is the command or variable that replaces the token in use.
     """
     request_id = headers.get("x-request-id")
     try:
@@ -53,7 +53,7 @@ def parse_error(
         status,
         body,
         path=path,
-        sign_in=sign_in,
+        sign_in_hint=sign_in_hint,
         request_id=request_id,
         retry_after_seconds=retry_after(headers, body, now=now, is_rate_limit=is_rate_limit),
     )

@@ -48,16 +48,16 @@ class RetryPolicy:
 
     Attributes:
         max_wait: Seconds for attempts and the waits between them; None for no limit.
-        failures: Failed attempts after which the error is final.
-        rate_limited: `429 RATE_LIMITED` responses after which the error is final.
+        max_failures: Failed attempts after which the error is final.
+        max_rate_limited: `429 RATE_LIMITED` responses after which the error is final.
         cuts_attempts: Whether an attempt is also cut off after `max_wait`.
         is_per_command: Whether `max_wait` limits all requests of a command together: those that
             fail in a row or, with `cuts_attempts`, all of them.
     """
 
     max_wait: float | None = 60.0
-    failures: int = 6
-    rate_limited: int = 60
+    max_failures: int = 6
+    max_rate_limited: int = 60
     cuts_attempts: bool = False
     is_per_command: bool = True
 
@@ -74,6 +74,8 @@ class RetryState:
 
     Attributes:
         started_at: Monotonic time of the start.
+        failures: Failed attempts in a row.
+        rate_limited: Attempts in a row that exceeded the limit per minute.
         sent_at: Monotonic time of the first attempt that may have been carried out.
         last_error: Error of the last attempt.
     """
@@ -154,7 +156,7 @@ def retry_delay(
     """
     rate_limited = is_rate_limited(error)
     if rate_limited:
-        if state.rate_limited >= policy.rate_limited:
+        if state.rate_limited >= policy.max_rate_limited:
             return None
     else:
         not_sent = isinstance(error, NetworkError) and not error.sent
@@ -165,7 +167,7 @@ def retry_delay(
             return None
         if error.code in {"REDIRECT_REFUSED", "CERTIFICATE_NOT_TRUSTED"}:
             return None
-        if state.failures >= policy.failures:
+        if state.failures >= policy.max_failures:
             return None
     requested = error.retry_after_seconds if isinstance(error, ApiError) else None
     if requested is not None and requested > _MAX_REQUESTED_SECONDS:

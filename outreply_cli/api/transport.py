@@ -25,7 +25,7 @@ from outreply_cli.api.errors import (
 from outreply_cli.api.hints import SIGN_IN
 from outreply_cli.api.http_client import build_http_client, proxy_for, socks_errors
 from outreply_cli.api.rate_limit import RateLimiter
-from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.api.resend import LIST_LAG, is_key_remembered
 from outreply_cli.api.responses import Response, parse_error, parse_response
 from outreply_cli.api.retry import (
@@ -87,7 +87,7 @@ class _Exchange(RetryState):
 
     Attributes:
         request: The request, with its `Idempotency-Key` if it is a write.
-        has_new_key: Whether its key is one that the next run of the command does not have.
+        has_new_key: Whether its key was generated for this run, so another run cannot repeat it.
         find, before_attempt, not_after: See `Conditions`.
     """
 
@@ -147,11 +147,11 @@ class Transport:
         rate_limiter: Decides when to send; None to send immediately.
         timeout: Seconds from the end of the request to the end of the response.
         is_stopped: Whether the run was stopped: no attempt starts, and one in flight ends soon.
-        sign_in: Command or variable that replaces the token, for hints.
+        sign_in_hint: Command or variable that replaces the token, for hints.
 
     Attributes:
-        server_ahead: Seconds that the server's clock is ahead, by its last `Date`; zero if
-            both agree within seconds.
+        server_ahead: How far the server's clock is ahead, by its last `Date`; zero if both
+            agree within seconds.
         requests_left: Remaining requests of this minute, as last reported.
         proxy: The proxy of all requests; None if they go to the base URL directly.
         tls: `ssl.SSLObject` of the last response, while it is open; None over plain http.
@@ -166,7 +166,7 @@ class Transport:
     rate_limiter: RateLimiter | None = None
     timeout: float = _RESPONSE_TIMEOUT
     is_stopped: Callable[[], bool] | None = None
-    sign_in: str = SIGN_IN
+    sign_in_hint: str = SIGN_IN
 
     def __post_init__(self) -> None:
         self.base_url = check_base_url(self.base_url)
@@ -227,7 +227,8 @@ class Transport:
 
         A write that may have been carried out is looked for with `find` before it is repeated, and
         repeated only while its key is certain to be known (see `resend`). Uploads are not
-        idempotent (reference: Idempotency): without `find`, one that may have arrived is final.
+        idempotent (reference: Idempotency): without `find`, one that may have arrived is not
+        repeated.
 
         Raises:
             ApiError: The API responded with 400 or above.
@@ -334,7 +335,7 @@ class Transport:
         return response
 
     def _look_up(self, exchange: _Exchange) -> Mapping[str, Any] | None:
-        """Look for the object of a write that may have been carried out, until lists respond."""
+        """Look for the object of a write that may have been carried out, again while lists fail."""
         while True:
             try:
                 return self._find(exchange)
@@ -386,7 +387,7 @@ class Transport:
         return None if self._is_too_late(exchange, delay) else delay
 
     def _is_too_late(self, exchange: _Exchange, delay: float) -> bool:
-        """Whether a repeat after `delay` seconds comes after the key's or the post's time."""
+        """Whether, after `delay` seconds, the key may be forgotten or the post is due."""
         wait = timedelta(seconds=delay)
         if exchange.not_after is not None and self.now() + wait > exchange.not_after:
             return True
@@ -398,7 +399,7 @@ class Transport:
         return not is_key_remembered(self._age(exchange.sent_at) + wait)
 
     def _check_repeatable(self, exchange: _Exchange) -> None:
-        """Raise if the machine slept so long that the server may have forgotten the key."""
+        """Raise if a request may no longer be repeated: the run ends, or the key is too old."""
         if self.is_stopped is not None and self.is_stopped():
             raise InterruptedRunError("the run was stopped")
         until = self._until(exchange)
@@ -548,7 +549,9 @@ class Transport:
         # An echoed token would get into results, reports and the journal.
         secrets = [self.token.reveal()] if self.token is not None else []
         content = redact(response.content.decode("latin-1"), secrets).encode("latin-1")
-        raise parse_error(status, headers, content, host, path=path, now=now, sign_in=self.sign_in)
+        raise parse_error(
+            status, headers, content, host, path=path, now=now, sign_in_hint=self.sign_in_hint
+        )
 
     def _record(
         self,

@@ -68,7 +68,7 @@ def _stringify_ids(value: Any, *, is_identifier: bool = False) -> Any:
 
 
 def _stringify_texts(value: Any, kind: Any) -> Any:
-    """Return `value` with JSON in place of what is not text in the text fields of `kind`."""
+    """Return `value`; in text fields of `kind`, other JSON values become JSON text."""
     if is_typeddict(kind) and isinstance(value, dict):
         fields = _fields(kind)
         return {name: _stringify_texts(item, fields.get(name)) for name, item in value.items()}

@@ -40,7 +40,7 @@ def adopt_exported(
     Raises:
         OutReplyError: A post cannot be fetched.
     """
-    record = journal.preview if dry_run else journal.adopt
+    record = journal.preview_adoption if dry_run else journal.adopt
     adopted = list(rows)
     for index, row in enumerate(rows):
         post_id = exported_post_id(row.post) if row.entry is None else None
@@ -83,7 +83,7 @@ def draft_from_post(row: MatchedRow, post: Post) -> JournalEntryDraft:
 def _draft_with_extras(client: Client, row: MatchedRow, post: Post) -> JournalEntryDraft:
     """Return the draft of a row's entry for a post that was fetched with all of its content."""
     draft = draft_from_post(row, post)
-    content, _ = content_from_api(post, client.post_media)
+    content, _ = content_from_api(post, client.attached_media)
     if "published_at" in post or _has_same_extras(post, content, row.draft.body):
         return draft
     body = content.body(draft.page_id, draft.scheduled_at)
@@ -125,6 +125,6 @@ def _fetch_post(
         return published
     try:
         # Lists leave out first comments and media, and the post may be on another page.
-        return client.post(post_id)
+        return client.get_post(post_id)
     except NotFoundError:
         return None

@@ -10,7 +10,7 @@ from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.adopt import find_owner
 from outreply_cli.bulk.identity import describe_calendar
-from outreply_cli.bulk.matching import Ambiguity, MatchedRow, Texts, exported_post_id
+from outreply_cli.bulk.matching import Ambiguity, MatchedRow, TextMatcher, exported_post_id
 from outreply_cli.bulk.remote_state import PostStatus, RemoteState
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import (
@@ -21,13 +21,13 @@ from outreply_cli.journal.models import (
     RowHistory,
 )
 from outreply_cli.posts.content import Diagnostic
-from outreply_cli.posts.sender import KEY_CALENDAR, is_claimed, is_same_time, matches_entry
-from outreply_cli.spec.limits import LIST_LIMIT_MAX
+from outreply_cli.posts.sender import KEY_CALENDAR_PREFIX, is_claimed, is_same_time, matches_entry
+from outreply_cli.spec.limits import MAX_LIST_LIMIT
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
 
 _TRUNCATED = (
-    f"the row may already be scheduled: the API lists only {LIST_LIMIT_MAX} posts of a page"
+    f"the row may already be scheduled: the API lists only {MAX_LIST_LIMIT} posts of a page"
 )
 
 
@@ -61,7 +61,7 @@ def find_ambiguities(
     unsent = {history.row: history.unsent for history in histories}
     # Where a list is truncated, only a journal that is not out of date shows that a row is new.
     ambiguous_pages = remote.truncated_pages & set(outdated_pages)
-    texts = Texts()
+    texts = TextMatcher()
     ambiguities: dict[int, Ambiguity] = {}
     sent = [(index, row) for index, row in enumerate(rows) if _is_sent(row)]
 
@@ -101,7 +101,7 @@ def find_uncancelled(
     cancelling: Iterable[JournalEntry],
     now: datetime,
 ) -> dict[int, Ambiguity]:
-    """Return the ambiguities about rows whose current post replaces another one, by index.
+    """Return the ambiguities about rows whose current post replaces another post, by index.
 
     `cancelling` are entries of posts that have to be cancelled: they may be scheduled, or may have
     been published.
@@ -147,7 +147,7 @@ def find_leftovers(
 
     `taken` are the IDs of posts that are candidates of ambiguous rows.
     """
-    texts = Texts()
+    texts = TextMatcher()
     by_page: dict[str, list[MatchedRow]] = defaultdict(list)
     for row in rows:
         by_page[row.post.page_id].append(row)
@@ -180,7 +180,7 @@ def find_conflicts(
     }
     for row, time in zip(fixed, times, strict=True):
         if (other := others.get(time)) is not None:
-            is_single = other.calendar.startswith(KEY_CALENDAR)
+            is_single = other.calendar.startswith(KEY_CALENDAR_PREFIX)
             owner = "the account" if is_single else describe(other.calendar)
             yield row.post.row.diagnostic(
                 "",
@@ -236,7 +236,7 @@ def _is_protected(row: MatchedRow, unsent: Mapping[str, JournalEntry | None]) ->
 
 
 def _find_ambiguity(
-    row: MatchedRow, unclaimed: Sequence[Post], texts: Texts, *, is_unrecorded: bool
+    row: MatchedRow, unclaimed: Sequence[Post], texts: TextMatcher, *, is_unrecorded: bool
 ) -> Ambiguity | None:
     if not unclaimed:
         return None

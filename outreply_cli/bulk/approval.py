@@ -31,8 +31,8 @@ from outreply_cli.spec.text import is_unicode
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 
 FORMAT = "outreply-approval"
-NAME_MAX_CHARACTERS = 200
-COMMENT_MAX_CHARACTERS = 5_000
+MAX_NAME_CHARACTERS = 200
+MAX_COMMENT_CHARACTERS = 5_000
 _VERSION = 1
 _MAX_BYTES = 16 * 1024 * 1024
 _LISTS = {"rows": True, "rejected": False}
@@ -198,25 +198,25 @@ def parse_approval(document: Any) -> Approval:
             decisions[decision.version.row] = decision
     if not decisions:
         raise ValueError("the file neither approves nor rejects any post")
-    approved_by = _get_text(document, "approved_by", "", NAME_MAX_CHARACTERS).strip()
+    approved_by = _get_text(document, "approved_by", "", MAX_NAME_CHARACTERS).strip()
     if not approved_by:
         raise ValueError("approved_by: must be the name of a person")
     try:
         approved_at = parse_timestamp(_get_text(document, "approved_at", "", 50))
     except ValueError:
         raise ValueError("approved_at: must be a time such as 2026-12-24T18:00:00Z") from None
-    calendar = _get_text(document, "calendar", "", COMMENT_MAX_CHARACTERS)
+    calendar = _get_text(document, "calendar", "", MAX_COMMENT_CHARACTERS)
     return Approval(calendar, approved_by, approved_at, decisions)
 
 
 def _parse_decision(item: Any, location: str, *, is_approved: bool) -> Decision:
     if not isinstance(item, dict):
         raise ValueError(f"{location}: must be an object")  # noqa: TRY004 - as for other wrong values
-    row = _get_text(item, "row", f"{location}.", COMMENT_MAX_CHARACTERS)
-    digest = _get_text(item, "hash", f"{location}.", COMMENT_MAX_CHARACTERS)
+    row = _get_text(item, "row", f"{location}.", MAX_COMMENT_CHARACTERS)
+    digest = _get_text(item, "hash", f"{location}.", MAX_COMMENT_CHARACTERS)
     if not _HASH.fullmatch(digest):
         raise ValueError(f"{location}.hash: must be a SHA-256")
-    comment = _get_text({"comment": "", **item}, "comment", f"{location}.", COMMENT_MAX_CHARACTERS)
+    comment = _get_text({"comment": "", **item}, "comment", f"{location}.", MAX_COMMENT_CHARACTERS)
     return Decision(RowVersion(row, digest), is_approved, comment.strip())
 
 

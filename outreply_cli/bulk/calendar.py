@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
-from outreply_cli.bulk.headers import Scheduler, get_target
+from outreply_cli.bulk.headers import SchedulingTool, get_target
 from outreply_cli.bulk.series import Repeat, parse_repeat
 from outreply_cli.errors import TimeError
 from outreply_cli.formats.json import parse_json
@@ -76,14 +76,14 @@ VARIANT_FIELDS = FIELDS[FIELDS.index("message") : FIELDS.index("repeat")]
 TIME_FIELDS = frozenset({"scheduled_at", "date", "time"})
 LIST_FIELDS = frozenset(entry.name for entry in FIELD_TABLE if entry.kind == "list")
 ALIASES = {"page_id": "page", "pages": "page", "message_twitter": "message_x"}
-KEY_MAX_CHARACTERS = 200
+MAX_KEY_CHARACTERS = 200
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL_SEPARATOR = re.compile(
     r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|(?<![,|\s])[,|\s]+(?=https?://)|\n", re.IGNORECASE
 )
 # The fields of the text for all platforms.
 _TEXTS = frozenset({"message", "message_file"})
-_MESSAGE_FILE_MAX_BYTES = 400_000
+_MAX_MESSAGE_FILE_BYTES = 400_000
 # One object for all rows.
 _NO_MESSAGES: Mapping[str, str] = {}
 
@@ -164,7 +164,7 @@ class ReadSettings:
     columns: Mapping[str, str] = field(default_factory=dict)
     page_names: Mapping[str, str] = field(default_factory=dict)
     pages: tuple[str, ...] = ()
-    scheduler: Scheduler | None = None
+    scheduler: SchedulingTool | None = None
     sheet: str | None = None
     date_order: str | None = None
     utm: Mapping[str, str] = field(default_factory=dict)
@@ -199,7 +199,7 @@ class Calendar:
     problems: list[Diagnostic] = field(default_factory=list)
     files: FileScope = field(default_factory=FileScope)
     sheet: Sheet | None = None
-    scheduler: Scheduler | None = None
+    scheduler: SchedulingTool | None = None
     header: list[str] = field(default_factory=list)
     records: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -316,8 +316,8 @@ class _RowBuilder:
             calendar.add_error(self._line, "page", reason, is_warning=True)
             return None
         scheduled_at = self._join_time(get("scheduled_at"), get("date"), get("time"))
-        if key is not None and len(key) > KEY_MAX_CHARACTERS:
-            self._add_error("key", f"`key` is longer than {KEY_MAX_CHARACTERS} characters")
+        if key is not None and len(key) > MAX_KEY_CHARACTERS:
+            self._add_error("key", f"`key` is longer than {MAX_KEY_CHARACTERS} characters")
         problem_count = len(calendar.problems)
         content = self._read_content(values)
         variants = []
@@ -438,8 +438,8 @@ class _RowBuilder:
         path = self._calendar.resolve_path(name)
         try:
             with os.fdopen(self._calendar.files.open(path, check_regular), "rb") as stream:
-                content = stream.read(_MESSAGE_FILE_MAX_BYTES + 1)
-            if len(content) <= _MESSAGE_FILE_MAX_BYTES:
+                content = stream.read(_MAX_MESSAGE_FILE_BYTES + 1)
+            if len(content) <= _MAX_MESSAGE_FILE_BYTES:
                 return decode_text(content).rstrip("\n")
             problem = f"{path} is too long for a message"
         except FileNotFoundError:

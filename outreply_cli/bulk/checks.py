@@ -83,7 +83,7 @@ def check_zone(calendar: Calendar, zone: ZoneInfo, last: str, now: datetime) -> 
 
 
 def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
-    """Return errors of times that cannot be scheduled, and warnings of edits that come too late."""
+    """Return errors for times that cannot be scheduled, and warnings for late edits."""
     problems = []
     for action in plan.actions:
         if action.post is None:
@@ -100,7 +100,7 @@ def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
 
 
 def check_replacing_times(plan: Plan, now: datetime) -> list[Diagnostic]:
-    """Return errors of posts that are due too soon to be cancelled before their new version."""
+    """Return errors for posts that are due too soon to be cancelled before their new version."""
     problems = []
     for action in plan.filter_actions(ActionType.CHANGE):
         if action.post is not None and (action.is_in_place or action.cancel_first):
@@ -187,7 +187,7 @@ def check_monthly_quota(
 
 
 def check_replacing_quota(plan: Plan, left: int | None, now: datetime) -> list[Diagnostic]:
-    """Return errors of posts that would be cancelled without a publish for their new version."""
+    """Return errors for posts that would be cancelled without a publish for their new version."""
     waiting = {id(post) for post in _without_publish(plan, left)}
     message = (
         f"replacing the row's post uses one publish, but {_publishes_left(left, now)}; undo the "
@@ -202,7 +202,7 @@ def check_replacing_quota(plan: Plan, left: int | None, now: datetime) -> list[D
 
 
 def check_lead_time(plan: Plan, per_minute: int | None, now: datetime) -> list[Diagnostic]:
-    """Return warnings of rows that the rate limit delays to less than 10 minutes ahead."""
+    """Return warnings for rows that the rate limit delays to less than 10 minutes ahead."""
     if per_minute is None:
         return []
     problems = []
@@ -224,7 +224,7 @@ def check_lead_time(plan: Plan, per_minute: int | None, now: datetime) -> list[D
 def check_storage(
     plan: Plan, limits: StorageLimits, uploader: Uploader, *, allow_upload: bool
 ) -> list[Diagnostic]:
-    """Return errors of files that exceed the storage left, or may not be uploaded."""
+    """Return errors for files that exceed the storage left, or may not be uploaded."""
     problems = []
     new: dict[str, int] = {}
     for post in plan.new_posts:
@@ -273,7 +273,7 @@ def _without_publish(plan: Plan, left: int | None) -> list[PlannedPost]:
     """Return the new posts for which no publish is left: those that are due last."""
     if left is None:
         return []
-    # A plan that was downgraded may be over its limit.
+    # An account whose tier was lowered may be over its limit.
     return sorted(plan.new_posts, key=lambda post: post.scheduled_at)[max(0, left) :]
 
 

@@ -1,4 +1,4 @@
-"""The texts that a program composed for rows of calendars without one, kept by row.
+"""The texts that a program composed for calendar rows without text, kept by row.
 
 A row has the same text in every run. It is known by its key, else by its page and time; one without
 a key by its other content as well, so that it keeps its text when its time is edited.
@@ -63,7 +63,7 @@ def find_texts(
     for index, row in rows.items():
         candidates = moved[row.calendar, row.content]
         if key_from_name(row.row) is not None:
-            # A row that has got a key.
+            # A row that was given a key.
             candidates = [text for text in candidates if text.scheduled_at == row.scheduled_at]
         if index not in found and candidates:
             found[index] = candidates[0]

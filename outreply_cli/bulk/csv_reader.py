@@ -16,9 +16,9 @@ _SEPARATOR_LINE = re.compile(
     r'\n*"?sep=(?P<delimiter>[^"\w\s]|\t| )"?(?P=delimiter)*[ \t]*(?:\n|$)', re.IGNORECASE
 )
 _QUOTED_CELL = re.compile(r'(^|[,;]|(?<![ \t])\t)[ \t]*"(?:[^"]|"")*"', re.MULTILINE)
-_HEADER_MAX_CHARACTERS = 50_000
+_MAX_HEADER_CHARACTERS = 50_000
 _SAVE_AS = "in the spreadsheet, choose 'Save as' and 'CSV UTF-8'"
-_CELL_MAX_CHARACTERS = 1_000_000
+_MAX_CELL_CHARACTERS = 1_000_000
 
 
 def parse_csv(calendar: Calendar, content: bytes) -> None:
@@ -28,7 +28,7 @@ def parse_csv(calendar: Calendar, content: bytes) -> None:
     except TextEncodingError as problem:
         calendar.add_error(problem.line, "", f"the file {problem}; {_SAVE_AS}")
         return
-    csv.field_size_limit(_CELL_MAX_CHARACTERS)
+    csv.field_size_limit(_MAX_CELL_CHARACTERS)
     separator = _SEPARATOR_LINE.match(text)
     if separator is not None:
         delimiter = separator["delimiter"]
@@ -42,7 +42,7 @@ def parse_csv(calendar: Calendar, content: bytes) -> None:
 
 def _find_delimiter(text: str) -> str:
     """Return the delimiter of the header, which may be below a title."""
-    start = _QUOTED_CELL.sub(r"\1", text.lstrip("\n")[:_HEADER_MAX_CHARACTERS])
+    start = _QUOTED_CELL.sub(r"\1", text.lstrip("\n")[:_MAX_HEADER_CHARACTERS])
     header, *others = start.split("\n")
     if not any(map(header.count, _DELIMITERS)) and not find_target(header):
         header = next((line for line in others if any(map(line.count, _DELIMITERS))), header)

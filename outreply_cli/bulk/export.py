@@ -9,7 +9,7 @@ from typing import Any
 from outreply_cli.api.client import Client, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.bulk.calendar import split_urls
-from outreply_cli.bulk.matching import EXPORTED_KEY
+from outreply_cli.bulk.matching import EXPORTED_KEY_PREFIX
 from outreply_cli.formats.csv import csv_lines
 from outreply_cli.journal.models import JournalEntry
 from outreply_cli.pages import Page, page_alias
@@ -56,11 +56,13 @@ def export_calendar(client: Client, page_id: str | None) -> CalendarExport:
         if at is None:
             missing.append(f"post {post['id']} has no valid time")
             continue
-        content, warning = content_from_api(post, client.post_media)
+        content, warning = content_from_api(post, client.attached_media)
         warnings += [f"post {post['id']}: {warning}"] if warning else []
         page = pages.get(get_page_id(post), {"id": get_page_id(post)})
         alias = page_alias(page)
-        rows.append(_row(f"{EXPORTED_KEY}{post['id']}", alias, format_timestamp(at), content))
+        rows.append(
+            _row(f"{EXPORTED_KEY_PREFIX}{post['id']}", alias, format_timestamp(at), content)
+        )
     return CalendarExport("".join(csv_lines([COLUMNS, *rows])), len(rows), warnings, missing)
 
 
@@ -71,7 +73,9 @@ def is_export(content: bytes) -> bool:
         header, *rows = csv.reader(text.splitlines(keepends=True))
     except csv.Error:
         return False
-    return tuple(header) == COLUMNS and all(row[0].startswith(EXPORTED_KEY) for row in rows if row)
+    return tuple(header) == COLUMNS and all(
+        row[0].startswith(EXPORTED_KEY_PREFIX) for row in rows if row
+    )
 
 
 def undo_calendar(entries: Iterable[JournalEntry]) -> str:

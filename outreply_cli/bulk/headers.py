@@ -22,7 +22,7 @@ _NUMBERED = re.compile(r"(?P<name>.*\D) \d{1,2}")
 
 
 @dataclass(frozen=True)
-class Scheduler:
+class SchedulingTool:
     """A scheduler, and the columns of the file that it exports or imports.
 
     Attributes:
@@ -46,7 +46,7 @@ class Scheduler:
         return _find(name, self.columns)
 
 
-def _load() -> tuple[Mapping[str, str], tuple[Scheduler, ...]]:
+def _load() -> tuple[Mapping[str, str], tuple[SchedulingTool, ...]]:
     """Return the fields by their common headers, and the schedulers.
 
     All headers are normalized. The columns are those that the schedulers documented in November
@@ -59,7 +59,7 @@ def _load() -> tuple[Mapping[str, str], tuple[Scheduler, ...]]:
         for headers in languages.values()
         for header in headers
     }
-    return fields, tuple(Scheduler(**entry) for entry in document["schedulers"])
+    return fields, tuple(SchedulingTool(**entry) for entry in document["schedulers"])
 
 
 _FIELDS, SCHEDULERS = _load()
@@ -72,7 +72,7 @@ def _normalize(name: str) -> str:
     return " ".join(_WORD.findall("".join(c for c in text if not unicodedata.combining(c))))
 
 
-def find_scheduler(names: Iterable[str]) -> Scheduler | None:
+def find_scheduler(names: Iterable[str]) -> SchedulingTool | None:
     """Return the scheduler whose columns are among the headers `names`."""
     headers = {_normalize(name) for name in names}
     for scheduler in SCHEDULERS:
@@ -81,7 +81,7 @@ def find_scheduler(names: Iterable[str]) -> Scheduler | None:
     return None
 
 
-def find_scheduler_by_name(name: str) -> Scheduler | None:
+def find_scheduler_by_name(name: str) -> SchedulingTool | None:
     """Return the scheduler called `name`, in any case, or None."""
     wanted = name.strip().casefold()
     for scheduler in SCHEDULERS:

@@ -13,7 +13,7 @@ from typing import Any
 
 from outreply_cli.bulk.calendar import STDIN, Calendar
 from outreply_cli.bulk.matching import (
-    Texts,
+    TextMatcher,
     content_digest,
     is_slot_row,
     key_from_name,
@@ -24,7 +24,7 @@ from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import ACTIVE_STATES, EntryState, JournalEntry
-from outreply_cli.posts.sender import NAMED_CALENDAR
+from outreply_cli.posts.sender import NAMED_CALENDAR_PREFIX
 from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.text import normalize_text
@@ -78,7 +78,7 @@ def identify_calendar(
         shared = _find_moved_pages(posts, pending)
         shared |= _find_edited(posts, [entry for entry in pending if entry.calendar in at_path])
         if not shared:
-            rows = [post for post in posts if _is_row(post, now)]
+            rows = [post for post in posts if _is_due_in_window(post, now)]
             similar = _find_similar(rows, pending, at_path)
             # The same file, with every row moved or replaced.
             for known_id in at_path - similar:
@@ -107,7 +107,7 @@ def identify_calendar(
 def find_calendar(journal: Journal, account: str, text: str, path: str) -> str | None:
     """Return the ID of the calendar with this name, ID or path; None if none or several have it."""
     known = journal.calendars(account)
-    for known_id in (NAMED_CALENDAR + text, text):
+    for known_id in (NAMED_CALENDAR_PREFIX + text, text):
         if known_id in known:
             return known_id
     at_path = [known_id for known_id, known_path in known.items() if known_path == path]
@@ -116,7 +116,7 @@ def find_calendar(journal: Journal, account: str, text: str, path: str) -> str |
 
 def calendar_label(calendar_id: str) -> str:
     """Return the name of a calendar, or the ID of an unnamed one, as `--name` takes it."""
-    return calendar_id.removeprefix(NAMED_CALENDAR)
+    return calendar_id.removeprefix(NAMED_CALENDAR_PREFIX)
 
 
 def _identify_by_name(
@@ -128,11 +128,11 @@ def _identify_by_name(
     *,
     now: datetime,
 ) -> CalendarIdentity:
-    named = NAMED_CALENDAR + name
+    named = NAMED_CALENDAR_PREFIX + name
     for known_id in (named, name):
         if known_id in known:
             return CalendarIdentity(known_id)
-    unnamed = {known_id for known_id in known if not known_id.startswith(NAMED_CALENDAR)}
+    unnamed = {known_id for known_id in known if not known_id.startswith(NAMED_CALENDAR_PREFIX)}
     renamed = _find_slot_rows(journal, account, posts, known.keys() - unnamed, now)
     if renamed:
         raise _ambiguous_error(
@@ -210,20 +210,20 @@ def _find_shared(
             continue
         if is_equal or (key is not None and key == post.key):
             equal.add(entry.calendar)
-        elif (key is None or post.key is None) and _is_row(post, now):
+        elif (key is None or post.key is None) and _is_due_in_window(post, now):
             other[entry.calendar].add(slot)
     entries += named
     live = {entry.calendar for entry in entries if entry.state != EntryState.CANCELLED}
     # The posts of a calendar that was cancelled count only if no other calendar has them.
     if equal:
         return equal & live or equal
-    half = (sum(_is_row(post, now) for post in by_slot.values()) + len(by_name)) / 2
+    half = (sum(_is_due_in_window(post, now) for post in by_slot.values()) + len(by_name)) / 2
     return {
         known_id for known_id, slots in other.items() if len(slots) >= half or known_id in at_path
     }
 
 
-def _is_row(post: PlannedPost, now: datetime) -> bool:
+def _is_due_in_window(post: PlannedPost, now: datetime) -> bool:
     """Return whether a post is not an occurrence that is past or too far ahead."""
     return post.series_zone is None or now < post.scheduled_at <= now + SCHEDULE_LATEST
 
@@ -256,7 +256,7 @@ def _find_edited(posts: Sequence[PlannedPost], entries: Sequence[JournalEntry]) 
     for post in posts if entries else ():
         if post.takes_slot and post.key is None:
             by_page[post.page_id].add(normalize_text(post.row.content.message))
-    texts = Texts()
+    texts = TextMatcher()
     found: set[str] = set()
     for entry in entries:
         text = normalize_text(entry.body.get("message"))
@@ -293,7 +293,7 @@ def _find_similar(
 
 
 def _ambiguous_error(ids: Collection[str], message: str, *, hint: str) -> AmbiguousCalendarError:
-    """Return the error of a file that may belong to calendars; `hint` has the `{name}` of one."""
+    """Return the error for a file that may belong to calendars; `hint` has the `{name}` of one."""
     names = [calendar_label(known_id) for known_id in sorted(ids)]
     return AmbiguousCalendarError(
         message, hint=hint.format(name=names[0]), details={"calendars": names}
@@ -306,7 +306,7 @@ def describe_calendar(known: Mapping[str, str], calendar_id: str) -> str:
     `known` maps the IDs of calendars to their paths.
     """
     label, path = calendar_label(calendar_id), known.get(calendar_id) or STDIN
-    is_named = calendar_id.startswith(NAMED_CALENDAR) or path in {label, STDIN}
+    is_named = calendar_id.startswith(NAMED_CALENDAR_PREFIX) or path in {label, STDIN}
     return label if is_named else f"{path} ({label})"
 
 

@@ -32,7 +32,7 @@ _FORMATS = {
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "workbook"),
 }
 _WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_FILE_MAX_BYTES = 64 * 1024 * 1024
+_MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 def load_calendar(
@@ -59,9 +59,9 @@ def load_calendar(
     calendar = Calendar(name, Path(name), settings or ReadSettings())
     if name == STDIN and stdin is not None:
         calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
-        return _parse(calendar, stdin.read(_FILE_MAX_BYTES + 1))
+        return _parse(calendar, stdin.read(_MAX_FILE_BYTES + 1))
     if is_calendar_url(name):
-        from outreply_cli.bulk.published_sheet import fetch_sheet
+        from outreply_cli.bulk.remote_calendar import fetch_sheet
 
         suffix = Path(urlsplit(name).path).suffix.lower()
         return _parse(calendar, fetch_sheet(name, cache_dir), _FORMATS.get(suffix))
@@ -73,7 +73,7 @@ def load_calendar(
         calendar.path = calendar_path(name)
         calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
         with calendar.path.open("rb") as stream:
-            content = stream.read(_FILE_MAX_BYTES + 1)
+            content = stream.read(_MAX_FILE_BYTES + 1)
     except InvalidInputError as error:
         calendar.add_error(0, "", error.message)
         return calendar
@@ -94,7 +94,7 @@ def _make_scope(calendar: Path, private: Sequence[Path], *, allow_outside: bool)
 
 
 def _parse(calendar: Calendar, content: bytes, file_format: str | None = None) -> Calendar:
-    if len(content) > _FILE_MAX_BYTES:
+    if len(content) > _MAX_FILE_BYTES:
         calendar.add_error(0, "", "the file is larger than 64 MB; split it")
         return calendar
     if content.startswith(_WORKBOOK_STARTS):

@@ -37,7 +37,7 @@ _DAY_OF_KEY = re.compile(r"/\d{4}-\d\d-\d\d\Z", re.ASCII)
 # Functions of a post (by index) and of an entry; equal results mean that both are of one row.
 _Criterion = tuple[Callable[[int], Hashable], Callable[[JournalEntry], Hashable]]
 # Keys of `bulk export` start with this, followed by the ID of the post.
-EXPORTED_KEY = "post:"
+EXPORTED_KEY_PREFIX = "post:"
 
 
 @dataclass(frozen=True)
@@ -262,11 +262,11 @@ def _pair_posts(pairing: "_Pairing", now: datetime, earlier_times: Mapping[int, 
     # A row that was edited after its post was published.
     pair(past, name, has_no_key)
     pair(past, (lambda i: (posts[i].page_id, posts[i].time_in_file), time[1]), has_no_key)
-    # A row that has got a key.
+    # A row that was given a key.
     pair(timed_keys, digest, has_no_key)
     pair(timed_keys, time, has_no_key)
     pair(slot_keys, content, lambda e: is_slot_row(e.row))
-    # A row that has got another key, or none.
+    # A row that was given another key, or lost its key.
     pair([*unkeyed, *keyed], digest, _has_key)
 
 
@@ -383,7 +383,11 @@ def name_from_key(post: PlannedPost) -> str:
 def exported_post_id(post: PlannedPost) -> str | None:
     """Return the ID of the post that a key from `bulk export` names, or None."""
     key = post.key or ""
-    return (key.removeprefix(EXPORTED_KEY) or None) if key.startswith(EXPORTED_KEY) else None
+    return (
+        (key.removeprefix(EXPORTED_KEY_PREFIX) or None)
+        if key.startswith(EXPORTED_KEY_PREFIX)
+        else None
+    )
 
 
 def key_from_name(row: str) -> str | None:
@@ -435,7 +439,7 @@ def strip_utm(text: str) -> str:
     return _TAG.sub("", text)
 
 
-class Texts:
+class TextMatcher:
     """Compares texts of posts and rows by their trigrams, which are kept."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.matching import (
-    Texts,
+    TextMatcher,
     content_digest,
     exported_post_id,
     is_slot_row,
@@ -72,7 +72,9 @@ def place_posts(
     placed = known.placed
     result = Placement(placed, set(), {})
     new = known.get_unplaced()
-    pages = {post.page_id: finder.open(post.page) for post in (placed[index] for index in new)}
+    pages = {
+        post.page_id: finder.free_slots(post.page) for post in (placed[index] for index in new)
+    }
     for post in placed:
         page = pages.get(post.page_id)
         if page is not None and post.scheduled_at != UNPLACED:
@@ -84,7 +86,7 @@ def place_posts(
             result.unrecorded.add(post.position)
         at = None
         if page is not None:
-            at = finder.find_own_slot(history, page, calendar) or page.next_free()
+            at = finder.take_own_slot(history, page, calendar) or page.next_free()
         if at is None:
             result.problems[post.position] = None if page is not None else _explain(post)
         placed[index] = post._replace(scheduled_at=at or now + SCHEDULE_LATEST)
@@ -177,7 +179,7 @@ class _KnownPosts:
 
     def _place_by_text(self) -> None:
         """Place earlier versions of rows, first those with other links only."""
-        texts = Texts()
+        texts = TextMatcher()
 
         def is_equal(text: str, other: str) -> bool:
             return text != "" and strip_utm(text) == strip_utm(other)
@@ -218,7 +220,7 @@ class _KnownPosts:
         entry = self._left.get(name)
         if entry is None:
             return False
-        # A row with a key may have got it after its post was published.
+        # A row may have been given its key after its post was published.
         return post.key is None or entry.scheduled_at > self._now or is_slot_row(entry.row)
 
     def _is_version(

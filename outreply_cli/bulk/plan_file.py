@@ -21,7 +21,7 @@ _HEAD = f"""\
 # `bulk apply` refuses it if the calendar file, the account or the time requires another plan,
 # or if one of its posts was cancelled.
 """
-_SHOWN_MAX = 5
+_MAX_SHOWN = 5
 
 
 class StalePlanError(InvalidInputError):
@@ -30,10 +30,10 @@ class StalePlanError(InvalidInputError):
     code = "PLAN_DRIFT"
 
     def __init__(self, differences: Sequence[str]) -> None:
-        hidden = len(differences) - _SHOWN_MAX
+        hidden = len(differences) - _MAX_SHOWN
         more = f"; and {hidden} more" if hidden > 0 else ""
         super().__init__(
-            f"this plan is out of date: {'; '.join(differences[:_SHOWN_MAX])}{more}",
+            f"this plan is out of date: {'; '.join(differences[:_MAX_SHOWN])}{more}",
             hint="Nothing was sent. Make and review a new plan: outreply bulk plan FILE -o PLAN",
             details={"differences": list(differences)},
         )

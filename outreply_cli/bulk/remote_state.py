@@ -15,7 +15,7 @@ from outreply_cli.posts.listing import list_all_scheduled
 from outreply_cli.posts.sender import is_same_time, matches_entry
 from outreply_cli.spec.text import normalize_text
 
-_SINGLE_READS_MAX = 200
+_MAX_SINGLE_READS = 200
 _DAY = timedelta(hours=24)
 
 
@@ -80,7 +80,10 @@ class RemoteState:
         return [*self.scheduled, *self.published]
 
     def is_unpublished(self, entry: JournalEntry, now: datetime) -> bool:
-        """Return whether a post whose time is over would be listed if it had been published."""
+        """Return whether the post of `entry`, due earlier, is certainly not published.
+
+        The list of published posts is complete and recent enough, and lacks the post.
+        """
         if self.is_published_truncated or not LIST_LAG <= now - entry.scheduled_at < _DAY:
             return False
         return not any(matches_entry(post, entry) for post in self.published)
@@ -135,7 +138,7 @@ def fetch_statuses(
             statuses[entry.id] = PostStatus.FORBIDDEN
             continue
         reads += 1
-        is_read = reads <= _SINGLE_READS_MAX
+        is_read = reads <= _MAX_SINGLE_READS
         statuses[entry.id] = _fetch_status(client, entry) if is_read else PostStatus.UNLISTED
         if statuses[entry.id] == PostStatus.FORBIDDEN:
             forbidden.add(entry.page_id)

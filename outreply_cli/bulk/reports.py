@@ -16,7 +16,7 @@ from outreply_cli.bulk.calendar import STDIN, Calendar
 from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.headers import REPORT_COLUMNS
 from outreply_cli.bulk.plan import ActionType, Plan
-from outreply_cli.bulk.workbook_writer import CELL_MAX_CHARACTERS, check_can_write, write_table
+from outreply_cli.bulk.workbook_writer import MAX_CELL_CHARACTERS, check_can_write, write_table
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.csv import escape_formula
 from outreply_cli.pages import page_alias
@@ -34,7 +34,7 @@ _SUMMARY_KEYS = {
 }
 _SUFFIXES = (".csv", ".xlsx")
 # Bytes of a workbook's XML that are read: its header row is at the start.
-_HEADER_MAX_BYTES = 2**20
+_MAX_HEADER_BYTES = 2**20
 COLUMNS = ("file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error")
 
 
@@ -101,7 +101,7 @@ class ReportFile:
         return self.path.suffix.lower() == ".xlsx"
 
     def write(self, results: Results, links: Mapping[str, str]) -> None:
-        """Replace the file by the results, with the `links` of posts by their ID.
+        """Replace the file with the results and the `links` of posts by their ID.
 
         Raises:
             StorageError: The file cannot be written.
@@ -115,9 +115,9 @@ class ReportFile:
 
     def _check_cells(self) -> None:
         for line, cells in (self.calendar.records if self.calendar is not None else {}).items():
-            if any(len(cell) > CELL_MAX_CHARACTERS for cell in cells):
+            if any(len(cell) > MAX_CELL_CHARACTERS for cell in cells):
                 raise InvalidInputError(
-                    f"--report: line {line} has a cell of more than {CELL_MAX_CHARACTERS:,} "
+                    f"--report: line {line} has a cell of more than {MAX_CELL_CHARACTERS:,} "
                     "characters, which a workbook cannot hold",
                     hint="Write the report as .csv.",
                 )
@@ -141,7 +141,7 @@ def _read_sheet(content: bytes) -> bytes:
         archive = zipfile.ZipFile(io.BytesIO(content))
         for name in ("xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"):
             with suppress(KeyError), archive.open(name) as part:
-                found += part.read(_HEADER_MAX_BYTES)
+                found += part.read(_MAX_HEADER_BYTES)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.calendar import Calendar, Row
-from outreply_cli.bulk.series import SERIES_MAX_AGE, Expansion, Repeat, expand_series
+from outreply_cli.bulk.series import MAX_SERIES_AGE, Expansion, Repeat, expand_series
 from outreply_cli.bulk.utm import MissingValueError, fill_templates, tag_content
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.formats.mapping import quote_mapping
@@ -47,7 +47,7 @@ _AMBIGUOUS_ZONES = {
 }
 # A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)
-_SERIES_POSTS_MAX = 200_000
+_MAX_SERIES_POSTS = 200_000
 # The time of a post whose slot is not chosen yet.
 UNPLACED = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
@@ -205,8 +205,8 @@ class RowResolver:
                 )
 
     def _add_series(self, row: Row, repeat: Repeat) -> None:
-        if len(self._posts) > _SERIES_POSTS_MAX:
-            message = f"the calendar has more than {_SERIES_POSTS_MAX:,} posts; split it"
+        if len(self._posts) > _MAX_SERIES_POSTS:
+            message = f"the calendar has more than {_MAX_SERIES_POSTS:,} posts; split it"
             self._add(row, "repeat", message)
             return
         known = len(self._problems)
@@ -295,7 +295,7 @@ class RowResolver:
                 f"{text!r} has its own offset, which would be wrong after a clock change; write "
                 "the local time, and its zone in `timezone`"
             )
-        elif abs(at - self.now) > SERIES_MAX_AGE:
+        elif abs(at - self.now) > MAX_SERIES_AGE:
             message = f"{text!r} is more than 20 years away; correct the year"
         if message:
             self._add(row, "scheduled_at", message)

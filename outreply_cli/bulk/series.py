@@ -26,11 +26,11 @@ _FORMATS_HINT = (
     "RRULE:FREQ=WEEKLY;BYDAY=TU"
 )
 # A series that starts further away has a wrong year.
-SERIES_MAX_AGE = timedelta(days=20 * 365)
+MAX_SERIES_AGE = timedelta(days=20 * 365)
 # No post of an older occurrence is still scheduled, even if it was moved.
 _PAST_DAYS = 400
 _MAX_CHARACTERS = 2_000
-_COUNTED_MAX = 1_000
+_MAX_COUNTED = 1_000
 _FREQUENCIES = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
 _ADVERBS = {
     "daily": "every day", "weekly": "every week", "monthly": "every month",
@@ -192,7 +192,7 @@ def expand_series(
     """
     reach = now + 2 * SCHEDULE_LATEST
     first_day = now.date() - timedelta(days=_PAST_DAYS)
-    last_day = min(max([reach.date(), *repeat.excepted]), (now + SERIES_MAX_AGE).date())
+    last_day = min(max([reach.date(), *repeat.excepted]), (now + MAX_SERIES_AGE).date())
     found = Expansion()
     day, matched = date.min, set()
     for number, local in enumerate(repeat.occurrences(start, zone)):
@@ -216,7 +216,7 @@ def expand_series(
             found.coming.append(occurrence)
         if occurrence.at > latest:
             found.later.append(occurrence)
-        if day > last_day and (repeat.is_endless or len(found.later) > _COUNTED_MAX):
+        if day > last_day and (repeat.is_endless or len(found.later) > _MAX_COUNTED):
             found.is_counted = False
             break
     today = now.astimezone(zone).date()

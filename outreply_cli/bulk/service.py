@@ -179,8 +179,8 @@ class CalendarDiff:
     Attributes:
         orphaned: Pending entries without a row.
         statuses: Status of each entry's post by the entry's ID, including orphaned ones.
-        later: New rows that are too far ahead to be scheduled, without those of series, and those
-            that have no free slot.
+        later: New rows that are too far ahead to be scheduled, except occurrences of series, and
+            rows without a free slot.
     """
 
     remote: RemoteState
@@ -286,8 +286,8 @@ class BulkService:
         return OpenCalendar(calendar, identity, posts, problems, resolved.notes, resolver)
 
     @staticmethod
-    def unite(opened: Sequence[OpenCalendar]) -> list[OpenCalendar]:
-        """Return the files of a command under the name that one of them gives their calendar.
+    def unify_names(opened: Sequence[OpenCalendar]) -> list[OpenCalendar]:
+        """Return the files of a command with one ID for each calendar, from the file that names it.
 
         Raises:
             AmbiguousCalendarError: The files give one name to several calendars.
@@ -384,8 +384,8 @@ class BulkService:
 
         placement = self._place(posts, histories, known_id, remote, now)
         matched, orphaned = match(placement.posts)
-        lapsed = [row for row in matched if _is_lapsed(row, now, opened.resolver.latest)]
-        rows = [row for row in matched if not _is_lapsed(row, now, opened.resolver.latest)]
+        lapsed = [row for row in matched if _is_out_of_window(row, now, opened.resolver.latest)]
+        rows = [row for row in matched if not _is_out_of_window(row, now, opened.resolver.latest)]
         # Before rows are spread: a row must not move away from its own post.
         adopted = adopt_exported(
             self._client, self._journal, rows, remote, known_id, dry_run=not reconcile
@@ -504,7 +504,7 @@ class BulkService:
     def _with_kept_texts(
         self, opened: OpenCalendar, now: datetime, *, record: bool
     ) -> OpenCalendar:
-        """Return a calendar with the kept texts of its rows; `record` where rows were moved."""
+        """Return a calendar with the kept texts of its rows; `record` stores those that moved."""
         known_id = opened.identity.known_id
         rows = describe_rows(known_id, opened.posts)
         found = self._find_texts(known_id, opened.posts, now)
@@ -687,7 +687,7 @@ class BulkService:
         entry, post_id = row.entry, str(post["id"])
         draft = draft_from_post(row, post)
         if dry_run:
-            return self._journal.preview(draft, post_id)
+            return self._journal.preview_adoption(draft, post_id)
         text = str(draft.body.get("message") or "")
         if text:
             # The post has the text of a row that has none in the file.
@@ -732,7 +732,7 @@ class BulkService:
         self._journal.record_planned([row.draft], claim=self._is_slot(row))
 
     def _is_slot(self, row: MatchedRow) -> bool:
-        """Return whether the time of a row's next post is a slot; the row may have got none."""
+        """Return whether the time of a row's next post is a slot; the row may have none."""
         if not row.post.takes_slot:
             return False
         at = row.draft.scheduled_at
@@ -1062,7 +1062,7 @@ class BulkService:
     ) -> None:
         """Record that rows are not ambiguous, and the new names of rows with posts.
 
-        A row that has got a key is known by it from now on, even if everything else is edited.
+        A row that was given a key is known by it from now on, even if everything else is edited.
         """
         if not ambiguities:
             self._journal.record_all_known(self._account, calendar)
@@ -1122,7 +1122,7 @@ def _with_media(action: Action, uploader: Uploader) -> Action:
     return action._replace(make_draft=lambda: draft)
 
 
-def _is_lapsed(row: MatchedRow, now: datetime, latest: datetime) -> bool:
+def _is_out_of_window(row: MatchedRow, now: datetime, latest: datetime) -> bool:
     """Return whether a row is new and after `latest`, or a past and settled occurrence of a series.
 
     The run leaves it out, but matches it: its post is not taken for that of a removed row.
@@ -1226,7 +1226,7 @@ def _lines_with(
 def _find_repeated(
     rows: Sequence[MatchedRow], plan: Plan, earlier: Iterable[tuple[Sequence[MatchedRow], Plan]]
 ) -> Iterator[Diagnostic]:
-    """Yield errors of rows that an `earlier` file has too, where one of the files sends them."""
+    """Yield errors for rows that an `earlier` file has too, where one of the files sends them."""
     for other_rows, other_plan in earlier:
         others = {row.name: row.post.row for row in other_rows}
         shared = [row for row in rows if row.name in others]
@@ -1278,7 +1278,7 @@ def _may_be_same_file(last: str, new: str) -> bool:
 def calendar_error(
     problems: Sequence[Diagnostic], *, outcome: str = _NOTHING_SENT
 ) -> CalendarError:
-    """Return the error of a calendar with `problems`, without its warnings."""
+    """Return the error for a calendar with `problems`, without its warnings."""
     return merge_calendar_errors(
         [problem.to_dict() for problem in sort_diagnostics(problems) if not problem.is_warning],
         outcome=outcome,
@@ -1288,7 +1288,7 @@ def calendar_error(
 def merge_calendar_errors(
     problems: Sequence[Mapping[str, Any]], *, outcome: str = _NOTHING_SENT
 ) -> CalendarError:
-    """Return the error of calendars with `problems`."""
+    """Return the error for calendars with `problems`."""
     count = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
     files = ", ".join(dict.fromkeys(str(problem["file"]) for problem in problems))
     return CalendarError(f"{count} in {files}{outcome}", problems=problems)

@@ -24,7 +24,7 @@ from outreply_cli.bulk.headers import (
     HEADERLESS,
     REPORT_COLUMNS,
     TIME_PARTS,
-    Scheduler,
+    SchedulingTool,
     find_scheduler,
     get_target,
 )
@@ -50,12 +50,12 @@ _ERROR = re.compile(
 )
 _ERROR_STARTS = frozenset("#E \n")
 _CORRECT_CELL = "correct the cell (text that starts with =, +, - or @ needs a ' before it)"
-_COLUMNS_MAX = 1_000
-_ROWS_AND_PROBLEMS_MAX = 200_000
+_MAX_COLUMNS = 1_000
+_MAX_ROWS_AND_PROBLEMS = 200_000
 # A date with a time: a value, not the name of a column.
 _TIMESTAMP = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}[ T]\d{1,2}:\d\d")
 # Maximum number of rows with one cell above the header, such as titles.
-_TITLES_MAX = 20
+_MAX_TITLES = 20
 # Remarks in a header about its values, such as `(UTC)`.
 _REMARK = re.compile(
     r"(?<!\s)\s*\((?:utc|gmt|[ecmp][sd]?t|[abij]st|cest|aest|[dmyhs][dmyhs ,:./-]*)\)"
@@ -66,7 +66,7 @@ _REMARK = re.compile(
 _SEVERAL = frozenset({"media", "media_urls", "network"})
 # Parts of fields, which are put together once a row is read.
 _PARTS = frozenset({"media", "platform", "weekday", "am_pm", "draft", "comments", *TIME_PARTS})
-# A row with nothing else is not a post, but an empty line of a plan, or a note.
+# A row with nothing else is not a post, but an empty line or a note.
 _FRAME = frozenset(
     {"key", "scheduled_at", "date", "time", "timezone", "weekday", "am_pm", *TIME_PARTS}
 )
@@ -95,10 +95,10 @@ def add_records(calendar: Calendar, records: Iterator[Record]) -> None:
     if targets is not None:
         reader = _RowReader(calendar, targets)
         for line, cells in records:
-            if len(calendar.rows) + len(calendar.problems) >= _ROWS_AND_PROBLEMS_MAX:
+            if len(calendar.rows) + len(calendar.problems) >= _MAX_ROWS_AND_PROBLEMS:
                 kind = "file" if calendar.sheet is None else "sheet"
                 message = (
-                    f"the {kind} has more than {_ROWS_AND_PROBLEMS_MAX} rows and problems; split it"
+                    f"the {kind} has more than {_MAX_ROWS_AND_PROBLEMS} rows and problems; split it"
                 )
                 calendar.add_error(line, "", message)
                 break
@@ -108,7 +108,7 @@ def add_records(calendar: Calendar, records: Iterator[Record]) -> None:
 
 
 def _skip_header(
-    calendar: Calendar, scheduler: Scheduler, records: Iterator[Record]
+    calendar: Calendar, scheduler: SchedulingTool, records: Iterator[Record]
 ) -> tuple[_Targets | None, Iterator[Record]]:
     """Return the targets of a file without a header row, and its rows without an added one."""
     first = next(records, None)
@@ -125,7 +125,7 @@ def _read_header(
     """Return the targets, or None if rows cannot be read without more information."""
     titles: list[Record] = []
     found: Record | None = None
-    for record in itertools.islice(records, _TITLES_MAX):
+    for record in itertools.islice(records, _MAX_TITLES):
         filled = [cell for cell in record[1] if cell.strip()]
         if len(filled) > 1 or find_target(filled[0]):
             found = record
@@ -149,9 +149,9 @@ def _read_header(
 
 
 def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Targets | None:
-    if len(names) > _COLUMNS_MAX:
+    if len(names) > _MAX_COLUMNS:
         message = (
-            f"the file has {len(names)} columns; the limit is {_COLUMNS_MAX}; remove unknown "
+            f"the file has {len(names)} columns; the limit is {_MAX_COLUMNS}; remove unknown "
             "columns"
         )
         calendar.add_error(line, "", message)
@@ -172,7 +172,7 @@ def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Targets |
         mapped[mapped.index("platform")] = "page"
     unknown = [index for index, name in enumerate(names) if name and mapped[index] is None]
     if scheduler is not None:
-        # The others have no field here. A column that was added may mean the same as another one.
+        # The API has no field for the others; those that look like a field are reported.
         unknown = [index for index in unknown if find_target(names[index])]
     if unknown and settings.columns.get(ANY_COLUMN) is None:
         unknown_names = [names[index] for index in unknown]
@@ -188,7 +188,7 @@ def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Targets |
 
 
 def _map_columns(
-    names: Sequence[str], explicit: Sequence[str | None], scheduler: Scheduler | None
+    names: Sequence[str], explicit: Sequence[str | None], scheduler: SchedulingTool | None
 ) -> list[str | None]:
     """Return what each column stands for; None if that is unknown, or another column has it."""
     mapped = list(explicit)
@@ -308,7 +308,7 @@ def _note_columns(calendar: Calendar, names: Sequence[str], mapped: Sequence[str
         calendar.notes.append(f"read column {', '.join(renamed)}")
 
 
-def _note_scheduler(calendar: Calendar, scheduler: Scheduler) -> None:
+def _note_scheduler(calendar: Calendar, scheduler: SchedulingTool) -> None:
     calendar.scheduler = scheduler
     columns = "" if scheduler.signature else f": {', '.join(scheduler.columns_in_order)}, no header"
     calendar.notes.append(f"read as a file for {scheduler.label}{columns}")
@@ -498,7 +498,7 @@ class _RowReader:
         self._calendar.add_error(line, "am_pm", f"{am_pm!r} {problem}")
 
     def _join_parts(self, line: int, values: dict[str, Any]) -> bool:
-        """Replace parts of fields by the fields; return whether the row is a post."""
+        """Replace parts of fields with the fields; return whether the row is a post."""
         calendar = self._calendar
         draft = values.pop("draft", "").lower()
         if draft in _YES:

@@ -16,8 +16,8 @@ from outreply_cli.bulk.table_reader import Record, add_records
 from outreply_cli.errors import InvalidInputError, install_hint
 from outreply_cli.formats.text import join_names
 
-_UNPACKED_MAX_BYTES = 512 * 1024 * 1024
-_CELLS_MAX = 20_000_000
+_MAX_UNPACKED_BYTES = 512 * 1024 * 1024
+_MAX_CELLS = 20_000_000
 # The filled cells of .xlsx files, and how often a cell, row or space of .ods files is repeated.
 _ADDRESS = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["']([A-Z]*)(\d+)["'][^>]*(?<!/)>""")
 _REPEATED = re.compile(rb'(?:-repeated|:c)\s*=\s*["\'](\d+)["\']')
@@ -91,7 +91,7 @@ def _find_excess(content: bytes) -> str | None:
     """Return why a workbook cannot be read: it is damaged, or its table of cells is too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > _UNPACKED_MAX_BYTES:
+            if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED_BYTES:
                 return "the workbook is larger than 512 MB when unpacked; split it"
             for name in archive.namelist():
                 if not name.endswith(".xml"):
@@ -108,7 +108,7 @@ def _find_excess(content: bytes) -> str | None:
                     width, height = 1, max(map(int, _REPEATED.findall(xml)), default=1)
                 else:
                     continue
-                if width * height > _CELLS_MAX:
+                if width * height > _MAX_CELLS:
                     return (
                         "a sheet has a cell far from the others, or is damaged; copy the rows to a "
                         "new workbook"
@@ -199,7 +199,7 @@ def _to_text(cell: Any) -> str:
 
 
 def _mark_broken_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> None:
-    """Write the errors of an .xlsx sheet into `rows`: the reader leaves their cells empty."""
+    """Write the errors of an .xlsx sheet into `rows`: the library leaves their cells empty."""
     xml = _read_sheet_xml(content, sheet)
     if _ERROR_OR_FORMULA.search(xml) is None:
         return

@@ -18,13 +18,13 @@ _TEMPLATE_WIDTHS = {
     "key": 14, "page": 24, "scheduled_at": 18, "timezone": 18, "message": 50, "media_files": 26,
     "media_urls": 36, "first_comment": 26, "link": 26,
 }  # fmt: skip
-CELL_MAX_CHARACTERS = 32_767
+MAX_CELL_CHARACTERS = 32_767
 _DATE_FORMAT = "yyyy-mm-dd hh:mm"
 # Escapes that spreadsheets read as a character, such as `_x0041_` for A; an escaped underscore.
 _ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _UNDERSCORE = "_x005F_"
 # Number of rows with drop-down lists below the examples.
-_ROWS_MAX = 5_000
+_MAX_ROWS = 5_000
 _HELP_WIDTHS = (18, 66, 34, 4, 30, 30)
 _MODIFIED = re.compile(rb">[^<]*</dcterms:modified>")
 
@@ -164,7 +164,7 @@ def _offer_list(sheet: "Worksheet", column: str, source: str, count: int, prompt
         showInputMessage=True,
         prompt=prompt,
     )
-    validation.add(f"{column}2:{column}{_ROWS_MAX}")
+    validation.add(f"{column}2:{column}{_MAX_ROWS}")
     sheet.add_data_validation(validation)
 
 

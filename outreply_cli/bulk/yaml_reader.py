@@ -27,8 +27,8 @@ from outreply_cli.spec.platforms import find_platform
 
 # The C loader is about ten times faster, but not built everywhere.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DEPTH_MAX = 20
-_VALUES_MAX = 2_000_000
+_MAX_DEPTH = 20
+_MAX_VALUES = 2_000_000
 
 _NULL = "tag:yaml.org,2002:null"
 # The types of JSON.
@@ -119,15 +119,15 @@ def reject_yaml_bombs(text: str) -> None:
     """Parse YAML without keeping it; raises DocumentTooComplexError beyond the limits."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        if count > _VALUES_MAX:
+        if count > _MAX_VALUES:
             raise DocumentTooComplexError(
-                f"the document has more than {_VALUES_MAX} values; split it"
+                f"the document has more than {_MAX_VALUES} values; split it"
             )
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            if depth > _DEPTH_MAX:
+            if depth > _MAX_DEPTH:
                 raise DocumentTooComplexError(
-                    f"the document is nested more than {_DEPTH_MAX} levels deep"
+                    f"the document is nested more than {_MAX_DEPTH} levels deep"
                 )
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1

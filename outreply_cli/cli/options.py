@@ -101,7 +101,7 @@ def command(
     api: bool = True,
     output: bool = True,
     streams: bool = False,
-    prints: bool = False,
+    has_print_option: bool = False,
     **context_settings: Any,
 ) -> Callable[[Callable[..., None]], CommandSpec]:
     """Make a function a command: it gets the context first and its own options by name.
@@ -112,11 +112,11 @@ def command(
         api: Whether the command calls the API; otherwise it takes the output options only.
         output: Whether it prints a result; otherwise it takes no common options.
         streams: Whether the command runs until it is stopped, so that it prints no single value.
-        prints: Whether it takes `--print`, and then calls `print_requests` instead of sending.
+        has_print_option: Whether it takes `--print`, which prints the requests and sends nothing.
         context_settings: Further settings of Typer's context.
     """
     common = {} if not output else _API_OPTIONS if api else _OUTPUT_OPTIONS
-    common = {"print_as": _PRINT_OPTION, **common} if prints else common
+    common = {"print_as": _PRINT_OPTION, **common} if has_print_option else common
 
     def declare(function: Callable[..., None]) -> CommandSpec:
         _, *declared = inspect.signature(function).parameters.values()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from outreply_cli.cli.welcome import ROOT_HELP
+from outreply_cli.cli.root_help import ROOT_HELP
 from outreply_cli.completion.spec import load_spec
 
 _EXAMPLE = re.compile(r"^Example: +(.*)$")

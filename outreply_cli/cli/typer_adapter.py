@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from outreply_cli.cli.welcome import ROOT_HELP
+from outreply_cli.cli.root_help import ROOT_HELP
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import did_you_mean
 
 if TYPE_CHECKING:
     from outreply_cli.cli.tree import Command
 
-# The error of a wrong command line; Typer exports only a subclass.
+# The error for a wrong command line; Typer exports only a subclass.
 UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 Abort = typer.Abort
 

@@ -9,7 +9,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     method: Annotated[str, argument("METHOD", "HTTP method: GET, POST, PUT, PATCH or DELETE.")],

@@ -28,7 +28,7 @@ def act_on_each(
         id_field: Name of the ID in the output.
 
     Raises:
-        OutReplyError: The error of the only ID, or of the first one if all would fail with it.
+        OutReplyError: The error for the only ID, or for the first one if all would fail with it.
         PartialFailureError: Some of several failed.
     """
     unique_ids = list(dict.fromkeys(ids))

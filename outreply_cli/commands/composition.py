@@ -50,7 +50,7 @@ class ComposeOptions:
         if self.compose_with is None:
             return None
         from outreply_cli.posts.composer import OPTION, Composer
-        from outreply_cli.posts.rules import load_rules
+        from outreply_cli.posts.user_rules import load_rules
         from outreply_cli.subprocesses import resolve_command, strip_secrets
         from outreply_cli.times import parse_duration
 

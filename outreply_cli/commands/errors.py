@@ -64,7 +64,7 @@ def _catalog(context: Context) -> list[Mapping[str, Any]]:
         return [*built_in.values()]
     live_codes = {entry.get("code") for entry in live}
     return [
-        # The reference does not say how the fields of the live catalog are called.
+        # The reference does not say what the fields of the live catalog are called.
         *({**built_in.get(entry["code"], {}), **entry} for entry in live),
         # Codes documented in the reference or changelog but missing in the live catalog.
         *(entry for code, entry in built_in.items() if code not in live_codes),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from outreply_cli.api.client import Client
-from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sanitize import escape_control_json

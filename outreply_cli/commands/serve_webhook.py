@@ -305,7 +305,7 @@ def _url_targets(
 def _check_forward_loop(urls: Sequence[str], host: str, port: int) -> None:
     """Raise InvalidInputError for a URL that is this receiver, whose deliveries would never end."""
     from outreply_cli.net.dns import resolve
-    from outreply_cli.net.ssrf import parse_http_url
+    from outreply_cli.net.urls import parse_http_url
 
     name = host.strip().removeprefix("[").removesuffix("]")
     own = resolve(name)

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import PermissionDeniedError
-from outreply_cli.api.requests import ApiRequest, reply_to_comment
+from outreply_cli.api.request_builders import ApiRequest, reply_to_comment
 from outreply_cli.api.resend import SearchResult, Step, next_step
 from outreply_cli.comments.inbox import fetch_post_comments
 from outreply_cli.comments.store import CommentStore, SentReply
 from outreply_cli.comments.threads import Comment, get_author, get_created_at, get_id
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
+from outreply_cli.spec.limits import MAX_MESSAGE_CHARACTERS
 from outreply_cli.spec.text import normalize_text, text_problem
 from outreply_cli.spec.token import LEAK_PROBLEM, holds_secret
 from outreply_cli.timestamps import timestamp_or_none
@@ -32,7 +32,7 @@ _TIME_STEP = 1e-5
 MAYBE_SENT = "; the reply may have been sent"
 
 
-class AmbiguousReplyError(OutReplyError):
+class ReplyOutcomeUnknownError(OutReplyError):
     """The outcome of an earlier reply is unknown."""
 
     code = "REPLY_STATUS_UNKNOWN"
@@ -147,7 +147,7 @@ class ReplyService:
         store: each run composes another one.
 
         Raises:
-            AmbiguousReplyError: An earlier attempt may have succeeded and cannot be found.
+            ReplyOutcomeUnknownError: An earlier attempt may have succeeded and cannot be found.
             OutReplyError: Any error of `Client.reply`.
         """
         check_reply(message)
@@ -180,7 +180,7 @@ class ReplyService:
             case Step.SEND:
                 again = replace(first, message=earlier.message)
                 return self._send(again, after=earlier.attempted_at)
-        raise AmbiguousReplyError(
+        raise ReplyOutcomeUnknownError(
             f"cannot determine whether an earlier reply to {comment_id} was sent: {reason}",
             hint="List the comments of its post: outreply comments list POST. To send another "
             "reply, use different text or a different --key.",
@@ -213,7 +213,7 @@ class ReplyService:
             other = self._store.reply_for(comment_id, reply.occasion)
             if other is not None and other.reply is not None:
                 return other.reply
-            raise AmbiguousReplyError(
+            raise ReplyOutcomeUnknownError(
                 f"another process is sending this reply to {comment_id}",
                 hint="Run the same command again; it does not send the reply twice.",
             )
@@ -246,7 +246,7 @@ class ReplyService:
         return ReplyResult(sent, existed=False)
 
     def _search(self, sent: SentReply) -> tuple[dict[str, Any] | None, bool, str]:
-        """Return a reply's object, whether its absence is proved, and why it is not."""
+        """Return a reply's object, whether the search was complete, and why it may lack it."""
         comment = self._store.comment(sent.comment_id)
         if comment is None:
             return None, False, "the post of the comment is not known; list its comments first"
@@ -286,9 +286,9 @@ def check_reply(message: str) -> None:
     problem = LEAK_PROBLEM if holds_secret(message) else text_problem(message)
     if problem is not None:
         raise InvalidInputError(f"invalid reply: {problem}")
-    if len(message) > MESSAGE_MAX_CHARACTERS:
+    if len(message) > MAX_MESSAGE_CHARACTERS:
         raise InvalidInputError(
-            f"the reply has {len(message):,} characters; the limit is {MESSAGE_MAX_CHARACTERS:,}",
+            f"the reply has {len(message):,} characters; the limit is {MAX_MESSAGE_CHARACTERS:,}",
             hint="Shorten it.",
         )
 
@@ -328,7 +328,7 @@ def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> s
 
 
 def _explain(error: OutReplyError, comment_id: str) -> OutReplyError:
-    """Return the error of a reply that was not, or may have been, sent."""
+    """Return the error for a reply that was not, or may have been, sent."""
     if error.maybe_applied:
         return error.replace(
             message=f"{error.message.rstrip('.')}{MAYBE_SENT}",

@@ -57,7 +57,8 @@ class SentReply:
     """A reply that was sent, or may have been.
 
     Attributes:
-        occasion: Subject that gets one reply only: a key, a text, or the comment by a program.
+        occasion: What gets one reply per comment: a key, a text, or, for a program's replies, the
+            comment itself.
         sent_at: Unix time of its first request, by the server's clock.
         attempted_at: Unix time of its last request, by the server's clock.
         token: Digest of the token of its first request.
@@ -119,7 +120,7 @@ class CommentStore:
     def comments(self) -> list[Comment]:
         """Return all comments as they were last seen."""
         rows = self._execute("SELECT body FROM comments WHERE account = ?")
-        with self._tables.errors():
+        with self._tables.wrap_errors():
             return [dict(json.loads(row["body"])) for row in rows]
 
     def mark_seen(self, post_id: str, comments: Iterable[Comment]) -> None:
@@ -139,7 +140,7 @@ class CommentStore:
     def comment(self, comment_id: str) -> Comment | None:
         """Return a comment as it was last seen, or None."""
         row = self._comment_row(comment_id)
-        with self._tables.errors():
+        with self._tables.wrap_errors():
             return None if row is None else {"post_id": row["post_id"], **json.loads(row["body"])}
 
     def skip(self, comment_id: str) -> None:
@@ -158,7 +159,7 @@ class CommentStore:
             "ORDER BY sent_at",
             comment_id,
         )
-        with self._tables.errors():
+        with self._tables.wrap_errors():
             return [_reply(row) for row in rows]
 
     def reply_for(self, comment_id: str, occasion: str) -> SentReply | None:
@@ -216,7 +217,7 @@ class CommentStore:
 
     def add_rows(self, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
         """Add the rows of another store that this one does not have."""
-        with self._tables.rewrite() as db:
+        with self._tables.change_without_timeout() as db:
             for table, columns in COLUMNS.items():
                 insert_missing(db, table, columns, rows[table])
 

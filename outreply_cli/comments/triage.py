@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from outreply_cli.comments.inbox import PostComments
 from outreply_cli.comments.replies import (
-    AmbiguousReplyError,
     ListedReply,
+    ReplyOutcomeUnknownError,
     ReplyService,
     find_same_text,
 )
@@ -87,12 +87,12 @@ class Triage:
         """Discard the queued reply and go back to its comment; False when none is queued.
 
         Raises:
-            AmbiguousReplyError: The queued reply may have been sent.
+            ReplyOutcomeUnknownError: The queued reply may have been sent.
         """
         if self._queued is None:
             return False
         if self.may_be_sent:
-            raise AmbiguousReplyError(
+            raise ReplyOutcomeUnknownError(
                 "the reply may have been sent and cannot be undone; enter q, then run "
                 "`comments triage` again"
             )
@@ -130,7 +130,7 @@ class Triage:
         try:
             self._replies.send(comment_id, message, existing=existing)
         except OutReplyError as error:
-            is_uncertain = error.maybe_applied or isinstance(error, AmbiguousReplyError)
+            is_uncertain = error.maybe_applied or isinstance(error, ReplyOutcomeUnknownError)
             self.may_be_sent = was_uncertain or is_uncertain
             raise
         self.sent += 1

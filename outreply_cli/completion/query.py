@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from outreply_cli.completion.cache import CompletionCache, account_file
 from outreply_cli.completion.spec import load_spec
-from outreply_cli.paths import config_path, state_path
+from outreply_cli.paths import user_config_dir, user_state_dir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,7 +148,10 @@ def _values(
     if kind in {"events", "scopes"}:
         return _list_items(kind, prefix)
     path = account_file(
-        state_path(environ), environ, flag=_profile_flag(line), current=_current_profile(environ)
+        user_state_dir(environ),
+        environ,
+        flag=_profile_flag(line),
+        current=_current_profile(environ),
     )
     cache = CompletionCache.load(path)
     before = "media:" if kind == "attachment" else ""
@@ -191,7 +194,7 @@ def _profile_flag(line: Sequence[str]) -> str | None:
 
 
 def _config(environ: Mapping[str, str]) -> str:
-    return _read_text(os.path.join(config_path(environ), "config.toml"))
+    return _read_text(os.path.join(user_config_dir(environ), "config.toml"))
 
 
 def _profiles(environ: Mapping[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ from outreply_cli.api.types import TokenInfo
 from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, skipped, warning
 from outreply_cli.env import TOKEN_VARIABLES
-from outreply_cli.errors import NotLoggedInError, OutReplyError
+from outreply_cli.errors import NotSignedInError, OutReplyError
 from outreply_cli.spec.limits import EVERY_SCOPE, SCOPES
 from outreply_cli.spec.scopes import missing_scopes
 from outreply_cli.times import format_duration
@@ -45,7 +45,7 @@ def check_token(context: DoctorContext) -> Iterator[CheckResult]:
     if isinstance(account, KeyringError):
         yield skipped("token", "stored in the keyring, which is unavailable")
     elif isinstance(account, OutReplyError):
-        result = warning if isinstance(account, NotLoggedInError) else failure
+        result = warning if isinstance(account, NotSignedInError) else failure
         yield result("token", account.message, account.hint or "Run: outreply auth login")
     else:
         response = _request_me(context, account)
@@ -71,11 +71,13 @@ def _request_me(context: DoctorContext, account: Account) -> CheckResult | Token
     if context.api.error is not None:
         return skipped("token", f"{name}; the API is unavailable")
     try:
-        return context.open_client(token, account.sign_in()).me()
+        return context.open_client(token, account.sign_in_hint()).me()
     except ApiError as error:
         is_refused = isinstance(error, AuthenticationError)
         default = (
-            f"Copy the token again, then {account.sign_in()}" if is_refused else "Try again later."
+            f"Copy the token again, then {account.sign_in_hint()}"
+            if is_refused
+            else "Try again later."
         )
         detail = f"{name}: {error.message} ({error.code})"
         return failure("token", detail, error.hint or default)
@@ -100,7 +102,7 @@ def _token(context: DoctorContext, account: Account, response: TokenInfo) -> Che
         return ok("token", f"{detail}, does not expire")
     detail = f"{detail}, expires in {format_duration(expires_at - now)}"
     if expires_at - now < _EXPIRES_SOON:
-        hint = f"Create a new token in the dashboard, then {account.sign_in()}"
+        hint = f"Create a new token in the dashboard, then {account.sign_in_hint()}"
         return warning("token", detail, hint)
     return ok("token", detail)
 

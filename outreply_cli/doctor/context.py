@@ -114,10 +114,10 @@ class DoctorContext:
         account = self.account
         return [account.credential.token.reveal()] if isinstance(account, Account) else []
 
-    def open_client(self, token: Token | None = None, sign_in: str = SIGN_IN) -> Client:
+    def open_client(self, token: Token | None = None, sign_in_hint: str = SIGN_IN) -> Client:
         """Return a client that does not retry; raises InvalidInputError for a bad base URL.
 
-        `sign_in` is the command or variable that replaces the token, for hints.
+        `sign_in_hint` is the command or variable that replaces the token, for hints.
         """
         base_url = resolve_base_url(self.profile, self.profile_option, self.environ)
         client = Client(
@@ -125,10 +125,10 @@ class DoctorContext:
                 base_url=base_url or DEFAULT_BASE_URL,
                 token=token,
                 clock=self.clock,
-                retry_policy=RetryPolicy(max_wait=0, failures=1, rate_limited=1),
+                retry_policy=RetryPolicy(max_wait=0, max_failures=1, max_rate_limited=1),
                 on_request=self.on_request,
                 timeout=_RESPONSE_TIMEOUT,
-                sign_in=sign_in,
+                sign_in_hint=sign_in_hint,
             )
         )
         self._clients.append(client)

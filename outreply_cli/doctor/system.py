@@ -18,7 +18,7 @@ from outreply_cli.storage.private_files import is_accessible_to_others, is_writa
 
 _DISTRIBUTION = "outreply-cli"
 _END_OF_NAME = re.compile(r"[<>=!~\[ (]")
-_STATE_MAX_BYTES = 500 * 1024 * 1024
+_MAX_STATE_BYTES = 500 * 1024 * 1024
 
 
 def check_system(context: DoctorContext) -> Iterator[CheckResult]:
@@ -128,7 +128,7 @@ def _journal(state_dir: Path) -> CheckResult:
         return failure(
             "journal",
             f"cannot read {path}: {error}",
-            "Move the file to a backup, then pair calendars with their scheduled posts: "
+            "Move the file away as a backup, then pair calendars with their scheduled posts: "
             "outreply bulk reconcile FILE",
         )
     entries = f"{health.entries} {'entry' if health.entries == 1 else 'entries'}"
@@ -151,6 +151,6 @@ def _state_size(state_dir: Path) -> CheckResult:
                 continue
             count += 1
     detail = f"{size / 1024 / 1024:.1f} MB in {count} files, {state_dir}"
-    if size > _STATE_MAX_BYTES:
+    if size > _MAX_STATE_BYTES:
         return warning("state", detail, "Delete large files there, such as emulator uploads.")
     return ok("state", detail)

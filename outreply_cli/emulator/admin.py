@@ -13,7 +13,7 @@ from outreply_cli.emulator.audit import AUDIT_EVENTS, list_audit
 from outreply_cli.emulator.auth import is_allowed_address
 from outreply_cli.emulator.delivery import DeliveryWorker, delete_expired, list_attempts
 from outreply_cli.emulator.faults import Faults
-from outreply_cli.emulator.incoming_comments import COMMENT_MAX_CHARACTERS, add_incoming_comment
+from outreply_cli.emulator.incoming_comments import MAX_COMMENT_CHARACTERS, add_incoming_comment
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time, round_up_time
 from outreply_cli.emulator.scheduler import next_due_at, process_due
@@ -36,8 +36,8 @@ from outreply_cli.emulator.webhooks import new_secret
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
 
 _MAX_YEAR = 9_000
-_ROWS_MAX = 1_000
-_NUMBER_MAX = 1e12
+_MAX_ROWS = 1_000
+_MAX_NUMBER = 1e12
 
 
 class AdminApi:
@@ -265,8 +265,8 @@ class AdminApi:
             hint="See: outreply posts list --published --profile emulator",
         )
         message = _text(params, "message")
-        if not message.strip() or len(message) > COMMENT_MAX_CHARACTERS:
-            raise InvalidInputError(f"message must have 1 to {COMMENT_MAX_CHARACTERS:,} characters")
+        if not message.strip() or len(message) > MAX_COMMENT_CHARACTERS:
+            raise InvalidInputError(f"message must have 1 to {MAX_COMMENT_CHARACTERS:,} characters")
         comment = (_text(params, "name", ""), _text(params, "username", ""), message)
         add_incoming_comment(self._state, post["id"], comment, now.timestamp())
         process_due(self._state, now)
@@ -300,11 +300,11 @@ def _with_secret(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _limit(params: Mapping[str, Any]) -> int:
-    return max(1, min(int(_number(params, "limit", 50)), _ROWS_MAX))
+    return max(1, min(int(_number(params, "limit", 50)), _MAX_ROWS))
 
 
 def _number(params: Mapping[str, Any], name: str, default: float | None = None) -> float:
     value = params.get(name, default)
-    if type(value) not in {int, float} or not abs(value) <= _NUMBER_MAX:
-        raise InvalidInputError(f"{name} must be a number of at most {_NUMBER_MAX:.0e}")
+    if type(value) not in {int, float} or not abs(value) <= _MAX_NUMBER:
+        raise InvalidInputError(f"{name} must be a number of at most {_MAX_NUMBER:.0e}")
     return float(value)

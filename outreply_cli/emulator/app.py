@@ -13,7 +13,7 @@ from outreply_cli.emulator.admin import AdminApi
 from outreply_cli.emulator.dashboard import PAGE_ROOT, Dashboard
 from outreply_cli.emulator.dashboard_sections import LoggedRequest
 from outreply_cli.emulator.delivery import DeliveryWorker
-from outreply_cli.emulator.endpoints import ApiRequest, Endpoints
+from outreply_cli.emulator.endpoints import EndpointRequest, Endpoints
 from outreply_cli.emulator.faults import FAULT_HEADER, Faults, apply_fault
 from outreply_cli.emulator.log import log_exception
 from outreply_cli.emulator.openapi import PUBLIC_ROUTES
@@ -70,7 +70,7 @@ class Emulator:
 
     def __call__(self, environ: "WSGIEnvironment") -> Response:
         """The response to a request."""
-        request = ApiRequest(environ)
+        request = EndpointRequest(environ)
         started_at, at = self._state.clock.system.monotonic(), self._state.clock.now().timestamp()
         headers = {"X-Request-Id": _request_id(), "Date": _date(int(at))}
         try:

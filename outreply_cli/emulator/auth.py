@@ -27,6 +27,7 @@ from outreply_cli.spec.limits import (
 )
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# A token's requests per day are its requests per minute times this number.
 _MINUTES_OF_FULL_RATE_PER_DAY = 1500
 _UPGRADE_URL = "https://outreply.com/dashboard/api"
 

@@ -49,7 +49,7 @@ class EmulatorHandle:
         """Call an operation of the admin API.
 
         Raises:
-            EmulatorError: The emulator does not respond, or refuses.
+            EmulatorError: The emulator does not respond, or refuses the request.
             EmulatorNotFoundError: A post, webhook or account does not exist.
             InvalidInputError: A parameter is invalid.
         """
@@ -94,7 +94,7 @@ def find_running(directory: Path) -> EmulatorHandle | None:
         return None
 
 
-def remove_handle(directory: Path) -> None:
+def delete_own_handle(directory: Path) -> None:
     """Remove the handle of an emulator of this process."""
     text = read_private(directory / _FILE)
     if text is not None and f'"pid": {os.getpid()},' in text:

@@ -8,7 +8,7 @@ from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.posts import get_published_post
 from outreply_cli.emulator.request import RequestContext, find_row, missing_field, view_row
 from outreply_cli.emulator.webhooks import emit
-from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
+from outreply_cli.spec.limits import MAX_MESSAGE_CHARACTERS
 
 
 def list_comments(context: RequestContext) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def list_comments(context: RequestContext) -> dict[str, Any]:
 def reply_to_comment(context: RequestContext) -> dict[str, Any]:
     """`POST /comments/reply`."""
     comment_id = context.text("comment_id", required=True)
-    message = context.text("message", required=True, max_length=MESSAGE_MAX_CHARACTERS)
+    message = context.text("message", required=True, max_length=MAX_MESSAGE_CHARACTERS)
     sql = "SELECT post_id FROM comments WHERE id = ?"
     parent = find_row(context.db, "Comment not found", sql, (comment_id,))
     post = get_published_post(context, parent["post_id"])

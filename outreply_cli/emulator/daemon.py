@@ -14,8 +14,8 @@ from outreply_cli.emulator.client import (
     STATE_VARIABLE,
     EmulatorHandle,
     delete_handle,
+    delete_own_handle,
     find_running,
-    remove_handle,
 )
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.errors import EmulatorError, EmulatorUnresponsiveError
@@ -106,7 +106,7 @@ def _run_server(
             server.handle.save(directory)
             yield server.handle
     finally:
-        remove_handle(directory)
+        delete_own_handle(directory)
 
 
 def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -155,7 +155,7 @@ def start_daemon(
             # Unlinked, not truncated: a symlink there would lead to another file.
             log.unlink(missing_ok=True)
             stream = os.fdopen(create_private(log), "wb")
-            # Not by its name later: another start may have replaced the file.
+            # Opened now: later, another start may have replaced the file.
             output = log.open("rb")
     except OSError as error:
         raise EmulatorError(f"cannot write {error.filename}: {error.strerror}") from None

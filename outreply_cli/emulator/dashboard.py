@@ -26,21 +26,21 @@ _OPERATIONS = frozenset({
     "advance", "freeze", "fault", "comment", "enable", "rotate", "edit-token", "rotate-token",
     "revoke-token", "collaborator",
 })  # fmt: skip
-_PROOF_HEADER = "X-Page-Proof"
+_CSRF_HEADER = "X-CSRF-Token"
 _LOOPBACK = ("127.", "::1")
 
 
 class Dashboard:
     """The page, with all text escaped and no external resources.
 
-    Only this user's clients on this machine get the proof that an action requires.
+    Only this user's clients on this machine get the csrf_token that an action requires.
     """
 
     def __init__(self, state: State, faults: Faults) -> None:
         self._state, self._faults = state, faults
         # The latest requests, newest first.
         self._log: deque[LoggedRequest] = deque(maxlen=MAX_ROWS)
-        self._proof = secrets.token_urlsafe(24)
+        self._csrf_token = secrets.token_urlsafe(24)
 
     def log(self, request: LoggedRequest) -> None:
         """Add a request to the log."""
@@ -70,8 +70,8 @@ class Dashboard:
                 that the page does not offer.
         """
         _require_own_site(request)
-        proof = request.headers.get(_PROOF_HEADER, "")
-        if not hmac.compare_digest(proof.encode(), self._proof.encode()):
+        csrf_token = request.headers.get(_CSRF_HEADER, "")
+        if not hmac.compare_digest(csrf_token.encode(), self._csrf_token.encode()):
             raise ErrorResponse(403, "PAGE_EXPIRED", "The emulator was restarted. Reload the page.")
         operation = request.path.removeprefix(PAGE_ROOT)
         if request.method != "POST" or operation not in _OPERATIONS:
@@ -86,7 +86,7 @@ class Dashboard:
         """A number that changes with what the page shows, and every minute."""
         clock = self._state.clock
         shown = (
-            self._proof, self._state.connection.total_changes, self._faults.list(),
+            self._csrf_token, self._state.connection.total_changes, self._faults.list(),
             list(self._log)[:1], int(clock.now().timestamp() // 60),
         )  # fmt: skip
         return f'"{hashlib.sha256(repr(shown).encode()).hexdigest()[:32]}"'
@@ -95,7 +95,7 @@ class Dashboard:
         with self._state.transaction():
             sections = list_sections(self._state, self._log.copy())
         return sections | {
-            "proof": self._proof if _is_local(request) else "",
+            "csrf_token": self._csrf_token if _is_local(request) else "",
             "faults": self._faults.list(),
             "kinds": KINDS,
         }

@@ -23,7 +23,7 @@ from outreply_cli.spec.platforms import find_platform, platform_label
 
 MAX_ROWS = 25
 _POSTS_PER_DAY = 3
-_COUNT_MAX = 99
+_MAX_COUNT = 99
 _DAY_SECONDS = 86_400
 _TEXT_CHARACTERS = 5_000
 # The column with the time of a post, by its status.
@@ -127,11 +127,11 @@ def _list_day(db: sqlite3.Connection, day: datetime) -> list[dict[str, Any]]:
         count = len(rows)
         if count == _POSTS_PER_DAY:
             sql = f"SELECT count(*) FROM (SELECT 1 FROM posts WHERE {on_day})"  # noqa: S608
-            count = db.execute(sql, (*values, _COUNT_MAX + 1)).fetchone()[0]
+            count = db.execute(sql, (*values, _MAX_COUNT + 1)).fetchone()[0]
         groups.append(
             {
                 "status": status,
-                "count": count if count <= _COUNT_MAX else f"{_COUNT_MAX}+",
+                "count": count if count <= _MAX_COUNT else f"{_MAX_COUNT}+",
                 "posts": rows,
             }
         )

@@ -29,7 +29,7 @@ from outreply_cli.emulator.scheduler import process_due
 from outreply_cli.emulator.state import State
 from outreply_cli.net.dns import Resolver
 from outreply_cli.net.server.response import Response, json_response
-from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME, IDEMPOTENCY_KEY_MAX_CHARACTERS
+from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME, MAX_IDEMPOTENCY_KEY_CHARACTERS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -43,7 +43,7 @@ Match = tuple[Route, Mapping[str, str]]
 _CompiledRoutes = Sequence[tuple[re.Pattern[str], Mapping[str, Route]]]
 
 
-class ApiRequest(Request):
+class EndpointRequest(Request):
     """A request that raises for an invalid multipart body instead of treating it as empty."""
 
     def __init__(self, environ: "WSGIEnvironment") -> None:
@@ -183,7 +183,7 @@ class Endpoints:
         key = request.headers.get("Idempotency-Key")
         if key is None or context.request_body.is_multipart:
             return route.status, route.handler(context)
-        if not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX_CHARACTERS:
+        if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY_CHARACTERS:
             raise ErrorResponse(400, "INVALID_IDEMPOTENCY_KEY")
         token_id = context.caller.token["id"]
         expired_before = (context.now - IDEMPOTENCY_KEY_LIFETIME).timestamp()

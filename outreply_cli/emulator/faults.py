@@ -34,7 +34,7 @@ KINDS = {
 _DEFAULTS = {"drop-before": 0.0, "drop-after": 0.0, "garbage": 0.0, "truncate": 0.0,
              "rate-limit": 1.0}  # fmt: skip
 _NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,3})?")
-_DELAY_MAX = 600.0
+_MAX_DELAY = 600.0
 _OPTIONS: dict[str, Callable[[Any], bool]] = {
     "method": lambda value: value is None or isinstance(value, str),
     "path": lambda value: value is None or isinstance(value, str),
@@ -180,13 +180,13 @@ def parse_fault(text: str) -> FaultSpec:
     value = float(number)
     is_valid = {
         "status": 400 <= value <= 599 and value.is_integer(),
-        "delay": 0 <= value <= _DELAY_MAX,
+        "delay": 0 <= value <= _MAX_DELAY,
         "rate-limit": value >= 0 and value.is_integer(),
     }
     if not is_valid.get(kind, True):
         raise InvalidInputError(
             f"invalid value for {kind}: {number}",
-            hint=f"Use a status from 400 to 599, a delay of at most {_DELAY_MAX:.0f} seconds, or "
+            hint=f"Use a status from 400 to 599, a delay of at most {_MAX_DELAY:.0f} seconds, or "
             "whole seconds for rate-limit.",
         )
     return FaultSpec(kind, value)

@@ -9,8 +9,8 @@ from outreply_cli.emulator.state import State
 _DAY_SECONDS = 86_400.0
 # Most engagement of a post comes in its first days.
 _SLOWDOWN_DAYS = 2.0
-_LIKES_MAX = 200
-_SHARES_MAX = 20
+_MAX_LIKES = 200
+_MAX_SHARES = 20
 
 
 def get_likes_and_shares(state: State, row: sqlite3.Row, now: datetime) -> tuple[int, int]:
@@ -19,7 +19,7 @@ def get_likes_and_shares(state: State, row: sqlite3.Row, now: datetime) -> tuple
     if state.config.has_growth:
         days = max(0.0, (now.timestamp() - row["published_at"]) / _DAY_SECONDS)
         share = state.random_for(f"{row['id']}/growth") * (1 - math.exp(-days / _SLOWDOWN_DAYS))
-        likes, shares = likes + int(_LIKES_MAX * share), shares + int(_SHARES_MAX * share)
+        likes, shares = likes + int(_MAX_LIKES * share), shares + int(_MAX_SHARES * share)
     return likes, shares
 
 

@@ -5,7 +5,7 @@ import sqlite3
 from bisect import insort
 
 from outreply_cli.emulator.request import too_many
-from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
+from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, MIN_PAGE_GAP
 from outreply_cli.spec.platforms import PLATFORMS, find_platform
 
 _HOUR, _DAY = 3600.0, 86_400.0
@@ -23,7 +23,7 @@ GUARDRAILS = {
         for platform in PLATFORMS
         if platform.per_hour is not None
     },
-    "minGapBetweenSchedulesMs": int(PAGE_MIN_GAP.total_seconds() * 1000),
+    "minGapBetweenSchedulesMs": int(MIN_PAGE_GAP.total_seconds() * 1000),
     "perBrandPer24hSafetyNet": BRAND_PUBLISHES_PER_DAY,
 }
 
@@ -39,7 +39,7 @@ def check_guardrails(
         ErrorResponse: 429 PAGE_PUBLISH_GUARDRAIL or BRAND_PUBLISH_GUARDRAIL.
     """
     of_page, of_brand = ("posts.page_id = ?", page["id"]), (_OF_BRAND, page["brand_id"])
-    gap = PAGE_MIN_GAP.total_seconds()
+    gap = MIN_PAGE_GAP.total_seconds()
     if keep_gap and (too_near := _times(db, of_page, timestamp, gap)):
         text = f"Posts on the same page must be at least {gap:.0f} seconds apart"
         raise too_many(_PAGE, _round_up(too_near[-1] + gap - timestamp), text)

@@ -2,7 +2,7 @@
 
 from outreply_cli.emulator.state import State
 
-COMMENT_MAX_CHARACTERS = 100_000
+MAX_COMMENT_CHARACTERS = 100_000
 _DAY_SECONDS = 86_400.0
 _COMMENTERS = (
     ("Jane Doe", "jane.doe", "Love this!"),

@@ -30,7 +30,7 @@ from outreply_cli.emulator.request import (
 from outreply_cli.emulator.state import State
 from outreply_cli.net.dns import Resolver
 from outreply_cli.spec import platform_rules
-from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
+from outreply_cli.spec.limits import MAX_MESSAGE_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.spec.platforms import find_platform
 from outreply_cli.spec.rule_kinds import PostFacts
 
@@ -239,7 +239,7 @@ def _add_post(
 
 
 def _content(context: RequestContext) -> dict[str, str | None]:
-    message = context.text("message", max_length=MESSAGE_MAX_CHARACTERS)
+    message = context.text("message", max_length=MAX_MESSAGE_CHARACTERS)
     ids, urls = _strings(context, "media_ids"), _strings(context, "media_urls")
     uploaded = get_attachments(context, ids)
     for url in urls:

@@ -14,10 +14,10 @@ from werkzeug.datastructures import FileStorage
 from outreply_cli.emulator.catalog import BY_CODE
 from outreply_cli.emulator.state import State
 from outreply_cli.formats.json import parse_json
-from outreply_cli.spec.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
+from outreply_cli.spec.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, MAX_LIST_LIMIT
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_LIMIT_DIGITS = len(str(LIST_LIMIT_MAX))
+_LIMIT_DIGITS = len(str(MAX_LIST_LIMIT))
 
 
 class ErrorResponse(Exception):  # noqa: N818 - a response of the emulated API
@@ -118,8 +118,8 @@ class RequestContext:
         if value is None:
             return LIST_LIMIT_DEFAULT
         is_number = value.isascii() and value.isdigit() and len(value) <= _LIMIT_DIGITS
-        if not is_number or not 1 <= int(value) <= LIST_LIMIT_MAX:
-            raise invalid_field("limit", f"must be a whole number from 1 to {LIST_LIMIT_MAX}")
+        if not is_number or not 1 <= int(value) <= MAX_LIST_LIMIT:
+            raise invalid_field("limit", f"must be a whole number from 1 to {MAX_LIST_LIMIT}")
         return int(value)
 
     def since(self) -> float | None:

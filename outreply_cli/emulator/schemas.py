@@ -10,10 +10,10 @@ from outreply_cli.emulator.guardrails import GUARDRAILS
 from outreply_cli.spec.limits import (
     EVENTS,
     EVERY_SCOPE,
-    IDEMPOTENCY_KEY_MAX_CHARACTERS,
     LIST_LIMIT_DEFAULT,
-    LIST_LIMIT_MAX,
-    MESSAGE_MAX_CHARACTERS,
+    MAX_IDEMPOTENCY_KEY_CHARACTERS,
+    MAX_LIST_LIMIT,
+    MAX_MESSAGE_CHARACTERS,
     SCOPES,
     TIERS,
 )
@@ -30,11 +30,11 @@ _TYPES: dict[str, Schema] = {
     "uri": {"type": "string", "format": "uri"},
     "email": {"type": "string", "format": "email"},
     "timestamp": {"type": "string", "format": "date-time"},
-    "message": {"type": "string", "maxLength": MESSAGE_MAX_CHARACTERS},
-    "limit": {"type": "integer", "minimum": 1, "maximum": LIST_LIMIT_MAX,
+    "message": {"type": "string", "maxLength": MAX_MESSAGE_CHARACTERS},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIST_LIMIT,
               "default": LIST_LIMIT_DEFAULT},
     "idempotency_key": {"type": "string", "minLength": 1,
-                        "maxLength": IDEMPOTENCY_KEY_MAX_CHARACTERS},
+                        "maxLength": MAX_IDEMPOTENCY_KEY_CHARACTERS},
 }  # fmt: skip
 
 

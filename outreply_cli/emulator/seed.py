@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import TypeVar
 
-from outreply_cli.emulator.incoming_comments import COMMENT_MAX_CHARACTERS, add_incoming_comment
+from outreply_cli.emulator.incoming_comments import MAX_COMMENT_CHARACTERS, add_incoming_comment
 from outreply_cli.emulator.media import ASSETS, attach
 from outreply_cli.emulator.posts import (
     OWNED_POSTS,
@@ -267,7 +267,7 @@ class _AccountLoader:
         at = _require_field(item, fields, "at").timestamp(self._now)
         name = _get(fields, "name", Field.text, "Someone")
         username = _get(fields, "username", Field.text, "someone")
-        message = _require_field(item, fields, "message").text(max_length=COMMENT_MAX_CHARACTERS)
+        message = _require_field(item, fields, "message").text(max_length=MAX_COMMENT_CHARACTERS)
         if at > self._now.timestamp():
             if "replies" in fields:
                 raise fields["replies"].error("a comment in the future must not have replies")

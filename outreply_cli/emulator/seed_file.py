@@ -18,7 +18,7 @@ from outreply_cli.times import parse_duration, parse_zone
 _HINT = "See: outreply emulator seed --export"
 _MAX_NODES = 200_000
 _LIMITS = tuple(Tier.__dataclass_fields__)
-_NUMBER_MAX = 2**53 - 1
+_MAX_NUMBER = 2**53 - 1
 # All times that are derived from one of these years exist.
 _YEARS = range(1970, 9001)
 
@@ -65,8 +65,8 @@ class Field:
 
     def number(self) -> int:
         """A whole number, 0 or more, that JSON represents exactly; raises SeedError."""
-        if type(self.value) is not int or not 0 <= self.value <= _NUMBER_MAX:
-            raise self.error(f"must be a whole number from 0 to {_NUMBER_MAX}")
+        if type(self.value) is not int or not 0 <= self.value <= _MAX_NUMBER:
+            raise self.error(f"must be a whole number from 0 to {_MAX_NUMBER}")
         return self.value
 
     def boolean(self) -> bool:

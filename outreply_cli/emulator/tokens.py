@@ -16,9 +16,9 @@ from outreply_cli.emulator.state import State
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import (
     EVERY_SCOPE,
+    MAX_TOKEN_LIFETIME,
     SANDBOX_PREFIX,
     SCOPES,
-    TOKEN_LIFETIME_MAX,
     TOKEN_PREFIXES,
 )
 
@@ -230,7 +230,7 @@ def check_key_limit(
 
 def check_lifetime(expires_at: float, now: datetime) -> None:
     """Raise InvalidInputError for an expiry date more than two years ahead."""
-    if expires_at > (now + TOKEN_LIFETIME_MAX).timestamp():
+    if expires_at > (now + MAX_TOKEN_LIFETIME).timestamp():
         raise InvalidInputError("a token expires after at most 2 years")
 
 

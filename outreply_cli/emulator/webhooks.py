@@ -23,15 +23,16 @@ from outreply_cli.emulator.request import (
 )
 from outreply_cli.emulator.state import State
 from outreply_cli.net.dns import Address, Resolver, resolve
-from outreply_cli.net.ssrf import BlockedAddressError, Reach, parse_http_url, resolve_allowed
+from outreply_cli.net.ssrf import BlockedAddressError, Reach, resolve_allowed
+from outreply_cli.net.urls import parse_http_url
 from outreply_cli.spec.limits import EVENTS
 
-_URL_MAX_CHARACTERS = 2_000
+_MAX_URL_CHARACTERS = 2_000
 
 
 def create_webhook(context: RequestContext) -> dict[str, Any]:
     """`POST /webhooks`: the only response that contains the secret."""
-    url = context.text("url", required=True, max_length=_URL_MAX_CHARACTERS) or ""
+    url = context.text("url", required=True, max_length=_MAX_URL_CHARACTERS) or ""
     events = context.body.get("events")
     # In a list: looking up an unhashable value, such as an object, in a mapping would raise.
     if not isinstance(events, list) or not events or not all(name in [*EVENTS] for name in events):
@@ -78,7 +79,7 @@ def check_urls(
 ) -> Mapping[str, str]:
     """The URL of a new webhook if it is not allowed, with the reason."""
     url = body.get("url")
-    if not isinstance(url, str) or len(url) > _URL_MAX_CHARACTERS:
+    if not isinstance(url, str) or len(url) > _MAX_URL_CHARACTERS:
         return {}
     try:
         lookup = partial(resolver.lookup, timeout=LOOKUP_SECONDS)

@@ -1,6 +1,6 @@
 """Dimensions and durations of media files, read from their headers without decoding them.
 
-Values that a file lacks or states wrongly are None. Reads a few kilobytes of a file of any size.
+Values that are missing or invalid are None. Reads a few kilobytes of a file of any size.
 """
 
 import math
@@ -14,7 +14,7 @@ _MAX_EXIF_BYTES = 65_533
 _MAX_IFD_ENTRIES = 500
 _MAX_VALUE_BYTES = 64
 _ORIENTATION_TAG = 0x0112
-# Orientations that turn an image by a quarter.
+# Orientations that rotate an image by 90 degrees.
 _QUARTER_TURNS = range(5, 9)
 
 

@@ -1,4 +1,4 @@
-"""Decoding of text from files and stdin, and its start on one line."""
+"""Decoding text from files and stdin, and shortening it to one line."""
 
 import codecs
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARK = "\ufeff"
 _QUOTED_CHARACTERS = 50
-_NAMED_MAX = 10
+_MAX_NAMED = 10
 
 
 class TextEncodingError(ValueError):
@@ -38,7 +38,7 @@ def decode_text(content: bytes) -> str:
 def shorten(text: str, limit: int) -> str:
     """Return the start of a text on one line: `limit` characters, and an ellipsis where it is cut.
 
-    Blanks are squeezed.
+    Runs of whitespace become one space.
     """
     # Only the start is split: a text may be long.
     line = " ".join(text[: 4 * limit].split())
@@ -61,5 +61,5 @@ def did_you_mean(word: str, names: Iterable[str], *, prefix: str = "") -> str | 
 
 def join_names(names: Sequence[str]) -> str:
     """Return names with commas: the first ten, and how many more there are."""
-    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
-    return ", ".join(names[:_NAMED_MAX]) + more
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more

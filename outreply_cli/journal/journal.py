@@ -41,7 +41,7 @@ from outreply_cli.journal.models import (
     Origin,
     RowHistory,
     SlotClaim,
-    SlotText,
+    StoredSchedule,
 )
 from outreply_cli.storage.sqlite import FileSchema, check_types, open_readonly, wrap_corruption
 from outreply_cli.storage.tables import LocalTables
@@ -80,7 +80,7 @@ CREATE TABLE separate_posts (
 ) WITHOUT ROWID;
 CREATE INDEX entries_of_slot ON entries (account, page_id, scheduled_at);
 """
-# A calendar was identified by its path; the posts of single commands have other names.
+# Until then, the path identified a calendar; the commands of `posts` used the names below.
 _UPGRADE_1 = """
 ALTER TABLE entries ADD COLUMN token TEXT;
 ALTER TABLE entries ADD COLUMN attempted_at REAL;
@@ -174,7 +174,7 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "calendar_zones": {"account": str, "calendar": str, "file": str, "zone": str},
 }  # fmt: skip
 _VALUES_PER_QUERY = 400
-_EVENTS_MAX = 1_000_000
+_MAX_EVENTS = 1_000_000
 # The states from which an entry may get into a state.
 _SENDABLE = frozenset({EntryState.PLANNED, EntryState.SENT})
 _RECORDABLE = _SENDABLE | {EntryState.FAILED, EntryState.DONE}
@@ -408,8 +408,8 @@ class Journal:
     ) -> list[JournalEntry]:
         """Return entries whose outcome only the server knows, oldest first.
 
-        None stands for all accounts, or for all calendars. Of a post that is cancelled before its
-        new version is sent, only the new version is listed.
+        None stands for all accounts, or for all calendars. If a post is being
+        replaced, only its new version is listed.
         """
         return self._read(
             "SELECT * FROM entries WHERE state IN ('sent', 'cancelling') "
@@ -420,7 +420,7 @@ class Journal:
         )
 
     def separate_posts(self, account: str) -> set[tuple[str, str]]:
-        """Return rows and IDs of posts that are not theirs, as the user decided."""
+        """Return pairs of a row and a post's ID that the user declared not to be the row's."""
         rows = self._select("SELECT row, post_id FROM separate_posts WHERE account = ?", (account,))
         return {(row["row"], row["post_id"]) for row in rows}
 
@@ -461,7 +461,7 @@ class Journal:
         )
 
     def owned_post_ids(self, account: str) -> set[str]:
-        """Return the IDs of all posts that are certainly not those of other rows.
+        """Return the IDs of all posts that certainly belong to their rows.
 
         A post that was only edited or rescheduled here may be that of a row that the journal does
         not know: it was lost, or another machine has it.
@@ -542,7 +542,7 @@ class Journal:
         return ids
 
     def mark_replacing(self, entry: JournalEntry) -> None:
-        """Record that the post which a planned `entry` replaces is cancelled, and its own sent."""
+        """Record that the post which a planned `entry` replaces is about to be cancelled."""
         with self._change() as db:
             self._set(db, entry, _SENDABLE, "state = 'sent'")
             (old,) = self._load_all([entry.replaces])
@@ -677,7 +677,7 @@ class Journal:
             (account,),
             types=dict.fromkeys(ComposedText._fields, str),
         )
-        with self.tables.errors():
+        with self.tables.wrap_errors():
             return [
                 ComposedText(**{**dict(row), "scheduled_at": parse_timestamp(row["scheduled_at"])})
                 for row in rows
@@ -704,7 +704,7 @@ class Journal:
                 ],
             )
 
-    def slot_schedules(self, account: str) -> dict[tuple[str, str], SlotText]:
+    def slot_schedules(self, account: str) -> dict[tuple[str, str], StoredSchedule]:
         """Return the slots of an account's pages and brands, by `page` or `brand` and ID."""
         rows = self._select(
             "SELECT kind, id, slots, timezone FROM slot_schedules WHERE account = ? "
@@ -712,9 +712,11 @@ class Journal:
             (account,),
             types=dict.fromkeys(("kind", "id", "slots", "timezone"), str),
         )
-        return {(row["kind"], row["id"]): SlotText(row["slots"], row["timezone"]) for row in rows}
+        return {
+            (row["kind"], row["id"]): StoredSchedule(row["slots"], row["timezone"]) for row in rows
+        }
 
-    def set_slots(self, account: str, kind: str, target_id: str, slots: SlotText) -> None:
+    def set_slots(self, account: str, kind: str, target_id: str, slots: StoredSchedule) -> None:
         """Record the slots of a page or brand."""
         with self._change() as db:
             db.execute(
@@ -751,7 +753,7 @@ class Journal:
             "AS times GROUP BY page_id, scheduled_at, calendar, row ORDER BY scheduled_at",
             (account, since.isoformat()) * 2,
         )
-        with self.tables.errors():
+        with self.tables.wrap_errors():
             return [
                 SlotClaim(
                     row["page_id"],
@@ -773,13 +775,16 @@ class Journal:
             "JOIN entries ON entries.id = events.entry_id WHERE at > ? "
             "AND events.page_id = coalesce(?, events.page_id) "
             "ORDER BY at DESC, events.id DESC LIMIT ?",
-            (0.0 if since is None else since.timestamp(), page_id, limit or _EVENTS_MAX),
+            (0.0 if since is None else since.timestamp(), page_id, limit or _MAX_EVENTS),
         )
-        with self.tables.errors():
+        with self.tables.wrap_errors():
             return [_event(row) for row in rows]
 
     def find_upload(self, account: str, sha256: str) -> tuple[str | None, datetime] | None:
-        """Return the media ID of a file's content, if known, and the start of its upload."""
+        """Return the media ID of a file's content, if known, and when its upload ended.
+
+        Without an ID, the time is that of the start.
+        """
         rows = self._select(
             "SELECT media_id, started_at FROM uploads WHERE account = ? AND sha256 = ?",
             (account, sha256),
@@ -787,7 +792,7 @@ class Journal:
         )
         if not rows:
             return None
-        with self.tables.errors():
+        with self.tables.wrap_errors():
             return rows[0]["media_id"], datetime.fromtimestamp(rows[0]["started_at"], UTC)
 
     def media_ids(self, account: str, since: datetime | None = None) -> set[str]:
@@ -847,7 +852,7 @@ class Journal:
         with self._change() as db:
             db.execute("DELETE FROM uploads WHERE account = ? AND sha256 = ?", (account, sha256))
 
-    def preview(self, draft: JournalEntryDraft, post_id: str) -> JournalEntry:
+    def preview_adoption(self, draft: JournalEntryDraft, post_id: str) -> JournalEntry:
         """Return the entry that `adopt` would write."""
         return JournalEntry(
             # Negative: no entry of the file has this ID.
@@ -862,7 +867,7 @@ class Journal:
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[JournalEntry]:
         rows = self._select(sql, values)
-        with self.tables.errors():
+        with self.tables.wrap_errors():
             return [entry_from_row(row) for row in rows]
 
     def _read_one(self, sql: str, values: tuple[Any, ...]) -> JournalEntry | None:
@@ -887,7 +892,7 @@ class Journal:
         types: Mapping[str, Any] = MappingProxyType({}),
     ) -> list[Any]:
         """Return rows, with values of these `types` in their columns."""
-        with self.tables.errors():
+        with self.tables.wrap_errors():
             rows = self.tables.rows(sql, values)
             for row in rows:
                 check_types(row, types)

@@ -161,7 +161,7 @@ class ComposedText(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SlotText:
+class StoredSchedule:
     """The slots of a page or brand as text, and the name of their time zone."""
 
     text: str

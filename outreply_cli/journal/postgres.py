@@ -1,7 +1,7 @@
 """The journal of a team in PostgreSQL, and the leases of its calendars.
 
-A lease is held by one process at a time. Its fence grows with each holder: a process that was
-stopped for longer than its lease, and whose calendar another one has taken over, can no longer
+A lease is held by one process at a time. Its fencing token grows with each holder: a process that
+was stopped for longer than its lease, and whose calendar another one has taken over, can no longer
 record anything. The clock of the database decides when a lease expires.
 """
 
@@ -104,7 +104,7 @@ class PostgresJournal(Journal):
         ]
 
     def _acquire(self, account: str, calendar: str, wait: float) -> int:
-        """Return the fence of a new lease."""
+        """Return the fencing token of a new lease."""
         until = self._clock.monotonic() + wait
         other: str | None = None
         while True:
@@ -126,7 +126,7 @@ class PostgresJournal(Journal):
             self._clock.sleep(_POLL_SECONDS)
 
     def _try_acquire(self, account: str, calendar: str) -> tuple[int | None, str]:
-        """Return the fence of a new lease, or None and the holder of the present one."""
+        """Return the fencing token of a new lease, or None and the holder of the present one."""
         key, holder = (account, calendar), holder_name(self._origin.host)
         with self._change() as db:
             fence = _LEASES.acquire(db, key, holder)

@@ -30,7 +30,7 @@ class Store:
         state_dir: Directory of this machine's journal.
         url: URL of a team's database; None for this machine's journal.
         origin: Command as shown in the log of the journal.
-        clock: Time of the log, and of waiting for a lock.
+        clock: Clock of the log's timestamps and of lock timeouts.
         password: Password of the database, if its URL has none.
     """
 

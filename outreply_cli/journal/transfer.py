@@ -21,7 +21,7 @@ from outreply_cli.timestamps import parse_timestamp
 
 _FORMAT = "outreply-store"
 _VERSION = 1
-_INTEGER_MAX = 1 << 62
+_MAX_INTEGER = 1 << 62
 # States of an entry whose post was never made.
 _WITHOUT_POST = frozenset({EntryState.PLANNED, EntryState.FAILED})
 Rows = Mapping[str, list[dict[str, Any]]]
@@ -66,12 +66,12 @@ def dump_lines(rows: Rows) -> Iterator[str]:
 
 
 def is_backup(content: bytes) -> bool:
-    """Return whether the content of a file is that of a copy."""
+    """Return whether the content of a file is that of a backup."""
     return content.startswith(json.dumps({"format": _FORMAT})[:-1].encode())
 
 
 def parse_lines(name: str, lines: Iterable[str]) -> Rows:
-    """Return the rows of a copy, for messages called `name`.
+    """Return the rows of a backup; error messages call it `name`.
 
     Raises:
         InvalidInputError: A line is invalid; nothing was added.
@@ -126,7 +126,7 @@ def _check_row(table: str, row: Any) -> dict[str, Any]:
         if isinstance(value, str):
             is_valid = is_valid and is_unicode(value) and "\x00" not in value
         elif isinstance(value, int | float):
-            is_valid = is_valid and abs(value) < _INTEGER_MAX
+            is_valid = is_valid and abs(value) < _MAX_INTEGER
         if not is_valid:
             raise _InvalidLineError(f"has an invalid {name}")
     # Reject values that the journal could not read again.
@@ -142,7 +142,7 @@ def _check_row(table: str, row: Any) -> dict[str, Any]:
 def add_rows(journal: Journal, rows: Rows) -> CopyReport:
     """Add rows that a journal does not have, all or none; raises StorageError."""
     report = CopyReport()
-    with journal.tables.rewrite() as db:
+    with journal.tables.change_without_timeout() as db:
         ids = _add_entries(db, rows["entries"], report)
         if rows["entries"] and not report.added:
             return report

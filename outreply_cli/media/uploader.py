@@ -11,7 +11,7 @@ from typing import IO, cast
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import InvalidResponseError, NotFoundError, PermissionDeniedError
-from outreply_cli.api.requests import FilePart
+from outreply_cli.api.request_builders import FilePart
 from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.types import Media
 from outreply_cli.errors import OutReplyError
@@ -24,7 +24,7 @@ from outreply_cli.media.files import (
     hash_file,
 )
 from outreply_cli.media.library import created_at
-from outreply_cli.spec.limits import LIST_LIMIT_MAX
+from outreply_cli.spec.limits import MAX_LIST_LIMIT
 from outreply_cli.spec.media_types import EXTENSIONS
 
 # The clock of the server, which sets created_at, may be behind.
@@ -88,7 +88,7 @@ class Uploader:
 
         Raises:
             MediaFileError: The file cannot be read, or has changed.
-            OutReplyError: The upload failed; see `Transport.upload`.
+            OutReplyError: The upload failed; see `Client.upload`.
         """
         with self._lock:
             upload_lock = self._upload_locks[file.size, file.mime]
@@ -183,7 +183,7 @@ class Uploader:
         if not self._may_list:
             reason = "the token cannot list media"
         elif not self._is_list_complete:
-            reason = f"the server lists only {LIST_LIMIT_MAX} media"
+            reason = f"the server lists only {MAX_LIST_LIMIT} media"
         elif sent_at is not None and self._client.now() - sent_at < LIST_LAG:
             reason = "the API's list may be out of date; try again in a minute"
         if reason is not None:
@@ -227,5 +227,5 @@ def upload_name(mime: str) -> str:
 
 
 def _stat_name(file: InspectedFile) -> str:
-    """Return the name of content that is not hashed yet: its size and times."""
+    """Return the name of content that is not hashed yet: its file, size and time."""
     return f"unread {file.stat_signature}"

@@ -11,19 +11,13 @@ from contextlib import suppress
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
 from outreply_cli.net.dns import Address, resolve
-from outreply_cli.net.ssrf import (
-    BlockedAddressError,
-    HttpUrl,
-    Reach,
-    is_http_url,
-    parse_http_url,
-    resolve_allowed,
-)
+from outreply_cli.net.ssrf import BlockedAddressError, Reach, resolve_allowed
 from outreply_cli.net.tls import describe_tls_error, load_context
+from outreply_cli.net.urls import HttpUrl, is_http_url, parse_http_url
 from outreply_cli.spec.webhooks import RESPONSE_TIMEOUT_SECONDS
 
 # The rest of the body of a response is dropped.
-RESPONSE_BYTES_MAX = 64 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024
 _EXAMPLE_URL = "Use a URL such as http://127.0.0.1:3000/webhooks."
 # Headers that describe the connection; this client sets them.
 _CONNECTION_HEADERS = frozenset(
@@ -33,7 +27,7 @@ _CONNECTION_HEADERS = frozenset(
 
 
 class _HandshakeError(Exception):
-    """The TLS handshake failed, for a reason and with a hint."""
+    """The TLS handshake failed; its arguments are the reason and a hint."""
 
 
 class UnreachableError(OutReplyError):
@@ -181,7 +175,7 @@ def _read_start(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
     """Return the start of a body, and whether the rest is missing."""
     # A chunked response is read in parts, which may be short.
     parts: list[bytes] = []
-    left = RESPONSE_BYTES_MAX + 1
+    left = MAX_RESPONSE_BYTES + 1
     try:
         while left and (part := response.read(left)):
             parts.append(part)
@@ -189,10 +183,10 @@ def _read_start(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
     except (OSError, http.client.HTTPException) as error:
         # The status counts: the handler has accepted or rejected the delivery.
         parts.append(getattr(error, "partial", b""))
-        return b"".join(parts)[:RESPONSE_BYTES_MAX], True
+        return b"".join(parts)[:MAX_RESPONSE_BYTES], True
     data = b"".join(parts)
     # `length` is the number of announced bytes that did not arrive.
-    return data[:RESPONSE_BYTES_MAX], len(data) > RESPONSE_BYTES_MAX or bool(response.length)
+    return data[:MAX_RESPONSE_BYTES], len(data) > MAX_RESPONSE_BYTES or bool(response.length)
 
 
 def _connect(addresses: Sequence[Address], port: int, deadline: float) -> socket.socket:

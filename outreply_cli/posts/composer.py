@@ -1,4 +1,4 @@
-"""Texts that a program of the user composes.
+"""Texts that the user's program composes.
 
 The program gets one JSON document on stdin, and its stdout is the text. It runs without a shell and
 without secrets in its environment.
@@ -16,7 +16,7 @@ from outreply_cli.api.client import Client
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import TextEncodingError, decode_text, shorten
-from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
+from outreply_cli.spec.limits import MAX_MESSAGE_CHARACTERS
 from outreply_cli.spec.platform_rules import RuleSet
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.spec.text import is_visible
@@ -85,7 +85,7 @@ class Composer:
             "task": task,
             "page": dict(page),
             "platform": long_name(platform),
-            "rules": {"max_characters": MESSAGE_MAX_CHARACTERS, **limits},
+            "rules": {"max_characters": MAX_MESSAGE_CHARACTERS, **limits},
             "scheduled_at": format_timestamp(scheduled_at) if scheduled_at else None,
             "link": link,
             "brand": self._get_brand(str(page.get("brand_id") or "")),
@@ -108,7 +108,7 @@ class Composer:
             said = " / ".join(shorten(line, _ERROR_CHARACTERS) for line in lines if line.strip())
             raise self._error(f"{result.error}{': ' * bool(said)}{said}")
         if result.is_truncated:
-            raise self._error(f"the text has more than {MESSAGE_MAX_CHARACTERS:,} characters")
+            raise self._error(f"the text has more than {MAX_MESSAGE_CHARACTERS:,} characters")
         try:
             text = decode_text(result.output).rstrip("\n")
         except TextEncodingError as error:
@@ -120,8 +120,8 @@ class Composer:
     def _find_problem(self, text: str) -> str | None:
         if not is_visible(text):
             return "the program wrote no text to stdout"
-        if len(text) > MESSAGE_MAX_CHARACTERS:
-            limit = f"the limit is {MESSAGE_MAX_CHARACTERS:,}"
+        if len(text) > MAX_MESSAGE_CHARACTERS:
+            limit = f"the limit is {MAX_MESSAGE_CHARACTERS:,}"
             return f"the text has {len(text):,} characters; {limit}"
         if self.client.transport.holds_secret(text):
             return f"the text {LEAK_PROBLEM}"

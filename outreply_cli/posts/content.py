@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from outreply_cli.media.urls import find_media_url_problem, find_media_url_warning
-from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
+from outreply_cli.spec.limits import MAX_MESSAGE_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.spec.media_types import mime_from_name
 from outreply_cli.spec.platform_rules import DEFAULT_RULES, Finding, RuleSet, evaluate_rules
 from outreply_cli.spec.platforms import Platform, find_platform
@@ -168,7 +168,7 @@ def evaluate_content(
     if not active:
         return
     message = content.message
-    if message is not None and (len(message) > MESSAGE_MAX_CHARACTERS or not is_unicode(message)):
+    if message is not None and (len(message) > MAX_MESSAGE_CHARACTERS or not is_unicode(message)):
         # The API refuses it.
         message = None
     media = list(files)
@@ -235,7 +235,7 @@ def content_from_api(
 def _is_plain(content: PostContent) -> bool:
     # Most posts are a short message and nothing else, which the API accepts.
     message = content.message
-    if not message or content[1:] != _NOTHING_ELSE or len(message) > MESSAGE_MAX_CHARACTERS:
+    if not message or content[1:] != _NOTHING_ELSE or len(message) > MAX_MESSAGE_CHARACTERS:
         return False
     return message.isascii() and message.isprintable() and not message.isspace()
 
@@ -250,8 +250,8 @@ def _message_problems(content: PostContent, *, has_files: bool) -> Iterator[Diag
 
 
 def _text_problems(field: str, text: str) -> Iterator[Diagnostic]:
-    if len(text) > MESSAGE_MAX_CHARACTERS:
-        limit = f"the limit is {MESSAGE_MAX_CHARACTERS:,}"
+    if len(text) > MAX_MESSAGE_CHARACTERS:
+        limit = f"the limit is {MAX_MESSAGE_CHARACTERS:,}"
         yield Diagnostic(field, f"{len(text):,} characters, but {limit}; shorten it")
     elif reason := text_problem(text):
         yield Diagnostic(field, reason)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
+from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, MIN_PAGE_GAP
 from outreply_cli.spec.platforms import find_platform
 
 _HOUR = timedelta(hours=1)
@@ -41,7 +41,7 @@ class GuardrailLimits:
         return cls(
             min_gap=timedelta(milliseconds=gap)
             if isinstance(gap, (int, float)) and 0 <= gap <= _DAY / timedelta(milliseconds=1)
-            else PAGE_MIN_GAP,
+            else MIN_PAGE_GAP,
             per_brand_day=brand if isinstance(brand, int) else BRAND_PUBLISHES_PER_DAY,
             per_page={
                 str(code): (_int_or_none(caps.get("perHour")), _int_or_none(caps.get("per24h")))

@@ -8,12 +8,12 @@ from outreply_cli.media.files import MediaFile, MediaFileError, VerifiedReader
 
 _SIDE_PIXELS = 560
 _QUALITY = 78
-_PIXELS_MAX = 100_000_000
-_FILE_MAX_BYTES = 64 * 1024 * 1024
+_MAX_PIXELS = 100_000_000
+_MAX_FILE_BYTES = 64 * 1024 * 1024
 # Without Pillow, an image is embedded as it is.
-_UNSCALED_MAX_BYTES = 200_000
+_MAX_UNSCALED_BYTES = 200_000
 # Common limit of mail servers.
-_TOTAL_MAX_BYTES = 20_000_000
+_MAX_TOTAL_BYTES = 20_000_000
 
 
 def embed_images(files: Iterable[MediaFile]) -> dict[str, str]:
@@ -22,7 +22,7 @@ def embed_images(files: Iterable[MediaFile]) -> dict[str, str]:
     Images that cannot be scaled down are left out: large ones without Pillow, damaged ones.
     """
     embedded: dict[str, str] = {}
-    left = _TOTAL_MAX_BYTES
+    left = _MAX_TOTAL_BYTES
     for file in {file.sha256: file for file in files}.values():
         small_image = _read_small(file) if file.mime.startswith("image/") else None
         if small_image is not None and len(small_image[1]) <= left:
@@ -35,7 +35,7 @@ def embed_images(files: Iterable[MediaFile]) -> dict[str, str]:
 def _read_small(file: MediaFile) -> tuple[str, bytes] | None:
     """Return the MIME type and the content of a small copy, if there can be one."""
     pixels = (file.dimensions.width or 0) * (file.dimensions.height or 0)
-    if file.size > _FILE_MAX_BYTES or pixels > _PIXELS_MAX:
+    if file.size > _MAX_FILE_BYTES or pixels > _MAX_PIXELS:
         return None
     try:
         with VerifiedReader(file) as stream:
@@ -45,7 +45,7 @@ def _read_small(file: MediaFile) -> tuple[str, bytes] | None:
     try:
         from PIL import Image, ImageOps
     except ImportError:
-        return (file.mime, content) if file.size <= _UNSCALED_MAX_BYTES else None
+        return (file.mime, content) if file.size <= _MAX_UNSCALED_BYTES else None
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "GIF", "WEBP")) as image:
             image.draft("RGB", (_SIDE_PIXELS, _SIDE_PIXELS))

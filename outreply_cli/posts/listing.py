@@ -1,4 +1,4 @@
-"""Complete lists of posts: a truncated list is read again page by page."""
+"""Complete lists of posts: a truncated list is read again for each social page."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any
 from outreply_cli.api.client import Client, ListResult, get_page_id, post_time
 from outreply_cli.api.types import Post
 from outreply_cli.pages import Page, page_alias
-from outreply_cli.spec.limits import LIST_LIMIT_MAX
+from outreply_cli.spec.limits import MAX_LIST_LIMIT
 
 _ListPosts = Callable[..., ListResult[Post]]
 
@@ -45,7 +45,7 @@ class PostList(ListResult[Post]):
 def list_all_scheduled(
     client: Client, page_ids: Iterable[str], *, page_id: str | None = None
 ) -> PostList:
-    """List scheduled posts; those of `page_ids` page by page if one list is truncated.
+    """List scheduled posts; separately for each of `page_ids` if the list is truncated.
 
     With `page_id`, only the posts of that page are listed.
     """
@@ -53,12 +53,12 @@ def list_all_scheduled(
 
 
 def list_all_published(client: Client, page_ids: Iterable[str], since: datetime) -> PostList:
-    """List posts published after `since`; page by page if one list is truncated."""
+    """List posts published after `since`; separately for each page if truncated."""
     return _list_all(partial(client.published_posts, since=since), page_ids)
 
 
 def list_posts(client: Client, *, scheduled: bool = True, published: bool = True) -> PostList:
-    """List the posts of all pages; page by page where one list is truncated."""
+    """List the posts of all pages; separately for each page if truncated."""
     sources: list[_ListPosts] = [client.scheduled_posts] if scheduled else []
     sources += [client.published_posts] if published else []
     listings = [_list_all(source, _page_ids(client)) for source in sources]
@@ -120,7 +120,7 @@ def explain_missing(listing: PostList, pages: Mapping[str, Page]) -> list[str]:
         return []
     ids = sorted(listing.truncated_pages)
     names = ", ".join(page_alias(pages.get(page_id, {"id": page_id})) for page_id in ids)
-    return [f"the API lists at most {LIST_LIMIT_MAX} posts of a page, and {names} may have more"]
+    return [f"the API lists at most {MAX_LIST_LIMIT} posts of a page, and {names} may have more"]
 
 
 def _page_ids(client: Client) -> Iterator[str]:

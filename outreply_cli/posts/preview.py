@@ -12,16 +12,16 @@ from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import page_alias
 from outreply_cli.posts.content import PostContent, evaluate_content, validate_content
 from outreply_cli.spec.feeds import FEEDS, UNKNOWN_FEED, Feed, cut_text
-from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
+from outreply_cli.spec.limits import MAX_MESSAGE_CHARACTERS
 from outreply_cli.spec.platform_rules import RuleSet
 from outreply_cli.spec.platforms import find_platform, long_name, platform_label
 from outreply_cli.spec.rule_kinds import KINDS, format_seconds
 
-# Hashtags, mentions and addresses, which platforms show in another color.
+# Hashtags, mentions and URLs, which platforms show in another color.
 _MARKED = re.compile(r"(https?://\S+|(?<![\w&])[#@]\w+)")
 
 
-class Medium(NamedTuple):
+class PreviewedMedia(NamedTuple):
     """An image or video; one without a `file` is uploaded already, or on the web at `url`."""
 
     name: str
@@ -53,7 +53,7 @@ class PostPreview:
     content: PostContent
     shown: str
     hidden: str
-    media: tuple[Medium, ...]
+    media: tuple[PreviewedMedia, ...]
     feed: Feed
     ratio: float
     counts: tuple[str, ...]
@@ -105,7 +105,7 @@ def preview_post(
         finding.summary
         for finding in findings
         if finding.field == "message" and KINDS[finding.rule.name].noun
-    ] or [f"{len(content.message or ''):,} of {MESSAGE_MAX_CHARACTERS:,} characters"]
+    ] or [f"{len(content.message or ''):,} of {MAX_MESSAGE_CHARACTERS:,} characters"]
     warnings = [
         problem.message
         for problem in validate_content(content, platform, files=media, rules=RuleSet(()))
@@ -127,15 +127,15 @@ def preview_post(
     )
 
 
-def _list_media(content: PostContent, files: Sequence[MediaFile]) -> Iterator[Medium]:
+def _list_media(content: PostContent, files: Sequence[MediaFile]) -> Iterator[PreviewedMedia]:
     for media_id in content.media_ids:
-        yield Medium(media_id, "uploaded already")
+        yield PreviewedMedia(media_id, "uploaded already")
     for file in files:
-        yield Medium(file.path.name, _describe(file), file.mime.startswith("video/"), file)
+        yield PreviewedMedia(file.path.name, _describe(file), file.mime.startswith("video/"), file)
     for url in content.media_urls:
         parts = urlsplit(url)
         name = parts.path.rpartition("/")[2] or url
-        yield Medium(name, f"at {parts.hostname}; not fetched", url=url)
+        yield PreviewedMedia(name, f"at {parts.hostname}; not fetched", url=url)
 
 
 def _describe(file: MediaFile) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client, CreatedPost, ListResult, find_post, post_time
 from outreply_cli.api.errors import ApiError, NotFoundError, PermissionDeniedError
-from outreply_cli.api.requests import ApiRequest, create_post
+from outreply_cli.api.request_builders import ApiRequest, create_post
 from outreply_cli.api.resend import LIST_LAG, SearchResult, Step, next_step
 from outreply_cli.api.retry import is_definitive
 from outreply_cli.api.types import Post
@@ -330,7 +330,7 @@ class Sender:
         return _match(posts, entry, self._journal.post_ids(entry.account))
 
     def _send(self, entry: JournalEntry) -> SendResult:
-        """Send a request of `entry`: planned again if the key belongs to a cancelled post."""
+        """Send the request of `entry`; plan it again if its key belongs to a cancelled post."""
         # An earlier run may have sent it: an error now says nothing about that request.
         maybe_sent = entry.attempts is not None
         now = self._client.now()
@@ -339,7 +339,7 @@ class Sender:
             created = self._request(entry, now)
             post_id = created.post["id"]
             if created.is_replay and not self.exists(entry, post_id):
-                if entry.calendar.startswith(KEY_CALENDAR) and entry.replaces is None:
+                if entry.calendar.startswith(KEY_CALENDAR_PREFIX) and entry.replaces is None:
                     # The user's key names that one post, which another machine has cancelled.
                     self._journal.mark_done(entry, post_id)
                     return SendResult(self._journal.entry(entry.id), key_used_error(post_id))
@@ -387,7 +387,7 @@ class Sender:
         return self._client.schedule(request.body, **options, not_after=entry.scheduled_at)
 
     def exists(self, entry: JournalEntry, post_id: str) -> bool:
-        """Return whether a post of `entry` that was created was not cancelled since."""
+        """Return whether the post created for `entry` still exists."""
         if "scheduled_at" not in entry.body:
             # A published post cannot be cancelled.
             return True
@@ -482,7 +482,7 @@ class Sender:
     def _check_missing_post(
         self, entry: JournalEntry, post_id: str, error: NotFoundError
     ) -> OutReplyError | None:
-        """Return the error of a post that cannot be cancelled, unless it is cancelled already."""
+        """Return the error for a post that cannot be cancelled, unless it is cancelled already."""
         now = self._client.now()
         try:
             published = self._client.published_posts(
@@ -519,7 +519,7 @@ class Sender:
 
 
 def key_used_error(post_id: str) -> KeyUsedError:
-    """Return the error of a key whose post was cancelled or moved by another program."""
+    """Return the error for a key whose post was cancelled or moved by another program."""
     return KeyUsedError(
         f"post {post_id} was created with this key, and has since been cancelled or moved; nothing "
         "was sent",
@@ -585,16 +585,16 @@ def idempotency_key(
     The key of a row of an unnamed calendar is the same for the same row in every file, on every
     machine.
     """
-    scope = calendar if calendar.startswith(("posts ", NAMED_CALENDAR)) else ""
+    scope = calendar if calendar.startswith(("posts ", NAMED_CALENDAR_PREFIX)) else ""
     text = "\n".join((account, scope, row, fingerprint, str(generation)))
     return f"outreply-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:48]}"
 
 
 # The IDs of calendars with a name, and of posts with a key, start with these.
-NAMED_CALENDAR = "name:"
-KEY_CALENDAR = "posts --key "
+NAMED_CALENDAR_PREFIX = "name:"
+KEY_CALENDAR_PREFIX = "posts --key "
 # The keys of posts that plans of agents make start with this.
-AGENT_KEY = "mcp-"
+AGENT_KEY_PREFIX = "mcp-"
 
 
 def matches_entry(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:

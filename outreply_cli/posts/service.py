@@ -11,7 +11,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client, Resource, find_post, post_time
 from outreply_cli.api.errors import LimitExceededError, NotFoundError, PermissionDeniedError
-from outreply_cli.api.requests import ApiRequest, cancel_post, create_post
+from outreply_cli.api.request_builders import ApiRequest, cancel_post, create_post
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal, SlotTakenError
@@ -30,8 +30,8 @@ from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import PostContent, content_from_api, fingerprint
 from outreply_cli.posts.edits import EditablePost, validate_edit_time, without_empty
 from outreply_cli.posts.sender import (
-    AGENT_KEY,
-    KEY_CALENDAR,
+    AGENT_KEY_PREFIX,
+    KEY_CALENDAR_PREFIX,
     OutcomeUnknownError,
     PostLostError,
     Sender,
@@ -44,9 +44,9 @@ from outreply_cli.posts.sender import (
     is_same_time,
     key_used_error,
 )
-from outreply_cli.posts.slot_finder import SLOT_KEY, SlotFinder
+from outreply_cli.posts.slot_finder import SLOT_KEY_PREFIX, SlotFinder
 from outreply_cli.posts.slots import no_free_slot_error, no_slots_error
-from outreply_cli.spec.limits import PAGE_MIN_GAP
+from outreply_cli.spec.limits import MIN_PAGE_GAP
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp, timestamp_or_none
@@ -57,7 +57,7 @@ _CANCEL_LOCK_SECONDS = 5.0
 # States of an entry whose post replaces a cancelled one.
 _REPLACING = (EntryState.PLANNED, EntryState.SENT, EntryState.DONE)
 # Number of slots after which a command gives up because other commands keep taking them.
-_CLAIMS_MAX = 20
+_MAX_CLAIMS = 20
 _CANCELLED_FIELDS = ("page_id", "scheduled_at", "message")
 
 
@@ -141,7 +141,7 @@ class PostService:
         if scheduled_at is not None:
             fetch_slots = None
         elif fetch_slots is not None and key is None:
-            key = f"{SLOT_KEY.removeprefix(KEY_CALENDAR)}{uuid.uuid4().hex[:12]}"
+            key = f"{SLOT_KEY_PREFIX.removeprefix(KEY_CALENDAR_PREFIX)}{uuid.uuid4().hex[:12]}"
         try:
             if key is not None:
                 if failed_at is not None:
@@ -167,7 +167,9 @@ class PostService:
         """
         page_id, text = str(body["page_id"]), normalize_text(body.get("message"))
         with self._open_journal() as journal:
-            if not text or _find_history(journal, self._account, KEY_CALENDAR + key, page_id):
+            if not text or _find_history(
+                journal, self._account, KEY_CALENDAR_PREFIX + key, page_id
+            ):
                 return
             claimed = journal.post_ids(self._account)
         published = self._client.published_posts(page_id=page_id, since=failed_at)
@@ -281,7 +283,7 @@ class PostService:
         body = content.body(str(page["id"]), scheduled_at)
         if dedupe_key is None:
             return create_post(body)
-        calendar, row = KEY_CALENDAR + dedupe_key, str(page["id"])
+        calendar, row = KEY_CALENDAR_PREFIX + dedupe_key, str(page["id"])
         history = RowHistory(row, None, 1)
         if self._store.exists:
             with self._open_journal() as journal:
@@ -341,7 +343,7 @@ class PostService:
         ):
             return _select(recovered.body)
         try:
-            with self.explain_missing(post_id):
+            with self.name_successor_if_missing(post_id):
                 post: Resource = self._client.scheduled_post(post_id)
         except NotFoundError:
             raise
@@ -415,7 +417,7 @@ class PostService:
                 new = journal.get_replacement(entry)
                 if new and (new.state, new.scheduled_at) == (EntryState.DONE, new_time):
                     return PostResult({"id": new.page_id}, self._fetch_post(new))
-            with self.explain_missing(post_id):
+            with self.name_successor_if_missing(post_id):
                 return self._move(journal, post_id, new_time)
 
     @contextmanager
@@ -483,8 +485,8 @@ class PostService:
         return post, new.post_id, without_empty(new.body)
 
     @contextmanager
-    def explain_missing(self, post_id: str) -> Iterator[None]:
-        """Name in a NotFoundError of the block the post that has replaced the post `post_id`."""
+    def name_successor_if_missing(self, post_id: str) -> Iterator[None]:
+        """Add the ID of the post that replaced `post_id` to a NotFoundError of the block."""
         try:
             yield
         except NotFoundError as error:
@@ -591,7 +593,7 @@ class PostService:
             if not journal.has_unsettled:
                 return
             for entry in journal.list_unsettled(self._account):
-                if entry.calendar.startswith(f"{KEY_CALENDAR}{AGENT_KEY}"):
+                if entry.calendar.startswith(f"{KEY_CALENDAR_PREFIX}{AGENT_KEY_PREFIX}"):
                     # Only the plan may send it again: the user may have rejected that.
                     continue
                 try:
@@ -623,7 +625,7 @@ class PostService:
             with self._open_journal() as journal:
                 claimed = journal.post_ids(self._account)
         post_id, _ = find_created_post(self._client, draft, claimed)
-        return None if post_id is None else self._client.post(post_id)
+        return None if post_id is None else self._client.get_post(post_id)
 
     def _move(self, journal: Journal, post_id: str, new_time: datetime) -> PostResult:
         # Read under the lock: another command may have moved the post in the meantime.
@@ -701,7 +703,7 @@ class PostService:
     ) -> tuple[dict[str, Any], bool]:
         """Return the body that creates a post, and whether TikTok settings may be missing."""
         if entry is None:
-            content, _ = content_from_api(post, self._client.post_media)
+            content, _ = content_from_api(post, self._client.attached_media)
             body = content.body(str(post["page_id"]), scheduled_at)
         else:
             body = self._merge_edited_elsewhere(entry.body, post)
@@ -770,7 +772,7 @@ class PostService:
         fetch_slots: Callable[[Journal], SlotFinder] | None,
     ) -> PostResult:
         """Send the post of a key, at its time or at the next free slot."""
-        calendar, row = KEY_CALENDAR + key, str(page["id"])
+        calendar, row = KEY_CALENDAR_PREFIX + key, str(page["id"])
         with (
             self._open_journal() as journal,
             journal.lock(self._account, calendar, wait=_LOCK_SECONDS),
@@ -802,7 +804,7 @@ class PostService:
             result = self._send(page, fetch_slots, journal, post, entry)
             if result.error is None:
                 return PostResult(page, self._fetch_post(result.entry, is_new=True))
-            if result.entry.state == EntryState.PLANNED and calendar.startswith(SLOT_KEY):
+            if result.entry.state == EntryState.PLANNED and calendar.startswith(SLOT_KEY_PREFIX):
                 # No later command has this key, and nothing was sent.
                 journal.mark_failed(result.entry, result.error.code, result.error.message)
             if result.error.code == "IDEMPOTENCY_KEY_MISMATCH":
@@ -830,9 +832,9 @@ class PostService:
             and result.error.code == "PAGE_PUBLISH_GUARDRAIL"
             # Another slot helps against the gap between two posts, not against a cap.
             and timedelta(seconds=getattr(result.error, "retry_after_seconds", None) or 0)
-            <= PAGE_MIN_GAP
+            <= MIN_PAGE_GAP
             and result.entry.state == EntryState.FAILED
-            and len(refused) < _CLAIMS_MAX
+            and len(refused) < _MAX_CLAIMS
         ):
             refused.append(result.entry.scheduled_at)
             history = _find_history(journal, post.account, post.calendar, post.history.row)
@@ -850,19 +852,19 @@ class PostService:
         refused: Sequence[datetime] = (),
     ) -> JournalEntry:
         """Claim the next free slot; the post of a key that the journal lost is adopted."""
-        for _ in range(_CLAIMS_MAX):
+        for _ in range(_MAX_CLAIMS):
             finder = fetch_slots(journal)
-            if not post.calendar.startswith(SLOT_KEY):
+            if not post.calendar.startswith(SLOT_KEY_PREFIX):
                 existing = finder.find_identical(post.body, journal.owned_post_ids(post.account))
                 if existing is not None:
                     scheduled_at, post_id = existing
                     return journal.adopt(post.draft_at_slot(scheduled_at), post_id)
-            slots = finder.open(page)
+            slots = finder.free_slots(page)
             if slots is None:
                 raise no_slots_error(page)
             for time in refused:
                 slots.add(time)
-            at = finder.find_own_slot(post.history, slots, post.calendar) or slots.next_free()
+            at = finder.take_own_slot(post.history, slots, post.calendar) or slots.next_free()
             if at is None:
                 raise no_free_slot_error(page)
             with suppress(SlotTakenError):
@@ -905,7 +907,7 @@ class PostService:
     def _fetch_post(self, entry: JournalEntry, *, is_new: bool = False) -> Resource:
         """Return a post that exists; what the journal knows of it if it cannot be read."""
         try:
-            return self._client.post(str(entry.post_id))
+            return self._client.get_post(str(entry.post_id))
         except OutReplyError:
             status = "unknown"
             if is_new:
@@ -917,7 +919,7 @@ class PostService:
         return account_fingerprint(self._client)
 
     def _find_account(self, journal: Journal) -> bool:
-        """Set `_account`, if necessary without a read, unless the journal does not know it."""
+        """Set `_account`, from the journal if no read is left; return whether it is known."""
         try:
             return bool(self._account)
         except LimitExceededError:
@@ -1014,7 +1016,7 @@ def _earlier_change_error(entry: JournalEntry) -> OutcomeUnknownError:
 
 
 def _check_move(post: EditablePost, new_time: datetime) -> None:
-    if abs(new_time - post.scheduled_at) < PAGE_MIN_GAP:
+    if abs(new_time - post.scheduled_at) < MIN_PAGE_GAP:
         raise InvalidInputError(
             "the new time is less than 60 seconds from the old one, and the API requires 60 s "
             "between two posts of a page",

@@ -12,7 +12,13 @@ from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.errors import StorageError, TimeError
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory, SlotClaim, SlotText
+from outreply_cli.journal.models import (
+    EntryState,
+    JournalEntry,
+    RowHistory,
+    SlotClaim,
+    StoredSchedule,
+)
 from outreply_cli.pages import Page
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.listing import list_all_scheduled
@@ -22,7 +28,7 @@ from outreply_cli.times import parse_zone
 
 PAGE, BRAND = "page", "brand"
 # The calendar of a command that takes a slot without --key starts with this.
-SLOT_KEY = "posts --key next-slot "
+SLOT_KEY_PREFIX = "posts --key next-slot "
 
 
 class SlotStatus(StrEnum):
@@ -97,7 +103,7 @@ class SlotFinder:
         )
         return None if slots is None else _load(slots)
 
-    def open(self, page: Page) -> PageSlots | None:
+    def free_slots(self, page: Page) -> PageSlots | None:
         """Return the free slots of a page; None for a page without slots."""
         schedule, page_id = self.schedule_for(page), str(page["id"])
         if schedule is None:
@@ -140,7 +146,7 @@ class SlotFinder:
         ]
         return found[0] if len(found) == 1 else None
 
-    def find_own_slot(
+    def take_own_slot(
         self, history: RowHistory | None, page: PageSlots, calendar: str
     ) -> datetime | None:
         """Take the slot that was chosen for a row whose post was not sent, or was cancelled.
@@ -166,7 +172,7 @@ class SlotFinder:
 
     def preview(self, page: Page, journal: Journal) -> Iterator[PreviewedSlot]:
         """Yield the slots of a page with what fills them; none for a page without slots."""
-        schedule, slots, page_id = self.schedule_for(page), self.open(page), str(page["id"])
+        schedule, slots, page_id = self.schedule_for(page), self.free_slots(page), str(page["id"])
         if schedule is None or slots is None:
             return
         posts = {at: post for post in self._posts if get_page_id(post) == page_id
@@ -196,7 +202,10 @@ class SlotFinder:
                 entry.state in {EntryState.SENT, EntryState.CANCELLING}
                 or (entry.state == EntryState.DONE and may_exist)
                 # A run that was interrupted sends it when it is repeated.
-                or (entry.state == EntryState.PLANNED and not entry.calendar.startswith(SLOT_KEY))
+                or (
+                    entry.state == EntryState.PLANNED
+                    and not entry.calendar.startswith(SLOT_KEY_PREFIX)
+                )
             ):
                 return PreviewedSlot(at, SlotStatus.CLAIMED, entry=entry)
         return PreviewedSlot(at, SlotStatus.FREED, entry=entries[-1] if entries else None)
@@ -232,7 +241,7 @@ def fetch_slot_finder(client: Client, pages: Sequence[Page], journal: Journal) -
     )
 
 
-def _load(slots: SlotText) -> SlotSchedule:
+def _load(slots: StoredSchedule) -> SlotSchedule:
     try:
         return SlotSchedule.parse(slots.text, parse_zone(slots.timezone))
     except TimeError as error:

@@ -27,7 +27,7 @@ _DAY_GROUPS = {"daily": range(7), "weekdays": range(5), "weekends": range(5, 7)}
 _TIME = re.compile(r"(\d{1,2})(?::(\d{2}))?(am|pm)?")
 _EXAMPLE = "Write days and times, such as: 'mon-fri 09:00,17:30; sat 11:00'"
 # A week of slots every ten minutes.
-_SLOTS_MAX = 1_008
+_MAX_SLOTS = 1_008
 
 
 class NoSlotsError(InvalidInputError):
@@ -43,14 +43,14 @@ class UnknownSlotsError(NoSlotsError):
 
 
 def no_slots_error(page: Page) -> NoSlotsError:
-    """Return the error of a page without slots."""
+    """Return the error for a page without slots."""
     return NoSlotsError(
         f"{page_alias(page)} has no slots", hint=f"Set them with: {set_command(page)}"
     )
 
 
 def no_free_slot_error(page: Page) -> NoSlotsError:
-    """Return the error of a page whose slots are all taken."""
+    """Return the error for a page whose slots are all taken."""
     return NoSlotsError(
         f"{page_alias(page)} has no free slot within {SCHEDULE_LATEST.days} days",
         hint=f"Set more slots with: {set_command(page)}",
@@ -89,8 +89,8 @@ class SlotSchedule:
             days, times_of_day = _parse_part(part)
             for day in days:
                 times[day].update(times_of_day)
-        if sum(map(len, times)) > _SLOTS_MAX:
-            raise TimeError(f"more than {_SLOTS_MAX} slots a week", hint="Use fewer times of day.")
+        if sum(map(len, times)) > _MAX_SLOTS:
+            raise TimeError(f"more than {_MAX_SLOTS} slots a week", hint="Use fewer times of day.")
         return cls(tuple(tuple(sorted(day)) for day in times), zone)
 
     def __str__(self) -> str:

@@ -28,7 +28,7 @@ def wait_until_published(client: Client, clock: Clock, post_id: str, *, timeout:
 
     Raises:
         PostFailedError: The post failed.
-        NotFoundError: The post is neither scheduled nor published, nor was it scheduled until now.
+        NotFoundError: The post is not listed, and was not scheduled at any point of the wait.
         WaitTimeoutError: The post was not published after `timeout`.
     """
     deadline = clock.monotonic() + timeout

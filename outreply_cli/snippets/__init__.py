@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from outreply_cli.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from outreply_cli.api.requests import ApiRequest
+    from outreply_cli.api.request_builders import ApiRequest
 
 TOOLS = ("curl", "python", "node", "n8n", "make", "zapier")
 _PROGRAMS = ("curl", "python", "node")

@@ -6,7 +6,7 @@ import uuid
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.request_builders import ApiRequest
 
 # Names in the Python SDK, and the fields that it takes; a method without fields takes an ID or a
 # file.

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from outreply_cli.api.base_url import DEFAULT_BASE_URL
-from outreply_cli.api.requests import ApiRequest, FilePart
+from outreply_cli.api.request_builders import ApiRequest, FilePart
 from outreply_cli.snippets.shared import find_sdk_method, headers, json_text, send_key, url
 
 

@@ -1,1 +1,1 @@
-"""The API as data: limits, scopes, events, platforms, error codes and media types."""
+"""The API as data: limits, scopes, events, platforms, error codes, media types and tokens."""

@@ -6,15 +6,15 @@ from datetime import timedelta
 
 SCHEDULE_EARLIEST = timedelta(minutes=10)
 SCHEDULE_LATEST = timedelta(days=75)
-MESSAGE_MAX_CHARACTERS = 5_000
-PAGE_MIN_GAP = timedelta(seconds=60)
+MAX_MESSAGE_CHARACTERS = 5_000
+MIN_PAGE_GAP = timedelta(seconds=60)
 BRAND_PUBLISHES_PER_DAY = 500
-LIST_LIMIT_MAX = 100
+MAX_LIST_LIMIT = 100
 LIST_LIMIT_DEFAULT = 50
-IDEMPOTENCY_KEY_MAX_CHARACTERS = 120
+MAX_IDEMPOTENCY_KEY_CHARACTERS = 120
 IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=24)
 # Two years, including a leap day.
-TOKEN_LIFETIME_MAX = timedelta(days=731)
+MAX_TOKEN_LIFETIME = timedelta(days=731)
 # Retention of requests and webhook deliveries in the logs.
 LOG_RETENTION = timedelta(days=30)
 

@@ -1,6 +1,6 @@
 """The rules of the platforms themselves, each with its source and the day it was entered.
 
-`platform_rules.json` holds them, in groups of a platform. A platform may refuse a post that the API
+`platform_rules.json` holds them, grouped by platform. A platform may refuse a post that the API
 accepts. The names of the rules and their values are also those of `platforms.yaml`, the user's own
 file.
 """
@@ -23,9 +23,9 @@ class Rule(NamedTuple):
         platform: Long name, such as `instagram`.
         name: Name of its kind, such as `max_hashtags`.
         value: Limit or requirement of the platform.
-        source: Address of the platform's documentation, or the user's own file.
-        is_refused: Whether the platform certainly refuses a post that breaks the rule. Otherwise it
-            may cut or ignore a part, or allow it to some accounts.
+        source: URL of the platform's documentation, or the user's own file.
+        is_enforced: Whether the platform certainly refuses a post that breaks the rule. Otherwise
+            it may cut or ignore a part, or allow it to some accounts.
         entered_on: Day on which the rule was entered, which does not say that the
             source still has it; "" for the user's own file.
     """
@@ -34,7 +34,7 @@ class Rule(NamedTuple):
     name: str
     value: Value
     source: str
-    is_refused: bool = True
+    is_enforced: bool = True
     entered_on: str = ENTERED_ON
 
     @property
@@ -97,7 +97,7 @@ def evaluate_rules(rules: Iterable[Rule], post: PostFacts) -> Iterator[Finding]:
 
 def find_refusal(post: PostFacts) -> str | None:
     """The reason why a platform refuses a post that the API accepts; None if it takes it."""
-    rules = [rule for rule in RULES if rule.platform == post.platform and rule.is_refused]
+    rules = [rule for rule in RULES if rule.platform == post.platform and rule.is_enforced]
     return next(
         (finding.reason for finding in evaluate_rules(rules, post) if finding.is_broken), None
     )

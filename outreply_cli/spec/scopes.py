@@ -6,7 +6,7 @@ from outreply_cli.formats.json import load_data
 from outreply_cli.spec.limits import EVERY_SCOPE, SCOPES
 
 # Required scopes only; some commands read more if they may. `posts edit` requires `read:account`:
-# an edited post is cancelled first, which needs to know the publishes left.
+# an edited post is cancelled first, which requires knowing how many publishes are left.
 COMMAND_SCOPES: Mapping[str, list[str]] = load_data(__file__, "scopes.json")
 
 

@@ -17,7 +17,7 @@ LEAK_PROBLEM = (
     "contains an API token or a webhook secret; remove it, or write an example as outreply_live_…"
 )
 # A shorter value could be a word of the text.
-SECRET_MIN_CHARACTERS = 6
+MIN_SECRET_CHARACTERS = 6
 _QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb<>"
 
 
@@ -90,7 +90,7 @@ def holds_secret(value: object, token: Token | None = None) -> bool:
     while rest:
         item = rest.pop()
         if isinstance(item, str):
-            if len(secret) >= SECRET_MIN_CHARACTERS and secret in item:
+            if len(secret) >= MIN_SECRET_CHARACTERS and secret in item:
                 return True
             # Fast check first: every prefix has an underscore, and most texts have none.
             if "_" in item and SECRET_SHAPE.search(item) is not None:

@@ -44,9 +44,9 @@ _REST = re.compile(
     re.IGNORECASE,
 )
 _TCO = re.compile(rf"https?://t\.co/(?P<slug>[a-z0-9]+)(?:{_QUERY})?", re.IGNORECASE)
-_SLUG_MAX_CHARACTERS = 40
-_URL_MAX_CHARACTERS = 4096
-_LABEL_MAX_CHARACTERS = 63
+_MAX_SLUG_CHARACTERS = 40
+_MAX_URL_CHARACTERS = 4096
+_MAX_LABEL_CHARACTERS = 63
 
 _EMOJI_BASE = (
     "[\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u25fe\u2600-\u27bf\u2934\u2935"
@@ -101,7 +101,7 @@ def find_links(text: str) -> Iterator[tuple[int, int]]:
             tco = _TCO.match(url)
             if tco is None:
                 yield match.start("protocol"), rest.end()
-            elif len(tco["slug"]) <= _SLUG_MAX_CHARACTERS:
+            elif len(tco["slug"]) <= _MAX_SLUG_CHARACTERS:
                 position = match.start("protocol") + tco.end()
                 yield match.start("protocol"), position
         elif match["before"] not in {"-", "_", ".", "/"}:
@@ -151,11 +151,11 @@ def _tlds() -> frozenset[str]:
 
 
 def _is_valid(url: str, protocol: str, domain: str) -> bool:
-    if len(url) + (0 if protocol else len("https://")) > _URL_MAX_CHARACTERS:
+    if len(url) + (0 if protocol else len("https://")) > _MAX_URL_CHARACTERS:
         return False
     if domain.startswith("xn--") and not domain.isascii():
         return False
-    return all(_punycode_length(label) <= _LABEL_MAX_CHARACTERS for label in domain.split("."))
+    return all(_punycode_length(label) <= _MAX_LABEL_CHARACTERS for label in domain.split("."))
 
 
 def _punycode_length(label: str) -> int:

@@ -1,1 +1,1 @@
-"""SQLite databases and private files."""
+"""Databases in SQLite and PostgreSQL, leases, and private files."""

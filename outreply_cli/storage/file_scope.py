@@ -40,7 +40,7 @@ class FileScope:
         """Open the file at `path` for reading, and return its descriptor.
 
         The path is resolved and checked, and what it resolved to is opened without following
-        links: nothing that is replaced in between leads elsewhere. `check` gets the status of the
+        links: a link created in between has no effect. `check` gets the status of the
         file before it is opened, because opening some devices has side effects, and of what was
         opened.
 

@@ -80,7 +80,7 @@ def write_file(path: Path, content: str | bytes, *, is_private: bool = False) ->
 def replace_file(
     path: Path, content: bytes, *, expected: bytes | None = None, is_private: bool = False
 ) -> bool:
-    """Replace the file at `path` by `content`, and keep its mode unless it becomes private.
+    """Replace the file at `path` with `content`, and keep its mode unless it becomes private.
 
     If `path` is a link, the file that it points to is replaced. Return False, with nothing changed,
     if the content of the file is not `expected`.

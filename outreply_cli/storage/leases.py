@@ -11,7 +11,7 @@ from typing import Any
 
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = LEASE_SECONDS / 4
-_FENCE_STEP_MAX = 1 << 32
+_MAX_FENCE_STEP = 1 << 32
 
 
 def holder_name(host: str) -> str:
@@ -42,7 +42,7 @@ class LeaseTable:
             f"UPDATE {self._table} SET fence = fence + ?, holder = ?, "  # noqa: S608 - constants
             "expires_at = clock_timestamp() + make_interval(secs => ?) "
             f"WHERE {self._condition} AND expires_at < clock_timestamp() RETURNING fence",
-            (1 + secrets.randbelow(_FENCE_STEP_MAX), holder, LEASE_SECONDS, *key),
+            (1 + secrets.randbelow(_MAX_FENCE_STEP), holder, LEASE_SECONDS, *key),
         ).fetchone()
         return None if row is None else int(row["fence"])
 

@@ -107,7 +107,7 @@ class PostgresDatabase:
         self.has_password = bool(settings.get("password"))
         self._find_password, self._password_hint = find_password, password_hint
         self._conninfo = make_conninfo(**{**_SETTINGS, **settings})
-        # The one of the keyring, once it has worked.
+        # From the keyring, once it has worked.
         self._password: str | None = None
         self._connection: psycopg.Connection[DictRow] | None = None
         self._lock = threading.RLock()
@@ -121,7 +121,7 @@ class PostgresDatabase:
                 self._connection.close()
             self._connection, self._is_closed = None, True
 
-    def asks_for(self, password: str) -> bool:
+    def requires_password(self, password: str) -> bool:
         """Connect with a password, and return whether the server asked for it.
 
         Raises:

@@ -21,7 +21,7 @@ _ACCESSIBLE_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def write_private(path: Path, text: str, *, is_durable: bool = True) -> None:
-    """Replace the file at `path` by one with mode 0600, synced to disk if `is_durable`.
+    """Replace the file at `path` with one of mode 0600, synced to disk if `is_durable`.
 
     A missing directory is created.
 

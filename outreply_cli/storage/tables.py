@@ -26,7 +26,7 @@ class LocalTables:
     def __init__(self, path: Path, schema: FileSchema, *, allow_readonly: bool = False) -> None:
         self._name, self._hint = f"{schema.title} {path}", schema.hint
         self._lock = threading.RLock()
-        with self.errors():
+        with self.wrap_errors():
             self._db = open_database(path, schema, allow_readonly=allow_readonly)
 
     @property
@@ -42,17 +42,17 @@ class LocalTables:
     @contextmanager
     def change(self) -> Iterator[Any]:
         """Commit all writes of the block together, or none of them."""
-        with self.errors(), self._lock, transaction(self._db) as db:
+        with self.wrap_errors(), self._lock, transaction(self._db) as db:
             yield db
 
-    def rewrite(self) -> AbstractContextManager[Any]:
+    def change_without_timeout(self) -> AbstractContextManager[Any]:
         """Commit all writes of the block, however long it takes."""
         return self.change()
 
     @contextmanager
     def snapshot(self) -> Iterator[Any]:
         """Read several tables as they are at one time."""
-        with self.errors(), self._lock:
+        with self.wrap_errors(), self._lock:
             self._db.execute("BEGIN")
             try:
                 yield self._db
@@ -62,11 +62,11 @@ class LocalTables:
     @contextmanager
     def read(self) -> Iterator[Any]:
         """Read in the block, without a transaction."""
-        with self.errors(), self._lock:
+        with self.wrap_errors(), self._lock:
             yield self._db
 
     @contextmanager
-    def errors(self) -> Iterator[None]:
+    def wrap_errors(self) -> Iterator[None]:
         """Raise StorageError for errors of the file and for invalid stored values."""
         with wrap_storage_errors(self._name, hint=self._hint), wrap_corruption():
             yield

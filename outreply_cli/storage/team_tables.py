@@ -41,13 +41,13 @@ class TeamTables:
     @contextmanager
     def change(self) -> Iterator[Any]:
         """Commit all writes of the block together, or none of them."""
-        with self.errors(), self._database.transaction() as db:
+        with self.wrap_errors(), self._database.transaction() as db:
             yield db
 
     read = change
 
     @contextmanager
-    def rewrite(self) -> Iterator[Any]:
+    def change_without_timeout(self) -> Iterator[Any]:
         """Commit all writes of the block, however long it takes."""
         with self.change() as db:
             db.remove_timeouts()
@@ -56,12 +56,12 @@ class TeamTables:
     @contextmanager
     def snapshot(self) -> Iterator[Any]:
         """Read several tables as they are at one time."""
-        with self.errors(), self._database.transaction(is_snapshot=True) as db:
+        with self.wrap_errors(), self._database.transaction(is_snapshot=True) as db:
             db.remove_timeouts()
             yield db
 
     @contextmanager
-    def errors(self) -> Iterator[None]:
+    def wrap_errors(self) -> Iterator[None]:
         """Raise StorageError for errors of the database and for invalid stored values."""
         name = f"the store {self._database.name}"
         with wrap_postgres_errors(name, hint=self._hint), wrap_corruption():

@@ -56,7 +56,7 @@ async function act(source, label, operation, params) {
   try {
     response = await fetch(`/_page/${operation}`, {
       method: "POST",
-      headers: {"Content-Type": "application/json", "X-Page-Proof": content.dataset.proof},
+      headers: {"Content-Type": "application/json", "X-CSRF-Token": content.dataset.csrfToken},
       body: JSON.stringify(params),
     });
     result = await response.json();

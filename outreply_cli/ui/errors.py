@@ -13,7 +13,7 @@ from outreply_cli.times import format_duration
 from outreply_cli.ui.fields import as_text
 
 _MAX_DETAIL_LENGTH = 200
-_EQUAL_PROBLEMS_MAX = 5
+_MAX_EQUAL_PROBLEMS = 5
 
 
 class InternalError(OutReplyError):
@@ -47,7 +47,7 @@ def format_error(error: OutReplyError, *, as_json: bool) -> str:
 
 
 def merge_problems(problems: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the texts of problems: many that differ only in their line are one, at the first."""
+    """Return the texts of problems; many that differ only in their line are merged."""
     kinds = [(problem["file"], problem["field"], problem["message"]) for problem in problems]
     lines: dict[tuple[Any, ...], list[int]] = {}
     for kind, problem in zip(kinds, problems, strict=True):
@@ -55,11 +55,11 @@ def merge_problems(problems: Sequence[Mapping[str, Any]]) -> list[str]:
     texts = []
     for kind, problem in zip(kinds, problems, strict=True):
         equal = lines[kind]
-        if len(equal) <= _EQUAL_PROBLEMS_MAX:
+        if len(equal) <= _MAX_EQUAL_PROBLEMS:
             texts.append(str(problem["text"]))
         elif equal[0] == problem["line"]:
-            others = ", ".join(map(str, equal[1:_EQUAL_PROBLEMS_MAX]))
-            more = len(equal) - _EQUAL_PROBLEMS_MAX
+            others = ", ".join(map(str, equal[1:_MAX_EQUAL_PROBLEMS]))
+            more = len(equal) - _MAX_EQUAL_PROBLEMS
             texts.append(f"{problem['text']} (also on lines {others} and {more} more)")
     return texts
 

@@ -146,7 +146,7 @@ class Output:
             self.stream.write(sanitize(text, keep_lines=True) + "\n")
 
     def print_text(self, text: str) -> None:
-        """Print text that is trusted or sanitized unchanged, in every format."""
+        """Print trusted or sanitized text, unchanged, in every format."""
         self.stream.write(text if text.endswith("\n") else text + "\n")
 
     def print_value(self, text: str, item: Item) -> None:

@@ -9,7 +9,7 @@ from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.output import Output
 
 # Faster than any account may send.
-_RATE_MAX = 10_000
+_MAX_RATE = 10_000
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress, ProgressColumn, TaskID
@@ -52,7 +52,7 @@ def progress(
         def render(self, task: bars.Task) -> Text:
             # The first steps may take no time at all.
             per_minute = (task.speed or 0) * 60
-            speed = f"{per_minute:.0f}/min" if 0 < per_minute < _RATE_MAX else ""
+            speed = f"{per_minute:.0f}/min" if 0 < per_minute < _MAX_RATE else ""
             return Text("  ".join(filter(None, (speed, status()))))
 
     bar = _new_bar(notes, bars.MofNCompleteColumn(), _Rate())

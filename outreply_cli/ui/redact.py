@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from outreply_cli.spec.token import SECRET_MIN_CHARACTERS, SECRET_SHAPE
+from outreply_cli.spec.token import MIN_SECRET_CHARACTERS, SECRET_SHAPE
 
 _HIDDEN = "(hidden)"
 
@@ -17,6 +17,6 @@ def redact(text: str, secrets: Iterable[str]) -> str:
             token or a webhook secret is hidden too: a token typed in the wrong place is not known.
     """
     for secret in secrets:
-        if len(secret) >= SECRET_MIN_CHARACTERS:
+        if len(secret) >= MIN_SECRET_CHARACTERS:
             text = text.replace(secret, _HIDDEN).replace(json.dumps(secret)[1:-1], _HIDDEN)
     return SECRET_SHAPE.sub(rf"\1{_HIDDEN}", text)

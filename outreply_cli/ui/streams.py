@@ -19,7 +19,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:
-    """The columns of the terminal of `stream`; 80 if it is not a terminal."""
+    """COLUMNS, else the width of the terminal of `stream`, else 80."""
     columns = environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)

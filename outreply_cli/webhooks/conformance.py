@@ -18,7 +18,7 @@ from outreply_cli.net.deliver import UnreachableError, deliver
 from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.spec.webhooks import RESPONSE_TIMEOUT_SECONDS
-from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
+from outreply_cli.webhooks.samples import delivery_headers, encode_body, sample_event
 from outreply_cli.webhooks.signature import sign
 
 # A slower response comes too close to the timeout of the sender.

@@ -25,10 +25,10 @@ from outreply_cli.net.server.response import Response, SseResponse, SseStream
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.event import check_complete, is_selected
-from outreply_cli.webhooks.fixtures import delivery_headers
 from outreply_cli.webhooks.inspector_view import delivery_details, difference, template_functions
 from outreply_cli.webhooks.models import OPEN_STATES, Attempt, Delivery
 from outreply_cli.webhooks.redaction import redact_result
+from outreply_cli.webhooks.samples import delivery_headers
 from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore, HistoryEntry
 
 if TYPE_CHECKING:

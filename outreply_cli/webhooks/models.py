@@ -17,8 +17,8 @@ _FORWARD_TYPES = {"number": int, "delivery": int, "target": str, "attempts": int
 _ATTEMPT_TYPES = {"target": str, "started_at": float, "milliseconds": float,
                   "status": int | None, "error": str | None}  # fmt: skip
 
-# No attempt is delayed this long: if one is due later, the clock was set back.
-DUE_SECONDS_MAX = 60.0
+# No attempt is delayed longer: if one is due later, the clock was set back.
+MAX_DUE_SECONDS = 60.0
 
 
 @dataclass
@@ -71,9 +71,9 @@ class IncomingDelivery(Delivery):
 
     Attributes:
         targets: Names of the forward targets.
-        forward_if_duplicate: Whether to forward it to targets that have got the event.
+        forward_if_duplicate: Whether to forward it to targets that received the event.
         times_seen: Number of earlier deliveries of the event.
-        served_targets: The targets that have got the event, or will get it.
+        served_targets: The targets that received the event, or will receive it.
     """
 
     targets: Sequence[str] = ()
@@ -149,7 +149,7 @@ class Forward:
         """
         if self.due_at is None or self.attempts == 0:
             return True
-        return self.due_at <= now or self.due_at > now + DUE_SECONDS_MAX
+        return self.due_at <= now or self.due_at > now + MAX_DUE_SECONDS
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from outreply_cli.webhooks.store import DeliveryStore
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-BODY_BYTES_MAX = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 _TOO_LARGE = "Body exceeds 1 MiB"
 _MAX_STORED_UNSIGNED_BYTES = 64 * 1024
 _MAX_NAME_LENGTH = 100
@@ -168,7 +168,7 @@ class Receiver:
             return True
         started_at = time.perf_counter()
         body = environ["wsgi.input"].read()
-        if len(body) > BODY_BYTES_MAX:
+        if len(body) > MAX_BODY_BYTES:
             respond(_refusal(413, _TOO_LARGE))
             return True
         delivery, event = self._verify(body, request_headers(environ), environ)
@@ -227,7 +227,7 @@ class Receiver:
         # machine could deliver here.
         if not self._config.secrets and "HTTP_ORIGIN" in environ:
             return _refusal(403, "Requests from web pages are not accepted")
-        if int(environ.get("CONTENT_LENGTH") or 0) > BODY_BYTES_MAX:
+        if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
             return _refusal(413, _TOO_LARGE)
         return None
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from outreply_cli.net.delivery_result import DeliveryResult
-from outreply_cli.spec.token import SECRET_MIN_CHARACTERS
+from outreply_cli.spec.token import MIN_SECRET_CHARACTERS
 from outreply_cli.ui.redact import redact
 
 _HIDDEN = "(hidden)"
@@ -39,7 +39,7 @@ def redact_result(result: DeliveryResult, secrets: Collection[str]) -> DeliveryR
 def _drop_partial_secret(body: bytes, secrets: Collection[bytes]) -> bytes:
     """Remove the start of a secret from the end of a body that was cut off."""
     for secret in secrets:
-        for length in range(len(secret) - 1, SECRET_MIN_CHARACTERS - 1, -1):
+        for length in range(len(secret) - 1, MIN_SECRET_CHARACTERS - 1, -1):
             if body.endswith(secret[:length]):
                 return body[:-length]
     return body

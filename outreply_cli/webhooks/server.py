@@ -18,7 +18,7 @@ from outreply_cli.webhooks.forward import (
 from outreply_cli.webhooks.inspector import Inspector, InspectorSettings
 from outreply_cli.webhooks.metrics import ReceiverMetrics
 from outreply_cli.webhooks.mock_responses import ResponseScript
-from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, ReceiverConfig
+from outreply_cli.webhooks.receiver import MAX_BODY_BYTES, Received, Receiver, ReceiverConfig
 from outreply_cli.webhooks.store import DeliveryStore
 
 _SHUTDOWN_SECONDS = 1.3
@@ -28,7 +28,7 @@ _ABORT_SECONDS = 2.0
 LIMITS = ServerLimits(
     # A client whose connection is cut while it sends may miss the response, so a body that is a
     # little too large is read before it is refused.
-    max_body_bytes=4 * BODY_BYTES_MAX,
+    max_body_bytes=4 * MAX_BODY_BYTES,
     request_seconds=10,
     absolute_deadline=True,
     threads=4,

@@ -21,8 +21,8 @@ from outreply_cli.spec.events import matches
 from outreply_cli.storage.sqlite import FileSchema, file_lock
 from outreply_cli.storage.tables import LocalTables
 from outreply_cli.webhooks.models import (
-    DUE_SECONDS_MAX,
     GIVEN_UP_STATES,
+    MAX_DUE_SECONDS,
     OPEN_STATES,
     Attempt,
     Delivery,
@@ -162,7 +162,7 @@ class DeliveryStore:
         """Take the lease of a target; None if another receiver holds it."""
         digest = hashlib.sha256(target.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         path, lock = self._path.with_name(f"{self._path.name}.{digest}.lock"), ExitStack()
-        with self._tables.errors():
+        with self._tables.wrap_errors():
             try:
                 lock.enter_context(file_lock(path, wait=0))
             except sqlite3.OperationalError as error:
@@ -211,7 +211,7 @@ class DeliveryStore:
         if not is_ordered:
             condition = "AND (attempts = 0 OR due_at <= ? OR due_at > ?)"
             order = "due_at, number"
-            values += [now, now + DUE_SECONDS_MAX]
+            values += [now, now + MAX_DUE_SECONDS]
         with self._tables.read() as db:
             forwards = self._select_forwards(
                 db,
@@ -542,7 +542,7 @@ class DeliveryStore:
         return Counter({row["id"]: row["count"] for row in rows})
 
     def _served_targets(self, db: Any, ids: Sequence[str]) -> defaultdict[str, set[str]]:
-        """Return the targets that have got each event, or will get it.
+        """Return the targets that received each event, or will receive it.
 
         A target that refused an event, so that the sender got no 2xx, has not got it yet.
         """

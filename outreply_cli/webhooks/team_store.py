@@ -76,7 +76,7 @@ class TeamDeliveryStore(DeliveryStore):
         Raises:
             StorageError: None of them could be stored.
         """
-        with self._tables.errors():
+        with self._tables.wrap_errors():
             for attempt in range(_ATTEMPTS):
                 try:
                     with self._database.transaction() as db:

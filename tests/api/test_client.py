@@ -25,9 +25,9 @@ def test_post_lifecycle(client: Client, emulator_clock: ManualClock) -> None:
     post = client.schedule(
         {"page_id": page["id"], "message": "Hi", "scheduled_at": "2026-11-23T13:00:00Z"}
     ).post
-    assert client.post(post["id"])["status"] == "scheduled"
+    assert client.get_post(post["id"])["status"] == "scheduled"
     emulator_clock.advance(3600)
-    published = client.post(post["id"])
+    published = client.get_post(post["id"])
     assert published["status"] == "published"
     assert published["published_at"] == "2026-11-23T13:00:00.000Z"
     with pytest.raises(NotFoundError):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, strategies as st
 
 from outreply_cli.api.resend import (
-    KEY_SAFELY_REMEMBERED,
+    KEY_SAFE_LIFETIME,
     LIST_LAG,
     Attempts,
     SearchResult,
@@ -64,7 +64,7 @@ def test_incomplete_search_of_other_token_is_held(attempts: Attempts, token: str
 
 
 def test_key_is_remembered_for_22_hours() -> None:
-    assert timedelta(hours=22) == KEY_SAFELY_REMEMBERED
+    assert timedelta(hours=22) == KEY_SAFE_LIFETIME
     assert is_key_remembered(timedelta(hours=21, minutes=59))
     assert not is_key_remembered(timedelta(hours=22))
     assert not is_key_remembered(timedelta(hours=-22))

@@ -80,7 +80,7 @@ def requested(
 
 
 def test_backoff_doubles_with_each_failure_up_to_20_seconds() -> None:
-    policy = RetryPolicy(max_wait=None, failures=99)
+    policy = RetryPolicy(max_wait=None, max_failures=99)
     delays = [delay(LOST, RetryState(failures=n), policy=policy) for n in (1, 2, 3, 5, 6, 98)]
     assert delays == [1.0, 2.0, 4.0, 16.0, 20.0, 20.0]
 
@@ -108,20 +108,20 @@ def test_requested_wait_of_a_day_is_the_limit() -> None:
 
 
 def test_failures_are_final_at_their_limit() -> None:
-    policy = RetryPolicy(failures=3)
+    policy = RetryPolicy(max_failures=3)
     assert delay(LOST, RetryState(failures=2, rate_limited=9), policy=policy) is not None
     assert delay(LOST, RetryState(failures=3), policy=policy) is None
 
 
 def test_rate_limits_are_final_at_their_limit() -> None:
-    policy = RetryPolicy(rate_limited=3, failures=1)
+    policy = RetryPolicy(max_rate_limited=3, max_failures=1)
     assert delay(rate_limit(), RetryState(failures=9, rate_limited=2), policy=policy) is not None
     assert delay(rate_limit(), RetryState(rate_limited=3), policy=policy) is None
 
 
 def test_default_limits() -> None:
     policy = RetryPolicy()
-    assert (policy.max_wait, policy.failures, policy.rate_limited) == (60.0, 6, 60)
+    assert (policy.max_wait, policy.max_failures, policy.max_rate_limited) == (60.0, 6, 60)
 
 
 def test_wait_may_end_a_second_after_max_wait() -> None:

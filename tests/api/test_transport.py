@@ -24,7 +24,7 @@ from outreply_cli.api.errors import (
     ServerError,
 )
 from outreply_cli.api.rate_limit import SharedRateLimiter
-from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import RequestRecord, Transport
 from outreply_cli.errors import ExitCode, InvalidInputError
@@ -217,7 +217,7 @@ def test_error_without_json_body(
 def test_invalid_responses_are_retried(clock: ManualClock, reply: bytes, name: str) -> None:
     with ScriptedServer([reply]) as server:
         with pytest.raises((InvalidResponseError, NetworkError)) as error:
-            make_transport(server, clock, retry_policy=RetryPolicy(failures=2)).get("/x")
+            make_transport(server, clock, retry_policy=RetryPolicy(max_failures=2)).get("/x")
         assert len(server.received) == 2
     assert error.value.code == name
     assert error.value.exit_code == ExitCode.NETWORK
@@ -448,7 +448,7 @@ def test_circular_causes_of_a_failed_connection(
         raise failure
 
     with ScriptedServer([response(200)]) as server:
-        sender = make_transport(server, clock, retry_policy=RetryPolicy(failures=1))
+        sender = make_transport(server, clock, retry_policy=RetryPolicy(max_failures=1))
         monkeypatch.setattr(httpx.Client, "send", refuse)
         with pytest.raises(NetworkError, match="refused"):
             sender.get("/me")
@@ -484,7 +484,7 @@ def test_gzip_of_several_members(clock: ManualClock, content: bytes) -> None:
     ids=["garbage after it", "second one cut off", "a byte after it", "cut off"],
 )
 def test_damaged_gzip_is_a_lost_response(clock: ManualClock, content: bytes) -> None:
-    policy = RetryPolicy(failures=1)
+    policy = RetryPolicy(max_failures=1)
     with ScriptedServer([response(200, None, content, content_encoding="gzip")]) as server:
         with pytest.raises(NetworkError, match="content encoding"):
             make_transport(server, clock, retry_policy=policy).get("/x")
@@ -492,7 +492,7 @@ def test_damaged_gzip_is_a_lost_response(clock: ManualClock, content: bytes) -> 
 
 def test_gzip_of_many_members_is_limited(clock: ManualClock) -> None:
     bomb = gzip.compress(b" " * 8_000_000, mtime=0) * 5
-    policy = RetryPolicy(failures=1)
+    policy = RetryPolicy(max_failures=1)
     with ScriptedServer([response(200, None, bomb, content_encoding="gzip")]) as server:
         with pytest.raises(InvalidResponseError) as caught:
             make_transport(server, clock, retry_policy=policy).get("/x")

@@ -23,9 +23,9 @@ from outreply_cli.clock import SystemClock
 from outreply_cli.net.server.response import Response
 from outreply_cli.net.server.server import LocalServer, Respond
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.fixtures import encode_body, sample_event
 from outreply_cli.webhooks.forward import ForwardTarget, UrlTarget
 from outreply_cli.webhooks.receiver import ReceiverConfig
+from outreply_cli.webhooks.samples import encode_body, sample_event
 from outreply_cli.webhooks.server import LIMITS, WebhookServer
 from outreply_cli.webhooks.store import DeliveryStore
 from tests.benchmarks.figures import Figure, main

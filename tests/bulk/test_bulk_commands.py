@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from outreply_cli.api.client import Client
-from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.api.responses import Response
 from outreply_cli.api.transport import Transport
 from outreply_cli.emulator.server import EmulatorServer

@@ -11,7 +11,7 @@ import pytest
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.matching import (
     MatchedRow,
-    Texts,
+    TextMatcher,
     content_digest,
     exported_post_id,
     is_slot_row,
@@ -485,7 +485,7 @@ def api_post(text: str | None, at: str = "2026-12-24T12:00:00Z") -> Post:
 
 
 def test_post_is_similar_to_a_row_at_the_same_time_or_with_nearly_the_same_text() -> None:
-    texts = Texts()
+    texts = TextMatcher()
     assert texts.is_similar(api_post("other", "2026-12-24T17:00:00.5Z"), match_text("Hello world"))
     assert texts.is_similar(api_post("Hello, world"), match_text("Hello world"))
     assert not texts.is_similar(api_post("other"), match_text("Hello world"))
@@ -498,10 +498,10 @@ def test_post_is_similar_to_the_post_of_a_row() -> None:
     assert row.entry is None
     before = make_entry(match([make_post("Hello world")])[0][0])
     row = row._replace(entry=before)
-    assert Texts().is_similar(api_post("Hello world"), row)
-    assert Texts().is_similar(api_post("other", "2026-12-24T17:00:00Z"), row)
-    assert Texts().is_similar(api_post("other", "2026-12-24T20:00:00Z"), row)
-    assert not Texts().is_similar(api_post("other"), row)
+    assert TextMatcher().is_similar(api_post("Hello world"), row)
+    assert TextMatcher().is_similar(api_post("other", "2026-12-24T17:00:00Z"), row)
+    assert TextMatcher().is_similar(api_post("other", "2026-12-24T20:00:00Z"), row)
+    assert not TextMatcher().is_similar(api_post("other"), row)
 
 
 @pytest.mark.parametrize(
@@ -519,5 +519,5 @@ def test_post_is_similar_to_the_post_of_a_row() -> None:
 def test_similar_texts_share_60_percent_of_their_trigrams(
     text: str, other: str, *, is_similar: bool
 ) -> None:
-    assert Texts().are_similar(text, other) == is_similar
-    assert Texts().are_similar(other, text) == is_similar
+    assert TextMatcher().are_similar(text, other) == is_similar
+    assert TextMatcher().are_similar(other, text) == is_similar

@@ -13,8 +13,8 @@ from outreply_cli.bulk.calendar import (
     ALIASES,
     FIELD_TABLE,
     FIELDS,
-    KEY_MAX_CHARACTERS,
     LIST_FIELDS,
+    MAX_KEY_CHARACTERS,
     PLATFORM_MESSAGES,
     VARIANT_FIELDS,
     Calendar,
@@ -56,7 +56,7 @@ def test_schema_is_valid_and_describes_every_field() -> None:
     assert messages.keys() == {"default", *names}
     variant = schema["$defs"]["variants"]["items"]["anyOf"][1]["properties"]
     assert tuple(variant) == VARIANT_FIELDS
-    assert schema["$defs"]["key"]["maxLength"] == KEY_MAX_CHARACTERS
+    assert schema["$defs"]["key"]["maxLength"] == MAX_KEY_CHARACTERS
 
 
 @pytest.mark.parametrize("field", FIELD_TABLE, ids=lambda field: field.name)

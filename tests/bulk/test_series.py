@@ -474,7 +474,7 @@ def test_any_rule_is_expanded_or_refused(rule: str, day: date) -> None:
 def test_number_of_posts_is_bounded(
     emulator: EmulatorServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outreply_cli.bulk.resolve._SERIES_POSTS_MAX", 1_000)
+    monkeypatch.setattr("outreply_cli.bulk.resolve._MAX_SERIES_POSTS", 1_000)
     path = tmp_path / "c.csv"
     row = "facebook:acme,2025-01-01 09:00,Europe/Berlin,every day,Row\n"
     path.write_text("page,scheduled_at,timezone,repeat,message\n" + row * 4)

@@ -274,7 +274,7 @@ def test_retry_of_several_posts_at_one_time(
         cli.clock.advance(54)
         return []
 
-    monkeypatch.setattr(Client, "post_media", wait)
+    monkeypatch.setattr(Client, "attached_media", wait)
     emulator.state.connection.execute("UPDATE posts SET media = '[{\"src\": \"https://x.y/a.jpg\", "
                                       "\"type\": \"photo\"}]' WHERE status = 'failed'")  # fmt: skip
     ran = cli.run("posts", "retry", *ids, "--at", "+2h", "--dry-run", "--json")

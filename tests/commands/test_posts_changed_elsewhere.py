@@ -117,11 +117,11 @@ def test_uploaded_media(
     address = get_address(client, post_id).replace(names[wrong], names[right])
     change(emulator, post_id, "media", json.dumps([{"src": address, "type": "photo"}]))
     if is_linked:
-        emulator.state.connection.execute("UPDATE post_media SET media_id = ?", (right,))
+        emulator.state.connection.execute("UPDATE attached_media SET media_id = ?", (right,))
     run_change(cli, post_id, words)
     new_id = str(get_only_post(client)["id"])
     assert get_address(client, new_id) == address
-    (uploaded,) = client.post_media(client.scheduled_post(new_id))
+    (uploaded,) = client.attached_media(client.scheduled_post(new_id))
     assert uploaded["media_id"] == right
 
 
@@ -147,7 +147,7 @@ def test_uploads_that_cannot_be_compared_are_kept(
         media = [{"src": "https://cdn.example.com/1f3a", "type": "photo"}]
         change(emulator, post_id, "media", json.dumps(media))
     run_change(cli, post_id, words)
-    (uploaded,) = client.post_media(get_only_post(client))
+    (uploaded,) = client.attached_media(get_only_post(client))
     assert uploaded["media_id"] == media_id
     assert len(get_only_post(client)["media"]) == 1
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from outreply_cli.api.client import Client
-from outreply_cli.comments.replies import AmbiguousReplyError, ReplyService, fill_template
+from outreply_cli.comments.replies import ReplyOutcomeUnknownError, ReplyService, fill_template
 from outreply_cli.comments.store import CommentStore, open_comments
 from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.scheduler import process_due
@@ -209,7 +209,7 @@ def test_stopped_process_sends_nothing_while_another_one_may_send(
             ReplyService(StoppedClient(client, kill), second).send(unanswered_id, "Thanks")
 
     stopped = ReplyService(StoppedClient(client, while_stopped), first)
-    with pytest.raises(AmbiguousReplyError, match="another process is sending"):
+    with pytest.raises(ReplyOutcomeUnknownError, match="another process is sending"):
         stopped.send(unanswered_id, "Thanks")
     assert stored_replies(emulator, unanswered_id) == []
     ReplyService(client, first).send(unanswered_id, "Thanks")

@@ -14,7 +14,7 @@ import pytest
 from outreply_cli.completion.cache import CompletionCache
 from outreply_cli.completion.cache_writer import CacheUpdate
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.paths import config_path, state_path
+from outreply_cli.paths import user_config_dir, user_state_dir
 from tests.clocks import HurriedClock
 from tests.command_line import CommandLine
 
@@ -220,8 +220,8 @@ def test_paths_match_platformdirs(monkeypatch: pytest.MonkeyPatch, xdg: str | No
         monkeypatch.delenv(name, raising=False)
         if xdg is not None:
             monkeypatch.setenv(name, xdg)
-    assert config_path(os.environ) == platformdirs.user_config_dir("outreply", appauthor=False)
-    assert state_path(os.environ) == platformdirs.user_state_dir("outreply", appauthor=False)
+    assert user_config_dir(os.environ) == platformdirs.user_config_dir("outreply", appauthor=False)
+    assert user_state_dir(os.environ) == platformdirs.user_state_dir("outreply", appauthor=False)
 
 
 def test_refresh_ignores_modules_in_cwd(cli: CommandLine, tmp_path: Path) -> None:

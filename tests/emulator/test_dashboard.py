@@ -45,9 +45,9 @@ def act(
 ) -> httpx.Response:
     """Send an action as the page does; a header without a value is left out."""
     url = f"http://127.0.0.1:{emulator.port}"
-    proof = parse_proof(httpx.get(url, trust_env=False, verify=False, timeout=60).text)
+    csrf_token = parse_csrf_token(httpx.get(url, trust_env=False, verify=False, timeout=60).text)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    sent = {"Origin": url, "X-Page-Proof": proof, **REQUEST, **named}
+    sent = {"Origin": url, "X-CSRF-Token": csrf_token, **REQUEST, **named}
     sent = {name: value for name, value in sent.items() if value}
     content = json.dumps(body or {})
     return httpx.request(
@@ -61,8 +61,8 @@ def act(
     )
 
 
-def parse_proof(page: str) -> str:
-    found = re.search('data-proof="([^"]*)"', page)
+def parse_csrf_token(page: str) -> str:
+    found = re.search('data-csrf-token="([^"]*)"', page)
     assert found
     return found[1]
 
@@ -201,11 +201,11 @@ def test_other_machines_get_no_actions(
         )
         return Request(builder.get_environ())
 
-    proof = parse_proof(dashboard.render(request("127.0.0.1")).body.decode())
+    csrf_token = parse_csrf_token(dashboard.render(request("127.0.0.1")).body.decode())
     page = dashboard.render(request("192.0.2.7")).body.decode()
-    assert proof not in page
+    assert csrf_token not in page
     assert "<button type" not in page
-    headers = {"X-Page-Proof": proof}
+    headers = {"X-CSRF-Token": csrf_token}
     assert dashboard.parse_action(request("127.0.0.1", **headers)) == ("freeze", {})
     with pytest.raises(ErrorResponse, match="PAGE_REQUIRED"):
         dashboard.parse_action(request("192.0.2.7", **headers))
@@ -216,8 +216,8 @@ def test_other_machines_get_no_actions(
 def test_other_user_gets_no_actions(tmp_path: Path, address: str) -> None:
     with EmulatorServer(tmp_path / "e.db", ManualClock(), host=address) as emulator:
         pages = [fetch_as(user, address, emulator.port, "/") for user in (0, OTHER_USER)]
-    assert parse_proof(pages[0])
-    assert 'data-proof=""' in pages[1]
+    assert parse_csrf_token(pages[0])
+    assert 'data-csrf-token=""' in pages[1]
     assert "<button type" not in pages[1]
 
 
@@ -226,8 +226,8 @@ def test_other_user_is_known_despite_closed_connections(tmp_path: Path) -> None:
     with EmulatorServer(tmp_path / "e.db", ManualClock()) as emulator:
         page = fetch_as(OTHER_USER, "127.0.0.1", emulator.port, "/", closed=6)
         own = fetch_as(0, "127.0.0.1", emulator.port, "/", closed=6)
-    assert 'data-proof=""' in page
-    assert parse_proof(own)
+    assert 'data-csrf-token=""' in page
+    assert parse_csrf_token(own)
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

@@ -318,9 +318,9 @@ def test_keyboard(browser: Browser, url: str) -> None:
 def test_other_site_cannot_act_or_read(
     browser: Browser, url: str, emulator: EmulatorServer, other_site: str
 ) -> None:
-    proof = browser.open(url).evaluate("document.querySelector('main').dataset.proof")
+    csrf_token = browser.open(url).evaluate("document.querySelector('main').dataset.csrfToken")
     tab = browser.open(other_site)
-    sent = {"Content-Type": "application/json", "X-Page-Proof": proof}
+    sent = {"Content-Type": "application/json", "X-CSRF-Token": csrf_token}
     for options in ({"mode": "no-cors"}, {"mode": "cors"}, {"mode": "cors", "headers": sent}):
         body = {"method": "POST", "body": '{"seconds": 60}'}
         result = f"fetch('{url}_page/advance', {json.dumps(options | body)})"
@@ -355,7 +355,7 @@ def test_rebound_name_is_refused(browser: Browser, url: str) -> None:
 
 def test_page_of_an_earlier_run_is_refused(browser: Browser, url: str) -> None:
     tab = browser.open(url)
-    tab.evaluate("document.querySelector('main').dataset.proof = 'old'")
+    tab.evaluate("document.querySelector('main').dataset.csrfToken = 'old'")
     tab.click("Advance 1 h")
     tab.wait("document.getElementById('message').textContent.includes('Reload the page')")
     assert tab.text("#now").startswith("2026-11-23 12:00")

@@ -84,7 +84,7 @@ def _default_rule(values: dict[str, Any], statement: str) -> Any:
     if "scope" in values:
         return "scopes"
     if values.get("tier", ("", ""))[1] == "expiration":
-        return {"set": "tokens.TOKEN_LIFETIME_MAX", "days": 800}
+        return {"set": "tokens.MAX_TOKEN_LIFETIME", "days": 800}
     if "tier" in values:
         return {"tier": values["tier"][1]}
     if "guardrail" in values:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-_HEAD_BYTES_MAX = 1_000_000
+_MAX_HEAD_BYTES = 1_000_000
 _TIMEOUT_SECONDS = 5.0
 
 
@@ -36,7 +36,7 @@ class RawServer:
         received = b""
         while b"\r\n\r\n" not in received:
             piece = connection.recv(65_536)
-            if not piece or len(received) > _HEAD_BYTES_MAX:
+            if not piece or len(received) > _MAX_HEAD_BYTES:
                 return
             received += piece
         head, _, body = received.partition(b"\r\n\r\n")

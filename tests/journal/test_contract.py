@@ -19,7 +19,7 @@ from outreply_cli.journal.models import (
     EventAction,
     JournalEntry,
     JournalEntryDraft,
-    SlotText,
+    StoredSchedule,
 )
 from outreply_cli.journal.transfer import add_rows, read_rows
 from tests.postgres import open_migrated
@@ -196,9 +196,9 @@ def test_separate_posts(journal: Journal) -> None:
 
 def test_slots(open_journal: Callable[[], Journal]) -> None:
     first, second = open_journal(), open_journal()
-    first.set_slots("account", "page", "p1", SlotText("mon 09:00", "UTC"))
-    first.set_slots("account", "page", "p1", SlotText("tue 09:00", "UTC"))
-    assert second.slot_schedules("account") == {("page", "p1"): SlotText("tue 09:00", "UTC")}
+    first.set_slots("account", "page", "p1", StoredSchedule("mon 09:00", "UTC"))
+    first.set_slots("account", "page", "p1", StoredSchedule("tue 09:00", "UTC"))
+    assert second.slot_schedules("account") == {("page", "p1"): StoredSchedule("tue 09:00", "UTC")}
     first.clear_slots("account", "page", "p1")
     assert second.slot_schedules("account") == {}
     (entry,) = first.record_planned([DRAFT], claim=True)
@@ -303,7 +303,7 @@ def test_copy_leaves_an_entry_that_is_sent_meanwhile(postgres_url: str, tmp_path
 
 def test_copy_that_adds_no_entry_adds_nothing(journal: Journal) -> None:
     journal.adopt(DRAFT, "post-1")
-    journal.set_slots("account", "page", "p1", SlotText("mon 09:00", "UTC"))
+    journal.set_slots("account", "page", "p1", StoredSchedule("mon 09:00", "UTC"))
     copy = read_rows(journal)
     journal.clear_slots("account", "page", "p1")
     add_rows(journal, copy)

@@ -262,7 +262,7 @@ def test_connection_lost_in_a_change_records_nothing(
     (entry,) = journal.record_planned([DRAFT])
 
     def change() -> None:
-        with journal.tables.rewrite() as db:
+        with journal.tables.change_without_timeout() as db:
             db.execute("UPDATE entries SET state = 'sent' WHERE id = ?", (entry.id,))
             terminate(postgres_url)
             db.execute("UPDATE entries SET state = 'done' WHERE id = ?", (entry.id,))

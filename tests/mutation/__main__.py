@@ -29,7 +29,7 @@ TESTS = {
     "outreply_cli/posts/guardrails.py": ("tests/posts/test_limits.py",),
     "outreply_cli/bulk/plan.py": ("tests/bulk/test_plan.py",),
     "outreply_cli/bulk/matching.py": ("tests/bulk/test_matching.py",),
-    "outreply_cli/posts/rules.py": ("tests/posts/test_rules.py",),
+    "outreply_cli/posts/user_rules.py": ("tests/posts/test_user_rules.py",),
     "outreply_cli/spec/platform_rules.py": ("tests/spec/test_platform_rules.py",),
     "outreply_cli/spec/rule_kinds.py": ("tests/spec/test_rule_kinds.py",),
     "outreply_cli/times.py": ("tests/test_times.py",),

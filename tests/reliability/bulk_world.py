@@ -36,7 +36,7 @@ _KEYS_WITH_MEDIA = {"k1", "k4", "new-k0"}
 # Keys are remembered for 24 hours.
 _LATER_SECONDS = 25 * 3600
 _WINDOW_SECONDS = 61
-_RUNS_MAX = 6
+_MAX_RUNS = 6
 _POLL_SECONDS = 0.001
 # About as many as a run has.
 _POINTS = 200
@@ -203,7 +203,7 @@ class BulkWorld:
 
     def _recover(self, scenario: BulkScenario, outcome: Outcome) -> None:
         words = list(scenario.words)
-        for _ in range(_RUNS_MAX):
+        for _ in range(_MAX_RUNS):
             self._advance(_WINDOW_SECONDS)
             result = self._run(words)
             self._examine(outcome, result)

@@ -22,7 +22,7 @@ from typing import TextIO
 
 from outreply_cli.clock import SystemClock
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.fixtures import encode_body, sample_event
+from outreply_cli.webhooks.samples import encode_body, sample_event
 from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine

@@ -28,7 +28,7 @@ SEEDS = 3
 _EDITS = 3
 _LATENCY_SECONDS = 0.1
 # Share of the requests that the rate limit may refuse.
-_REFUSED_MAX = 0.01
+_MAX_REFUSED = 0.01
 # How long a machine is stopped or cut off at most: more than it takes to notice that.
 _STOP_SECONDS = 20.0
 _PAUSE_SECONDS = 2.0
@@ -110,7 +110,7 @@ def judge(team: Team) -> None:
     violations = check(team.recorder.history())
     assert not violations, "\n".join(map(str, violations))
     share = team.recorder.refused / team.recorder.requests
-    assert share <= _REFUSED_MAX, f"the rate limit refused {share:.1%} of the requests"
+    assert share <= _MAX_REFUSED, f"the rate limit refused {share:.1%} of the requests"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from outreply_cli.accounts.keyring import KeyringStore
-from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.api.transport import Transport
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError

@@ -37,7 +37,7 @@ def transport(server: ScriptedServer) -> Transport:
         base_url=server.url,
         token=Token(TOKEN),
         clock=ManualClock(),
-        retry_policy=RetryPolicy(failures=0),
+        retry_policy=RetryPolicy(max_failures=0),
     )
 
 
@@ -235,7 +235,7 @@ from outreply_cli.errors import OutReplyError
 from tests.clocks import ManualClock
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 sender = Transport(base_url=sys.argv[1], token=Token(sys.argv[2]), clock=ManualClock(),
-                   retry_policy=RetryPolicy(failures=0))
+                   retry_policy=RetryPolicy(max_failures=0))
 for _ in range(int(sys.argv[3])):
     try:
         sender.get("/me")

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from outreply_cli.api.client import Client
-from outreply_cli.api.requests import ApiRequest, FilePart, cancel_post, create_post
+from outreply_cli.api.request_builders import ApiRequest, FilePart, cancel_post, create_post
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.snippets import TOOLS, render
 from tests.clocks import ManualClock

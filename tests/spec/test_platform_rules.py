@@ -182,7 +182,7 @@ def test_rule(platform: str, name: str, tmp_path: Path) -> None:
         assert any(find_broken(rule, known)), post
         reasons = [f.reason for f in evaluate_rules([rule], known) if f.is_broken]
         assert all(rule.requirement in reason for reason in reasons)
-        if rule.is_refused:
+        if rule.is_enforced:
             assert find_refusal(known) is not None
 
 

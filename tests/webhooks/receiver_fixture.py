@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.fixtures import encode_body, sample_event
 from outreply_cli.webhooks.forward import ForwardAttempt, ForwardReport, StoreFailure
 from outreply_cli.webhooks.inspector import InspectorSettings
 from outreply_cli.webhooks.receiver import Received, ReceiverConfig
+from outreply_cli.webhooks.samples import encode_body, sample_event
 from outreply_cli.webhooks.server import WebhookServer
 from outreply_cli.webhooks.store import DeliveryStore
 

@@ -10,9 +10,9 @@ from outreply_cli.clock import SystemClock
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.event import Event, is_selected, summarize
-from outreply_cli.webhooks.fixtures import sample_event
 from outreply_cli.webhooks.inspector_view import format_seconds, summarize_delivery
 from outreply_cli.webhooks.models import IncomingDelivery
+from outreply_cli.webhooks.samples import sample_event
 
 QUOTA = {"bucket": "replies", "used": 80, "limit": 100}
 

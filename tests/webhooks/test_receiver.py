@@ -18,14 +18,14 @@ from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.metrics import ReceiverMetrics
 from outreply_cli.webhooks.mock_responses import ResponseScript, RetrySimulator, parse_script
 from outreply_cli.webhooks.models import QueueLength
-from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, ReceiverConfig
+from outreply_cli.webhooks.receiver import MAX_BODY_BYTES, ReceiverConfig
 from outreply_cli.webhooks.signature import Tolerance
 from tests.clocks import ManualClock
 from tests.postgres import run_sql
 from tests.webhooks.conftest import open_team_store
 from tests.webhooks.receiver_fixture import SECRET, event_body, run_receiver
 
-MIB = b'{"a": "' + b"x" * (BODY_BYTES_MAX - 9) + b'"}'
+MIB = b'{"a": "' + b"x" * (MAX_BODY_BYTES - 9) + b'"}'
 
 
 def test_valid_delivery_is_stored(tmp_path: Path) -> None:

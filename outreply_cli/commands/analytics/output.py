@@ -12,7 +12,7 @@ _BAR_WIDTH = 16
 _WIDTH_WITH_BARS = 100
 _PLOT_HEIGHT = 10
 # A longer series is shown by parts of several days.
-_LINES_MAX = 31
+_MAX_LINES = 31
 _CSV_ONLY = ("since", "until", "likes", "comments", "shares", "total_engagement", "days",
              "days_truncated")  # fmt: skip
 
@@ -85,7 +85,7 @@ def print_series(output: Output, series: Sequence[Item]) -> None:
 
 
 def _parts(series: Sequence[Item]) -> Iterator[dict[str, Any]]:
-    size = -(-len(series) // _LINES_MAX)
+    size = -(-len(series) // _MAX_LINES)
     for start in range(0, len(series), size):
         part = series[start : start + size]
         followers = [day["followers"] for day in part if day["followers"] is not None]

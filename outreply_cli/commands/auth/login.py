@@ -70,7 +70,7 @@ def run(
     if base_url is None:
         base_url = resolve_base_url(known, profile, context.environ)
     context.confirm_unrecognized_token(token, base_url, accepted=yes)
-    me = context.client_for(token, base_url, sign_in="run the command again").me()
+    me = context.client_for(token, base_url, sign_in_hint="run the command again").me()
     settings = replace(known, base_url=base_url, timezone=zone)
     location = _store_token(context, token, settings, in_file=insecure_storage)
     reset_cache(context.completion_cache_path(name), allow_refresh=not token.is_sandbox)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from outreply_cli.bulk.approval import (
-    COMMENT_MAX_CHARACTERS,
-    NAME_MAX_CHARACTERS,
+    MAX_COMMENT_CHARACTERS,
+    MAX_NAME_CHARACTERS,
     Approval,
     Decision,
     approval_file_name,
@@ -78,8 +78,8 @@ def run(
         if by is None:
             raise InvalidInputError("cancelled; nothing was approved")
     name = (by or context.origin.user).strip()
-    if not name or len(name) > NAME_MAX_CHARACTERS or not is_unicode(name):
-        limit = f"of at most {NAME_MAX_CHARACTERS} characters"
+    if not name or len(name) > MAX_NAME_CHARACTERS or not is_unicode(name):
+        limit = f"of at most {MAX_NAME_CHARACTERS} characters"
         raise InvalidInputError(f"--by: a name {limit} is required")
     if approve_all:
         posts = f"{len(rows)} post{'s' * (len(rows) != 1)} of {calendar.file_name}"
@@ -123,6 +123,6 @@ def _ask(context: Context, rows: Sequence[RowPreview], file_name: str) -> list[D
             break
         comment = context.prompt("Comment: ") if letter in {"n", "c"} else ""
         if letter != "s":
-            text = (comment or "")[:COMMENT_MAX_CHARACTERS]
+            text = (comment or "")[:MAX_COMMENT_CHARACTERS]
             decisions.append(Decision(row.version, is_approved=letter != "n", comment=text))
     return decisions

@@ -7,7 +7,7 @@ from typing import Any
 from outreply_cli.context import Context
 from outreply_cli.formats.sanitize import sanitize
 
-_ROWS_MAX = 200
+_MAX_ROWS = 200
 _HEAD = (
     "| line | key | when (UTC) | action | status | id | error |",
     "|---|---|---|---|---|---|---|",
@@ -65,13 +65,13 @@ def _annotate(context: Context, level: str, item: Mapping[str, Any], text: str) 
 def _markdown(report: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in report["summary"].items() if count)
     lines = [f"### outreply: {counts or 'nothing to do'}", "", *_HEAD]
-    for row in report["rows"][:_ROWS_MAX]:
+    for row in report["rows"][:_MAX_ROWS]:
         error = row["error"]["message"] if row["error"] else ""
         cells = (row["line"], row["key"], row["scheduled_at"], row["action"], row["status"],
                  row["id"], error)  # fmt: skip
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
-    if len(report["rows"]) > _ROWS_MAX:
-        lines.append(f"\n… and {len(report['rows']) - _ROWS_MAX} more rows")
+    if len(report["rows"]) > _MAX_ROWS:
+        lines.append(f"\n… and {len(report['rows']) - _MAX_ROWS} more rows")
     return "\n".join(lines) + "\n\n"
 
 

@@ -14,7 +14,7 @@ from outreply_cli.bulk.utm import parse_utm
 from outreply_cli.cli.options import Strict, TimeZone, argument, option, switch
 from outreply_cli.context import Context
 from outreply_cli.errors import unknown_choice_error
-from outreply_cli.posts.rules import load_rules
+from outreply_cli.posts.user_rules import load_rules
 from outreply_cli.time_parser import DATE_ORDERS
 from outreply_cli.times import BRAND_ZONE, parse_duration
 

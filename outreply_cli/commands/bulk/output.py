@@ -36,8 +36,8 @@ _ACTION_STYLES = {
     ActionType.KEEP: ("=", "dim", "unchanged"),
     ActionType.CANCEL: ("-", "red", "to cancel"),
 }
-_ORPHANED_SHOWN_MAX = 5
-_PAGE_WIDTH_MAX = 28
+_MAX_ORPHANED_SHOWN = 5
+_MAX_PAGE_WIDTH = 28
 
 
 class _Line(NamedTuple):
@@ -207,13 +207,13 @@ def _plan_lines(planned: PlannedCalendar, zone: ZoneInfo) -> Iterator[_Line]:
         if local.date() != day:
             day = local.date()
             yield _Line("bold", f"{local:%a %d %b %Y} ({zone.key})")
-        yield _action_line(action, local, aliases, min(page_width, _PAGE_WIDTH_MAX))
-    for entry in plan.orphaned[:_ORPHANED_SHOWN_MAX]:
+        yield _action_line(action, local, aliases, min(page_width, _MAX_PAGE_WIDTH))
+    for entry in plan.orphaned[:_MAX_ORPHANED_SHOWN]:
         local = entry.scheduled_at.astimezone(zone)
         page = aliases.get(entry.page_id, entry.page_id)
         text = f"{local:%a %d %b %H:%M} {page} is no longer in the file; --prune cancels it"
         yield _Line("yellow", "  ! ", f"{text} ({entry.post_id})", len(text))
-    hidden = len(plan.orphaned) - _ORPHANED_SHOWN_MAX
+    hidden = len(plan.orphaned) - _MAX_ORPHANED_SHOWN
     if hidden > 0:
         text = f"{hidden} more posts are no longer in the file; --prune cancels them"
         yield _Line("yellow", "  ! ", text, len(text))

@@ -14,7 +14,7 @@ from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.commands.output_file import check_html_file, write_output_file
 from outreply_cli.commands.posts.preview_output import preview_to_dict, print_preview
 from outreply_cli.context import Context
-from outreply_cli.errors import NotLoggedInError
+from outreply_cli.errors import NotSignedInError
 from outreply_cli.times import BRAND_ZONE
 from outreply_cli.timestamps import format_timestamp
 
@@ -102,7 +102,7 @@ def preview_file(context: Context, calendar: Calendar, reading: ReadOptions) -> 
     try:
         client = context.client()
         return preview(client, now=client.now())
-    except NotLoggedInError:
+    except NotSignedInError:
         pass
     except NetworkError as error:
         context.warn(f"{error.message}; pages are shown under the names in the file")

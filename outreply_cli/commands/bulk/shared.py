@@ -12,7 +12,7 @@ from outreply_cli.bulk.calendar import STDIN, Calendar, is_calendar_url
 from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.loader import calendar_path, load_calendar
 from outreply_cli.bulk.plan import ActionType
-from outreply_cli.bulk.remembered import recall_options, remember_options
+from outreply_cli.bulk.remembered_options import recall_options, remember_options
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.bulk.service import (
@@ -28,7 +28,7 @@ from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import REMEMBERED, ReadOptions
 from outreply_cli.commands.interrupts import interruptible
 from outreply_cli.context import Context
-from outreply_cli.errors import CalendarError, InterruptedRunError, NotLoggedInError
+from outreply_cli.errors import CalendarError, InterruptedRunError, NotSignedInError
 from outreply_cli.journal.journal import SlotTakenError
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.times import parse_duration
@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 _Result = TypeVar("_Result")
 _GC_THRESHOLD = 1_000_000
 # Number of plans after which a run gives up because other commands keep taking its slots.
-_CLAIMS_MAX = 20
+_MAX_CLAIMS = 20
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,13 @@ def bulk_context(
     `wait_lock` is the maximum wait for a lock; None for a command that writes nothing.
 
     Raises:
-        NotLoggedInError: There is no account, and the calendars have no problems.
+        NotSignedInError: There is no account, and the calendars have no problems.
     """
     stop = CancellationToken()
     try:
         clock = InterruptibleClock(context.clock, stop)
         client = context.client(max_wait=None, clock=clock, is_stopped=lambda: stop.is_interrupted)
-    except NotLoggedInError as failure:
+    except NotSignedInError as failure:
         problems = [problem for calendar in calendars for problem in calendar.problems]
         if all(problem.is_warning for problem in problems):
             check = "`outreply bulk check` checks a calendar without an account"
@@ -212,10 +212,10 @@ def plan_calendars(
     """
     try:
         with interruptible(bulk.context, bulk.stop, _INTERRUPTED):
-            opened = bulk.service.unite(bulk.open_calendars(calendars))
+            opened = bulk.service.unify_names(bulk.open_calendars(calendars))
             bulk.service.check_prune(opened)
             bulk.service.check_approval(opened)
-            for attempt in range(_CLAIMS_MAX):
+            for attempt in range(_MAX_CLAIMS):
                 bulk.service.forget_plans()
                 plans = collect_errors(
                     opened, lambda item: bulk.service.plan(item, reconcile=reconcile)
@@ -224,7 +224,7 @@ def plan_calendars(
                     if claim:
                         bulk.service.claim_slots(plans)
                 except SlotTakenError:
-                    if attempt + 1 == _CLAIMS_MAX:
+                    if attempt + 1 == _MAX_CLAIMS:
                         raise
                 else:
                     break

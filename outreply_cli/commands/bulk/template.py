@@ -8,7 +8,7 @@ from outreply_cli.cli.options import argument, command, option
 from outreply_cli.context import Context
 from outreply_cli.errors import (
     InvalidInputError,
-    NotLoggedInError,
+    NotSignedInError,
     OutReplyError,
     StorageError,
     unknown_choice_error,
@@ -71,7 +71,7 @@ def _read_pages(context: Context) -> list[str]:
     """Return the pages of the account; none if there is no account, or it cannot be read."""
     try:
         pages = context.client().pages().items
-    except NotLoggedInError:
+    except NotSignedInError:
         context.info("The template has no list of your pages, because you are not signed in.")
     except OutReplyError as error:
         context.warn(f"the template has no list of your pages: {error.message}")

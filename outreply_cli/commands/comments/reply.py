@@ -18,7 +18,7 @@ from outreply_cli.commands.posts.options import EditOption, FileOption, read_mes
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.spec.limits import LIST_LIMIT_MAX
+from outreply_cli.spec.limits import MAX_LIST_LIMIT
 from outreply_cli.ui.columns import Column
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class TextOptions:
         return context.read_text(self.template).rstrip("\n")
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     comment: Annotated[str, argument("COMMENT", "ID of the comment.")],
@@ -159,7 +159,7 @@ def _question(
             f"The comment was already {format_answer(context, existing[-1].comment)}. Reply again?"
         )
     reason = (
-        f"the API lists at most {LIST_LIMIT_MAX} comments of its post"
+        f"the API lists at most {MAX_LIST_LIMIT} comments of its post"
         if store.is_seen(comment_id)
         else f"the comment was not found on the posts of the last {SEARCHED_DAYS} days"
     )

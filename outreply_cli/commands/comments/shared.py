@@ -130,7 +130,7 @@ def resolve_comment(
     """Return the ID of the comment that starts with `word`; raises AmbiguousIdError.
 
     Searches comments of recent posts (one read per post) and those seen on this machine; with
-    `search`, even for a whole ID that was not seen. The comment is stored as seen if it is found.
+    `search`, even for a full ID that was not seen. The comment is stored as seen if it is found.
     """
     from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
     from outreply_cli.comments.threads import find_thread

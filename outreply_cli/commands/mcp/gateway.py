@@ -17,7 +17,7 @@ from outreply_cli.api.retry import is_refusal
 from outreply_cli.cli.tree import Command
 from outreply_cli.clock import Clock
 from outreply_cli.commands.mcp.plan_store import (
-    Plan,
+    AgentPlan,
     PlanState,
     PlanStateError,
     PlanStore,
@@ -40,7 +40,7 @@ from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.formats.sanitize import escape_control_json
 from outreply_cli.journal.account import fingerprint
 from outreply_cli.pages import page_alias
-from outreply_cli.posts.sender import AGENT_KEY
+from outreply_cli.posts.sender import AGENT_KEY_PREFIX
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.storage.sqlite import describe_error
 from outreply_cli.subprocesses import TIMEOUT_CODE, capture_output, own_command
@@ -63,7 +63,7 @@ _PLANNING = frozenset({"--no-adopt", "--spread", "--spread-window", "--strict"})
 # Fields of what a row of a calendar sends, and of the post that it replaces.
 _CONTENT_FIELDS = ("message", "first_comment", "link", "media", "tiktok_settings")
 _OLD_POST_FIELDS = ("id", "page", "page_id", "scheduled_at", "message")
-_OLD_POSTS_MAX = 50
+_MAX_OLD_POSTS = 50
 _PLAN_SCHEMA = {
     "type": "object",
     "properties": {"plan_id": {"type": "string", "description": "ID of the plan."}},
@@ -86,7 +86,7 @@ class WriteLimits:
     pages: Sequence[str] = ()
     per_day: int = 0
 
-    def refusal(self, plan: Plan) -> str | None:
+    def refusal(self, plan: AgentPlan) -> str | None:
         """Return the reason why a plan needs an approval; None if it needs none."""
         scope = WRITES[plan.call.command]
         if scope not in self.scopes:
@@ -271,9 +271,9 @@ class AgentGateway:
         )
         rows = [row for row in preview_rows(plan.value) if row.get("status") == "planned"]
         changed = [row for row in rows if row["action"] in {"change", "cancel"}]
-        if len(changed) > _OLD_POSTS_MAX:
+        if len(changed) > _MAX_OLD_POSTS:
             raise InvalidInputError(
-                f"calendar: more than {_OLD_POSTS_MAX} posts would be changed or cancelled",
+                f"calendar: more than {_MAX_OLD_POSTS} posts would be changed or cancelled",
                 hint="Split the calendar.",
             )
         old = self._show_posts([str(row["id"]) for row in changed])
@@ -315,7 +315,7 @@ class AgentGateway:
     def _now(self) -> float:
         return self.clock.now().timestamp()
 
-    def _find_plan(self, arguments: Mapping[str, Any]) -> Plan:
+    def _find_plan(self, arguments: Mapping[str, Any]) -> AgentPlan:
         plan_id = arguments.get("plan_id")
         if not isinstance(plan_id, str) or set(arguments) != {"plan_id"}:
             raise InvalidInputError("plan_id is the only argument, and required")
@@ -327,7 +327,7 @@ class AgentGateway:
             )
         return plan
 
-    def _apply(self, plan: Plan) -> tuple[dict[str, Any], bool]:
+    def _apply(self, plan: AgentPlan) -> tuple[dict[str, Any], bool]:
         now = self._now()
         state = plan.state_at(now)
         if state in {PlanState.DONE, PlanState.FAILED}:
@@ -354,7 +354,7 @@ class AgentGateway:
         return self._apply(current)
 
     def _send(
-        self, plan: Plan, now: float, *, per_day: int | None, is_repeated: bool
+        self, plan: AgentPlan, now: float, *, per_day: int | None, is_repeated: bool
     ) -> tuple[dict[str, Any], bool]:
         self._check_account()
         # A repeated write with a key needs no check; a calendar is compared again.
@@ -366,7 +366,7 @@ class AgentGateway:
                 "24 hours",
                 hint=_ask(plan),
             )
-        output = self.run(apply(plan.call, f"{AGENT_KEY}{plan.id}"), False)
+        output = self.run(apply(plan.call, f"{AGENT_KEY_PREFIX}{plan.id}"), False)
         if output.is_killed:
             raise _unknown_outcome(plan, now)
         result, is_error = _to_result(output)
@@ -380,7 +380,7 @@ class AgentGateway:
         self.plans.finish(plan, PlanState.FAILED if is_error else PlanState.DONE, result)
         return {**result, "plan_id": plan.id}, is_error
 
-    def _check_drift(self, plan: Plan, *, is_repeated: bool) -> None:
+    def _check_drift(self, plan: AgentPlan, *, is_repeated: bool) -> None:
         """Raise PlanStateError if the plan would no longer do what it shows.
 
         Posts and pages may have changed, and rows without a date take times that depend on the run.
@@ -457,14 +457,14 @@ def _steps(preview: Any) -> Any:
     return preview
 
 
-def _unknown_outcome(plan: Plan, now: float) -> PlanStateError:
+def _unknown_outcome(plan: AgentPlan, now: float) -> PlanStateError:
     hint = "Ask the user to run: outreply store status"
     if plan.call.command in _REPEATABLE and not plan.is_old(now):
         hint = "Call plan_apply again; it sends nothing twice. Do not make another plan for it."
     return PlanStateError(f"plan {plan.id} was interrupted, and may have been applied", hint=hint)
 
 
-def _ask(plan: Plan) -> str:
+def _ask(plan: AgentPlan) -> str:
     return f"Ask the user to run in a terminal: outreply mcp approve {plan.id}"
 
 

@@ -52,13 +52,13 @@ class PlanNotFoundError(OutReplyError):
 
 
 class PlanStateError(OutReplyError):
-    """The plan is in a state in which that is not possible."""
+    """The plan's state does not allow the operation."""
 
     code = "PLAN_STATE"
 
 
 @dataclass(frozen=True)
-class Plan:
+class AgentPlan:
     """A write that an agent proposed.
 
     Attributes:
@@ -131,10 +131,10 @@ class PlanStore:
         preview: Any,
         pages: Sequence[str] | None,
         now: float,
-    ) -> Plan:
+    ) -> AgentPlan:
         """Store a new plan."""
         plan_id = secrets.token_hex(6)
-        plan = Plan(plan_id, account, user, now, call, preview, pages, PlanState.PROPOSED)
+        plan = AgentPlan(plan_id, account, user, now, call, preview, pages, PlanState.PROPOSED)
         self._tables.rows(
             "INSERT INTO plans (id, account, user, created_at, command, words, stdin, preview, "
             "pages, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -145,7 +145,7 @@ class PlanStore:
         )  # fmt: skip
         return plan
 
-    def get(self, word: str) -> Plan:
+    def get(self, word: str) -> AgentPlan:
         """Return the plan whose ID starts with `word`.
 
         Raises:
@@ -157,16 +157,16 @@ class PlanStore:
         rows = self._tables.rows("SELECT * FROM plans WHERE id = ?", (plan_id,))
         if not rows:
             raise PlanNotFoundError(f"plan not found: {word}", hint="See: outreply mcp plans")
-        with self._tables.errors():
+        with self._tables.wrap_errors():
             return _from_row(rows[0])
 
-    def list(self, *, limit: int) -> list[Plan]:
+    def list(self, *, limit: int) -> list[AgentPlan]:
         """Return plans, newest first."""
         rows = self._tables.rows("SELECT * FROM plans ORDER BY created_at DESC LIMIT ?", (limit,))
-        with self._tables.errors():
+        with self._tables.wrap_errors():
             return [_from_row(row) for row in rows]
 
-    def decide(self, plan: Plan, state: PlanState, user: str, now: float) -> None:
+    def decide(self, plan: AgentPlan, state: PlanState, user: str, now: float) -> None:
         """Approve or reject a plan; raises what `check_open` raises."""
         check_open(plan, state, now)
         with self._tables.change() as db:
@@ -185,7 +185,7 @@ class PlanStore:
             PlanStateError: Another call is applying one.
         """
         with ExitStack() as stack:
-            with self._tables.errors():
+            with self._tables.wrap_errors():
                 try:
                     stack.enter_context(file_lock(self._lock_path, wait=_LOCK_SECONDS))
                 except sqlite3.OperationalError as error:
@@ -196,7 +196,7 @@ class PlanStore:
                     ) from None
             yield
 
-    def start(self, plan: Plan, now: float, *, per_day: int | None) -> bool:
+    def start(self, plan: AgentPlan, now: float, *, per_day: int | None) -> bool:
         """Note that a plan is being applied; False if the limit of a day is reached.
 
         Args:
@@ -225,7 +225,7 @@ class PlanStore:
                 )
             return True
 
-    def finish(self, plan: Plan, state: PlanState, result: Any) -> None:
+    def finish(self, plan: AgentPlan, state: PlanState, result: Any) -> None:
         """Store the result of a plan."""
         self._tables.rows(
             "UPDATE plans SET state = ?, result = ? WHERE id = ?",
@@ -233,7 +233,7 @@ class PlanStore:
         )
 
 
-def check_open(plan: Plan, decision: PlanState, now: float) -> None:
+def check_open(plan: AgentPlan, decision: PlanState, now: float) -> None:
     """Raise PlanStateError unless a plan can be approved or rejected.
 
     A rejection can withdraw an approval, and keep an interrupted plan from being applied again.
@@ -250,9 +250,9 @@ def check_open(plan: Plan, decision: PlanState, now: float) -> None:
         raise PlanStateError(f"plan {plan.id} is {state}", hint="See: outreply mcp plans")
 
 
-def _from_row(row: Mapping[str, Any]) -> Plan:
+def _from_row(row: Mapping[str, Any]) -> AgentPlan:
     call = CommandCall(row["command"], json.loads(row["words"]), row["stdin"])
-    return Plan(
+    return AgentPlan(
         row["id"], row["account"], row["user"], row["created_at"], call,
         json.loads(row["preview"]), json.loads(row["pages"]), PlanState(row["state"]),
         row["decided_by"], None if row["result"] is None else json.loads(row["result"]),

@@ -16,7 +16,7 @@ from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.posts.rules import RULES_FILE
+from outreply_cli.posts.user_rules import RULES_FILE
 from outreply_cli.spec.limits import TIERS
 from outreply_cli.spec.platforms import find_platform
 from outreply_cli.times import parse_zone

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from zoneinfo import ZoneInfo
 
-    from outreply_cli.commands.mcp.plan_store import Plan, PlanState, PlanStore
+    from outreply_cli.commands.mcp.plan_store import AgentPlan, PlanState, PlanStore
 
 # Fields that the first line of a post shows, or that the user need not see.
 _NOT_LISTED = frozenset({"action", "file", "page", "page_id", "scheduled_at", "status"})
@@ -54,7 +54,7 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
     context.info(f"Plan {plan.id} is {state}.")
 
 
-def describe(plan: "Plan", zone: "ZoneInfo") -> "Iterator[str]":
+def describe(plan: "AgentPlan", zone: "ZoneInfo") -> "Iterator[str]":
     """Yield the lines that show what a plan sends."""
     from outreply_cli.commands.mcp.plan_store import preview_rows
 

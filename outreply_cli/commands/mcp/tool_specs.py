@@ -62,7 +62,7 @@ _REPEATABLE = " (repeatable)"
 _UPLOAD_HINT = "Ask the user to upload local files: outreply media upload FILE"
 _MEDIA = re.compile(r"https://\S+|media:[A-Za-z0-9_-]+")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
-_CALENDAR_MAX_CHARACTERS = 200_000
+_MAX_CALENDAR_CHARACTERS = 200_000
 # Linux limits an argument of a process to 128 KiB.
 _MAX_CHARACTERS = 20_000
 
@@ -160,7 +160,7 @@ class ToolSpec:
         options: list[str] = []
         positional: list[str] = []
         if self.name in _CALENDARS:
-            stdin = _text(values.pop("calendar", None), "calendar", _CALENDAR_MAX_CHARACTERS)
+            stdin = _text(values.pop("calendar", None), "calendar", _MAX_CALENDAR_CHARACTERS)
             positional.append("-")
         for parameter in self._parameters():
             if _name(parameter) not in values:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from outreply_cli.api.requests import delete_media
+from outreply_cli.api.request_builders import delete_media
 from outreply_cli.cli.options import Yes, argument, command
 from outreply_cli.commands.media.output import delete_items, fetch_needed, resolve_media
 from outreply_cli.commands.print_requests import print_requests
@@ -10,7 +10,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     media_ids: Annotated[list[str], argument("ID...", "Media IDs.")],

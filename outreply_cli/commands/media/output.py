@@ -131,7 +131,7 @@ def report_uploads(context: Context, report: BatchReport, storage_left: int | No
     """Print the results of an upload; `storage_left` is the known value before it.
 
     Raises:
-        OutReplyError: The error of the only file, or the one that stopped the batch.
+        OutReplyError: The error for the only file, or the one that stopped the batch.
         PartialFailureError: Some of several files failed.
     """
     is_table = context.options.output == "table" or context.options.quiet
@@ -159,7 +159,7 @@ def _to_item(result: FileResult) -> dict[str, Any]:
 
 
 def _describe(name: str, error: OutReplyError) -> str:
-    """Return the error of a file with the file's name."""
+    """Return the error for a file with the file's name."""
     return error.describe(name) if isinstance(error, MediaFileError) else f"{name}: {error.message}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Annotated
 
-from outreply_cli.api.requests import FilePart, upload_media
+from outreply_cli.api.request_builders import FilePart, upload_media
 from outreply_cli.cancellation import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import argument, command, option, switch
 from outreply_cli.commands.interrupts import interruptible
@@ -25,7 +25,7 @@ _INTERRUPTED = InterruptedRunError(
 )
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     names: Annotated[list[str], argument("FILE...", "Files or directories (- for stdin).")],

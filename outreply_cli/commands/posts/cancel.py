@@ -1,7 +1,7 @@
 """`outreply posts cancel`."""
 
 from outreply_cli.api.errors import LimitExceededError
-from outreply_cli.api.requests import cancel_post
+from outreply_cli.api.request_builders import cancel_post
 from outreply_cli.cli.options import command
 from outreply_cli.commands.batch import act_on_each
 from outreply_cli.commands.posts.options import PostIdsArgument
@@ -12,7 +12,7 @@ from outreply_cli.context import Context
 from outreply_cli.posts.service import PostService
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     post_ids: PostIdsArgument,

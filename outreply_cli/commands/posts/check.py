@@ -14,7 +14,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, unknown_choice_error
 from outreply_cli.pages import Page, resolve_page
 from outreply_cli.posts.content import PostContent, evaluate_content, validate_content
-from outreply_cli.posts.rules import load_rules
+from outreply_cli.posts.user_rules import load_rules
 from outreply_cli.spec.platform_rules import RuleSet
 from outreply_cli.spec.platforms import PLATFORMS, find_platform, platform_label
 from outreply_cli.spec.rule_kinds import Media

@@ -45,8 +45,8 @@ from outreply_cli.pages import Page, page_alias, resolve_page_id
 from outreply_cli.posts.content import PostContent, validate_content
 from outreply_cli.posts.edits import ContentEdit, EditablePost, PostEdit, validate_edit_time
 from outreply_cli.posts.listing import explain_missing, list_all_scheduled
-from outreply_cli.posts.rules import load_rules
 from outreply_cli.posts.service import PostChangedError, PostService
+from outreply_cli.posts.user_rules import load_rules
 from outreply_cli.time_parser import parse_day, parse_time
 from outreply_cli.times import format_time
 from outreply_cli.ui.columns import Column
@@ -180,7 +180,7 @@ class PostFilters:
         ]
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     options: EditOptions,
@@ -353,7 +353,7 @@ class _Editor:
     def fetch(
         self, ids: Iterable[str], *, skip_missing: bool
     ) -> tuple[list[Resource], list[dict[str, Any]], _Failures]:
-        """Return posts, those that the same edit replaced earlier, and the errors of others.
+        """Return posts, those that the same edit replaced earlier, and the errors for others.
 
         Each is fetched: lists leave out first comments and media.
         """
@@ -364,7 +364,7 @@ class _Editor:
         is_repeatable = not self.options.edit and self.composer is None
         for post_id in ids:
             try:
-                with self.service.explain_missing(post_id):
+                with self.service.name_successor_if_missing(post_id):
                     found.append(self.client.scheduled_post(post_id))
             except NotFoundError as error:
                 if skip_missing:

@@ -11,7 +11,7 @@ from outreply_cli.commands.posts.preview_output import preview_to_dict, print_pr
 from outreply_cli.context import Context
 from outreply_cli.posts.content import validate_content
 from outreply_cli.posts.preview import preview_post
-from outreply_cli.posts.rules import load_rules
+from outreply_cli.posts.user_rules import load_rules
 
 
 @command()

@@ -8,7 +8,7 @@ from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     page: PageOption,

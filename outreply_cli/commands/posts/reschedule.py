@@ -19,7 +19,7 @@ from outreply_cli.posts.service import PostService
 from outreply_cli.times import BRAND_ZONE
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     post_id: PostIdArgument,

@@ -18,7 +18,7 @@ from outreply_cli.commands.posts.shared import (
 )
 from outreply_cli.context import Context
 from outreply_cli.errors import InterruptedRunError, InvalidInputError
-from outreply_cli.failed_posts import RETRY_KEY, list_failed_posts
+from outreply_cli.failed_posts import RETRY_KEY_PREFIX, list_failed_posts
 from outreply_cli.ids import expand_ids
 from outreply_cli.pages import Page, page_alias, resolve_page
 from outreply_cli.posts.content import PostContent
@@ -28,7 +28,7 @@ from outreply_cli.posts.service import PostResult, PostService
 _Draft = tuple[Page, PostContent, datetime | None, str]
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     post_ids: PostIdsArgument,
@@ -83,7 +83,7 @@ def run(
                 raise
             refused.append(PostResult(page, error=error))
         else:
-            drafts.append((page, content, time, f"{RETRY_KEY}{post['id']}"))
+            drafts.append((page, content, time, f"{RETRY_KEY_PREFIX}{post['id']}"))
             failed_at.append(post_time(post))
     columns = post_columns(zones[0], pages)
     if dry_run or context.options.print_as:
@@ -111,8 +111,8 @@ def _send_each(
             )
         except KeyboardInterrupt:
             return results, InterruptedRunError(
-                f"interrupted; post {key.removeprefix(RETRY_KEY)} may have been sent again, and "
-                "those after it were not",
+                f"interrupted; post {key.removeprefix(RETRY_KEY_PREFIX)} may have been sent "
+                "again, and those after it were not",
                 hint="Run the same command again: no post is sent twice.",
             )
     return results, None

@@ -8,7 +8,7 @@ from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOp
 from outreply_cli.context import Context
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     page: PageOption,

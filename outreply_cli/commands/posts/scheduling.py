@@ -15,7 +15,7 @@ from outreply_cli.journal.journal import Journal
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias, resolve_page
 from outreply_cli.posts.content import validate_time
-from outreply_cli.posts.sender import KEY_CALENDAR
+from outreply_cli.posts.sender import KEY_CALENDAR_PREFIX
 from outreply_cli.posts.slot_finder import SlotFinder, SlotStatus, fetch_slot_finder
 from outreply_cli.posts.slots import no_free_slot_error, no_slots_error
 from outreply_cli.time_parser import parse_time
@@ -90,7 +90,7 @@ def schedule_at_next_slot(
         finder = fetch_slots(journal)
         schedules = [finder.schedule_for(page) for page in pages]
         # A repeated command finds its posts, even if the slots were removed since.
-        known = journal.rows(finder.account, f"{KEY_CALENDAR}{key}") if key else ()
+        known = journal.rows(finder.account, f"{KEY_CALENDAR_PREFIX}{key}") if key else ()
         for page, schedule in zip(pages, schedules, strict=True):
             if schedule is None and all(history.row != page["id"] for history in known):
                 raise no_slots_error(page)
@@ -106,7 +106,7 @@ def schedule_at_next_slot(
 
 
 def _next_free(finder: SlotFinder, page: Page) -> datetime:
-    slots = finder.open(page)
+    slots = finder.free_slots(page)
     at = slots.next_free() if slots is not None else None
     if at is None:
         raise no_free_slot_error(page)

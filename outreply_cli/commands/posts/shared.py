@@ -29,10 +29,10 @@ from outreply_cli.posts.content import (
     validate_time,
 )
 from outreply_cli.posts.listing import list_posts
-from outreply_cli.posts.rules import load_rules
-from outreply_cli.posts.sender import KEY_CALENDAR
+from outreply_cli.posts.sender import KEY_CALENDAR_PREFIX
 from outreply_cli.posts.service import PostResult, PostService
 from outreply_cli.posts.slot_finder import SlotFinder
+from outreply_cli.posts.user_rules import load_rules
 from outreply_cli.time_parser import parse_time
 from outreply_cli.times import BRAND_ZONE
 from outreply_cli.ui.columns import Column
@@ -164,7 +164,9 @@ class PostSender:
         if not self.context.store.exists:
             return {}
         with closing(self.context.store.open(allow_readonly=True)) as journal:
-            histories = journal.rows(account_fingerprint(self.client), f"{KEY_CALENDAR}{key}")
+            histories = journal.rows(
+                account_fingerprint(self.client), f"{KEY_CALENDAR_PREFIX}{key}"
+            )
         return {
             history.row: str(history.active.body.get("message") or "")
             for history in histories

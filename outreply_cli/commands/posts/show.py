@@ -18,6 +18,6 @@ def run(context: Context, post_id: PostIdArgument, tz: DisplayZone = None) -> No
     """
     client, zone = context.client(), context.zone(tz)
     (post_id,) = resolve_posts(client, [post_id])
-    with PostService(client, context.store, context.info).explain_missing(post_id):
-        post = client.post(post_id)
+    with PostService(client, context.store, context.info).name_successor_if_missing(post_id):
+        post = client.get_post(post_id)
     print_post(context, client, post, zone)

@@ -30,6 +30,6 @@ def run(
     client, zone = context.client(), context.zone(tz)
     seconds = parse_duration(timeout).total_seconds()
     (post_id,) = resolve_posts(client, [post_id])
-    with PostService(client, context.store, context.info).explain_missing(post_id):
+    with PostService(client, context.store, context.info).name_successor_if_missing(post_id):
         post = wait_until_published(client, context.clock, post_id, timeout=seconds)
     print_post(context, client, post, zone)

@@ -12,10 +12,10 @@ from outreply_cli.commands.quota.output import Meter
 from outreply_cli.ui.cells import fit, pad
 from outreply_cli.ui.output import Output
 
-_BAR_MAX_WIDTH = 24
-_BAR_MIN_WIDTH = 6
-_NAME_MAX_WIDTH = 30
-_NAME_MIN_WIDTH = 8
+_MAX_BAR_WIDTH = 24
+_MIN_BAR_WIDTH = 6
+_MAX_NAME_WIDTH = 30
+_MIN_NAME_WIDTH = 8
 # Two cells before the name, two after it, and ` 100%  ` before the figures.
 _GAPS_WIDTH = 11
 
@@ -38,13 +38,13 @@ def live_meters(output: Output, snapshots: Iterable[tuple[str, Sequence[Meter]]]
 
 def _lines(meters: Sequence[Meter], width: int) -> list[Text]:
     rows = [(meter, _figures(meter)) for meter in meters]
-    name_width = min(_NAME_MAX_WIDTH, max((cell_len(meter.name) for meter in meters), default=0))
+    name_width = min(_MAX_NAME_WIDTH, max((cell_len(meter.name) for meter in meters), default=0))
     figures_width = max((len(figures) for _, figures in rows), default=0)
     room = width - name_width - figures_width - _GAPS_WIDTH
-    if room < _BAR_MIN_WIDTH:
-        name_width = max(_NAME_MIN_WIDTH, name_width - (_BAR_MIN_WIDTH - room))
+    if room < _MIN_BAR_WIDTH:
+        name_width = max(_MIN_NAME_WIDTH, name_width - (_MIN_BAR_WIDTH - room))
         room = width - name_width - figures_width - _GAPS_WIDTH
-    bar_width = min(_BAR_MAX_WIDTH, room) if room >= _BAR_MIN_WIDTH else 0
+    bar_width = min(_MAX_BAR_WIDTH, room) if room >= _MIN_BAR_WIDTH else 0
     lines = []
     for group, group_rows in groupby(rows, key=lambda row: row[0].group):
         lines.append(Text(group, style="bold"))

@@ -6,7 +6,7 @@ from outreply_cli.cli.options import TimeZone, argument, command
 from outreply_cli.commands.slots.shared import COLUMNS, TargetArgument, open_store, resolve_target
 from outreply_cli.context import Context
 from outreply_cli.errors import TimeError
-from outreply_cli.journal.models import SlotText
+from outreply_cli.journal.models import StoredSchedule
 from outreply_cli.posts.slots import SlotSchedule
 from outreply_cli.times import BRAND_ZONE, parse_zone
 
@@ -36,7 +36,7 @@ def run(
     client = context.client()
     resolved = resolve_target(client, target)
     name = tz if tz and tz != BRAND_ZONE else client.brand_zone(resolved.brand_id)
-    text = SlotText(str(_parse(slots, name)), parse_zone(name).key)
+    text = StoredSchedule(str(_parse(slots, name)), parse_zone(name).key)
     with open_store(context, client) as (journal, account):
         journal.set_slots(account, resolved.kind, resolved.id, text)
     context.output.print_one(resolved.to_dict(text), COLUMNS)

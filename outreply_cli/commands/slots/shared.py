@@ -10,7 +10,7 @@ from outreply_cli.cli.options import argument
 from outreply_cli.context import Context
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import SlotText
+from outreply_cli.journal.models import StoredSchedule
 from outreply_cli.pages import UnknownPageError, page_alias, resolve_brand_id, resolve_page
 from outreply_cli.posts.slot_finder import BRAND, PAGE
 from outreply_cli.ui.columns import Column
@@ -35,7 +35,7 @@ class Target:
     name: str
     brand_id: str
 
-    def to_dict(self, slots: SlotText) -> dict[str, Any]:
+    def to_dict(self, slots: StoredSchedule) -> dict[str, Any]:
         """Return the JSON-ready form, with its slots."""
         return {
             "id": self.id,

@@ -43,7 +43,7 @@ def run(
 
         hint = "Nothing was stored. Check the password and the store URL."
         with wrap_postgres_errors(f"the store {database.name}", hint=hint):
-            is_asked = database.asks_for(password)
+            is_asked = database.requires_password(password)
         if not is_asked:
             raise InvalidInputError(
                 f"the store {database.name} does not ask for a password; nothing was stored"

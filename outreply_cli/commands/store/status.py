@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.context import Context
-from outreply_cli.failed_posts import RETRY_KEY
+from outreply_cli.failed_posts import RETRY_KEY_PREFIX
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import EntryState, JournalEntry, Lease
 from outreply_cli.posts.content import PostContent
-from outreply_cli.posts.sender import AGENT_KEY, KEY_CALENDAR
+from outreply_cli.posts.sender import AGENT_KEY_PREFIX, KEY_CALENDAR_PREFIX
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 from outreply_cli.ui.columns import Column, Item
@@ -89,7 +89,7 @@ def _to_dict(journal: Journal, entry: JournalEntry) -> dict[str, Any]:
     elif entry.state == EntryState.CANCELLING:
         words = ["posts", "cancel", str(entry.post_id)]
     else:
-        words = _repeat_post(entry, entry.calendar.removeprefix(KEY_CALENDAR))
+        words = _repeat_post(entry, entry.calendar.removeprefix(KEY_CALENDAR_PREFIX))
     return {
         **_NOTHING,
         "calendar": entry.calendar,
@@ -109,9 +109,9 @@ def _repeat_post(entry: JournalEntry, key: str) -> list[str]:
     """Return the command that sent a post with `--key`; again, it finds the post or sends it."""
     body = entry.body
     time = ["--at", str(body["scheduled_at"])] if body.get("scheduled_at") else []
-    if key.startswith(RETRY_KEY):
-        return ["posts", "retry", key.removeprefix(RETRY_KEY), *time, "--yes"]
-    if key.startswith(AGENT_KEY):
+    if key.startswith(RETRY_KEY_PREFIX):
+        return ["posts", "retry", key.removeprefix(RETRY_KEY_PREFIX), *time, "--yes"]
+    if key.startswith(AGENT_KEY_PREFIX):
         # Only the plan may send it again: the user may have rejected that.
         return ["mcp", "plans"]
     verb = ["schedule", *time] if time else ["publish", "--yes"]

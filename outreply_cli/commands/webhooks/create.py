@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from outreply_cli.api.requests import create_webhook
+from outreply_cli.api.request_builders import create_webhook
 from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.commands.webhooks.output import WEBHOOK_COLUMNS
@@ -12,7 +12,7 @@ from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.ui.columns import Column
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(
     context: Context,
     url: Annotated[str, option("URL", "Send deliveries to this URL.")],
@@ -29,7 +29,7 @@ def run(
 
     Example: outreply webhooks create --url http://127.0.0.1:8484/hooks --json
     """
-    from outreply_cli.net.ssrf import is_http_url
+    from outreply_cli.net.urls import is_http_url
     from outreply_cli.spec.events import check_event
     from outreply_cli.spec.limits import EVENTS
 

@@ -1,13 +1,13 @@
 """`outreply webhooks delete`."""
 
-from outreply_cli.api.requests import delete_webhook
+from outreply_cli.api.request_builders import delete_webhook
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.commands.webhooks.shared import WebhookArgument, resolve_webhook
 from outreply_cli.context import Context
 
 
-@command(prints=True)
+@command(has_print_option=True)
 def run(context: Context, webhook: WebhookArgument, yes: Yes = False) -> None:
     """Delete a webhook and its pending deliveries.
 

@@ -19,7 +19,7 @@ def run(
     """
     from outreply_cli.spec.limits import EVENTS
     from outreply_cli.ui.columns import Column
-    from outreply_cli.webhooks.fixtures import sample_event
+    from outreply_cli.webhooks.samples import sample_event
 
     now = context.clock.now()
     if event is not None:

@@ -41,7 +41,7 @@ WEBHOOK_COLUMNS = [
 # After these, an attempt that fails in the same way as the one before is shown once per minute.
 _ATTEMPTS_SHOWN = 3
 _RESPONSES_SHOWN = 3
-_EARLY_ATTEMPTS_MAX = 1_000
+_MAX_EARLY_ATTEMPTS = 1_000
 _GOOD, _BAD, _DIM = "green", "red", "dim"
 
 
@@ -219,7 +219,7 @@ class DeliveryReport:
     _busy_targets: set[str] = field(default_factory=set)
     # First attempts at deliveries that are not shown yet.
     _early: deque[tuple[int, dict[str, Any]]] = field(
-        default_factory=lambda: deque(maxlen=_EARLY_ATTEMPTS_MAX)
+        default_factory=lambda: deque(maxlen=_MAX_EARLY_ATTEMPTS)
     )
 
     def show_received(self, received: "Received") -> None:
@@ -265,7 +265,7 @@ class DeliveryReport:
             self._await_no_more(number, attempt.target)
 
     def note_busy(self, target: str) -> None:
-        """Await no attempts at a target that rejects, or that another receiver forwards to."""
+        """Stop waiting for attempts at a target: it rejects, or another receiver forwards to it."""
         self._busy_targets.add(target)
         for number in list(self._pending):
             self._await_no_more(number, target)

@@ -53,9 +53,9 @@ def run(
     from outreply_cli.time_parser import parse_past_time
     from outreply_cli.ui.editor import edit_message
     from outreply_cli.webhooks.event import check_complete
-    from outreply_cli.webhooks.fixtures import delivery_headers
     from outreply_cli.webhooks.models import Attempt, Delivery
     from outreply_cli.webhooks.redaction import redact_result
+    from outreply_cli.webhooks.samples import delivery_headers
 
     reach, now = reach_from_option(allow_public=allow_public), context.clock.now()
     url = validate_url(to, "--to", reach=reach)

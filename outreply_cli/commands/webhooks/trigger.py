@@ -39,8 +39,8 @@ def run(
     """
     from outreply_cli.net.deliver import deliver, validate_url
     from outreply_cli.net.ssrf import reach_from_option
-    from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
     from outreply_cli.webhooks.redaction import redact_result
+    from outreply_cli.webhooks.samples import delivery_headers, encode_body, sample_event
 
     reach, now = reach_from_option(allow_public=allow_public), context.clock.now()
     url = validate_url(to, "--to", reach=reach)

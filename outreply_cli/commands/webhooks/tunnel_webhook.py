@@ -265,7 +265,7 @@ class TunnelWebhook:
         return self._context.client_for(
             account.credential.token, account.base_url, max_wait=_MAX_WAIT_SECONDS,
             is_stopped=self._is_request_stopped,
-            sign_in=account.sign_in(self._context.profiles.current),
+            sign_in_hint=account.sign_in_hint(self._context.profiles.current),
         )  # fmt: skip
 
     def _is_request_stopped(self) -> bool:

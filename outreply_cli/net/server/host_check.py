@@ -18,8 +18,7 @@ def is_allowed_host(header: str, listens_on: str) -> bool:
     """Whether a request's Host `header` may name a server that listens on `listens_on`.
 
     A page of another origin can point its own name at this machine, so names other than
-    `localhost` are refused. A server that listens on another address is also allowed by that IP
-    address.
+    `localhost` are refused. If the server listens on another address, any IP address is allowed.
     """
     name, _, port = header.rpartition(":")
     host = (name if port.isdigit() else header).lower()

@@ -27,7 +27,7 @@ def is_other_user(environ: Mapping[str, Any]) -> bool:
 def _list_sockets() -> Iterator[tuple[str, str, int]]:
     """The local address, the remote address and the user of each socket that a process holds.
 
-    Others belong to root, whoever closed them.
+    The kernel lists sockets that no process holds as root's.
     """
     for table in _TABLES:
         with suppress(OSError, ValueError, IndexError):

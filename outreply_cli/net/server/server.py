@@ -45,7 +45,7 @@ Handler = Callable[["WSGIEnvironment", Respond], bool]
 _SPOOL_BYTES = 512 * 1024
 _SWEEP_SECONDS = 0.25
 # A client that does not read its events is disconnected.
-_STREAM_BYTES_MAX = 64 * 1024
+_MAX_STREAM_BYTES = 64 * 1024
 _BACKLOG = 1_024
 # A server that listens on all addresses is reached through loopback.
 _WILDCARDS = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -63,7 +63,7 @@ class ServerLimits:
         max_body_bytes: Maximum size of a body; a larger one gets 413.
         request_seconds: Maximum time for a request to arrive, and for a connection to be idle.
         absolute_deadline: Whether `request_seconds` counts from the first byte of a request;
-            otherwise from its latest.
+            otherwise from its latest byte.
         max_header_bytes: Maximum size of a request's head; a larger one gets 431.
         max_connections: Simultaneous connections; more wait in the operating system's queue.
         threads: Requests that the application handles at once.
@@ -80,7 +80,7 @@ class ServerLimits:
 
 
 class LocalServer:
-    """An application behind a socket.
+    """An HTTP server for a local application.
 
     Args:
         app: Returns the response to a request, or raises `ConnectionDropped`.
@@ -437,7 +437,7 @@ class _Connection(asyncio.Protocol):
     def _write_event(self, data: bytes) -> None:
         if self._transport is None or self._stream is None:
             return
-        if self._transport.get_write_buffer_size() > _STREAM_BYTES_MAX:
+        if self._transport.get_write_buffer_size() > _MAX_STREAM_BYTES:
             self.abort()
             return
         self._write(data)

@@ -20,7 +20,7 @@ from outreply_cli.emulator.faults import parse_fault
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.media.urls import find_media_url_problem, find_media_url_warning
 from outreply_cli.net.deliver import validate_url
-from outreply_cli.net.ssrf import parse_http_url
+from outreply_cli.net.urls import parse_http_url
 from outreply_cli.pages import resolve_page
 from outreply_cli.quota.check import parse_share
 from outreply_cli.spec.token import Token

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.api.transport import Transport
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.posts.content import PostContent, validate_content

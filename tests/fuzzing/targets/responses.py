@@ -19,7 +19,7 @@ from outreply_cli.api.client import Client, ListResult, post_time
 from outreply_cli.api.errors import ApiError, InvalidResponseError, NetworkError
 from outreply_cli.api.rate_limit import SharedRateLimiter
 from outreply_cli.api.raw_request import merge_pages, request_pages
-from outreply_cli.api.requests import ApiRequest
+from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import Transport
 from outreply_cli.errors import OutReplyError
@@ -37,7 +37,7 @@ _CALLS: tuple[Callable[[Client], Any], ...] = (
     lambda client: client.page("1"),
     lambda client: client.media_item("1"),
     lambda client: client.scheduled_posts(limit=150),
-    lambda client: client.post("1"),
+    lambda client: client.get_post("1"),
     lambda client: client.schedule({"message": "x"}),
     lambda client: client.cancel("1"),
     lambda client: merge_pages(
@@ -61,7 +61,7 @@ def _transport(url: str) -> Transport:
     clock = ManualClock()
     return Transport(
         base_url=url, token=_TOKEN, clock=clock,
-        retry_policy=RetryPolicy(failures=2, rate_limited=2),
+        retry_policy=RetryPolicy(max_failures=2, max_rate_limited=2),
         rate_limiter=SharedRateLimiter(_rate_limit_file(), _TOKEN, url, clock), timeout=3,
         on_request=lambda exchange: assert_printable(exchange.path + exchange.outcome),
     )  # fmt: skip

@@ -111,7 +111,7 @@ def replace_parts(current: Callable[[], Process], list_limit: int) -> Iterator[N
             (Journal, "_change", change_with_pauses),
             (BulkService, "apply_actions", apply_planned),
             (api_transport, "build_http_client", build_http_client),
-            (api_client, "LIST_LIMIT_MAX", list_limit),
+            (api_client, "MAX_LIST_LIMIT", list_limit),
             (executor, "ThreadPoolExecutor", lambda size, **_: _Pool(current(), size)),
             (executor, "as_completed", lambda futures: _as_completed(current(), futures)),
             # Typer would take longer than a request to make a command.

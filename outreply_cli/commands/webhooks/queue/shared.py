@@ -51,7 +51,7 @@ def normalize_target(target: str | None) -> str | None:
     """The name of a target in the queue: a normalized URL, with its scheme."""
     if target is None or target.startswith("exec:"):
         return target
-    from outreply_cli.net.ssrf import parse_http_url
+    from outreply_cli.net.urls import parse_http_url
 
     url = target if "://" in target else f"http://{target}"
     try:

@@ -15,8 +15,8 @@ import pytest
 
 from outreply_cli.api import download
 from outreply_cli.api.download import FetchError
-from outreply_cli.bulk import published_sheet
-from outreply_cli.bulk.published_sheet import fetch_sheet
+from outreply_cli.bulk import remote_calendar
+from outreply_cli.bulk.remote_calendar import fetch_sheet
 from outreply_cli.cli.reference import exit_codes
 from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.net.dns import Address
@@ -270,7 +270,7 @@ def test_addresses_that_are_refused(cli: CommandLine, url: str, words: str) -> N
 )
 def test_google_sheet_is_fetched_as_csv(path: str, fetched: str) -> None:
     host = "https://docs.google.com"
-    assert published_sheet._check(host + path) == host + fetched
+    assert remote_calendar._check(host + path) == host + fetched
 
 
 def test_plan_requires_a_file(cli: CommandLine) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from outreply_cli.posts.rules import RULES_FILE, InvalidRulesError, load_rules
+from outreply_cli.posts.user_rules import RULES_FILE, InvalidRulesError, load_rules
 from outreply_cli.spec.platform_rules import DEFAULT_RULES, RULES, Rule
 from outreply_cli.spec.platforms import PLATFORMS
 from outreply_cli.spec.rule_kinds import KINDS

@@ -58,43 +58,43 @@ def create_post(body: Mapping[str, Any], key: str | None = None) -> ApiRequest:
 
 
 def schedule_post(body: Mapping[str, Any], key: str | None = None) -> ApiRequest:
-    """`POST /posts/schedule`."""
+    """The request `POST /posts/schedule`."""
     return ApiRequest("POST", "/posts/schedule", dict(body), idempotency_key=key)
 
 
 def publish_post(body: Mapping[str, Any], key: str | None = None) -> ApiRequest:
-    """`POST /posts/publish`."""
+    """The request `POST /posts/publish`."""
     return ApiRequest("POST", "/posts/publish", dict(body), idempotency_key=key)
 
 
 def cancel_post(post_id: str, key: str | None = None) -> ApiRequest:
-    """`DELETE /posts/scheduled/:postId`."""
+    """The request `DELETE /posts/scheduled/:postId`."""
     return ApiRequest("DELETE", f"/posts/scheduled/{path_segment(post_id)}", idempotency_key=key)
 
 
 def reply_to_comment(comment_id: str, message: str, key: str | None = None) -> ApiRequest:
-    """`POST /comments/reply`."""
+    """The request `POST /comments/reply`."""
     body = {"comment_id": comment_id, "message": message}
     return ApiRequest("POST", "/comments/reply", body, idempotency_key=key)
 
 
 def upload_media(file: FilePart) -> ApiRequest:
-    """`POST /media/upload`."""
+    """The request `POST /media/upload`."""
     return ApiRequest("POST", "/media/upload", file=file)
 
 
 def delete_media(media_id: str) -> ApiRequest:
-    """`DELETE /media/:mediaId`."""
+    """The request `DELETE /media/:mediaId`."""
     return ApiRequest("DELETE", f"/media/{path_segment(media_id)}")
 
 
 def create_webhook(url: str, events: Sequence[str]) -> ApiRequest:
-    """`POST /webhooks` (used by the SDKs, not in the reference)."""
+    """The request `POST /webhooks` (used by the SDKs, not in the reference)."""
     return ApiRequest("POST", "/webhooks", {"url": url, "events": list(events)})
 
 
 def delete_webhook(webhook_id: str) -> ApiRequest:
-    """`DELETE /webhooks/:id` (used by the SDKs, not in the reference)."""
+    """The request `DELETE /webhooks/:id` (used by the SDKs, not in the reference)."""
     return ApiRequest("DELETE", f"/webhooks/{path_segment(webhook_id)}")
 
 
