@@ -9,6 +9,7 @@ from outreply_cli.api.types import Post
 from outreply_cli.bulk.ambiguities import find_leftovers
 from outreply_cli.bulk.matching import Ambiguity, MatchedRow
 from outreply_cli.bulk.remote_state import PostStatus
+from outreply_cli.posts.sender import matches_entry
 
 
 class AmbiguousRow(NamedTuple):
@@ -26,16 +27,26 @@ class AmbiguousRow(NamedTuple):
 class Pairs:
     """The ambiguous rows, and the posts that they may have, by ID: candidates and unclaimed ones.
 
-    `leftovers` are those that may be earlier versions of rows that have a post.
+    `leftovers` are those that may be earlier versions of rows that have a post, and `resolved` is
+    the number of requests whose outcome has been found out.
     """
 
     rows: list[AmbiguousRow]
     posts: dict[str, Post]
     leftovers: list[tuple[MatchedRow, Post]]
+    resolved: int = 0
 
 
-def find_pairs(rows: Sequence[MatchedRow], unclaimed: Sequence[Post]) -> Pairs:
-    """Return the ambiguous rows; an exact candidate of a row is not one of another row."""
+def find_pairs(
+    rows: Sequence[MatchedRow], unclaimed: Sequence[Post], *, dry_run: bool = False
+) -> Pairs:
+    """Return the ambiguous rows; an exact candidate of a row is not one of another row.
+
+    With `dry_run`, requests with an unknown outcome were not looked up, which would pair their rows
+    with the identical posts.
+    """
+    if dry_run:
+        rows = _with_lost_posts(rows, unclaimed)
     exact = {
         _get_id(row.ambiguity.candidates[0])
         for row in rows
@@ -69,6 +80,24 @@ def find_pairs(rows: Sequence[MatchedRow], unclaimed: Sequence[Post]) -> Pairs:
     }
     leftovers = find_leftovers(rows, unclaimed, candidates)
     return Pairs(found, {_get_id(post): post for post in unclaimed} | candidates, leftovers)
+
+
+def _with_lost_posts(rows: Sequence[MatchedRow], unclaimed: Sequence[Post]) -> list[MatchedRow]:
+    """Return `rows`; those with an unknown outcome have an identical post as exact candidate."""
+    left = [*unclaimed]
+
+    def find_lost(row: MatchedRow) -> Ambiguity | None:
+        entry = row.entry
+        if entry is None or row.status != PostStatus.UNKNOWN or row.ambiguity is not None:
+            return row.ambiguity
+        post = next((post for post in left if matches_entry(post, entry)), None)
+        if post is None:
+            return None
+        left.remove(post)
+        reason = f"post {_get_id(post)} is that of the row's earlier request"
+        return Ambiguity(reason, (post,), is_exact=True)
+
+    return [row._replace(ambiguity=find_lost(row)) for row in rows]
 
 
 def _get_id(post: Post) -> str:

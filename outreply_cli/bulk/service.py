@@ -645,13 +645,18 @@ class BulkService:
             CalendarError: The calendar has errors.
             OutReplyError: The account cannot be read.
         """
+        unsettled = self._count_unsettled(opened)
         diff = self.diff(opened, reconcile=not dry_run)
         errors = [problem for problem in diff.problems if not problem.is_warning]
         if errors:
             raise calendar_error(errors)
         claimed = self._journal.owned_post_ids(self._account)
         unclaimed = [post for post in diff.remote.posts if not is_claimed(post, claimed)]
-        return find_pairs(diff.rows, unclaimed)
+        pairs = find_pairs(diff.rows, unclaimed, dry_run=dry_run)
+        return replace(pairs, resolved=unsettled - self._count_unsettled(opened))
+
+    def _count_unsettled(self, opened: OpenCalendar) -> int:
+        return len(self._journal.list_unsettled(self._account, opened.identity.known_id))
 
     def pair(self, item: AmbiguousRow, post: Post) -> None:
         """Record that `post` is the post of an ambiguous row, and cancel another one.

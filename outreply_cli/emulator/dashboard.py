@@ -33,7 +33,7 @@ _LOOPBACK = ("127.", "::1")
 class Dashboard:
     """The page, with all text escaped and no external resources.
 
-    Only this user's clients on this machine get the csrf_token that an action requires.
+    Only this user's clients on this machine get the CSRF token that an action requires.
     """
 
     def __init__(self, state: State, faults: Faults) -> None:

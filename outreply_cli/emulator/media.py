@@ -107,7 +107,7 @@ def get_attachments(context: RequestContext, media_ids: Sequence[str]) -> list[d
 def get_media_facts(db: sqlite3.Connection, post: sqlite3.Row) -> list[Media]:
     """Known facts about the images and videos of the post `post`."""
     items = json.loads(post["media"])
-    sql = "SELECT media.* FROM media JOIN attached_media ON media_id = media.id WHERE post_id = ?"
+    sql = "SELECT media.* FROM media JOIN post_media ON media_id = media.id WHERE post_id = ?"
     rows = db.execute(sql, (post["id"],)).fetchall() if items else []
     uploads = {ASSETS + row["filename"]: row for row in rows}
     return [_get_facts(item, uploads.get(item["src"])) for item in items]
@@ -126,15 +126,15 @@ def _get_facts(item: Mapping[str, str], upload: sqlite3.Row | None) -> Media:
 def attach(db: sqlite3.Connection, post_id: str, media_ids: Sequence[str]) -> None:
     """Attach media to a post."""
     rows = [(post_id, media_id) for media_id in media_ids]
-    db.executemany("INSERT OR IGNORE INTO attached_media VALUES (?, ?)", rows)
+    db.executemany("INSERT OR IGNORE INTO post_media VALUES (?, ?)", rows)
 
 
 def release_media(db: sqlite3.Connection, post_id: str, now: float) -> None:
     """Free the storage of a published post's media that no pending post uses."""
     db.execute(
         "UPDATE media SET deleted_at = ? "
-        "WHERE id IN (SELECT media_id FROM attached_media WHERE post_id = ?) "
-        "AND NOT EXISTS (SELECT 1 FROM attached_media JOIN posts ON posts.id = post_id "
+        "WHERE id IN (SELECT media_id FROM post_media WHERE post_id = ?) "
+        "AND NOT EXISTS (SELECT 1 FROM post_media JOIN posts ON posts.id = post_id "
         "WHERE media_id = media.id AND status = 'scheduled')",
         (now, post_id),
     )
@@ -161,8 +161,8 @@ def _get_own(context: RequestContext, media_id: str) -> sqlite3.Row:
 
 def _get_pending_post(db: sqlite3.Connection, media_id: str) -> str | None:
     row = db.execute(
-        "SELECT posts.id FROM attached_media JOIN posts ON posts.id = attached_media.post_id "
-        "WHERE attached_media.media_id = ? AND posts.status = 'scheduled' LIMIT 1",
+        "SELECT posts.id FROM post_media JOIN posts ON posts.id = post_media.post_id "
+        "WHERE post_media.media_id = ? AND posts.status = 'scheduled' LIMIT 1",
         (media_id,),
     ).fetchone()
     return row["id"] if row is not None else None

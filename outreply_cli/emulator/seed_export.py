@@ -117,7 +117,7 @@ def _get_media(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[list[str], lis
     ids = {
         ASSETS + media["filename"]: media["id"]
         for media in db.execute(
-            "SELECT media.id, filename FROM attached_media JOIN media ON media.id = media_id "
+            "SELECT media.id, filename FROM post_media JOIN media ON media.id = media_id "
             "WHERE post_id = ? AND deleted_at IS NULL",
             (row["id"],),
         )

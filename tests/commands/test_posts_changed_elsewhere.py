@@ -117,7 +117,7 @@ def test_uploaded_media(
     address = get_address(client, post_id).replace(names[wrong], names[right])
     change(emulator, post_id, "media", json.dumps([{"src": address, "type": "photo"}]))
     if is_linked:
-        emulator.state.connection.execute("UPDATE attached_media SET media_id = ?", (right,))
+        emulator.state.connection.execute("UPDATE post_media SET media_id = ?", (right,))
     run_change(cli, post_id, words)
     new_id = str(get_only_post(client)["id"])
     assert get_address(client, new_id) == address

@@ -149,7 +149,7 @@ def test_action_from_the_page(emulator: EmulatorServer, emulator_clock: ManualCl
 @pytest.mark.parametrize(
     "headers",
     [
-        {"X_Page_Proof": ""}, {"X_Page_Proof": "wrong"},
+        {"X_CSRF_Token": ""}, {"X_CSRF_Token": "wrong"},
         {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
         {"Origin": "https://127.0.0.1"}, {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site"}, {"Sec_Fetch_Site": "none"}, {"Host": "evil.example"},

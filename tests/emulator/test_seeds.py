@@ -171,7 +171,7 @@ CONTENTS = {
     "tiktok_settings, created_at, remote_id, permalink, likes, shares",
     "comments": "id, post_id, parent_id, author_name, author_username, message, created_at",
     "arrivals": "due_at, post_id, parent_id, author_name, author_username, message",
-    "attached_media": "*",
+    "post_media": "*",
 }  # fmt: skip
 
 
@@ -227,8 +227,8 @@ def test_export_keeps_all_data(emulator: EmulatorServer, handle: EmulatorHandle)
         state["media"] = [row for row in state["media"] if row[-1] is None]
         active = {row[0] for row in state["media"]}
         published = {row[0] for row in state["posts"] if row[2] == "published"}
-        state["attached_media"] = sorted(
-            row for row in state["attached_media"] if row[1] in active and row[0] not in published
+        state["post_media"] = sorted(
+            row for row in state["post_media"] if row[1] in active and row[0] not in published
         )
         state["tokens"] = [row for row in state["tokens"] if row[7] is None]
         state["usage"].sort()

@@ -56,7 +56,7 @@ class DecisionOptions:
             line, equals, post_id = (part.strip() for part in text.partition("="))
             if not equals or not line.isdecimal() or not post_id:
                 raise malformed_value_error(
-                    "--pair", text, "LINE=POST", hint="For example: --pair 12=post_8f3a"
+                    "--pair", text, "LINE=POST", hint="For example: --pair 12=68a1b2"
                 )
             if post_id in parsed:
                 raise InvalidInputError(f"--pair: post {post_id} is named twice")
@@ -140,7 +140,7 @@ def run(
         outcomes = list(_decide(context, pairs, decisions, chosen, dry_run=dry_run))
         if not dry_run:
             _record(bulk.service, outcomes, pairs, decisions)
-    _print(context, file, bulk.service, outcomes)
+    _print(context, file, bulk.service, outcomes, pairs.resolved)
     for row, post in pairs.leftovers:
         context.warn(
             f"{file}:{row.post.row.line}: post {post['id']} is similar to this row but is not "
@@ -223,7 +223,9 @@ def _record(
         service.mark_separate(row, refused - {post_id})
 
 
-def _print(context: Context, file: str, service: BulkService, outcomes: list[_Outcome]) -> None:
+def _print(
+    context: Context, file: str, service: BulkService, outcomes: list[_Outcome], resolved: int
+) -> None:
     names = {"pair": "paired", "new": "new", "hold": "unknown"}
     summary = dict.fromkeys(names.values(), 0)
     for outcome in outcomes:
@@ -235,8 +237,11 @@ def _print(context: Context, file: str, service: BulkService, outcomes: list[_Ou
         aliases = {str(page["id"]): page_alias(page) for page in service.account.pages}
         for outcome in outcomes:
             context.output.print_line(_line(outcome, aliases, context))
+    if resolved:
+        requests = "1 request" if resolved == 1 else f"{resolved} requests"
+        context.info(f"Resolved {requests} with an unknown outcome.")
     counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
-    context.info(f"Rows whose outcome is unknown: {counts or 'none'}.")
+    context.info(f"Rows: {counts}." if counts else "No row has an unknown outcome.")
 
 
 def _line(outcome: _Outcome, aliases: dict[str, str], context: Context) -> str:
