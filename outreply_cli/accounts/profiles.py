@@ -20,6 +20,8 @@ CONFIG_FILE = "config.toml"
 DEFAULT_PROFILE = "default"
 Storage = Literal["file", "keyring"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# The profile that `emulator start` stores.
+EMULATOR_PROFILE = "emulator"
 _INVALID_NAME = "invalid profile name {!r}"
 _NAME_HINT = "Use up to 64 letters, digits, dots, dashes and underscores."
 _LOCK_SECONDS = 10.0
@@ -108,6 +110,8 @@ class Profiles:
             hint = f"Use one of: {names}." if names else _NAME_HINT
             raise UnknownProfileError(_INVALID_NAME.format(name), hint=hint)
         login = f"outreply auth login --profile {name}"
+        if name == EMULATOR_PROFILE:
+            login = "outreply emulator start"
         hint = f"Use one of: {names}. To add {name!r}, run: {login}" if names else f"Run: {login}"
         raise UnknownProfileError(f"profile not found: {name!r}", hint=hint)
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from outreply_cli.api.hints import SIGN_IN, hint_for
+from outreply_cli.api.hints import SIGN_IN, hint_for, named_object
 from outreply_cli.errors import ExitCode, OutReplyError
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
@@ -55,8 +55,11 @@ class ApiError(OutReplyError):
         self.code = code if isinstance(code, str) and code else f"HTTP_{status}"
         # Only codes are pasted into a command; the live catalog may know newer ones.
         explain = f"See: outreply errors {self.code}" if _CODE.fullmatch(str(code)) else None
+        message = body.get("error") or f"the API responded with {status}"
+        if status == 404 and (name := named_object(path)) is not None and name not in message:
+            message = f"{message.rstrip('.')}: {name}"
         super().__init__(
-            body.get("error") or f"the API responded with {status}",
+            message,
             hint=hint_for(self.code, status, path, sign_in_hint) or explain,
             details={key: value for key, value in body.items() if key not in _STANDARD_KEYS},
         )

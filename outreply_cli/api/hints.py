@@ -1,5 +1,7 @@
 """Hints for API errors, in terms of the commands of outreply (reference: Errors)."""
 
+from urllib.parse import unquote
+
 from outreply_cli.spec.errors import CATALOG
 
 SIGN_IN = "run: outreply auth login"
@@ -16,7 +18,7 @@ _HINTS = {
 }
 # Hints for NOT_FOUND by the start of the path.
 _NOT_FOUND_HINTS = (
-    ("/brands/", "Check the brand's ID; see: outreply brands list"),
+    ("/brands/", "Use a brand's ID or exact name; see: outreply brands list"),
     ("/pages/", "Check the page's ID; see: outreply pages list"),
     ("/pages", "Check the brand's ID; see: outreply brands list"),
     ("/posts/scheduled/", "Check the post's ID; see: outreply posts list --all"),
@@ -26,6 +28,17 @@ _NOT_FOUND_HINTS = (
     ("/media/", "Check the media ID; see: outreply media list"),
     ("/webhooks/", "Check the webhook's ID; see: outreply webhooks list"),
 )  # fmt: skip
+
+
+def named_object(path: str) -> str | None:
+    """The ID or name of the object that a path ends with; None if it names none.
+
+    Only paths such as `/brands/:id` end with one; see `_NOT_FOUND_HINTS`.
+    """
+    start, _, last = path.rpartition("/")
+    if not last or not any(prefix == f"{start}/" for prefix, _ in _NOT_FOUND_HINTS):
+        return None
+    return unquote(last)
 
 
 def hint_for(code: str, status: int, path: str = "", sign_in_hint: str = SIGN_IN) -> str | None:

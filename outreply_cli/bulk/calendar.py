@@ -66,7 +66,7 @@ FIELD_TABLE = (
     Field("link", "a link to attach", "https://example.com"),
     Field("tiktok_settings", "TikTok settings as JSON", '{"privacy_level": "SELF_ONLY"}',
           "object"),
-    Field("repeat", "repeats the row as a series; see below", "every tue until 2027-03"),
+    Field("repeat", "repeats the row as a series", "every tue until 2027-03"),
     Field("variants", "texts for the posts of a series, in turn",
           '["First text", "Second text"]', "variants"),
 )  # fmt: skip

@@ -264,7 +264,7 @@ def _to_diagnostics(
             parts.append(f"existing post{'s' * (len(others) > 1)} {join_names(names)}")
         where = f" ({' and '.join(parts)})" if parts else ""
         # `--spread` would not help a row whose post is there already.
-        hint = "move the row" if others else "move the row, or schedule with --spread"
+        hint = "change a time" if others else "change a time, or schedule with --spread"
         message = f"{violation.rule}{where}; {hint}"
         yield rows[-1].diagnostic("scheduled_at", message)
 

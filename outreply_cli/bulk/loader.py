@@ -185,6 +185,8 @@ def parse_page_names(text: str | None) -> dict[str, str]:
     Raises:
         InvalidInputError: The text is not such a list.
     """
-    hint = "For example: --pages 'Acme Co.=facebook:acme'; an empty page leaves the name out."
+    hint = (
+        "For example: --pages 'Acme Co.=facebook:acme'; an empty page skips the rows of that name."
+    )
     names = parse_mapping("--pages", text or "", "NAME=PAGE", hint=hint)
     return {name.lower(): page for name, page in names.items()}

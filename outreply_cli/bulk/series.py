@@ -422,7 +422,11 @@ def _parse_date(words: str, text: str) -> date:
 
 def _repeat_error(part: str, text: str, *examples: str) -> TimeError:
     hint = f"Use, for example, {' or '.join(map(repr, examples))}." if examples else _FORMATS_HINT
-    return TimeError(f"{part!r} is not understood in {text!r}", hint=hint)
+    is_incomplete = text and not part
+    problem = (
+        f"{text!r} is incomplete" if is_incomplete else f"{part!r} is not understood in {text!r}"
+    )
+    return TimeError(problem, hint=hint)
 
 
 def _shift(year: int) -> int:

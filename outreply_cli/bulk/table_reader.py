@@ -64,6 +64,8 @@ _REMARK = re.compile(
 )
 # Targets that several columns may have.
 _SEVERAL = frozenset({"media", "media_urls", "network"})
+# Targets that are not fields, as notes call them.
+_TARGET_LABELS = {"media": "media files or URLs", "network": "page", "platform": "page"}
 # Parts of fields, which are put together once a row is read.
 _PARTS = frozenset({"media", "platform", "weekday", "am_pm", "draft", "comments", *TIME_PARTS})
 # A row with nothing else is not a post, but an empty line or a note.
@@ -298,14 +300,14 @@ def _note_columns(calendar: Calendar, names: Sequence[str], mapped: Sequence[str
         _note_scheduler(calendar, calendar.scheduler)
         return
     renamed = [
-        f"{name} as {target}"
+        f"{name!r} as {_TARGET_LABELS.get(target, target)}"
         for name, target in zip(names, mapped, strict=True)
         if target
         and normalize_field(name) is None
         and name.lower() not in calendar.settings.columns
     ]
     if renamed:
-        calendar.notes.append(f"read column {', '.join(renamed)}")
+        calendar.notes.append(f"recognized columns: {', '.join(renamed)}")
 
 
 def _note_scheduler(calendar: Calendar, scheduler: SchedulingTool) -> None:

@@ -139,7 +139,7 @@ def command(
             context.configure(GlobalOptions(**options))
             if streams and context.options.output not in {"table", "jsonl"}:
                 raise InvalidInputError(
-                    f"{ctx.info_name} runs until stopped and does not support "
+                    f"{ctx.info_name} prints a stream and does not support "
                     f"-o {context.options.output}",
                     hint="Use -o jsonl.",
                 )

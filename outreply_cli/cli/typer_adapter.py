@@ -263,6 +263,8 @@ def _option_hint(ctx: Any, option: str, path: str) -> str | None:
     if option in {"--yes", "-y"}:
         if path.startswith("outreply mcp "):
             return f"Plans of agents are decided in a terminal; remove {option}"
+        if path == "outreply comments triage":
+            return "In scripts, use: outreply comments reply COMMENT --yes"
         return f"This command does not ask for confirmation; remove {option}"
     if not option.startswith("--"):
         return None

@@ -33,7 +33,7 @@ class ComposeOptions:
         int,
         option(
             "COUNT",
-            "Give the composing program COUNT earlier posts of the page as examples.",
+            "Pass COUNT earlier posts of the page to the composing program as examples.",
             min=0,
             max=100,
         ),

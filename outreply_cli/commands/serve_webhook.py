@@ -95,7 +95,7 @@ def run(
         option(
             "TOOL",
             "Open a tunnel from the internet with cloudflared, ngrok or tailscale, and register "
-            "its URL until this command exits (tested only with stand-ins for these tools).",
+            "its URL until this command exits.",
         ),
     ] = None,
     no_inspect: Annotated[bool, switch("Disable the web page at /_inspect.")] = False,

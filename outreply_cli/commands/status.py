@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _HEADINGS = {
     "today": "Today",
-    "failed": "Failed in the last 7 days",
+    "failed": "Known failures in the last 7 days",
     "expired_pages": "Expired pages",
     "unanswered_comments": "Unanswered comments",
     "limits": "Limits running low",
@@ -33,8 +33,8 @@ def run(context: Context, tz: DisplayZone = None) -> None:
     """Show what needs attention today.
 
     Shows today's posts, posts that failed in the last 7 days, expired pages, comments without a
-    reply, limits running low, and requests whose outcome is unknown. Uses one read of the monthly
-    quota per post of the last 7 days, for the newest 20 posts.
+    reply, limits running low, and requests whose outcome is unknown. Uses one read of the
+    monthly quota per post from the last 7 days, for at most 20 posts.
 
     Example: outreply status
 

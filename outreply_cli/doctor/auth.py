@@ -89,7 +89,7 @@ def _token(context: DoctorContext, account: Account, response: TokenInfo) -> Che
     credential, key, now = account.credential, response.get("api_key") or {}, context.clock.now()
     name = f"{credential.token.prefix}… from {credential.location}"
     email = (response.get("authenticated_as") or {}).get("email") or "unknown user"
-    detail = f"{name}: {email}" + (f", key {key['name']!r}" if key.get("name") else "")
+    detail = f"{name}: {email}" + (f", token {key['name']!r}" if key.get("name") else "")
     if credential.token.is_sandbox:
         return warning(
             "token",

@@ -14,8 +14,9 @@ class EmulatorNotRunningError(EmulatorError):
 
     code = "EMULATOR_NOT_RUNNING"
 
-    def __init__(self, options: str = "") -> None:
-        super().__init__("no emulator is running", hint=f"Run: outreply emulator start{options}")
+    def __init__(self, options: str = "", *, hint: str | None = None) -> None:
+        start = f"Run: outreply emulator start{options}"
+        super().__init__("no emulator is running", hint=hint or start)
 
 
 class EmulatorUnresponsiveError(EmulatorError):

@@ -86,7 +86,11 @@ def parse_lines(name: str, lines: Iterable[str]) -> Rows:
             else:
                 rows[item["table"]].append(_check_row(item["table"], item["row"]))
         except (ValueError, TypeError, LookupError, sqlite3.DatabaseError) as problem:
-            reason = str(problem) if isinstance(problem, _InvalidLineError) else "is not a row"
+            reason = (
+                str(problem)
+                if isinstance(problem, _InvalidLineError)
+                else "is not a row of a backup"
+            )
             raise InvalidInputError(
                 f"{name}:{number}: the line {reason}",
                 hint="Use a file written by: outreply store export",

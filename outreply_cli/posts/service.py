@@ -574,8 +574,8 @@ class PostService:
                 return str(result.entry.post_id)
             if result.entry.state == EntryState.SENT:
                 raise result.error.replace(
-                    message=f"post {post.post_id} may be cancelled, and its new version is not "
-                    f"scheduled yet: {result.error.message}",
+                    message=f"post {post.post_id} may have been cancelled, and its new version is "
+                    f"not scheduled yet: {result.error.message}",
                     hint="Run the command again to finish the edit. See: outreply store status",
                     maybe_applied=True,
                 )
@@ -612,7 +612,11 @@ class PostService:
                     )
                 elif result.entry.state in {EntryState.DONE, EntryState.CANCELLED}:
                     self._recovered[result.entry.post_id] = result.entry
-                    self._note(f"Finished an interrupted command ({entry.calendar}).")
+                    is_sent = result.entry.state == EntryState.DONE
+                    self._note(
+                        f"Finished an interrupted command: post {result.entry.post_id} is "
+                        f"{'sent' if is_sent else 'cancelled'}."
+                    )
                 elif result.entry.is_unsent:
                     self._note(
                         f"The post of an interrupted command ({entry.calendar}) was not sent."

@@ -85,5 +85,5 @@ EVENTS: Mapping[str, str] = {
     "post.failed": "All retry attempts for a scheduled post were exhausted.",
     "comment.received": "Someone comments on one of your linked pages.",
     "comment.replied": "A reply was posted through the API.",
-    "account.quota.warning": "The account crossed 80% of a monthly bucket.",
+    "account.quota.warning": "The account crossed 80% of a monthly quota.",
 }

@@ -58,7 +58,7 @@ class FileScope:
                 raise _private_file(directory)
         if self.directory is not None and not resolved.is_relative_to(self.directory):
             raise FileRefusedError(
-                "leads out of the calendar's directory; move the file there, or use --allow-outside"
+                "is outside the calendar's directory; move it inside, or use --allow-outside"
             )
         return _open_without_links(resolved, private, check)
 

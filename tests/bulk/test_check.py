@@ -88,7 +88,10 @@ def test_strict_makes_warnings_errors(cli_logged_out: CommandLine, tmp_path: Pat
     ]  # fmt: skip
     assert warnings[1]["message"] == ("unknown platform 'instgram'; did you mean instagram:acme?")
     shown = cli_logged_out.run("bulk", "check", path).out.splitlines()
-    assert shown == [f"{problem['text']} (warning)" for problem in warnings]
+    assert shown == [
+        f"{p['file']}:{p['line']}: warning: {p['field']}: {p['message']}" for p in warnings
+    ]
+    assert cli_logged_out.run("bulk", "check", path, "-q").err.splitlines() == shown
     errors = check(cli_logged_out, path, "--strict", code=2)
     assert [p["severity"] for p in errors] == ["error", "error"]
 

@@ -625,7 +625,7 @@ def test_headers_of_other_programs(cli: CommandLine, tmp_path: Path, header: str
     ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--json", "--tz", "UTC")
     assert ran.code == 0, ran.err
     assert [row["scheduled_at"] for row in get_report(ran)["rows"]] == ["2026-12-24T18:00:00Z"]
-    assert "c.csv: read column " in ran.err
+    assert "c.csv: recognized columns: " in ran.err
     calendar = read(tmp_path, f"{header}\n{row}\n")
     (found,) = calendar.rows
     has_media = bool(found.media_files or found.content.media_urls)

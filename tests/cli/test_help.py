@@ -245,6 +245,24 @@ def test_help_shows_the_switch_that_changes_the_default(cli_logged_out: CommandL
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["comments", "triage", "-y"], "In scripts, use: outreply comments reply COMMENT --yes"),
+        (["webhooks", "serve"], "Did you mean: outreply serve-webhook"),
+        (["webhooks", "receive"], "Did you mean: outreply serve-webhook"),
+        (
+            ["pages", "list", "--platform", "foo"],
+            "Use one of: facebook, instagram, linkedin, tiktok, x",
+        ),
+    ],
+)
+def test_hints_of_wrong_words(cli: CommandLine, words: list[str], hint: str) -> None:
+    result = cli.run(*words)
+    assert (result.code, result.out) == (2, "")
+    assert f"\n  {hint}" in result.err
+
+
 @pytest.mark.parametrize("words", ["serve-webhook", "comments watch", "quota watch"])
 @pytest.mark.parametrize("output", ["json", "yaml", "csv"])
 def test_streaming_commands_refuse_formats_of_one_value(
@@ -252,7 +270,7 @@ def test_streaming_commands_refuse_formats_of_one_value(
 ) -> None:
     result = cli.run(*words.split(), "-o", output)
     assert (result.code, result.out) == (2, "")
-    assert f"runs until stopped and does not support -o {output}" in result.err
+    assert f"prints a stream and does not support -o {output}" in result.err
     assert "-o jsonl" in result.err
 
 

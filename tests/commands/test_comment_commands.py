@@ -196,7 +196,7 @@ def test_reply_to_answered_comment_asks_for_confirmation(
     refused = cli.run("comments", "reply", added, "-m", "No")
     assert refused.code == 2
     assert "--yes" in refused.err
-    assert re.search(r'already answered at \w{3} \d\d \w{3} \d\d:\d\d .* with "Yes"', refused.err)
+    assert re.search(r'already answered on \w{3} \d\d \w{3} \d\d:\d\d .* with "Yes"', refused.err)
     assert cli.run("comments", "reply", added, "-m", "No", "--yes").code == 0
     assert replies(cli, post, added) == ["No", "Yes"]
 
@@ -382,7 +382,7 @@ def test_reply_asks_about_a_comment_that_is_not_found(
     refused = cli.run(*words)
     assert refused.code == 2
     assert (
-        f"{added} may already have a reply: the comment was not found on the posts of"
+        f"Comment {added} was not found on posts from the last 7 days; it may already have a"
         in refused.err
     )
     assert cli.run(*words, "--json").code == 2
@@ -426,7 +426,10 @@ def test_reply_asks_where_the_list_of_comments_is_cut_off(
         add_comment(emulator, new_post, f"And on day {number}?")
     refused = cli.run("comments", "reply", added, "-m", "No")
     assert refused.code == 2
-    assert "may already have a reply: the API lists at most 100 comments" in refused.err
+    assert (
+        "is on a post of which the API lists at most 100 comments; it may already have"
+        in refused.err
+    )
     # A reply is never older than its comment.
     emulator_clock.advance(60)
     last = add_comment(emulator, new_post, "And at night?")

@@ -87,7 +87,36 @@ def test_exec_is_not_stopped_by_its_command(cli_logged_out: CommandLine) -> None
     words = [sys.executable, "-m", "outreply_cli", "emulator", "stop"]
     result = cli_logged_out.spawn("emulator", "exec", "--", *words)
     assert result.code == 2
-    assert "An emulator that `emulator exec` started stops once its command exits" in result.err
+    assert (
+        "An emulator started by `emulator exec` stops by itself when its command exits"
+        in result.err
+    )
+
+
+def test_stop_without_an_emulator_does_not_suggest_a_start(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
+    result = cli_logged_out.run("emulator", "stop", "--state", str(tmp_path / "other"))
+    assert result.code != 0
+    assert f"Nothing to stop for {tmp_path / 'other'}. For another emulator, use" in result.err
+    assert "emulator start" not in result.err
+
+
+def test_start_without_an_active_token_names_the_state_directory(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
+    state = ("--state", str(tmp_path / "other"))
+    start = ("emulator", "start", *state, "--port", "0")
+    started = cli_logged_out.spawn(*start)
+    assert "Use it with: outreply pages list --profile emulator" in started.err
+    (token,) = json.loads(cli_logged_out.run("emulator", "tokens", *state, "--json").out)
+    revoked = cli_logged_out.run("emulator", "revoke-token", str(token["id"]), *state)
+    assert revoked.code == 0, revoked
+    assert cli_logged_out.run("emulator", "stop", *state).code == 0
+    started = cli_logged_out.spawn(*start)
+    assert cli_logged_out.run("emulator", "stop", *state).code == 0
+    assert f"run: outreply emulator token --name NAME --state {state[1]}" in started.err
+    assert "Use it with" not in started.err
 
 
 def test_seed_and_export(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
@@ -284,6 +313,12 @@ def test_enable_unknown_webhook(cli_with_emulator: CommandLine) -> None:
 def test_advance_to_a_date(cli_with_emulator: CommandLine, words: tuple[str, ...]) -> None:
     advanced = cli_with_emulator.run("emulator", "advance", *words, "--json")
     assert json.loads(advanced.out)["now"].startswith("2030-01-01T10:00:0")
+
+
+def test_advance_to_a_day_ends_at_its_start(cli_with_emulator: CommandLine) -> None:
+    zone = {"OUTREPLY_TIMEZONE": "UTC"}
+    advanced = cli_with_emulator.run("emulator", "advance", "2030-01-01", "--json", env=zone)
+    assert json.loads(advanced.out)["now"].startswith("2030-01-01T00:00:0")
 
 
 def test_invalid_input(cli_with_emulator: CommandLine, tmp_path: Path) -> None:

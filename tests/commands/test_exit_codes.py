@@ -66,8 +66,26 @@ def test_exit_code_not_found(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("posts", "show", "68a100000000000000000001"), "not found: 68a100000000000000000001\n"),
+        (("brands", "show", "Acme & Co."), "Brand not found: Acme & Co.\n"),
+        (("webhooks", "show", "wh_nope"), "Webhook not found: wh_nope\n"),
+        (("media", "delete", "nope.jpg", "--yes"), "Media not found: nope.jpg\n"),
+    ],
+)
+def test_not_found_names_the_object_once(
+    cli: CommandLine, words: tuple[str, ...], message: str
+) -> None:
+    result = cli.run(*words)
+    assert result.code == 5
+    assert message in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
         (("pages", "show", "instagram:nope"), "Page not found: instagram:nope"),
         (("pages", "list", "-p", "unknown"), "Profile not found: 'unknown'"),
+        (("pages", "list", "-p", "emulator"), "Run: outreply emulator start\n"),
         (("pages", "list", "-p", "a/b"), "Invalid profile name 'a/b'\n  Use "),
         (
             ("posts", "schedule", "--page", "x:nope", "--at", "in 2h", "-m", "x"),

@@ -158,7 +158,7 @@ def test_interrupt_in_a_reply_sends_nothing(
     child.expect("Reply: ")
     child.send("Half a rep")
     child.sendintr()
-    child.expect("no reply was left to send")
+    child.expect("no reply was waiting to be sent")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
@@ -261,7 +261,7 @@ def test_triage_asks_before_it_answers_again(
     assert cli.run("comments", "reply", two_questions[0], "-m", text, env=other).code == 0
     child.sendline("q")
     if answer is not None:
-        child.expect('by @jane.doe was already answered at .* with "No". Send your reply as well')
+        child.expect('by @jane.doe was already answered on .* with "No". Send your reply as well')
         child.sendline(answer)
     child.expect(f"{int(answer != 'n')} sent, 0 skipped, 1 left")
     child.expect(pexpect.EOF)

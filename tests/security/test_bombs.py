@@ -84,7 +84,7 @@ def test_calendar_bombs_in_bounded_memory(tmp_path: Path) -> None:
     assert "uses an anchor" in messages["merges.yaml"]
     assert "nesting depth" in messages["deep.yaml"]
     assert "more than 2000000 values" in messages["wide.yaml"]
-    assert "leads out of the calendar's directory" in messages["device.csv"]
+    assert "is outside the calendar's directory" in messages["device.csv"]
     assert "larger than 64 MB" in messages["gigabyte.csv"]
 
 

@@ -15,7 +15,7 @@ from tests.media.sample_files import png
 
 SECRET = "db-password: hunter2"
 HEAD = "page,scheduled_at,message_file\n"
-REFUSED = "leads out of the calendar's directory"
+REFUSED = "is outside the calendar's directory"
 OWN = "where outreply keeps its own files"
 
 

@@ -10,11 +10,12 @@ from outreply_cli.context import Context
 def run(context: Context, options: FigureOptions) -> None:
     """Show growth, engagement and engagement rate from the snapshots that were collected.
 
-    Engagement is the increase in likes, comments and shares in the period. The rate of a post is
-    all its engagement, divided by the followers; that of a page or brand is the mean of its posts
-    that were published in the period. Days without a snapshot are gaps; nothing is estimated.
+    Engagement is the increase in likes, comments and shares in the period. The engagement rate of a
+    post is its total engagement divided by the page's followers; that of a page or brand is the
+    mean of its posts that were published in the period. Days without a snapshot are gaps; nothing
+    is estimated.
     Posts are listed below their page, and pages below their brand. Install
-    outreply-cli[plots] for curves.
+    outreply-cli[plots] for line charts.
 
     Example: outreply analytics show
 

@@ -60,7 +60,8 @@ def run(
             return
         if opened:
             bulk.service.check_own_rows(opened[0], pending)
-        context.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
+        posts = f"{len(pending)} pending post{'s' * (len(pending) != 1)}"
+        context.confirm(f"Cancel {posts} from {file}?", yes=yes)
         actions = [Action.cancel(entry) for entry in pending]
         with bulk.progress("Cancelling", len(actions)) as step:
             report = bulk.service.apply_actions(actions, bulk.stop, step)

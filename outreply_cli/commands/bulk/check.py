@@ -85,11 +85,17 @@ def _show(context: Context, problems: Sequence[dict[str, Any]]) -> None:
     if context.options.output != "table":
         context.output.print_data(problems)
         return
-    for text in merge_problems([
-        {**problem, "text": f"{problem['text']} (warning)"}
-        if problem["severity"] == "warning"
-        else problem
-        for problem in problems
-    ]):  # fmt: skip
+    # --quiet leaves out the output, but not the reason of an error.
+    is_quiet = context.options.quiet
+    for text in merge_problems([{**problem, "text": _text(problem)} for problem in problems]):
         # Text with line breaks could inject commands of the runner that shows it.
-        context.output.print_line(sanitize(text))
+        line = sanitize(text)
+        context.echo_err(f"{line}\n") if is_quiet else context.output.print_line(line)
+
+
+def _text(problem: dict[str, Any]) -> str:
+    text = str(problem["text"])
+    if problem["severity"] == "error":
+        return text
+    location = f"{problem['file']}:{problem['line']}: "
+    return f"{location}warning: {text.removeprefix(location)}"

@@ -170,7 +170,7 @@ class PlanOptions:
 
     prune: Annotated[bool, switch("Cancel posts whose rows were removed.")] = False
     spread: Annotated[
-        bool, switch("Move rows that violate a guardrail to the nearest free time.")
+        bool, switch("Move posts that violate a guardrail to the nearest free time.")
     ] = False
     spread_window: Annotated[
         str, option("DURATION", "Maximum distance that --spread may move a row.")

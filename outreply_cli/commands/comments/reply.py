@@ -82,8 +82,8 @@ def run(
 
     The same text is sent only once. Asks for confirmation when the comment already has a reply,
     or when that cannot be determined. A comment that was not listed on this machine is searched
-    for on the posts of the last 7 days, at one read per post.
-    With --compose-with, a comment that has been answered from this store is not answered again.
+    for on posts from the last 7 days, at one read per post. With --compose-with, a comment that
+    outreply has already answered is not answered again.
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -m 'Thank you!' --yes
 
@@ -159,11 +159,11 @@ def _question(
             f"The comment was already {format_answer(context, existing[-1].comment)}. Reply again?"
         )
     reason = (
-        f"the API lists at most {MAX_LIST_LIMIT} comments of its post"
+        f"is on a post of which the API lists at most {MAX_LIST_LIMIT} comments"
         if store.is_seen(comment_id)
-        else f"the comment was not found on the posts of the last {SEARCHED_DAYS} days"
+        else f"was not found on posts from the last {SEARCHED_DAYS} days"
     )
-    return f"Comment {comment_id} may already have a reply: {reason}. Reply anyway?"
+    return f"Comment {comment_id} {reason}; it may already have a reply. Reply anyway?"
 
 
 def _describe(

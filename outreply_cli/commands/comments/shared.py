@@ -28,7 +28,9 @@ SEARCHED_DAYS = 7
 SinceOption = Annotated[
     str | None, option("TIME", "Show only comments newer than TIME, such as 2h or 'mon 09:00'.")
 ]
-DaysOption = Annotated[int, option("DAYS", "Include posts of this many past days.", min=1, max=365)]
+DaysOption = Annotated[
+    int, option("DAYS", "Include posts from the last DAYS days.", min=1, max=365)
+]
 
 
 class UnknownPostError(InvalidInputError):
@@ -89,9 +91,9 @@ def resolve_post(client: Client, name: str) -> Resource:
 
 
 def format_answer(context: Context, reply: "Comment") -> str:
-    """Return when and how a comment was answered: `answered at TIME with "TEXT"`."""
+    """Return when and how a comment was answered: `answered on TIME with "TEXT"`."""
     at = timestamp_or_none(reply.get("created_at"))
-    when = f" at {format_time_short(at, context.zone())}" if at is not None else ""
+    when = f" on {format_time_short(at, context.zone())}" if at is not None else ""
     return f"answered{when} with {quote(str(reply.get('message') or ''))}"
 
 

@@ -114,7 +114,7 @@ class _Dialog:
         """Result of the queued reply."""
         comment = self.triage.queued_comment
         if comment is None:
-            return "no reply was left to send"
+            return "no reply was waiting to be sent"
         outcome = "may have been sent" if self.triage.may_be_sent else "was not sent"
         return f"the last reply, to {format_author(comment.comment) or comment.id}, {outcome}"
 

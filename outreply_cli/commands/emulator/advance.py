@@ -12,7 +12,7 @@ from outreply_cli.times import parse_duration
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 from outreply_cli.ui.columns import Column
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?P<time>.*)")
 
 
 @command(api=False)
@@ -33,8 +33,8 @@ def run(
 
     Example: outreply emulator advance --to 'tomorrow 18:00'
     """
-    if duration is not None and to is None and _DATE.match(duration):
-        duration, to = None, duration
+    if duration is not None and to is None and (date := _DATE.fullmatch(duration)):
+        duration, to = None, duration if date["time"] else f"{duration} 00:00"
     if (duration is None) == (to is None):
         hint = "Run: outreply emulator advance 2h"
         raise InvalidInputError("exactly one of DURATION and --to is required", hint=hint)

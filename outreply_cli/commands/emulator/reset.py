@@ -15,4 +15,4 @@ def run(context: Context, state: StateOption = None, yes: Yes = False) -> None:
     """
     handle = running_emulator(context, state)
     context.confirm("Delete all data in the emulator?", yes=yes)
-    save_and_show(context, handle, handle.request("reset"))
+    save_and_show(context, state, handle, handle.request("reset"))

@@ -7,7 +7,7 @@ from outreply_cli.context import Context
 
 @command(api=False)
 def run(context: Context, token: TokenArgument, state: StateOption = None) -> None:
-    """Replace the secret of a token, and print the new one.
+    """Rotate a token and print the new one.
 
     The previous secret stops working immediately, including in the emulator's profile.
 

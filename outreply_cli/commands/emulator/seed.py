@@ -35,4 +35,5 @@ def run(
         raise InvalidInputError("FILE or --export is required", hint=hint)
     text = context.read_text(str(file))
     context.confirm("Replace all data in the emulator?", yes=yes)
-    save_and_show(context, handle, handle.request("seed", text=text, name=str(file)))
+    status = handle.request("seed", text=text, name=str(file))
+    save_and_show(context, state, handle, status)

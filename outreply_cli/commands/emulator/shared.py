@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from outreply_cli.accounts.credentials import Credentials
-from outreply_cli.accounts.profiles import Profile, Profiles
+from outreply_cli.accounts.profiles import EMULATOR_PROFILE, Profile, Profiles
 from outreply_cli.cli.options import argument, option, switch
 from outreply_cli.context import Context
 from outreply_cli.emulator.client import STATE_VARIABLE, EmulatorHandle, find_running
@@ -17,8 +17,6 @@ from outreply_cli.paths import to_path
 from outreply_cli.spec.token import Token
 from outreply_cli.times import format_api_time, parse_duration
 from outreply_cli.ui.columns import Column, Item
-
-PROFILE = "emulator"
 
 StateOption = Annotated[
     Path | None,
@@ -110,16 +108,21 @@ def state_flag(context: Context, state: Path | None) -> str:
     return f" --state {shlex.quote(str(state_directory(context, state)))}" if state else ""
 
 
-def print_started(context: Context, handle: EmulatorHandle) -> None:
+def print_started(context: Context, state: Path | None, handle: EmulatorHandle) -> None:
     """Store the profile of an emulator that has just started, and show how to use it."""
-    save_and_show(context, handle, handle.request("status"))
-    context.info(f"Use it with: outreply pages list --profile {PROFILE}")
+    status = handle.request("status")
+    save_and_show(context, state, handle, status)
+    if active_token(status) is not None:
+        context.info(f"Use it with: outreply pages list --profile {EMULATOR_PROFILE}")
 
 
-def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, Any]) -> None:
+def save_and_show(
+    context: Context, state: Path | None, handle: EmulatorHandle, status: dict[str, Any]
+) -> None:
     """Store the profile `emulator` with an active token, if there is one, and show the emulator.
 
-    No profile is stored for `emulator exec`: its command has the token in the environment.
+    No profile is stored for `emulator exec`: its command has the token in the environment. `state`
+    is the option `--state`, for a hint.
     """
     is_temporary = STATE_VARIABLE in context.environ
     if is_temporary and context.environ.get("OUTREPLY_BASE_URL") == handle.base_url:
@@ -127,16 +130,17 @@ def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, An
         return
     credentials, token = Credentials(context.environ, context.config_dir), active_token(status)
     with Profiles.edit(context.config_file) as profiles:
-        known = profiles.stored.get(PROFILE, Profile(PROFILE))
+        known = profiles.stored.get(EMULATOR_PROFILE, Profile(EMULATOR_PROFILE))
         profile = replace(known, base_url=handle.base_url, storage="file")
         if token is None:
             credentials.delete(profile)
             context.warn(
                 "the emulator has no active token; run: outreply emulator token --name NAME"
+                f"{state_flag(context, state)}"
             )
         else:
-            credentials.save(PROFILE, Token(token), "file")
-        profiles.stored[PROFILE] = profile
+            credentials.save(EMULATOR_PROFILE, Token(token), "file")
+        profiles.stored[EMULATOR_PROFILE] = profile
     show_emulator(context, handle, status)
 
 
@@ -148,7 +152,7 @@ def update_profile(
     Returns None if the emulator has no active token. The profile is kept if it is that of another
     emulator, or signed out.
     """
-    profile = context.profiles.stored.get(PROFILE)
+    profile = context.profiles.stored.get(EMULATOR_PROFILE)
     token = active_token(status)
     is_own = profile is not None and profile.base_url == handle.base_url
     if profile is None or not is_own or profile.storage is None or token is None:
@@ -157,8 +161,10 @@ def update_profile(
     stored = credentials.load(profile)
     if stored is not None and stored.token.reveal() in {row["token"] for row in status["tokens"]}:
         return stored.token.reveal()
-    credentials.save(PROFILE, Token(token), "file")
-    context.info(f"Stored another token in the profile {PROFILE!r}; the old one is not active.")
+    credentials.save(EMULATOR_PROFILE, Token(token), "file")
+    context.info(
+        f"Stored another token in the profile {EMULATOR_PROFILE!r}; the old one is not active."
+    )
     return token
 
 
@@ -171,7 +177,7 @@ def show_emulator(context: Context, handle: EmulatorHandle, status: dict[str, An
     """Show the URL, token, profile, time and posts of an emulator."""
     address = {name: value for name, value in asdict(handle).items() if name != "admin_key"}
     context.output.print_one(
-        {**address, **status, "profile": PROFILE},
+        {**address, **status, "profile": EMULATOR_PROFILE},
         [
             Column("URL", "base_url"),
             Column("Token", "tokens", lambda item: active_token(item) or "none"),

@@ -51,7 +51,7 @@ def run(
         config = behavior.to_config(allow_external=allow_external)
         serve(
             directory, context.clock, port=port, host=host, config=config, stop_hint=stop_hint,
-            on_ready=partial(print_started, context),
+            on_ready=partial(print_started, context, state),
         )  # fmt: skip
         return
     options = behavior.to_flags() + ["--allow-external"] * allow_external
@@ -59,4 +59,4 @@ def run(
         directory, context.clock, port=port, host=host, options=options, stop_hint=stop_hint,
         environ=context.environ,
     )  # fmt: skip
-    print_started(context, handle)
+    print_started(context, state, handle)

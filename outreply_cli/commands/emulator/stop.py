@@ -1,9 +1,10 @@
 """`outreply emulator stop`."""
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import StateOption, running_emulator, state_directory
+from outreply_cli.commands.emulator.shared import StateOption, state_directory
 from outreply_cli.context import Context
-from outreply_cli.emulator.client import STATE_VARIABLE
+from outreply_cli.emulator.client import STATE_VARIABLE, find_running
+from outreply_cli.emulator.errors import EmulatorNotRunningError
 from outreply_cli.errors import InvalidInputError
 
 
@@ -19,11 +20,15 @@ def run(context: Context, state: StateOption = None) -> None:
 
     if state is None and STATE_VARIABLE in context.environ:
         raise InvalidInputError(
-            "an emulator that `emulator exec` started stops once its command exits",
+            "an emulator started by `emulator exec` stops by itself when its command exits",
             hint="To stop another one, use --state DIR.",
         )
-    handle = running_emulator(context, state)
-    stop(handle, state_directory(context, state))
+    directory = state_directory(context, state)
+    handle = find_running(directory)
+    if handle is None:
+        hint = f"Nothing to stop for {directory}. For another emulator, use --state DIR."
+        raise EmulatorNotRunningError(hint=hint)
+    stop(handle, directory)
     context.report(
         {"stopped": True, "pid": handle.pid, "port": handle.port, "base_url": handle.base_url},
         f"Stopped the emulator on port {handle.port}; its state is kept.",

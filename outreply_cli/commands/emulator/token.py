@@ -33,7 +33,8 @@ def run(
 ) -> None:
     """Print an API token for the emulator.
 
-    Prints the token of the profile, or creates one with any of the options.
+    Prints the token of the profile. With --name, --scopes or another token option, creates a new
+    one.
 
     Example: export OUTREPLY_API_KEY=$(outreply emulator token)
 

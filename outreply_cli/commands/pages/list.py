@@ -26,7 +26,7 @@ def run(
     """
     found = find_platform(platform) if platform else None
     if platform and found is None:
-        names = [known.name for known in PLATFORMS]
+        names = [known.label.lower() for known in PLATFORMS]
         raise unknown_choice_error("platform", platform, names, option="--platform")
     client = context.client()
     brand_id = resolve_brand_id(client, brand) if brand else None

@@ -100,7 +100,7 @@ def find_targets(
     if pages:
         known_pages = context.client().pages().items
         return [resolve_page(known_pages, name) for name in dict.fromkeys(pages)]
-    known = [platform.name for platform in PLATFORMS]
+    known = [platform.label.lower() for platform in PLATFORMS]
     chosen = []
     for name in platforms or known:
         platform = find_platform(name)

@@ -37,7 +37,7 @@ def run(
     published: PublishedFilter = False,
     all_posts: AllFilter = False,
 ) -> None:
-    """Export posts as iCalendar, or as a calendar file.
+    """Export posts as an .ics file, or as a CSV calendar for `bulk schedule`.
 
     Times in iCalendar are in UTC; calendar apps convert them to local time.
     Each post keeps its UID, so importing a file again updates its events.

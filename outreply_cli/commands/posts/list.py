@@ -39,7 +39,7 @@ def run(
 ) -> None:
     """List posts, by default the scheduled ones.
 
-    The API does not list failed posts. --failed shows those of the last 30 days that are in the
+    The API does not list failed posts. --failed shows those from the last 30 days that are in the
     journal, or in post.failed events that serve-webhook received.
 
     Example: outreply posts list --published --since 7d

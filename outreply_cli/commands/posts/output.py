@@ -181,7 +181,7 @@ def report_posts(
         if any(error.maybe_applied for _, error in failures):
             hint = (
                 "Check which posts exist (outreply posts list --all), then run the command again "
-                "with the other pages only."
+                "only for pages whose post does not exist."
             )
         raise PartialFailureError(
             f"{len(failures)} of {len(results)} posts failed: "

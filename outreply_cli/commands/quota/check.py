@@ -24,8 +24,9 @@ def run(
 ) -> None:
     """Check that enough monthly quota remains.
 
-    Prints nothing and exits with 0 if so, and exits with 6 otherwise. Without a --min option, each
-    quota must have at least 1 remaining. --warn-at warnings do not change the exit code.
+    Prints nothing and exits with 0 if so, and exits with 6 otherwise. Without --min-publishes,
+    --min-replies or --min-reads, at least 1 of each must remain. --warn-at warnings do not change
+    the exit code.
 
     Example: outreply quota check --min-publishes 20 --warn-at 80%
 

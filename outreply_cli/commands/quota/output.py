@@ -104,7 +104,7 @@ def _window_meter(usage: "GuardrailUsage", window: "WindowUsage", zone: ZoneInfo
     hours = window.length.total_seconds() / 3600
     note = ""
     if window.peak_at is not None and window.peak > window.used:
-        note = f"peak {window.peak} at {format_time_short(window.peak_at, zone)}"
+        note = f"peak {window.peak} on {format_time_short(window.peak_at, zone)}"
     group = "per hour" if hours == 1 else f"per {hours:.0f} hours"
     return Meter(
         group=group if usage.page_id is not None else f"{group}, whole brand",

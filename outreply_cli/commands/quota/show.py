@@ -14,8 +14,8 @@ from outreply_cli.ui.columns import Column
 def run(context: Context) -> None:
     """Show monthly quotas, storage, rate limits and guardrails.
 
-    The usage of a guardrail is the maximum number of posts, published or scheduled, in any rolling
-    hour or 24-hour window that includes now.
+    Guardrails limit how many posts a page or brand may publish per hour and per 24 hours. Their
+    usage is that of the busiest rolling window that includes now, with scheduled posts.
 
     Example: outreply quota show
 

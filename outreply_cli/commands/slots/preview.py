@@ -37,10 +37,11 @@ def run(
 ) -> None:
     """Show the next slots of a page and what fills them.
 
-    A slot is `free`; `filled` by a post less than a minute away; `claimed` by a row or command
-    that has not sent its post yet, or whose outcome is unknown; `freed` when its post was
-    cancelled or moved; or `blocked` by a guardrail. `next-slot` takes free slots only. To
-    take a freed slot, give its time, as in the command that is shown.
+    A slot is `free`; `filled` if a post is scheduled within a minute of it; `claimed` by a row or
+    command that has not sent its post yet, or whose outcome is unknown; `freed` when its post was
+    cancelled or moved; or `blocked` by a guardrail (a limit of posts per hour or 24 hours).
+    `next-slot` takes free slots only. To take a freed slot, give its time, as in the command that
+    is shown.
 
     Example: outreply slots preview instagram:acme
 

@@ -22,11 +22,12 @@ def run(
     limit: Annotated[int, option("COUNT", "Show at most COUNT events.", min=1)] = 100,
     tz: DisplayZone = None,
 ) -> None:
-    """List what was done to posts: what, when, by whom, from which host and command.
+    """List changes to posts: what, when, by whom, and from which host and command.
 
     The newest event comes first. The log covers posts from calendars, with --key or with --at
     next-slot, and posts that were edited or rescheduled, but not posts that were sent once without
-    a key. For `approved`, the name and time are those in the approval file, and are not verified.
+    a key. `adopted` means that a row was paired with an existing post. For `approved`, the name and
+    time are those in the approval file, and are not verified.
 
     Example: outreply store log --since 7d
 
@@ -51,8 +52,8 @@ def run(
         time_column("When", "at", zone),
         Column("Action", "action"),
         Column("Page", "page_id", shrinkable=True),
-        time_column("Post", "scheduled_at", zone),
-        Column("ID", "id", shrinkable=True),
+        time_column("Scheduled for", "scheduled_at", zone),
+        Column("Post", "id", shrinkable=True),
         Column("By", "user", _format_origin, shrinkable=True),
         Column("Command", "command"),
         Column("Message", "message", shrinkable=True),

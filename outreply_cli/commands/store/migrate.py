@@ -11,7 +11,7 @@ def run(context: Context) -> None:
     """Create the tables of a team's store, or bring them up to date.
 
     The store is the PostgreSQL database of OUTREPLY_STORE_URL. Run it once before others use the
-    store, and after an update that asks for it. Nothing is deleted.
+    store, and after an update, if outreply says so. Nothing is deleted.
 
     Example: outreply store migrate
 

@@ -12,7 +12,7 @@ from outreply_cli.journal.transfer import add_rows, read_rows
 
 @command(api=False)
 def run(context: Context) -> None:
-    """Add this machine's journal, comments, replies and analytics to the team's store.
+    """Copy this machine's journal, comments, replies and analytics to the team's store.
 
     The files of this machine stay as they are. Posts that are already in the store are not added
     again, so you can repeat the command.

@@ -33,9 +33,9 @@ _NOTHING = dict.fromkeys((
 def run(context: Context, tz: DisplayZone = None) -> None:
     """List requests with an unknown outcome, in all accounts and calendars.
 
-    Each is listed with the command that resolves it. For a team's store, the calendars that a
-    command is working on, and the targets that a receiver forwards webhooks to, are listed too.
-    Nothing is sent.
+    Each is listed with the command that resolves it. With a team's store, also lists the calendars
+    that a command is working on, and the targets that a receiver forwards webhooks to. Nothing is
+    sent.
 
     Example: outreply store status
 

@@ -14,7 +14,7 @@ def run(
         str,
         argument(
             "FAULT",
-            "Fault to inject: drop-before, drop-after, delay:SECONDS, status:CODE, garbage, "
+            "Fault to add: drop-before, drop-after, delay:SECONDS, status:CODE, garbage, "
             "truncate, rate-limit[:SECONDS] or skew:SECONDS.",
         ),
     ],
@@ -36,6 +36,8 @@ def run(
 ) -> None:
     """Add a fault to the responses of matching requests.
 
+    drop-before closes the connection before the request takes effect, drop-after once it has.
+    garbage responds with HTML, truncate cuts the body off, and skew shifts the Date header.
     Faults last until they are cleared or the emulator stops.
 
     Example: outreply emulator fault add drop-after --method POST --path '/posts/*' --times 1

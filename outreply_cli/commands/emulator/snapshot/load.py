@@ -34,4 +34,4 @@ def run(
     handle = running_emulator(context, state)
     context.confirm("Replace all data in the emulator?", yes=yes)
     status = handle.request("snapshot", load=str(path))
-    save_and_show(context, handle, status)
+    save_and_show(context, state, handle, status)
