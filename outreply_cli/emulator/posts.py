@@ -43,10 +43,17 @@ _PERMALINKS = {
     "youtube": "https://www.youtube.com/watch?v={remote_id}",
 }
 _VIDEO_EXTENSIONS = (".mp4", ".m4v", ".mov", ".qt", ".webm")
+_FROM_POSTS = (
+    "FROM posts JOIN pages ON pages.id = posts.page_id JOIN brands ON brands.id = pages.brand_id "
+)
 OWNED_POSTS = (
     "SELECT posts.*, pages.platform, pages.brand_id, pages.username, pages.name AS page_name, "
-    "pages.expired AS page_expired, brands.user_id FROM posts "
-    "JOIN pages ON pages.id = posts.page_id JOIN brands ON brands.id = pages.brand_id "
+    "pages.expired AS page_expired, brands.user_id " + _FROM_POSTS
+)
+# Only the columns of its response: a list may have 100 posts.
+_LISTED_POSTS = (
+    "SELECT posts.id, page_id, platform, scheduled_at, status, message, media, first_comment, "
+    "posts.created_at, tiktok_settings, link " + _FROM_POSTS
 )
 
 
@@ -90,7 +97,8 @@ def publish_post(context: RequestContext) -> dict[str, Any]:
 
 def list_scheduled_posts(context: RequestContext) -> dict[str, Any]:
     """`GET /posts/scheduled`: pending posts, soonest first."""
-    rows = _list_rows(context, "scheduled", "posts.scheduled_at, posts.number", None)
+    order = "posts.scheduled_at, posts.number"
+    rows = _list_rows(context, _LISTED_POSTS, "scheduled", order, None)
     return {"scheduled_posts": [_scheduled_view(row) for row in rows]}
 
 
@@ -113,9 +121,8 @@ def cancel_post(context: RequestContext) -> dict[str, Any]:
 
 def list_published_posts(context: RequestContext) -> dict[str, Any]:
     """`GET /posts/published`: newest first."""
-    rows = _list_rows(
-        context, "published", "posts.published_at DESC, posts.number DESC", context.since()
-    )
+    order = "posts.published_at DESC, posts.number DESC"
+    rows = _list_rows(context, OWNED_POSTS, "published", order, context.since())
     return {"published_posts": [_published_view(context, row) for row in rows]}
 
 
@@ -202,8 +209,9 @@ def _get_own_post(context: RequestContext, post_id: str) -> sqlite3.Row:
 
 
 def _list_rows(
-    context: RequestContext, status: str, order: str, since: float | None
+    context: RequestContext, posts: str, status: str, order: str, since: float | None
 ) -> list[sqlite3.Row]:
+    """The rows of the caller's posts, as selected by the query `posts`."""
     page_id = context.query.get("page_id")
     if page_id is not None:
         get_own_page(context, page_id)
@@ -218,7 +226,7 @@ def _list_rows(
     if context.caller.brand_ids:
         clauses.append(f"pages.brand_id IN ({', '.join('?' * len(context.caller.brand_ids))})")
         values.extend(context.caller.brand_ids)
-    sql = f"{OWNED_POSTS}WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
+    sql = f"{posts}WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
     return context.db.execute(sql, (*values, context.limit())).fetchall()
 
 
