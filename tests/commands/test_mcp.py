@@ -314,6 +314,49 @@ def test_limit_of_a_day_counts_posts(
     agent.call("plan_apply", plan_id=agent.propose("Two", at="in 9h"))
 
 
+def test_refused_plan_does_not_count_for_the_limit_of_a_day(
+    make_agent: MakeAgent, client: Client, emulator: EmulatorServer
+) -> None:
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=1))
+    plan_id = agent.propose("One")
+    page = next(page for page in client.pages().items if page["platform"] == "twitter")
+    at = emulator.state.clock.now() + timedelta(hours=2)
+    agent.before_write = lambda: schedule_elsewhere(client, str(page["id"]), at)
+    refused = agent.fail("plan_apply", plan_id=plan_id)
+    assert "PAGE_PUBLISH_GUARDRAIL" in json.dumps(refused)
+    agent.before_write = lambda: None
+    assert agent.call("plan_show", plan_id=plan_id)["result"]["state"] == "failed"
+    agent.call("plan_apply", plan_id=agent.propose("Two", at="in 9h"))
+    third = agent.propose("Three", at="in 10h")
+    assert "more than 1 posts" in agent.fail("plan_apply", plan_id=third)["error"]
+
+
+def schedule_elsewhere(client: Client, page_id: str, at: datetime) -> None:
+    client.schedule({"page_id": page_id, "message": "x", "scheduled_at": f"{at:%FT%TZ}"})
+
+
+def test_plan_whose_outcome_is_unknown_counts_for_the_limit_of_a_day(
+    make_agent: MakeAgent, plans: PlanStore
+) -> None:
+    agent = make_agent(limits=WriteLimits(["write:posts"], per_day=1))
+    agent.killed = True
+    agent.fail("plan_apply", plan_id=agent.propose("One"))
+    agent.killed = False
+    other = agent.propose("Two", at="in 9h")
+    assert "more than 1 posts" in agent.fail("plan_apply", plan_id=other)["error"]
+
+
+def test_plans_that_are_months_old_are_deleted(cli: CommandLine, agent: Agent) -> None:
+    old = agent.propose("One")
+    cli.clock.advance(timedelta(days=89).total_seconds())
+    agent.propose("Two")
+    assert old in cli.run("mcp", "plans", "--json").out
+    cli.clock.advance(timedelta(days=2).total_seconds())
+    agent.propose("Three")
+    assert len(json.loads(cli.run("mcp", "plans", "--json").out)) == 2
+    assert old not in cli.run("mcp", "plans", "--json").out
+
+
 def test_limits_of_posts_allow_no_reply(cli: CommandLine, make_agent: MakeAgent) -> None:
     agent = make_agent(limits=WriteLimits(["write:posts"], per_day=2))
     plan = agent.call("comments_reply", comment=see_comment(cli), message="Hi")["result"]["id"]

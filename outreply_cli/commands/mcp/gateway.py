@@ -371,13 +371,15 @@ class AgentGateway:
             raise _unknown_outcome(plan, now)
         result, is_error = _to_result(output)
         is_repeatable = plan.call.command in _REPEATABLE
-        if is_error and is_repeatable and (is_repeated or not output.has_sent_nothing):
+        has_sent_nothing = is_error and not is_repeated and output.has_sent_nothing
+        if is_error and is_repeatable and not has_sent_nothing:
             hint = _unknown_outcome(plan, now).hint
             if "error" in result.get("error", ()):
                 # Following its hint, to run the command again, would make a plan with another key.
                 result["error"] = {"error": {**result["error"]["error"], "hint": hint}}
             return {**result, "plan_id": plan.id, "next": hint}, True
-        self.plans.finish(plan, PlanState.FAILED if is_error else PlanState.DONE, result)
+        state = PlanState.FAILED if is_error else PlanState.DONE
+        self.plans.finish(plan, state, result, has_sent_nothing=has_sent_nothing)
         return {**result, "plan_id": plan.id}, is_error
 
     def _check_drift(self, plan: AgentPlan, *, is_repeated: bool) -> None:

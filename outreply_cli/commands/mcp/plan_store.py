@@ -20,6 +20,8 @@ from outreply_cli.storage.tables import LocalTables
 PLANS_FILE = "mcp.db"
 # A plan expires after a day: the user might no longer approve it.
 _EXPIRY = 86_400.0
+# Older plans are deleted; none of them can be applied any longer.
+_RETENTION = 90 * 86_400.0
 _LOCK_SECONDS = 30.0
 _STATEMENTS = """
 CREATE TABLE plans (
@@ -132,7 +134,8 @@ class PlanStore:
         pages: Sequence[str] | None,
         now: float,
     ) -> AgentPlan:
-        """Store a new plan."""
+        """Store a new plan, and delete plans that are months old."""
+        self._tables.rows("DELETE FROM plans WHERE created_at < ?", (now - _RETENTION,))
         plan_id = secrets.token_hex(6)
         plan = AgentPlan(plan_id, account, user, now, call, preview, pages, PlanState.PROPOSED)
         self._tables.rows(
@@ -225,11 +228,14 @@ class PlanStore:
                 )
             return True
 
-    def finish(self, plan: AgentPlan, state: PlanState, result: Any) -> None:
-        """Store the result of a plan."""
+    def finish(
+        self, plan: AgentPlan, state: PlanState, result: Any, *, has_sent_nothing: bool = False
+    ) -> None:
+        """Store the result of a plan; one that has sent nothing does not count for its day."""
         self._tables.rows(
-            "UPDATE plans SET state = ?, result = ? WHERE id = ?",
-            (state, json.dumps(result), plan.id),
+            "UPDATE plans SET state = ?, result = ?, started_at = iif(?, NULL, started_at) "
+            "WHERE id = ?",
+            (state, json.dumps(result), has_sent_nothing, plan.id),
         )
 
 
