@@ -4,7 +4,7 @@ Layers, each importing only from those below it:
 
     __main__, app   entry point; errors become a message and an exit code, once
     pytest_plugin   the emulator as a fixture, loaded by pytest
-    commands/       one folder per group, one file per command: options, one service call, output
+    commands/       one folder per group, one file per command: options, calls of services, output
     cli/            the command tree, help pages, man pages; the only code that knows Typer
     context         passed to commands: streams, options, account, clock
     demo, doctor/, overview

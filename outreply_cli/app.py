@@ -15,7 +15,7 @@ from outreply_cli.ui.streams import OutputWriteError, SafeStderr, SafeStdout, co
 
 
 def main(args: Sequence[str], context: Context) -> int:
-    """Run one command line and return its exit code; the only place that catches OutReplyError."""
+    """Run one command line and return its exit code; errors become messages here."""
     if list(args) in ([], ["--help"], ["-h"]):
         _show_root_help(context, requested=bool(args))
         code: int = ExitCode.SUCCESS

@@ -367,9 +367,9 @@ class Context:
             from outreply_cli.api.team_rate_limit import TeamRateLimiter
 
             return TeamRateLimiter(self.store.database(), token, url, clock)
-        from outreply_cli.api.rate_limit import SharedRateLimiter
+        from outreply_cli.api.rate_limit import MachineRateLimiter
 
-        return SharedRateLimiter(self.state_dir / "rate_limit.db", token, url, clock)
+        return MachineRateLimiter(self.state_dir / "rate_limit.db", token, url, clock)
 
     def confirm_unrecognized_token(
         self, token: "Token", base_url: str | None, *, accepted: bool = False
@@ -518,8 +518,8 @@ class Context:
     ) -> None:
         """Print why the command waits, if it waits for `long_wait` seconds.
 
-        A shorter wait is printed on a terminal only, if `is_short_shown`. Of the threads that wait
-        for the same reason at the same time, one prints it.
+        A shorter wait is printed on a terminal only, if `is_short_shown`. Of several threads
+        that wait at the same time, one prints it.
         """
         is_shown = is_short_shown and is_terminal(self.stderr)
         if seconds < (_REPORTED_WAIT_SECONDS if is_shown else long_wait):

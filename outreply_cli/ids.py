@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MIN_CHARACTERS = 6
 _API_ID = r"(?:[a-z]+_)?[0-9a-f]{24,}"
-# IDs of the API and of the platforms: nothing is listed for them.
+# Full IDs of the API or a platform: they are not expanded, so no list is requested.
 _WHOLE = re.compile(rf"{_API_ID}|[0-9]{{15,}}|.{{30,}}")
 _MAX_CANDIDATES = 10
 _NAME_FIELDS = ("name", "url", "filename", "message")

@@ -32,7 +32,7 @@ class Collector:
         keep_reads: Reads of the monthly quota to leave to other commands.
 
     Attributes:
-        is_short: Whether the quota did not suffice.
+        is_short: Whether the quota ran out.
     """
 
     client: Client

@@ -33,7 +33,7 @@ class ApiError(OutReplyError):
         status: HTTP status.
         body: Error object as from `flatten_error`; keys other than text, code and request ID are
             kept in `details`.
-        path: Path of the request below the base URL, for a hint about what was not found.
+        path: Path of the request relative to the base URL, for a hint about what was not found.
         sign_in_hint: Command or variable that replaces the token in use, for a hint.
         request_id: Request ID of the response header, used if the body has none.
         retry_after_seconds: Seconds to wait, requested by the server.

@@ -47,7 +47,7 @@ def hint_for(code: str, status: int, path: str = "", sign_in_hint: str = SIGN_IN
     Args:
         code: The error code.
         status: The HTTP status.
-        path: The path of the request, below the base URL.
+        path: The path of the request, relative to the base URL.
         sign_in_hint: The command or variable that replaces the token in use.
     """
     if (code, status) == ("QUOTA_EXCEEDED", 429):

@@ -147,7 +147,7 @@ class RateLimiter:
         )
 
 
-class SharedRateLimiter(RateLimiter):
+class MachineRateLimiter(RateLimiter):
     """The rate limit of one token on this machine, in a file that is opened on first use."""
 
     def __init__(self, path: Path, token: Token, base_url: str, clock: Clock) -> None:

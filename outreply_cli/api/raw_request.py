@@ -44,7 +44,7 @@ def parse_request(
         raise unknown_choice_error("method", method, METHODS)
     if "://" in path or path.startswith("//"):
         raise InvalidInputError(
-            "the path must be below the base URL", hint="Use a path such as /pages."
+            "the path must be relative to the base URL", hint="Use a path such as /pages."
         )
     fields: dict[str, Any] = dict(_split(field, "KEY=VALUE", "-f") for field in raw_fields)
     for field in typed_fields:

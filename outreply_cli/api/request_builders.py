@@ -30,7 +30,7 @@ class ApiRequest:
 
     Attributes:
         method: HTTP method in uppercase.
-        path: Path below the base URL, percent-encoded.
+        path: Path relative to the base URL, percent-encoded.
         body: Value of the JSON body; None for no body.
         query: Query parameters.
         headers: Further headers.

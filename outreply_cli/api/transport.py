@@ -67,7 +67,7 @@ Find = Callable[[], Mapping[str, Any] | None]
 
 
 class Conditions(TypedDict, total=False):
-    """Checks before a write is sent again.
+    """Checks around the attempts of a write.
 
     Attributes:
         find: Looks for a write that may have been carried out.

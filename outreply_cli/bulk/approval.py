@@ -1,4 +1,4 @@
-"""Approval of a calendar: its approved posts, each with a digest of everything that is sent.
+"""Approval of a calendar: a decision about each post, with a digest of everything that is sent.
 
 It is a record and not a signature: the reviewer types the name, and the file can be edited. A post
 that was edited after its approval is not sent.

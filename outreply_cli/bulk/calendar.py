@@ -103,9 +103,9 @@ class Row(NamedTuple):
     """A row as written in its file.
 
     Attributes:
-        key: Its identity over runs.
+        key: Its identity across runs.
         scheduled_at: Its time as written; NEXT_SLOT for a row without one.
-        messages: The texts for single platforms, by the platform's name.
+        messages: The texts for individual platforms, by the platform's name.
         has_invalid_content: Whether its content could not be read, and cannot be validated.
         repeat: Rule by which it is repeated; the other fields are those of each post.
         variants: The row with the content of each post of a series, in turn.
@@ -148,7 +148,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadSettings:
-    """Settings for reading a calendar file that the file does not contain.
+    """Settings for reading a calendar file, from outside of the file.
 
     Attributes:
         columns: Fields by lower-case column name; "" ignores a column, and `*` stands for all
@@ -180,7 +180,7 @@ class Calendar:
         settings: Settings for reading it.
         options: The command-line options behind these settings, stored for the next run.
         timezone: Zone of times without one.
-        name: Name of the calendar, over all its files; None if it has none.
+        name: Name of the calendar, the same for all its files; None if it has none.
         files: The files that its rows may name.
         sheet: The sheet that was read, if the file is a workbook.
         scheduler: The scheduler that wrote the file, if it is one that is known.
@@ -389,7 +389,7 @@ class _RowBuilder:
     def _read_content(
         self, values: Mapping[str, Any]
     ) -> tuple[PostContent, tuple[Path, ...], Mapping[str, str]]:
-        """Return the content, the files, and the texts for single platforms."""
+        """Return the content, the files, and the texts for individual platforms."""
         get = values.get
         message, comment, settings = get("message"), get("first_comment"), get("tiktok_settings")
         names = get("media_files") or ()

@@ -1,10 +1,14 @@
 """Column headers, from `headers.json`: common ones in five languages, and those of schedulers.
 
-A header stands for a field, or for a part of one: `media` holds file names or URLs, `platform`,
-`weekday` and `am_pm` complete `page`, the date and the time, `year` to `minute` are the parts of a
-time, `network` says whether the row goes to the platform that the header names, `comments` holds
-several comments, and the rows of a `draft` are not posted. "" is a column that the API has no field
-for.
+A header stands for a field, or for a part of one:
+
+- `media`: file names or URLs
+- `platform`: the platform of the page
+- `weekday`, `am_pm`, and `year` to `minute`: parts of a time
+- `network`: whether the row goes to the platform that the header names
+- `comments`: several comments
+- `draft`: whether the row is a draft, which is not posted
+- "": a column that the API has no field for
 """
 
 import re

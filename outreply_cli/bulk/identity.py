@@ -1,7 +1,7 @@
 """Identification of the calendar that a file belongs to.
 
-A calendar is identified by its name, or by the rows that a file shares with it; never by the name
-or the path of a file.
+A calendar is identified by its name, or by the rows that a file shares with it. The path of a file
+only decides between several; its file name never does.
 """
 
 import hashlib

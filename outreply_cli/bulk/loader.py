@@ -48,9 +48,9 @@ def load_calendar(
 
     The format is that of the content for a workbook, else that of the suffix: YAML for .yaml, .yml
     and .json, CSV for others. `-` stands for `stdin`: it is YAML if its first line is not a header
-    with a separator. The files that its rows name must be below the directory of the calendar (of
+    with a separator. The files that its rows name must be under the directory of the calendar (of
     the file itself, if `name` is a link), or anywhere with `allow_outside`, but never in a
-    `private` directory. A URL is fetched, and its content kept below `cache_dir`.
+    `private` directory. A URL is fetched, and its content kept in `cache_dir`.
 
     Raises:
         InvalidInputError: The file cannot be read.

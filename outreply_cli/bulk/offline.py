@@ -74,7 +74,7 @@ def resolve_calendar(
     rules: RuleSet,
     may_lack_text: bool = False,
 ) -> ResolvedRows:
-    """Return the posts of a calendar to look at, for an account or without one.
+    """Return the posts of a calendar for a preview, with or without an account.
 
     Without an account, a page is known by its name only, and a time in the zone of its brand counts
     as past once it is past in the last zone of the day.

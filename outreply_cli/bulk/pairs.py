@@ -28,7 +28,7 @@ class Pairs:
     """The ambiguous rows, and the posts that they may have, by ID: candidates and unclaimed ones.
 
     `leftovers` are those that may be earlier versions of rows that have a post, and `resolved` is
-    the number of requests whose outcome has been found out.
+    the number of requests whose outcome was determined.
     """
 
     rows: list[AmbiguousRow]
@@ -40,7 +40,7 @@ class Pairs:
 def find_pairs(
     rows: Sequence[MatchedRow], unclaimed: Sequence[Post], *, dry_run: bool = False
 ) -> Pairs:
-    """Return the ambiguous rows; an exact candidate of a row is not one of another row.
+    """Return the ambiguous rows; a post identical to one row is not a candidate of another.
 
     With `dry_run`, requests with an unknown outcome were not looked up, which would pair their rows
     with the identical posts.

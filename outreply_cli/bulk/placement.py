@@ -94,10 +94,10 @@ def place_posts(
 
 
 class _KnownPosts:
-    """Gives posts that exist their times: those of the calendar's rows, and unclaimed ones.
+    """Finds the times of rows whose posts already exist, from the journal and the account.
 
     Attributes:
-        placed: The posts of the calendar, those that exist with their times.
+        placed: The posts of the calendar; those that already exist have their times.
         names: The names of their rows.
         histories: The calendar's rows in the journal, by name.
     """

@@ -180,7 +180,7 @@ def make_plan(
 def leave_out_late(
     plan: Plan, now: datetime, *, was_moved: Callable[[Action], bool]
 ) -> tuple[Plan, list[Diagnostic]]:
-    """Return the plan without posts that are too close and not needed, and a warning for each.
+    """Return the plan without posts that are due too soon and not needed, and a warning for each.
 
     A series continues: such a post is no longer created, or stays as it is. So does the post of a
     row that is as it was sent, if the post `was_moved` since.
@@ -188,7 +188,7 @@ def leave_out_late(
     actions: list[Action] = []
     warnings: list[Diagnostic] = []
     for action in plan.actions:
-        post, reason = action.post, _find_lateness(action, now)
+        post, reason = action.post, _find_too_soon(action, now)
         is_new = action.kind == ActionType.CREATE
         if post is None or reason is None:
             actions.append(action)
@@ -208,8 +208,8 @@ def leave_out_late(
     return replace(plan, actions=actions), warnings
 
 
-def _find_lateness(action: Action, now: datetime) -> str | None:
-    """Return why a new post is too close, if it is."""
+def _find_too_soon(action: Action, now: datetime) -> str | None:
+    """Return why a new post is due too soon, if it is."""
     if not action.kind.creates_post:
         return None
     problem = validate_time(action.scheduled_at, now)
@@ -220,7 +220,7 @@ def _find_lateness(action: Action, now: datetime) -> str | None:
     return None if is_new else validate_edit_time(action.scheduled_at, now)
 
 
-def schedule_cancels_first(
+def mark_cancel_first(
     plan: Plan, posts: Sequence[Resource], limits: GuardrailLimits
 ) -> list[Action]:
     """Return the actions; changes whose old and new post violate a guardrail cancel first.

@@ -17,7 +17,7 @@ _DIRECTORY = "calendars"
 
 
 def recall_options(state_dir: Path, source: str, *, of_copy: bool = False) -> dict[str, Any]:
-    """Return the options of the last run of a calendar, texts and lists of texts by name.
+    """Return the options of the last run of a calendar, strings and lists of strings by name.
 
     Args:
         state_dir: The state directory.

@@ -1,6 +1,6 @@
 """Calendars at an https URL, such as a published Google sheet.
 
-The calendar at a URL may name no local file.
+Such a calendar must not name local files.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ def fetch_sheet(
     cache_dir: Path,
     lookup: Callable[[str], Sequence[Address]] = resolve,
 ) -> bytes:
-    """Return the content at `url`, which is kept with its ETag below `cache_dir`.
+    """Return the content at `url`, which is kept with its ETag in `cache_dir`.
 
     Raises:
         InvalidInputError: The URL is not https, is blocked, or does not have a calendar.

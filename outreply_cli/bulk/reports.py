@@ -62,7 +62,7 @@ def summarize(results: Results) -> dict[str, int]:
 
 
 def summary_key(result: RowResult) -> str:
-    """Return the count of the summary that a row belongs to."""
+    """Return the name of the summary's count that includes a result."""
     if result.status in {RowStatus.FAILED, RowStatus.PENDING, RowStatus.UNKNOWN}:
         return result.status.value
     return _SUMMARY_KEYS[result.action.kind]
@@ -190,7 +190,7 @@ def _explain(result: RowResult, *, with_page: bool) -> str:
 
 
 def _csv_bytes(table: Sequence[Sequence[str]]) -> bytes:
-    # The separator of the header row is the one that is most frequent in it.
+    # Readers guess the separator from the header row: use the one that is most frequent there.
     names = "".join(table[0])
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=max(",", ";", "\t", key=names.count))

@@ -37,7 +37,7 @@ _TIME_OF_DAY = re.compile(
 )
 # The last time zone in which a day ends.
 LAST_ZONE = "Etc/GMT+12"
-# Zones whose names also stand for their standard time, or for the time of a region in summer too.
+# Zone names that people also use for standard time all year, or for a region's daylight time.
 _AMBIGUOUS_ZONES = {
     "EST": "America/New_York, or Etc/GMT+5 for -05:00 all year",
     "MST": "America/Denver, or Etc/GMT+7 for -07:00 all year",

@@ -55,7 +55,7 @@ from outreply_cli.bulk.plan import (
     Plan,
     leave_out_late,
     make_plan,
-    schedule_cancels_first,
+    mark_cancel_first,
 )
 from outreply_cli.bulk.remote_state import (
     LIVE_STATUSES,
@@ -179,7 +179,7 @@ class CalendarDiff:
     Attributes:
         orphaned: Pending entries without a row.
         statuses: Status of each entry's post by the entry's ID, including orphaned ones.
-        later: New rows that are too far ahead to be scheduled, except occurrences of series, and
+        later: New rows that are too far ahead to be scheduled (not occurrences of series), and
             rows without a free slot.
     """
 
@@ -592,7 +592,7 @@ class BulkService:
             # If another process has taken over the calendar, the errors may be out of date.
             self._journal.check_lease(self._account, opened.identity.id)
             raise calendar_error(errors)
-        plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
+        plan = replace(plan, actions=mark_cancel_first(plan, posts, self._limits))
         now = self._client.now()
         late = [
             *check_replacing_times(plan, now),
@@ -764,8 +764,11 @@ class BulkService:
         """Return the IDs of the posts that the journal has cancelled."""
         return self._journal.cancelled_post_ids(self._account)
 
-    def find_undone(self, plan: Plan, since: datetime) -> Iterator[str]:
-        """Yield the posts that `plan` would create again: created after `since`, and cancelled."""
+    def describe_undone(self, plan: Plan, since: datetime) -> Iterator[str]:
+        """Yield a message for each post that `plan` would create again after a cancellation.
+
+        Only posts that were created after `since` count.
+        """
         drafts = {
             action.draft.row: (action.line, action.draft)
             for action in plan.filter_actions(ActionType.CREATE)

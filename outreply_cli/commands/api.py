@@ -13,7 +13,7 @@ from outreply_cli.errors import InvalidInputError
 def run(
     context: Context,
     method: Annotated[str, argument("METHOD", "HTTP method: GET, POST, PUT, PATCH or DELETE.")],
-    path: Annotated[str, argument("PATH", "Path below the base URL, such as /pages.")],
+    path: Annotated[str, argument("PATH", "Path relative to the base URL, such as /pages.")],
     raw_field: Annotated[
         list[str] | None,
         option(

@@ -46,7 +46,7 @@ def handle_interrupts(
 ) -> Iterator[None]:
     """Call `handler` at each Ctrl-C, and at each of the signals `numbers`, while the block runs.
 
-    SIGTERM is a Ctrl-C, unless the parent process ignores it.
+    SIGTERM is handled like Ctrl-C, unless the parent process ignored it.
     """
     previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, *numbers)}
     try:

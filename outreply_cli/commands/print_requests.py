@@ -27,7 +27,7 @@ def print_requests(context: Context, client: Client, requests: Sequence[ApiReque
         client.transport.refuse_secrets(request.body)
     text = render(str(context.options.print_as), requests, client.transport.base_url)
     output = context.output
-    # All texts are in JSON, where escapes mean the same, or in Python, which escapes them itself.
+    # Strings are in JSON, where an escape means the same, or in Python, which is escaped already.
     output.print_text(escape_control_json(text) if output.is_terminal else text)
     hint = " For another post, use another Idempotency-Key." if any(map(_creates, requests)) else ""
     context.info(f"Nothing was sent.{hint}")

@@ -41,8 +41,8 @@ _simulation_switch = partial(switch, rich_help_panel="Simulated responses")
 # A delivery rejected this many times may never be accepted: the command that skips it is shown.
 _BLOCKING_ATTEMPTS = 3
 _GIVEN_UP_SHOWN = 10
-# Paths that servers see as typed: no query and nothing that clients escape.
 _RESERVED_PATHS = ("/_inspect", "/healthz", "/metrics")
+# Paths that servers see as typed: no query and nothing that clients escape.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 

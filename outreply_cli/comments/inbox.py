@@ -85,7 +85,7 @@ def fetch_post_comments(
 ) -> PostComments:
     """Fetch the comments of one post.
 
-    A read for the pages, one for the comments, and one for each further hundred.
+    Costs one read for the pages, one for the comments, and one for each further hundred.
     """
     pages = {str(page.get("id")): page for page in client.pages().items}
     return _fetch_comments(client, post, pages, store.replies(), since)
@@ -103,7 +103,7 @@ def fetch_inbox(
 ) -> list[PostComments]:
     """Fetch the comments of recent posts; call `step` after each post.
 
-    A read for each post, and one for each further hundred of its comments.
+    Costs one read for each post, and one for each further hundred of its comments.
     The posts with the most unanswered comments come first. `starts` are later times than `since`
     for some posts, by ID. A post that was removed in the meantime is skipped with a warning.
     """

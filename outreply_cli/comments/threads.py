@@ -15,7 +15,7 @@ Comment = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ThreadedComment:
-    """A comment and the number of comments above it; `is_answered` if the page replied to it."""
+    """A comment and its depth in the thread; `is_answered` if the page replied to it."""
 
     comment: Comment
     depth: int
@@ -42,8 +42,8 @@ def build_threads(
 ) -> list[ThreadedComment]:
     """Return the comments of one post by age, each followed by its replies.
 
-    A reply without its parent is a thread. `usernames` mark the page's own comments; the other IDs
-    are those of comments answered and replies sent from this machine.
+    A reply whose parent is missing starts a thread. `usernames` mark the page's own comments; the
+    other IDs are those of comments answered and replies sent from this machine.
     """
     by_age = sorted(comments, key=lambda comment: (get_created_at(comment), get_id(comment)))
     ids = {get_id(comment) for comment in by_age}

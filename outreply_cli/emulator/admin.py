@@ -1,4 +1,4 @@
-"""The admin API below `/_emulator/`: clock, tokens, seeds, snapshots, faults."""
+"""The admin API under `/_emulator/`: clock, tokens, seeds, snapshots, faults."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The audit log: authenticated requests, and changes of tokens, for 30 days.
+"""The audit log: requests with a known token, and changes of tokens, for 30 days.
 
 Reference: Security controls, Collaborator-issued tokens.
 """

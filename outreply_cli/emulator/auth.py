@@ -62,7 +62,7 @@ def is_allowed_address(address: str, token: sqlite3.Row) -> bool:
 def identify_caller(state: State, request: Request) -> Principal | None:
     """The owner of the request's token, active or not; None for an unknown token.
 
-    Its time and number of uses may be older: see `get_token`.
+    Its time of last use and count of requests may be stale: see `get_token`.
     """
     secret = _get_secret(request)
     if not secret.startswith(TOKEN_PREFIXES):
@@ -71,7 +71,7 @@ def identify_caller(state: State, request: Request) -> Principal | None:
 
 
 def get_token(state: State, caller: Principal) -> sqlite3.Row:
-    """The caller's token with all its uses."""
+    """The caller's token, with its uses up to date."""
     state.write_deferred()
     sql = "SELECT * FROM tokens WHERE id = ?"
     token: sqlite3.Row = state.connection.execute(sql, (caller.token["id"],)).fetchone()

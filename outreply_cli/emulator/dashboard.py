@@ -83,7 +83,7 @@ class Dashboard:
         return operation, parse_object(request.get_data())
 
     def _get_version(self) -> str:
-        """A number that changes with what the page shows, and every minute."""
+        """An ETag that changes with what the page shows, and every minute."""
         clock = self._state.clock
         shown = (
             self._csrf_token, self._state.connection.total_changes, self._faults.list(),

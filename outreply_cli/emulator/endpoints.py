@@ -84,7 +84,7 @@ def _compile_routes() -> _CompiledRoutes:
 
 
 class Endpoints:
-    """The endpoints below `/api/v1` that require a token."""
+    """The endpoints under `/api/v1` that require a token."""
 
     def __init__(self, state: State, rate: RateWindows, resolver: Resolver) -> None:
         self._state, self._rate, self._resolver = state, rate, resolver

@@ -66,7 +66,7 @@ class Fault:
         number: The number that identifies the fault.
         spec: Effect on a matching request.
         method: The HTTP method; None for any.
-        path: A pattern of the path below `/api/v1`, such as `/posts/*`; None for any.
+        path: A pattern of the path under `/api/v1`, such as `/posts/*`; None for any.
         every: The interval of matching requests; 3 for every third.
         probability: The probability, 0 to 1, that such a request is affected.
         seed: The random seed.

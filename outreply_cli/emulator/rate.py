@@ -1,6 +1,7 @@
 """The per-minute limit of each token (reference: Tiers & limits).
 
-Windows end in real time, since clients wait in real time, and when the emulator's clock is moved.
+Windows end after a real minute, since clients wait in real time, or when the emulator's clock is
+moved.
 """
 
 import threading

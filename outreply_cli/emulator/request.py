@@ -100,7 +100,10 @@ class RequestContext:
     def text(
         self, name: str, *, required: bool = False, max_length: int | None = None
     ) -> str | None:
-        """The string `name` of the body; raises 400 if it is missing, not a string or too long."""
+        """The string `name` of the body; raises 400 if it is not a string or too long.
+
+        If it is missing, returns None, or raises 400 if it is `required`.
+        """
         value = self.body.get(name)
         if value is None or value == "":
             if required:

@@ -19,7 +19,7 @@ class Route:
 
     Attributes:
         method: The HTTP method.
-        path: The path below `/api/v1`, with parameters such as `<page_id>`.
+        path: The path under `/api/v1`, with parameters such as `<page_id>`.
         operation_id: The name of the method in generated clients, and of its documentation.
         scope: The required scope; None if any token may use the endpoint.
         handler: The function that handles a request.

@@ -9,7 +9,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 def escape_formula(text: str, *, is_typed: bool = False) -> str:
-    """Return `text` as a spreadsheet shows it instead of evaluating it.
+    """Return `text` escaped so that a spreadsheet shows it instead of evaluating it.
 
     A cell that is typed as text is not evaluated: `is_typed` escapes only what looks escaped, so
     that `unescape_formula` returns the text of every cell.

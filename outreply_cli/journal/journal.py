@@ -1,8 +1,9 @@
 """A durable record of what is about to be sent and of its outcome.
 
-An entry is one post of one row of one calendar. Its states:
+An entry is one post of one row of one calendar. A post without a calendar belongs to its command or
+its `--key`. The states of an entry:
 
-    planned ─► sent ─► done ─► cancelling ─► cancelled
+    planned ─► sent ─► done ◄─► cancelling ─► cancelled
        ▲        │
        └────────┴─► failed
 
@@ -80,7 +81,7 @@ CREATE TABLE separate_posts (
 ) WITHOUT ROWID;
 CREATE INDEX entries_of_slot ON entries (account, page_id, scheduled_at);
 """
-# Until then, the path identified a calendar; the commands of `posts` used the names below.
+# In version 1, the path identified a calendar; commands of `posts` had the names excluded here.
 _UPGRADE_1 = """
 ALTER TABLE entries ADD COLUMN token TEXT;
 ALTER TABLE entries ADD COLUMN attempted_at REAL;
@@ -261,7 +262,7 @@ class Journal:
         """Raise LeaseLostError if another process has taken over a calendar."""
 
     def leases(self) -> list[Lease]:
-        """Return the calendars that processes are working on; none for a journal in a file."""
+        """Return the leases of a team's processes; none for a journal in a file."""
         return []
 
     def _check_lease(self, db: Any, account: str, calendar: str) -> None:

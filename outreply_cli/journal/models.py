@@ -134,9 +134,9 @@ class Event(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A calendar of a team that a process is working on, until `expires_at` unless it is renewed.
+    """A calendar or webhook target that a process of a team holds until `expires_at`.
 
-    `holder` is its host and process.
+    `holder` is the host and process.
     """
 
     calendar: str

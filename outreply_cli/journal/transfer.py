@@ -43,7 +43,7 @@ class CopyReport:
 
 
 def read_rows(journal: Journal) -> Rows:
-    """Return all rows of a journal, as they are at one time."""
+    """Return a consistent snapshot of all rows of a journal."""
     with journal.tables.snapshot() as db:
         return {
             table: [
@@ -169,7 +169,7 @@ def _add_entries(db: Any, rows: list[dict[str, Any]], report: CopyReport) -> dic
     columns = [name for name in TABLES["entries"] if name not in {"id", "replaces"}]
     before = _known_entries(db)
     _insert(db, "entries", columns, rows)
-    # A post that one of them has made exists, whatever the other one planned.
+    # An entry with a post replaces one that only planned it.
     made = [
         (row, planned)
         for row in rows

@@ -113,7 +113,7 @@ class UploadBatch:
                     storage_left = _reserve_storage(file, storage_left)
                 checked.files[index] = file
             except MediaFileError as error:
-                if not candidate.explicit:
+                if not candidate.must_be_media:
                     checked.skipped.append(candidate.name)
                     continue
                 checked.failed[index] = FileResult(

@@ -29,18 +29,19 @@ _MEDIA_EXTENSIONS = frozenset(
 class Candidate:
     """A file that may be uploaded.
 
-    It is an error if an explicit one is not media; other files of a directory are skipped.
+    A file that must be media is an error if it is not; other files of a directory are skipped.
     """
 
     name: str
     path: Path
-    explicit: bool = True
+    must_be_media: bool = True
 
 
 def find_candidates(names: Sequence[str], *, recursive: bool) -> list[Candidate]:
     """Return the files of `names`, each path once, in order.
 
-    A directory means the files in it except hidden ones, with `recursive` also those below it.
+    A directory means the files in it except hidden ones; with `recursive`, also those in its
+    subdirectories.
     Links to directories are not followed.
     """
     candidates: dict[str, Candidate] = {}

@@ -95,7 +95,7 @@ def _split_port(entry: str) -> tuple[str, str | None]:
 
 
 def _addresses(host: str) -> list[Address]:
-    """The address that `host` is, as IPv4 if it is mapped; empty for a name."""
+    """The address `host`, and its IPv4 form if it is mapped; empty for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -14,7 +14,7 @@ _TEXTS = ("message", "first_comment")
 _MEDIA = ("media_ids", "media_urls")
 # Maximum time between the cancellation of a post and the creation of its edited version: both
 # requests may wait for the rate limit.
-_EDIT_SECONDS = timedelta(minutes=2)
+_EDIT_MARGIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,11 @@ def validate_edit_time(scheduled_at: datetime, now: datetime) -> str | None:
 
     It is created again, at least 10 minutes ahead, after it was cancelled.
     """
-    problem = validate_time(scheduled_at, now + _EDIT_SECONDS)
+    problem = validate_time(scheduled_at, now + _EDIT_MARGIN)
     if problem is None:
         return None
     duration = format_duration(scheduled_at - now)
     return (
         f"due in {duration}; an edited post is created again, which needs at least "
-        f"{format_duration(SCHEDULE_EARLIEST + _EDIT_SECONDS)}"
+        f"{format_duration(SCHEDULE_EARLIEST + _EDIT_MARGIN)}"
     )

@@ -62,7 +62,7 @@ class GuardrailLimits:
 
 @dataclass(frozen=True)
 class Violation:
-    """Posts, by their times, that violate one rule together."""
+    """The times of posts that together violate one rule."""
 
     rule: str
     times: tuple[datetime, ...]

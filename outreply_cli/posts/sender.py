@@ -297,7 +297,7 @@ class Sender:
     def find_existing(self, entry: JournalEntry) -> JournalEntry | None:
         """Return `entry` as done if the server has its post and no other entry claims it.
 
-        It may have been edited or rescheduled where the journal did not know its key.
+        It may have been edited or rescheduled by a command that did not know its key.
         """
         post_id, _ = self._search(entry)
         post_id = post_id or self._find_changed(entry)
@@ -407,7 +407,7 @@ class Sender:
                 hint="The API knows this row's key with different content, sent by another program "
                 "or before the journal was restored. Run: outreply bulk reconcile FILE"
             )
-        # No other request has the key of an edit that was not sent before.
+        # An edit that was not sent before has a new key, so a 409 is not about an earlier request.
         is_conflict = isinstance(error, ApiError) and error.status == 409
         definitive = is_definitive(error) or (
             is_conflict

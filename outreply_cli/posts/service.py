@@ -63,7 +63,7 @@ _CANCELLED_FIELDS = ("page_id", "scheduled_at", "message")
 
 @dataclass(frozen=True)
 class _KeyedPost:
-    """The post of a page with a key, and what the journal knows of it."""
+    """The post with a `--key` on one page, and what the journal knows of it."""
 
     account: str
     calendar: str
@@ -104,7 +104,7 @@ class PostChangedError(OutReplyError):
 
 
 class PostService:
-    """Single posts of one account; `note` and `warn` are called with notes and warnings."""
+    """Operations on single posts of one account; `note` and `warn` print notes and warnings."""
 
     def __init__(
         self,
@@ -443,8 +443,8 @@ class PostService:
         """Return scheduled posts with their whole content; those of the API lack parts of it.
 
         Raises:
-            InvalidInputError: A post is no longer scheduled, or has no valid time.
-            OutReplyError: The media of a post cannot be read.
+            InvalidInputError: A post has failed.
+            OutReplyError: A post has no valid time, or its media cannot be read.
         """
         if not self._store.exists:
             return [self._read_for_edit(post, None) for post in posts]

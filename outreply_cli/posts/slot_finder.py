@@ -60,7 +60,7 @@ class PreviewedSlot:
 
 
 class SlotFinder:
-    """The slots of one account at one time.
+    """The slots of one account, as of one read.
 
     Attributes:
         account: Key of the account in the journal.

@@ -1,6 +1,6 @@
 """Posting times of a page: their text, their times over clock changes, and the next free one.
 
-Pure functions: what is scheduled and what is claimed is passed in.
+Without I/O: what is scheduled and what is claimed is passed in.
 """
 
 import re
@@ -165,7 +165,7 @@ class PageSlots:
         return None
 
     def was_taken(self, at: datetime) -> bool:
-        """Return whether a post was meant for a time that is the slot's, or too near to it."""
+        """Return whether a post was meant for the slot's time, or one too near to it."""
         return find_near(self._taken, at, self._limits.min_gap) is not None
 
     def has_capacity(self, at: datetime) -> bool:

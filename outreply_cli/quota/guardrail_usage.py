@@ -38,7 +38,7 @@ class WindowUsage:
 
 @dataclass(frozen=True)
 class GuardrailUsage:
-    """Usage of each window of a page, called by its alias, or of a brand (no `page_id`)."""
+    """Usage of each window of a page, whose alias is `name`, or of a brand (no `page_id`)."""
 
     name: str
     page_id: str | None

@@ -13,7 +13,7 @@ _PROGRAMS = ("curl", "python", "node")
 
 
 def render(tool: str, requests: "Sequence[ApiRequest]", base_url: str) -> str:
-    """Return text for one of TOOLS that sends requests in order, each after the last succeeded.
+    """Return text for one of TOOLS that sends requests in order, until one of them fails.
 
     Raises:
         InvalidInputError: A request has a file, and the tool cannot read files of this machine.

@@ -71,14 +71,14 @@ def url(base_url: str, request: ApiRequest) -> str:
     return base_url + quote(path, safe="!$%&'()*+,-./:;=?@_~")
 
 
-def send_key(request: ApiRequest) -> str:
+def get_idempotency_key(request: ApiRequest) -> str:
     """Return the idempotency key of a write: its own, or a new one."""
     return request.idempotency_key or str(uuid.uuid4())
 
 
 def headers(request: ApiRequest) -> dict[str, str]:
-    """Return the headers of `request`, except its token's."""
-    key = {"Idempotency-Key": send_key(request)} if request.is_write else {}
+    """Return the headers of `request`, except Authorization."""
+    key = {"Idempotency-Key": get_idempotency_key(request)} if request.is_write else {}
     has_type = request.body is None or "content-type" in request.headers
     return {**key, **({} if has_type else {"Content-Type": "application/json"}), **request.headers}
 

@@ -10,7 +10,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from outreply_cli.api.base_url import DEFAULT_BASE_URL
 from outreply_cli.api.request_builders import ApiRequest, FilePart
-from outreply_cli.snippets.shared import find_sdk_method, headers, json_text, send_key, url
+from outreply_cli.snippets.shared import (
+    find_sdk_method,
+    get_idempotency_key,
+    headers,
+    json_text,
+    url,
+)
 
 
 def render_template(tool: str, requests: Sequence[ApiRequest], base_url: str) -> str:
@@ -30,7 +36,7 @@ def render_template(tool: str, requests: Sequence[ApiRequest], base_url: str) ->
     text = environment.get_template(f"{tool}.txt").render(
         requests=requests, methods=methods, calls=list(zip(requests, methods, strict=True)),
         base_url=base_url, default_url=DEFAULT_BASE_URL, url=url, headers=headers,
-        send_key=send_key, new_id=uuid.uuid4,
+        get_idempotency_key=get_idempotency_key, new_id=uuid.uuid4,
     )  # fmt: skip
     return text.rstrip("\n")
 
@@ -41,12 +47,12 @@ def _curl_form(file: FilePart) -> str:
 
 
 def _js(value: Any) -> str:
-    # In a literal of an object, "__proto__" sets its prototype; a computed name does not.
+    # In an object literal, "__proto__" sets its prototype; a computed name does not.
     return json_text(value).replace('"__proto__":', '["__proto__"]:')
 
 
 def _json_without_braces(value: Any) -> str:
-    # Make and Zapier insert values at `{{`, which in JSON stands in texts only.
+    # Make and Zapier insert values at `{{`, which in JSON occurs only inside strings.
     return json_text(value).replace("{{", "\\u007b\\u007b")
 
 

@@ -26,8 +26,8 @@ class Rule(NamedTuple):
         source: URL of the platform's documentation, or the user's own file.
         is_enforced: Whether the platform certainly refuses a post that breaks the rule. Otherwise
             it may cut or ignore a part, or allow it to some accounts.
-        entered_on: Day on which the rule was entered, which does not say that the
-            source still has it; "" for the user's own file.
+        entered_on: Day on which the rule was entered; the source may have changed since. "" for
+            the user's own file.
     """
 
     platform: str

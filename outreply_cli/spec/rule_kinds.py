@@ -283,12 +283,12 @@ def _describe_unknown(_: Media) -> str:
 
 
 def _describe_size(medium: Media) -> str:
-    return f"has {format_size(medium.size or 0)}"
+    return f"is {format_size(medium.size or 0)}"
 
 
 def _describe_sides(medium: Media) -> str:
     width, height, _ = medium.read()
-    return f"has {width:,} x {height:,} pixels"
+    return f"is {width:,} x {height:,} pixels"
 
 
 def _describe_seconds(medium: Media) -> str:

@@ -1,4 +1,4 @@
-"""Files that a calendar names: only below its directory, never from outreply's own directories."""
+"""Files that a calendar names: only under its directory, never from outreply's own directories."""
 
 import errno
 import os

@@ -134,7 +134,7 @@ class PostgresDatabase:
     def transaction(self, *, is_snapshot: bool = False) -> Iterator["PostgresDatabase"]:
         """Commit all writes of the block, or roll them back if it raises; blocks may be nested.
 
-        With `is_snapshot`, all statements read the database as it is at one time.
+        With `is_snapshot`, all statements read one consistent snapshot.
 
         Raises:
             psycopg.Error: The database cannot be used; whether a commit succeeded may be unknown.

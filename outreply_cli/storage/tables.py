@@ -51,7 +51,7 @@ class LocalTables:
 
     @contextmanager
     def snapshot(self) -> Iterator[Any]:
-        """Read several tables as they are at one time."""
+        """Read several tables in one consistent snapshot."""
         with self.wrap_errors(), self._lock:
             self._db.execute("BEGIN")
             try:

@@ -55,7 +55,7 @@ class TeamTables:
 
     @contextmanager
     def snapshot(self) -> Iterator[Any]:
-        """Read several tables as they are at one time."""
+        """Read several tables in one consistent snapshot."""
         with self.wrap_errors(), self._database.transaction(is_snapshot=True) as db:
             db.remove_timeouts()
             yield db

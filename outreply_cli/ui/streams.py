@@ -122,7 +122,7 @@ class SafeStdout(io.TextIOWrapper):
 
 
 class SafeStderr(io.TextIOWrapper):
-    """A stderr whose writes never fail, and appear at once and after earlier ones to stdout.
+    """A stderr whose writes never fail, and appear immediately and after earlier ones to stdout.
 
     Args:
         target: The stream to write to; None if it was closed before the start.
@@ -134,7 +134,7 @@ class SafeStderr(io.TextIOWrapper):
         super().__init__(io.BufferedWriter(_RawWriter(target)), **_text_settings(target))
 
     def write(self, text: str, /) -> int:
-        """Write `text` at once."""
+        """Write `text` immediately."""
         if isinstance(self._stdout, SafeStdout):
             self._stdout.send()
         written = super().write(text)

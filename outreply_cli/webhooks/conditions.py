@@ -11,7 +11,7 @@ from outreply_cli.errors import malformed_value_error
 from outreply_cli.spec.events import check_pattern
 
 EXAMPLE = "event=post.published,data.post.platform=instagram"
-# Spaces are stripped afterwards: a pattern that skips them takes quadratic time for many of them.
+# Spaces are stripped afterwards: matching them here would take quadratic time.
 _CONDITION = re.compile(r"([^=!]+)(!?=)(.*)", re.DOTALL)
 
 

@@ -43,7 +43,7 @@ _RULES: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class ConformanceCheck:
+class ConformanceResult:
     """The result of a check.
 
     Attributes:
@@ -76,7 +76,7 @@ class HandlerConformance:
         self._was_connected = False
         self._results: list[DeliveryResult] = []
 
-    def run(self) -> Iterator[ConformanceCheck]:
+    def run(self) -> Iterator[ConformanceResult]:
         """Run the checks, one after the other.
 
         Raises:
@@ -138,7 +138,7 @@ class HandlerConformance:
         with ThreadPoolExecutor(_CONCURRENCY) as pool:
             return list(pool.map(lambda _: self._send(*self._delivery()), range(_CONCURRENCY)))
 
-    def _rotated_secret(self) -> Iterator[ConformanceCheck]:
+    def _rotated_secret(self) -> Iterator[ConformanceResult]:
         body = encode_body(self._payload())
         new, old = sign(body, self._secret), sign(body, randomness.token_hex(16))
         # The reference says "separated by a comma": with and without a space are both possible.
@@ -149,7 +149,7 @@ class HandlerConformance:
         ):
             yield self._check(name, *self._with_signature(body, signature))
 
-    def _invalid_deliveries(self, body: bytes, headers: _Headers) -> Iterator[ConformanceCheck]:
+    def _invalid_deliveries(self, body: bytes, headers: _Headers) -> Iterator[ConformanceResult]:
         tampered = body.replace(b"Launching", b"Lurching!")
         yield self._check("modified body", tampered, headers)
         yield self._check("signature from another secret", *self._delivery(is_forged=True))
@@ -166,7 +166,7 @@ class HandlerConformance:
         ):
             yield self._check(name, *self._with_signature(body, signature))
 
-    def _check(self, name: str, body: bytes, headers: _Headers) -> ConformanceCheck:
+    def _check(self, name: str, body: bytes, headers: _Headers) -> ConformanceResult:
         return _evaluate(name, [self._send(body, headers)])
 
     def _send(self, body: bytes, headers: _Headers) -> DeliveryResult:
@@ -196,7 +196,7 @@ class HandlerConformance:
         return body, [*headers, (_SIGNATURE, signature)]
 
 
-def slowest_response_check(results: Sequence[DeliveryResult]) -> ConformanceCheck:
+def slowest_response_check(results: Sequence[DeliveryResult]) -> ConformanceResult:
     """The check that a handler responded to every delivery in time."""
     slowest = max(results, key=lambda result: result.milliseconds)
     seconds = slowest.milliseconds / 1000
@@ -205,14 +205,14 @@ def slowest_response_check(results: Sequence[DeliveryResult]) -> ConformanceChec
         detail = f"timed out after {RESPONSE_TIMEOUT_SECONDS:g} s"
     name, is_quick = "slowest response", seconds <= SLOW_SECONDS
     rule = _RULES[name]
-    return ConformanceCheck(
+    return ConformanceResult(
         name, rule["expected"], detail, is_quick, rule["hint"], slowest.milliseconds, slowest
     )
 
 
-def group_failures(checks: Sequence[ConformanceCheck]) -> list[list[ConformanceCheck]]:
+def group_failures(checks: Sequence[ConformanceResult]) -> list[list[ConformanceResult]]:
     """The failed checks, those with the same response together."""
-    groups: dict[object, list[ConformanceCheck]] = {}
+    groups: dict[object, list[ConformanceResult]] = {}
     for check in checks:
         if not check.passed:
             response = check.result.response
@@ -222,7 +222,7 @@ def group_failures(checks: Sequence[ConformanceCheck]) -> list[list[ConformanceC
     return list(groups.values())
 
 
-def _evaluate(name: str, results: Sequence[DeliveryResult]) -> ConformanceCheck:
+def _evaluate(name: str, results: Sequence[DeliveryResult]) -> ConformanceResult:
     """Check that all results match the rule."""
     rule = _RULES[name]
     expected, may_drop = rule["expected"], rule.get("may_drop", False)
@@ -236,7 +236,7 @@ def _evaluate(name: str, results: Sequence[DeliveryResult]) -> ConformanceCheck:
     if len(results) > 1:
         count = f"({len(unexpected)} of {len(results)} times)"
         detail = f"{detail} {count}" if unexpected else expected
-    return ConformanceCheck(
+    return ConformanceResult(
         name, expected, detail, not unexpected, rule["hint"],
         max(result.milliseconds for result in results), deciding,
     )  # fmt: skip

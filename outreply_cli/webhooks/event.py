@@ -42,7 +42,7 @@ class Event:
     payload: Mapping[str, Any]
 
     def meets(self, conditions: Conditions) -> bool:
-        """Whether the payload meets all conditions; its name may be in `type` only."""
+        """Whether the payload meets all conditions, even if the event's name is only in `type`."""
         payload = {**self.payload, "event": self.name}
         return all(condition.matches(payload) for condition in conditions)
 

@@ -1,7 +1,7 @@
-"""The web page below `/_inspect`: deliveries as they arrive, responses of targets, and the queue.
+"""The web page under `/_inspect`: deliveries as they arrive, responses of targets, and the queue.
 
 It is served only to browsers on this machine, under a local host name. As requests through a tunnel
-can claim to be that, and other sites can send forms to it, its address ends in a random token.
+can look local, and other sites can send forms to it, its address ends in a random token.
 """
 
 import hmac
@@ -63,7 +63,7 @@ class InspectorSettings:
 
 
 class Inspector:
-    """The application below `/_inspect`.
+    """The application under `/_inspect`.
 
     Args:
         store: The deliveries.

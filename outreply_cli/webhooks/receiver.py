@@ -98,14 +98,14 @@ class _Pending:
 
 
 class Receiver:
-    """The application behind the receiver's socket.
+    """The application that handles the receiver's requests.
 
     Deliveries are taken over in the server's loop by `accept`; everything else is handled by
     calling the receiver.
 
     `on_received` is called with each delivery once its response is known, and `on_failure` when the
     store fails, both from any thread.
-    `forwarders` are notified after each delivery. `inspector` handles requests below `/_inspect`,
+    `forwarders` are notified after each delivery. `inspector` handles requests under `/_inspect`,
     and `measure` returns the metrics.
     """
 
@@ -138,7 +138,7 @@ class Receiver:
         self._relays: set[Respond] = set()
 
     @property
-    def relaying(self) -> int:
+    def relay_count(self) -> int:
         """The number of senders that wait for the response of a target."""
         return len(self._relays)
 

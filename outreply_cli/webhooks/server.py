@@ -1,4 +1,4 @@
-"""The receiver behind a socket, with the threads that forward deliveries."""
+"""The listening receiver: its HTTP server, and the threads that forward deliveries."""
 
 import threading
 import time
@@ -147,11 +147,11 @@ class WebhookServer:
     def _stop_receiving(self) -> None:
         self._server.stop()
         if not self._aborted.is_set():
-            self._report_waiting(self._receiver.relaying)
+            self._report_waiting(self._receiver.relay_count)
         # No sender waits longer than that.
         deadline = time.monotonic() + self._grace
         self._thread.join(_POLL_SECONDS)
-        while self._thread.is_alive() or self._receiver.relaying:
+        while self._thread.is_alive() or self._receiver.relay_count:
             if self._aborted.wait(_POLL_SECONDS) or time.monotonic() > deadline:
                 return
 

@@ -488,12 +488,12 @@ class DeliveryStore:
         )
 
     def forwards(self, number: int) -> list[Forward]:
-        """The forwards of the delivery with a number."""
+        """The forwards of delivery `number`."""
         with self._tables.read() as db:
             return self._select_forwards(db, "delivery = ? ORDER BY number", [number])
 
     def attempts(self, number: int) -> list[Attempt]:
-        """The latest attempts to forward or replay the delivery with a number, oldest first."""
+        """The latest attempts to forward or replay delivery `number`, oldest first."""
         with self._tables.read() as db:
             rows = db.execute(
                 "SELECT * FROM attempts WHERE delivery = ? ORDER BY number", (number,)
@@ -544,7 +544,7 @@ class DeliveryStore:
     def _served_targets(self, db: Any, ids: Sequence[str]) -> defaultdict[str, set[str]]:
         """Return the targets that received each event, or will receive it.
 
-        A target that refused an event, so that the sender got no 2xx, has not got it yet.
+        A target that refused an event, so that the sender got no 2xx, does not count.
         """
         served: defaultdict[str, set[str]] = defaultdict(set)
         if ids:

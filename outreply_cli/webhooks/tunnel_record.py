@@ -1,4 +1,4 @@
-"""Records of what runs with a tunnel must clean up, on disk in case they are killed.
+"""Records on disk of what each run with a tunnel has to clean up, in case it is killed.
 
 Each run has its own file, and a lock file next to it that the operating system unlocks when the
 run's process ends: the unlocked file of a record is the leftover of a killed run.

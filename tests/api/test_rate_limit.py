@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.api.client import Client
-from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.rate_limit import MachineRateLimiter
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import Transport
 from outreply_cli.emulator.server import EmulatorServer
@@ -18,7 +18,7 @@ from tests.clocks import LockstepClock, ManualClock
 from tests.scripted_server import ScriptedServer, response
 
 TOKEN = Token("outreply_live_limited")
-MakeLimiter = Callable[..., SharedRateLimiter]
+MakeLimiter = Callable[..., MachineRateLimiter]
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def make_limiter(tmp_path: Path, clock: ManualClock) -> Iterator[MakeLimiter]:
     """Creates limiters with the same file, as separate processes do."""
     with ExitStack() as stack:
 
-        def make(token: Token = TOKEN) -> SharedRateLimiter:
+        def make(token: Token = TOKEN) -> MachineRateLimiter:
             path = tmp_path / "rate_limits.db"
-            return stack.enter_context(closing(SharedRateLimiter(path, token, "https://x", clock)))
+            return stack.enter_context(closing(MachineRateLimiter(path, token, "https://x", clock)))
 
         yield make
 
@@ -46,7 +46,7 @@ def headers(limit: int, remaining: int, reset: float) -> dict[str, str]:
     }
 
 
-def throttle(limiter: SharedRateLimiter, clock: ManualClock) -> float:
+def throttle(limiter: MachineRateLimiter, clock: ManualClock) -> float:
     """Throttle for a second, in a window that ends in 57 s; return the current time."""
     now = clock.now().timestamp()
     limiter.update(headers(10, 8, now + 57), now)
@@ -175,7 +175,7 @@ def test_429_delays_next_request(tmp_path: Path, clock: ManualClock) -> None:
                      x_ratelimit_limit="10", x_ratelimit_remaining="0",
                      x_ratelimit_reset=str(int(clock.now().timestamp()) + 7))  # fmt: skip
     with ScriptedServer([rejection, response(200, {"pages": []})]) as server:
-        limiter = SharedRateLimiter(tmp_path / "limits.db", TOKEN, server.url, clock)
+        limiter = MachineRateLimiter(tmp_path / "limits.db", TOKEN, server.url, clock)
         transport = Transport(base_url=server.url, token=TOKEN, clock=clock, rate_limiter=limiter)
         Client(transport).pages()
         transport.close()
@@ -188,7 +188,7 @@ def test_threads_stay_within_limit(tmp_path: Path) -> None:
     outcomes: list[str] = []
 
     def work(token: Token, base_url: str) -> None:
-        limiter = SharedRateLimiter(tmp_path / "limits.db", token, base_url, clock)
+        limiter = MachineRateLimiter(tmp_path / "limits.db", token, base_url, clock)
         transport = Transport(
             base_url=base_url, token=token, clock=clock, rate_limiter=limiter,
             retry_policy=RetryPolicy(max_wait=None),

@@ -23,7 +23,7 @@ from outreply_cli.api.errors import (
     PermissionDeniedError,
     ServerError,
 )
-from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.rate_limit import MachineRateLimiter
 from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import RequestRecord, Transport
@@ -320,7 +320,7 @@ def test_rate_limit_after_failed_write(clock: ManualClock, tmp_path: Path) -> No
             )
         ]
     ) as server:
-        limiter = SharedRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
+        limiter = MachineRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
         policy = RetryPolicy(max_wait=30)
         sender = make_transport(server, clock, rate_limiter=limiter, retry_policy=policy)
         with pytest.raises(LimitExceededError) as caught:
@@ -407,7 +407,7 @@ def test_huge_header_values(clock: ManualClock, tmp_path: Path) -> None:
     }  # fmt: skip
     rejection = response(429, {"code": "RATE_LIMITED"}, **headers)
     with ScriptedServer([response(200, {"x": 1}, **headers), rejection, response(200)]) as server:
-        limiter = SharedRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
+        limiter = MachineRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
         sender = make_transport(server, clock, rate_limiter=limiter)
         assert sender.get("/me").body == {"x": 1}
         assert sender.get("/me").body == {}
@@ -621,7 +621,7 @@ def test_end_of_max_wait_before_the_first_attempt(clock: ManualClock, tmp_path: 
     headers = {"x_ratelimit_limit": "1", "x_ratelimit_remaining": "0", "x_ratelimit_reset": reset}
     policy = RetryPolicy(max_wait=3.5, cuts_attempts=True, is_per_command=False)
     with ScriptedServer([response(200, **headers)]) as server:
-        limiter = SharedRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
+        limiter = MachineRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
         sender = make_transport(server, clock, rate_limiter=limiter, retry_policy=policy)
         sender.get("/x")
         with pytest.raises(NetworkError, match="--max-wait") as caught:

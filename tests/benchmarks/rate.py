@@ -23,7 +23,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client
-from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.rate_limit import MachineRateLimiter
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import RequestRecord, Transport
 from outreply_cli.bulk.loader import load_calendar
@@ -140,7 +140,7 @@ def run_bulk_schedule(
     records: list[RequestRecord] = []
     transport = Transport(
         base_url=url, token=token, clock=clock, retry_policy=RetryPolicy(max_wait=None),
-        rate_limiter=SharedRateLimiter(state / "rate_limit.db", token, url, clock),
+        rate_limiter=MachineRateLimiter(state / "rate_limit.db", token, url, clock),
         on_request=records.append,
     )  # fmt: skip
     journal = Journal(state / "journal.db")

@@ -17,7 +17,7 @@ from outreply_cli.bulk.plan import (
     Plan,
     leave_out_late,
     make_plan,
-    schedule_cancels_first,
+    mark_cancel_first,
 )
 from outreply_cli.bulk.remote_state import PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
@@ -284,7 +284,7 @@ def to_api(post: PlannedPost) -> dict[str, Any]:
 
 
 def cancel_first(actions: Sequence[Action], *posts: PlannedPost) -> list[bool]:
-    result = schedule_cancels_first(Plan(list(actions), []), [to_api(p) for p in posts], LIMITS)
+    result = mark_cancel_first(Plan(list(actions), []), [to_api(p) for p in posts], LIMITS)
     assert [action._replace(cancel_first=False) for action in result] == list(actions)
     return [action.cancel_first for action in result]
 
@@ -346,4 +346,4 @@ def test_platform_of_the_page_sets_its_guardrails() -> None:
 def test_posts_without_a_time_are_ignored() -> None:
     change = changes((make_post("a"), make_post("b", at=LATER)))
     without_time = [{"page_id": "p1", "scheduled_at": None}, {}]
-    assert schedule_cancels_first(Plan(change, []), without_time, LIMITS) == change
+    assert mark_cancel_first(Plan(change, []), without_time, LIMITS) == change

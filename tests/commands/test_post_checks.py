@@ -94,7 +94,7 @@ def test_check_of_files(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     broken = {row["rule"]: row["detail"] for row in rows(result) if row["status"] != "ok"}
     assert broken == {
         "image_formats": "wide.png is PNG, but Instagram allows JPEG images",
-        "max_image_ratio": "wide.png has 2,000 x 500 pixels, but Instagram allows at most 1.91:1 "
+        "max_image_ratio": "wide.png is 2,000 x 500 pixels, but Instagram allows at most 1.91:1 "
         "(width:height) for an image",
         "max_video_seconds": "clip.mp4 lasts 901 s, but Instagram allows at most 15 min for a "
         "video",
@@ -184,7 +184,7 @@ def test_broken_rule_of_a_file(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "wide.jpg").write_bytes(jpeg(2_000, 500))
     words = ("posts", "publish", "--page", "instagram:acme", "--dry-run", "--yes")
     result = cli.run(*words, "--media", str(tmp_path / "wide.jpg"))
-    assert "Warning: --media: wide.jpg has 2,000 x 500 pixels, but Instagram" in result.err
+    assert "Warning: --media: wide.jpg is 2,000 x 500 pixels, but Instagram" in result.err
     assert cli.run(*words, "--media", str(tmp_path / "wide.jpg"), "--strict").code == 2
 
 
@@ -220,7 +220,7 @@ def test_files_of_rows_are_judged(cli: CommandLine, tmp_path: Path) -> None:
     result = cli.run("bulk", "schedule", file, "--strict")
     problems = [line for line in result.err.splitlines() if line.startswith(file)]
     assert len(problems) == 2
-    assert f"{file}:2: media_files: wide.jpg has 2,000 x 500 pixels" in problems[0]
+    assert f"{file}:2: media_files: wide.jpg is 2,000 x 500 pixels" in problems[0]
     assert f"{file}:4: media_files: cannot read missing.jpg" in problems[1]
 
 

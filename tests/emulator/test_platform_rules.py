@@ -47,18 +47,18 @@ ACCEPTED = [
 # Uploads with the reason why their platform refuses them, if it does.
 UPLOADS = [
     ("instagram", "image/jpeg", jpeg(500, 500), None),
-    ("instagram", "image/jpeg", jpeg(500, 1500), "has 500 x 1,500 pixels, but Instagram requires"),
+    ("instagram", "image/jpeg", jpeg(500, 1500), "is 500 x 1,500 pixels, but Instagram requires"),
     ("instagram", "image/jpeg", jpeg(500, 900, 6), None),
     (
         "instagram",
         "image/png",
         png(9, 9, 8 * MEGABYTE),
-        "has 8.0 MB, but Instagram allows at most 8 MB",
+        "is 8.0 MB, but Instagram allows at most 8 MB",
     ),
     ("instagram", "video/mp4", mp4(640, 360, 2), "lasts 2 s, but Instagram requires at least 3 s"),
     ("instagram", "video/mp4", mp4(640, 360, 3), None),
     ("instagram", "video/webm", webm(640, 360, 9), "is WebM, but Instagram allows MP4 or MOV"),
-    ("tiktok", "video/mp4", mp4(640, 300, 9), "has 640 x 300 pixels, but TikTok requires at least"),
+    ("tiktok", "video/mp4", mp4(640, 300, 9), "is 640 x 300 pixels, but TikTok requires at least"),
     ("tiktok", "image/png", png(9, 9), "is PNG, but TikTok allows JPEG or WebP images"),
     ("twitter", "video/quicktime", mp4(400, 100, 9, brand=b"qt  "), "X allows at most 3:1"),
     ("twitter", "video/mp4", mp4(640, 360, 200), None),

@@ -170,9 +170,12 @@ class ReceiverWorld:
         point: int = 0,
         *,
         skip: set[str] = frozenset(),  # type: ignore[assignment]
-        await_forwards: set[str] = frozenset(),  # type: ignore[assignment]
+        await_forwards: set[str] | None = None,
     ) -> tuple[Result, set[str]]:
-        """Start a receiver, send it deliveries, stop it; return those that it acknowledged."""
+        """Start a receiver, send it deliveries, stop it; return those that it acknowledged.
+
+        With `await_forwards`, what was acknowledged, here or earlier, must be forwarded.
+        """
         process = self._start(fault, point)
         acknowledged: set[str] = set()
         port = self._wait_for_port(process)
@@ -181,7 +184,10 @@ class ReceiverWorld:
             for body in bodies[:_SINGLE]:
                 acknowledged |= _send(port, [body])
             acknowledged |= _send(port, bodies[_SINGLE:])
-            self._target.wait_for(acknowledged | await_forwards, _QUIET_SECONDS)
+            # A planted bug may lose them; other receivers only need time on a loaded machine.
+            is_patient = await_forwards is not None and self._bug is None
+            seconds = _START_SECONDS if is_patient else _QUIET_SECONDS
+            self._target.wait_for(acknowledged | (await_forwards or set()), seconds)
         result = self._zygote.poll(process)
         if result is None:
             os.kill(process.pid, signal.SIGTERM)

@@ -336,7 +336,7 @@ def test_summary_of_a_finding_without_a_number_is_its_fact_or_the_requirement() 
     ]  # fmt: skip
     found = [finding.summary for finding in evaluate_rules(rules, PostFacts("x", None, media))]
     assert found == [
-        "a.png has 2.0 KB",
+        "a.png is 2.0 KB",
         "requires a video",
         "a.png does not include this information",
     ]

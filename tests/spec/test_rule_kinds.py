@@ -192,17 +192,17 @@ def test_mix_of_fewer_than_two_known_media_is_not_measured(mimes: tuple[str | No
         ("image_formats", "image/webp", "WebP", "file1 is WebP"),
         ("video_formats", "video/quicktime", "MOV", "file1 is MOV"),
         ("video_formats", WEBM, "WebM", "file1 is WebM"),
-        ("max_image_size", JPEG, 2_097_152, "file1 has 2.0 MB"),
-        ("max_gif_size", GIF, 2_097_152, "file1 has 2.0 MB"),
-        ("min_video_size", MP4, 2_097_152, "file1 has 2.0 MB"),
-        ("max_video_size", MP4, 2_097_152, "file1 has 2.0 MB"),
-        ("min_image_ratio", GIF, 2.5, "file1 has 2,500 x 1,000 pixels"),
-        ("max_image_ratio", JPEG, 2.5, "file1 has 2,500 x 1,000 pixels"),
-        ("min_video_ratio", MP4, 2.5, "file1 has 2,500 x 1,000 pixels"),
-        ("max_video_ratio", MP4, 2.5, "file1 has 2,500 x 1,000 pixels"),
-        ("max_image_pixels", JPEG, 2_500_000, "file1 has 2,500 x 1,000 pixels"),
-        ("min_video_side", MP4, 1_000, "file1 has 2,500 x 1,000 pixels"),
-        ("max_video_side", MP4, 2_500, "file1 has 2,500 x 1,000 pixels"),
+        ("max_image_size", JPEG, 2_097_152, "file1 is 2.0 MB"),
+        ("max_gif_size", GIF, 2_097_152, "file1 is 2.0 MB"),
+        ("min_video_size", MP4, 2_097_152, "file1 is 2.0 MB"),
+        ("max_video_size", MP4, 2_097_152, "file1 is 2.0 MB"),
+        ("min_image_ratio", GIF, 2.5, "file1 is 2,500 x 1,000 pixels"),
+        ("max_image_ratio", JPEG, 2.5, "file1 is 2,500 x 1,000 pixels"),
+        ("min_video_ratio", MP4, 2.5, "file1 is 2,500 x 1,000 pixels"),
+        ("max_video_ratio", MP4, 2.5, "file1 is 2,500 x 1,000 pixels"),
+        ("max_image_pixels", JPEG, 2_500_000, "file1 is 2,500 x 1,000 pixels"),
+        ("min_video_side", MP4, 1_000, "file1 is 2,500 x 1,000 pixels"),
+        ("max_video_side", MP4, 2_500, "file1 is 2,500 x 1,000 pixels"),
         ("min_video_seconds", MP4, 90.0, "file1 lasts 90 s"),
         ("max_video_seconds", MP4, 90.0, "file1 lasts 90 s"),
     ],
@@ -220,7 +220,7 @@ def test_measure_of_a_file(name: str, mime: str, value: object, fact: str) -> No
 
 def test_empty_file_has_no_bytes_and_lasts_no_seconds() -> None:
     empty = media(MP4, size=0, seconds=0.0)
-    assert measure("min_video_size", None, empty) == [(0, "file1 has 0 bytes", "field1", "")]
+    assert measure("min_video_size", None, empty) == [(0, "file1 is 0 bytes", "field1", "")]
     assert measure("min_video_seconds", None, empty) == [(0.0, "file1 lasts 0 s", "field1", "")]
 
 

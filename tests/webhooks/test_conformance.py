@@ -13,7 +13,7 @@ from outreply_cli.clock import SystemClock
 from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.webhooks import sign, verify
 from outreply_cli.webhooks.conformance import (
-    ConformanceCheck,
+    ConformanceResult,
     HandlerConformance,
     group_failures,
     slowest_response_check,
@@ -60,12 +60,12 @@ def run_handler(respond: Respond) -> Iterator[str]:
         thread.join()
 
 
-def run_checks(respond: Respond) -> list[ConformanceCheck]:
+def run_checks(respond: Respond) -> list[ConformanceResult]:
     with run_handler(respond) as url:
         return list(HandlerConformance(url, SECRET, SystemClock().now()).run())
 
 
-def failed_names(checks: list[ConformanceCheck]) -> set[str]:
+def failed_names(checks: list[ConformanceResult]) -> set[str]:
     return {check.name for check in checks if not check.passed}
 
 

@@ -73,7 +73,7 @@ def run(
         applied, now = bulk.service.cancelled_posts(), bulk.client.now()
         differences = [
             *find_drift(saved, planned, calendar, applied, now=now),
-            *bulk.service.find_undone(planned.plan, saved.made_at),
+            *bulk.service.describe_undone(planned.plan, saved.made_at),
         ]
         if differences:
             raise StalePlanError(differences)

@@ -128,7 +128,7 @@ def finish_run(
         reconcile_hint = f"Resolve the unknown rows with: {commands}"
     if stop.cause is not None:
         pending = f"{summary['pending']} of {len(results)} rows are pending. "
-        # In the order in which to do them; a semicolon ends a command.
+        # In the order in which to do them; a period after a command would be copied with it.
         again = "Run the same command again to continue"
         first, *rest = filter(None, (stop.cause.hint, reconcile_hint, again))
         later = [f"; then {step[:1].lower()}{step[1:]}" for step in rest]

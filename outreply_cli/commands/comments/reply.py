@@ -100,12 +100,12 @@ def run(
     text = options.read(context, is_composed=is_composed)
     client = context.client()
     with comment_store(context, client) as store:
-        is_sent = not (dry_run or context.options.print_as)
-        is_compared = key is None and not context.options.print_as
-        is_shown = dry_run and not context.options.print_as
-        is_read = options.template is not None or is_composed
+        will_send = not (dry_run or context.options.print_as)
+        compares_replies = key is None and not context.options.print_as
+        shows_reply = dry_run and not context.options.print_as
+        needs_comment = options.template is not None or is_composed
         # A confirmed reply needs no search for others.
-        search = is_read or is_shown or (is_compared and not yes)
+        search = needs_comment or shows_reply or (compares_replies and not yes)
         comment = resolve_comment(client, store, comment, search=search)
         if options.template is not None:
             seen = _get_seen(store, comment, "fill the template")
@@ -114,14 +114,14 @@ def run(
             check_reply(text)
         replies = ReplyService(client, store)
         found: Sequence[ListedReply] | None = []
-        if is_compared or is_shown:
-            found = replies.existing_replies(comment, refresh=is_shown)
-        existing = found if is_compared else []
+        if compares_replies or shows_reply:
+            found = replies.existing_replies(comment, refresh=shows_reply)
+        existing = found if compares_replies else []
         if is_composed:
             sent = replies.find_sent(comment, key=key)
             text = sent.message if sent is not None else _compose(
                 context, client, store, comment, composing, is_answered=bool(existing),
-                yes=yes or not is_sent,
+                yes=yes or not will_send,
             )  # fmt: skip
             existing = []
         if context.options.print_as:
@@ -159,7 +159,7 @@ def _question(
             f"The comment was already {format_answer(context, existing[-1].comment)}. Reply again?"
         )
     reason = (
-        f"is on a post of which the API lists at most {MAX_LIST_LIMIT} comments"
+        f"is on a post with more comments than the {MAX_LIST_LIMIT} that the API lists"
         if store.is_seen(comment_id)
         else f"was not found on posts from the last {SEARCHED_DAYS} days"
     )

@@ -18,7 +18,7 @@ def run(
     denied: Annotated[bool, switch("Show only requests refused with 401 or 403.")] = False,
     state: StateOption = None,
 ) -> None:
-    """List authenticated requests and changes of tokens in the last 30 days, newest first.
+    """List requests with a known token and changes of tokens in the last 30 days, newest first.
 
     Example: outreply emulator audit
 

@@ -169,7 +169,7 @@ def update_profile(
 
 
 def active_token(status: Mapping[str, Any]) -> str | None:
-    """The active token with the most scopes, or None."""
+    """The first active token with full access, else the oldest active one, or None."""
     return next((str(token["token"]) for token in status["tokens"]), None)
 
 

@@ -1,4 +1,4 @@
-"""Tool calls of an agent: reads run at once, writes as plans that the user approves or allows.
+"""Tool calls of an agent: reads run immediately, writes as plans that the user approves or allows.
 
 Nothing that an agent calls approves a plan. What a plan sends is fixed when it is made: its words,
 its times, and the idempotency key, which is made from its ID. A calendar whose rows would be sent

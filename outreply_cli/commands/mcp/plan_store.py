@@ -68,8 +68,8 @@ class AgentPlan:
         user: Name of the account for people.
         preview: Output of the dry run of the command; None if it has none.
         pages: IDs of the pages that it changes; None if unknown.
-        decided_by: User of this machine who approved or rejected it; None before.
-        result: Output of the command; None before it ran.
+        decided_by: User of this machine who approved or rejected it; None until then.
+        result: Output of the command; None until it has run.
     """
 
     id: str

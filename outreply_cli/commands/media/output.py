@@ -71,7 +71,7 @@ def media_columns(now: datetime, zone: ZoneInfo, item: Item | None = None) -> li
     return columns
 
 
-def add_own_names(context: Context, items: Sequence[Media]) -> list[Resource]:
+def add_local_names(context: Context, items: Sequence[Media]) -> list[Resource]:
     """Return media with the names of their files on this machine as `file`, where known."""
     store, names = context.store, {}
     if store.exists:
@@ -85,11 +85,11 @@ def add_own_names(context: Context, items: Sequence[Media]) -> list[Resource]:
 
 
 def fetch_media(context: Context, client: Client) -> list[Resource]:
-    """Return the media of the account as `add_own_names` does; warns if there may be more."""
+    """Return the media of the account as `add_local_names` does; warns if there may be more."""
     listing = client.media()
     if listing.truncated:
         context.warn("the API lists at most 100 media; there may be more")
-    return add_own_names(context, listing.items)
+    return add_local_names(context, listing.items)
 
 
 def fetch_needed(context: Context, client: Client, items: Sequence[Resource] = ()) -> set[str]:

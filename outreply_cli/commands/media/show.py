@@ -3,7 +3,12 @@
 from typing import Annotated
 
 from outreply_cli.cli.options import DisplayZone, argument, command
-from outreply_cli.commands.media.output import ID_FIELD, add_own_names, media_columns, resolve_media
+from outreply_cli.commands.media.output import (
+    ID_FIELD,
+    add_local_names,
+    media_columns,
+    resolve_media,
+)
 from outreply_cli.context import Context
 
 
@@ -21,6 +26,6 @@ def run(
     """
     client = context.client()
     (media_id,) = resolve_media(client, [media_id])
-    (item,) = add_own_names(context, [client.media_item(media_id)])
+    (item,) = add_local_names(context, [client.media_item(media_id)])
     columns = media_columns(client.now(), context.zone(tz), item)
     context.output.print_one(item, columns, id_field=ID_FIELD)

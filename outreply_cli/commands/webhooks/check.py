@@ -16,7 +16,7 @@ from outreply_cli.errors import PartialFailureError
 from outreply_cli.ui.redact import redact
 
 if TYPE_CHECKING:
-    from outreply_cli.webhooks.conformance import ConformanceCheck
+    from outreply_cli.webhooks.conformance import ConformanceResult
 
 
 @command(api=False)
@@ -95,7 +95,7 @@ def run(
         raise PartialFailureError(f"{len(failed)} of {len(checks)} checks failed at {target}")
 
 
-def _to_dict(check: "ConformanceCheck", secrets: Sequence[str]) -> dict[str, Any]:
+def _to_dict(check: "ConformanceResult", secrets: Sequence[str]) -> dict[str, Any]:
     return {
         "check": check.name,
         "status": "ok" if check.passed else "failure",

@@ -327,7 +327,7 @@ class DeliveryReport:
         return failed or self.show_bodies or attempt.target.startswith("exec:")
 
     def _is_repetition(self, attempt: "ForwardAttempt") -> bool:
-        """Whether the same attempt failed in the same way less than a minute ago."""
+        """Whether an earlier attempt failed in the same way, and was shown within a minute."""
         now = time.monotonic()
         result = attempt.result
         failure = attempt.delivery.number, result.error, result.status

@@ -50,7 +50,7 @@ def is_from_private_network(environ: Mapping[str, Any]) -> bool:
 
     A web page of another origin that points its name at this machine does not count.
     """
-    # Requests of such a page have only Accept-Language; that of other clients is `*`.
+    # A page's own requests may have only Accept-Language; other clients send none, or `*`.
     is_of_browser = (
         "HTTP_SEC_FETCH_SITE" in environ
         or "HTTP_ORIGIN" in environ

@@ -66,7 +66,7 @@ class ServerLimits:
             otherwise from its latest byte.
         max_header_bytes: Maximum size of a request's head; a larger one gets 431.
         max_connections: Simultaneous connections; more wait in the operating system's queue.
-        threads: Requests that the application handles at once.
+        threads: Requests that the application handles simultaneously.
         shutdown_timeout: Seconds that `stop` waits for responses in progress.
     """
 

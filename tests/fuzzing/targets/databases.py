@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.rate_limit import MachineRateLimiter
 from outreply_cli.comments.store import SCHEMA, CommentStore, SentReply
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.journal.journal import Journal, journal_health
@@ -74,7 +74,7 @@ def _use_comments(path: Path) -> None:
 
 
 def _use_rate_limit(path: Path) -> None:
-    limiter = SharedRateLimiter(path, _TOKEN, "http://x", ManualClock())
+    limiter = MachineRateLimiter(path, _TOKEN, "http://x", ManualClock())
     assert 0 <= limiter.acquire() <= 120
     names = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
     limiter.update(dict(zip(names, "549", strict=True)), 5.0)

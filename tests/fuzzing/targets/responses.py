@@ -17,7 +17,7 @@ import httpx
 
 from outreply_cli.api.client import Client, ListResult, post_time
 from outreply_cli.api.errors import ApiError, InvalidResponseError, NetworkError
-from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.rate_limit import MachineRateLimiter
 from outreply_cli.api.raw_request import merge_pages, request_pages
 from outreply_cli.api.request_builders import ApiRequest
 from outreply_cli.api.retry import RetryPolicy
@@ -62,7 +62,7 @@ def _transport(url: str) -> Transport:
     return Transport(
         base_url=url, token=_TOKEN, clock=clock,
         retry_policy=RetryPolicy(max_failures=2, max_rate_limited=2),
-        rate_limiter=SharedRateLimiter(_rate_limit_file(), _TOKEN, url, clock), timeout=3,
+        rate_limiter=MachineRateLimiter(_rate_limit_file(), _TOKEN, url, clock), timeout=3,
         on_request=lambda exchange: assert_printable(exchange.path + exchange.outcome),
     )  # fmt: skip
 
