@@ -14,6 +14,7 @@ from outreply_cli.api.client import post_time
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
+from outreply_cli.bulk.utm import strip_utm
 from outreply_cli.journal.models import (
     FILES_FIELD,
     EntryState,
@@ -31,8 +32,6 @@ _KEYED = "key:"
 _SLOT = "slot:"
 # Texts with at least this share of equal trigrams (Sørensen-Dice) may be versions of each other.
 _SIMILAR_TEXT = 0.6
-# A parameter that `--utm` adds to links.
-_TAG = re.compile(r"[?&]utm_[a-z_]+=[^\s&#]*")
 _DAY_OF_KEY = re.compile(r"/\d{4}-\d\d-\d\d\Z", re.ASCII)
 # Functions of a post (by index) and of an entry; equal results mean that both are of one row.
 _Criterion = tuple[Callable[[int], Hashable], Callable[[JournalEntry], Hashable]]
@@ -432,11 +431,6 @@ def _keyed_digest(post: PlannedPost, body: dict[str, Any], digest: str) -> str:
 def without_text(body: dict[str, Any]) -> dict[str, Any]:
     """Return a request body without its message."""
     return {name: value for name, value in body.items() if name != "message"}
-
-
-def strip_utm(text: str) -> str:
-    """Return a text without the parameters that `--utm` adds to its links."""
-    return _TAG.sub("", text)
 
 
 class TextMatcher:

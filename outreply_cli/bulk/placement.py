@@ -19,9 +19,9 @@ from outreply_cli.bulk.matching import (
     key_from_name,
     name_from_key,
     name_slot_rows,
-    strip_utm,
 )
 from outreply_cli.bulk.resolve import UNPLACED, PlannedPost
+from outreply_cli.bulk.utm import strip_utm
 from outreply_cli.journal.models import JournalEntry, RowHistory
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.slot_finder import SlotFinder

@@ -47,7 +47,6 @@ from outreply_cli.bulk.matching import (
     is_slot_row,
     match_rows,
 )
-from outreply_cli.bulk.pairs import AmbiguousRow, Pairs, find_pairs
 from outreply_cli.bulk.placement import Placement, place_posts
 from outreply_cli.bulk.plan import (
     Action,
@@ -57,6 +56,7 @@ from outreply_cli.bulk.plan import (
     make_plan,
     mark_cancel_first,
 )
+from outreply_cli.bulk.reconciliation import AmbiguousRow, Pairs, find_pairs
 from outreply_cli.bulk.remote_state import (
     LIVE_STATUSES,
     PostStatus,

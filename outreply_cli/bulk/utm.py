@@ -15,6 +15,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _URL_END = ".,:;!?'\")]}…"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
+_TAG = re.compile(r"[?&]utm_[a-z_]+=[^\s&#]*")
 _EXAMPLE = "For example: --utm 'source={platform},campaign={key}'"
 
 
@@ -112,3 +113,8 @@ def _add_parameters(url: str, parameters: Mapping[str, str]) -> str:
     base, hash_mark, fragment = url.partition("#")
     separator = "?" if "?" not in base else "" if base.endswith(("?", "&")) else "&"
     return f"{base}{separator}{added}{hash_mark}{fragment}"
+
+
+def strip_utm(text: str) -> str:
+    """Return a text without the parameters that `--utm` adds to its links."""
+    return _TAG.sub("", text)

@@ -18,10 +18,10 @@ from outreply_cli.bulk.matching import (
     key_from_name,
     name_from_key,
     name_slot_rows,
-    strip_utm,
     without_text,
 )
 from outreply_cli.bulk.resolve import PlannedPost
+from outreply_cli.bulk.utm import strip_utm
 from outreply_cli.journal.models import EntryState, JournalEntryDraft, RowHistory
 from outreply_cli.posts.content import PostContent, fingerprint
 from outreply_cli.posts.sender import idempotency_key

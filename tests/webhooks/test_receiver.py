@@ -16,9 +16,10 @@ import pytest
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.metrics import ReceiverMetrics
-from outreply_cli.webhooks.mock_responses import ResponseScript, RetrySimulator, parse_script
+from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
 from outreply_cli.webhooks.models import QueueLength
 from outreply_cli.webhooks.receiver import MAX_BODY_BYTES, ReceiverConfig
+from outreply_cli.webhooks.retry_simulator import RetrySimulator
 from outreply_cli.webhooks.signature import Tolerance
 from tests.clocks import ManualClock
 from tests.postgres import run_sql

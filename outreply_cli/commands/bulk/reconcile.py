@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 from outreply_cli.api.client import post_time
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.pairs import AmbiguousRow, Pairs
+from outreply_cli.bulk.reconciliation import AmbiguousRow, Pairs
 from outreply_cli.bulk.service import BulkService
 from outreply_cli.cli.options import command, option, switch
 from outreply_cli.commands.bulk.options import File, ReadOptions, WaitLock

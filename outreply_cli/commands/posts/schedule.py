@@ -31,7 +31,10 @@ def run(
 
     Example: outreply posts schedule --page instagram:acme --page facebook:acme --at +3d -F post.txt --media hero.jpg
     """  # noqa: E501 - a line that can be pasted
-    from outreply_cli.commands.posts.scheduling import schedule_at_next_slot, send_to_cached_page
+    from outreply_cli.commands.posts.schedule_targets import (
+        schedule_at_next_slot,
+        send_to_cached_page,
+    )
     from outreply_cli.commands.posts.shared import PostSender, resolve_pages, resolve_zones
     from outreply_cli.posts.slots import NEXT_SLOT
     from outreply_cli.time_parser import parse_time

@@ -20,8 +20,8 @@ from outreply_cli.ui.columns import Column, short_time_column
 from outreply_cli.ui.fields import as_text
 from outreply_cli.ui.output import Output
 from outreply_cli.webhooks.event import summarize
-from outreply_cli.webhooks.mock_responses import RetrySimulator
 from outreply_cli.webhooks.models import forward_text
+from outreply_cli.webhooks.retry_simulator import RetrySimulator
 
 if TYPE_CHECKING:
     from outreply_cli.net.delivery_result import DeliveryResult

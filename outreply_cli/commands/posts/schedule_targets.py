@@ -1,4 +1,4 @@
-"""Page and time of `outreply posts schedule`: a known page, the next free slot."""
+"""Targets of `outreply posts schedule`: a page of the completion cache, the next free slot."""
 
 from collections.abc import Sequence
 from contextlib import closing
