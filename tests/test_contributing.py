@@ -98,7 +98,7 @@ def pytest_in(copy: Path, *words: str, **environ: str) -> "subprocess.CompletedP
 
 
 @pytest.mark.slow
-def test_recipe_for_a_command(copy: Path, emulator: EmulatorServer) -> None:
+def test_recipe_for_a_command_adds_a_working_one(copy: Path, emulator: EmulatorServer) -> None:
     module, entry, scopes = recipe("A command")
     apply(module, copy)
     apply(entry, copy)
@@ -118,7 +118,9 @@ def test_recipe_for_a_command(copy: Path, emulator: EmulatorServer) -> None:
 
 
 @pytest.mark.slow
-def test_recipe_for_an_output_format(copy: Path, emulator: EmulatorServer) -> None:
+def test_recipe_for_an_output_format_adds_a_working_one(
+    copy: Path, emulator: EmulatorServer
+) -> None:
     for block in recipe("An output format"):
         apply(block, copy)
     words = ["pages", "list", "-o", "markdown", "--fields", "platform,username"]
@@ -132,7 +134,7 @@ def test_recipe_for_an_output_format(copy: Path, emulator: EmulatorServer) -> No
 
 
 @pytest.mark.slow
-def test_recipe_for_a_doctor_check(copy: Path) -> None:
+def test_recipe_for_a_doctor_check_adds_a_working_one(copy: Path) -> None:
     for block in recipe("A doctor check"):
         apply(block, copy)
     done = run(
@@ -143,7 +145,7 @@ def test_recipe_for_a_doctor_check(copy: Path) -> None:
 
 
 @pytest.mark.slow
-def test_recipe_for_an_emulator_endpoint(copy: Path) -> None:
+def test_recipe_for_an_emulator_endpoint_adds_a_working_one(copy: Path) -> None:
     handler, route, *documentation = recipe("An emulator endpoint")
     apply(handler, copy)
     apply(route, copy)

@@ -147,7 +147,7 @@ def host(tmp_path: Path, emulator: EmulatorServer, client: Client, postgres_url:
 
 
 @pytest.mark.parametrize("name", [*GITHUB_CALENDARS, "github-release.yml"])
-def test_github_workflow(name: str) -> None:
+def test_github_workflow_gives_the_token_only_to_outreply_steps(name: str) -> None:
     workflow = load_yaml(name)
     assert {"name", "on", "permissions", "jobs"} <= set(workflow)
     assert "write" not in str(workflow["permissions"])
@@ -167,7 +167,7 @@ def test_github_workflow(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GITHUB_CALENDARS)
-def test_github_calendar_check_and_schedule(host: Host, name: str) -> None:
+def test_github_calendar_is_checked_and_scheduled_once(host: Host, name: str) -> None:
     before = host.posts
     host.calendar.write_text(GOOD)
     check = host.workflow(name, "pull_request", "7/merge")
@@ -192,7 +192,7 @@ def test_github_calendar_check_and_schedule(host: Host, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GITHUB_CALENDARS)
-def test_github_calendar_annotations(host: Host, name: str) -> None:
+def test_broken_github_calendar_gets_annotations(host: Host, name: str) -> None:
     before = host.posts
     host.calendar.write_text(BROKEN)
     for event in ("pull_request", "push"):
@@ -238,7 +238,7 @@ def test_examples_command_lists_and_prints(cli_logged_out: CommandLine) -> None:
     assert "outreply examples crontab" in result.err
 
 
-def test_systemd_unit(cli_logged_out: CommandLine) -> None:
+def test_systemd_unit_has_valid_options_and_restarts(cli_logged_out: CommandLine) -> None:
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(EXAMPLES / "systemd.service")
@@ -272,7 +272,9 @@ def test_systemd_accepts_unit(tmp_path: Path) -> None:
     ("name", "install"),
     [("gitlab-ci.yml", INSTALL_FOR_A_TEAM), ("gitlab-ci-cache.yml", INSTALL)],
 )
-def test_gitlab_pipeline(host: Host, name: str, install: str) -> None:
+def test_gitlab_pipeline_checks_schedules_and_announces_once(
+    host: Host, name: str, install: str
+) -> None:
     assert load_yaml(name)["default"]["before_script"] == [install]
     before = host.posts
     host.calendar.write_text(BROKEN)
@@ -319,7 +321,7 @@ def test_crontab_example_prints_nothing_on_success(host: Host) -> None:
     assert "calendar.csv:3: page: " in result.err
 
 
-def test_announce_script(host: Host) -> None:
+def test_announce_script_posts_a_release_once(host: Host) -> None:
     assert os.access(EXAMPLES / "announce.sh", os.X_OK)
     (host.home / "repository" / "NOTES.md").write_text("Version 2 is out\n")
     line = f"{EXAMPLES / 'announce.sh'} v2 NOTES.md"
@@ -341,7 +343,7 @@ def test_announce_script(host: Host) -> None:
     ("name", "program"),
     [("test_posts.py", sys.executable), ("test.sh", "curl"), ("posts.test.mjs", "node")],
 )
-def test_testing_page(host: Host, name: str, program: str) -> None:
+def test_commands_of_the_testing_page_pass(host: Host, name: str, program: str) -> None:
     path = shutil.which(program)
     if path is None:
         pytest.skip(f"{program} is not installed")

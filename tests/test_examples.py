@@ -270,7 +270,7 @@ def prepare(workspace: Workspace, example: str) -> str:
         for example in EXAMPLES
     ],
 )
-def test_example(
+def test_example_runs_without_an_error(
     workspace: Workspace,
     example: str,
     request: pytest.FixtureRequest,

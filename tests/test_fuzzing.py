@@ -19,12 +19,12 @@ def cases() -> list[tuple[Target, Path]]:
 @pytest.mark.parametrize(
     ("target", "path"), cases(), ids=lambda value: getattr(value, "name", str(value))
 )
-def test_regressions(target: Target, path: Path) -> None:
+def test_regression_file_causes_no_error(target: Target, path: Path) -> None:
     target(path.read_bytes())
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-def test_smoke(target: Target) -> None:
+def test_short_fuzzing_run_has_no_findings(target: Target) -> None:
     result = run(target, seed=7, executions=target.smoke)
     assert [finding.text for finding in result.findings.values()] == []
     assert result.executions == target.smoke

@@ -64,7 +64,7 @@ def test_server_ends_with_the_last_process_that_uses_it(postgres_server: str) ->
     wait_for_exit(directory, *processes)
 
 
-def test_next_run_removes_what_a_killed_guardian_has_left(postgres_server: str) -> None:
+def test_next_run_stops_the_server_of_a_killed_guardian(postgres_server: str) -> None:
     name = uuid4().hex[:12]
     directory = Path(tempfile.gettempdir()) / f"outreply-postgres-{name}"
     user = start_user(name)

@@ -151,7 +151,7 @@ def test_exit_codes_and_variables_are_complete(cli_logged_out: CommandLine) -> N
     assert variables <= set(re.findall(r"OUTREPLY_[A-Z_]+", text))
 
 
-def test_readme_length() -> None:
+def test_readme_has_at_most_300_lines() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 300
 
 

@@ -64,7 +64,7 @@ def rows(feed: str, *pages: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(done.stdout.decode())))
 
 
-def test_rss_feed_to_rows() -> None:
+def test_rss_feed_becomes_rows() -> None:
     items = rows(RSS, "facebook:acme", "x:bluebird")
     assert [item["key"] for item in items] == ["id-1", "https://a.example/undated", "id-3"]
     assert {item["page"] for item in items} == {"facebook:acme;x:bluebird"}
@@ -74,7 +74,7 @@ def test_rss_feed_to_rows() -> None:
     assert b"Nothing to name it" in convert_feed(RSS, "x:bluebird").stderr
 
 
-def test_atom_feed_to_rows() -> None:
+def test_atom_feed_becomes_rows() -> None:
     first, second = rows(ATOM, "facebook:acme")
     assert (first["key"], first["scheduled_at"]) == ("tag:a.example,2026:1", "next-slot")
     assert first["message"] == "Café <b> ☕\nhttps://a.example/1"
@@ -91,7 +91,7 @@ def test_hostile_feed_is_refused(feed: str | bytes) -> None:
     assert b"root:" not in done.stdout + done.stderr
 
 
-def test_utf_16_feed() -> None:
+def test_utf_16_feed_is_read() -> None:
     feed = ATOM.replace('encoding="utf-8"', 'encoding="utf-16"').encode("utf-16")
     assert "☕" in convert_feed(feed, "facebook:acme").stdout.decode()
 
@@ -166,7 +166,7 @@ def run_handler(document: str, **environ: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_failed_post_to_slack(cli_logged_out: CommandLine) -> None:
+def test_failed_post_is_sent_to_slack(cli_logged_out: CommandLine) -> None:
     text = "data.post.message=<!channel> & \"Sale\" 'now'"
     with ScriptedServer([response()]) as slack:
         url = f"{slack.url}/services/T0/B0"
@@ -180,7 +180,7 @@ def test_failed_post_to_slack(cli_logged_out: CommandLine) -> None:
     assert lines[2].startswith("Send it again: outreply posts retry ")
 
 
-def test_failed_post_by_mail(cli_logged_out: CommandLine) -> None:
+def test_failed_post_is_sent_by_mail(cli_logged_out: CommandLine) -> None:
     with mailbox() as server:
         host = f"127.0.0.1:{server.server_address[1]}"
         body = event_body("post.failed", "data.post.error=Line\nBcc: x@example.com")
@@ -191,7 +191,7 @@ def test_failed_post_by_mail(cli_logged_out: CommandLine) -> None:
     assert "outreply posts retry" in server.message
 
 
-def test_other_events_and_errors() -> None:
+def test_other_events_are_ignored_and_errors_reported() -> None:
     failed = json.dumps({"event": "post.failed", "data": {"post": {}}})
     with ScriptedServer([response(404)]) as slack:
         environ = {"SLACK_WEBHOOK_URL": slack.url}
@@ -220,7 +220,9 @@ CHANGELOG = """# Changelog
 """
 
 
-def test_release_from_changelog(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+def test_release_from_changelog_is_posted_once(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
     (tmp_path / "bin").mkdir()
     python, *words = CommandLine.words()
     program = tmp_path / "bin" / "outreply"

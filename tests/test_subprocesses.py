@@ -24,14 +24,14 @@ IGNORES_SIGTERM = "import signal; signal.signal(15, signal.SIG_IGN); print(flush
 needs_process_ids = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 
 
-def test_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_command_runs_the_module_or_the_archive(monkeypatch: pytest.MonkeyPatch) -> None:
     assert own_command("demo") == [sys.executable, "-P", "-m", "outreply_cli", "demo"]
     main = sys.modules["__main__"]
     monkeypatch.setattr(main, "OUTREPLY_ARCHIVE", "/opt/outreply.pyz", raising=False)
     assert own_command("demo") == [sys.executable, "/opt/outreply.pyz", "demo"]
 
 
-def test_timeout_longer_than_system_limit() -> None:
+def test_timeout_longer_than_system_limit_is_accepted() -> None:
     month = 31 * 86_400.0
     assert CommandRunner().run(
         [sys.executable, "-c", ""], {}, b"x", timeout=month
@@ -40,7 +40,7 @@ def test_timeout_longer_than_system_limit() -> None:
 
 @needs_process_ids
 @pytest.mark.parametrize("code", ["print(flush=True); input()", IGNORES_SIGTERM])
-def test_stop_process_group(code: str) -> None:
+def test_stop_process_group_stops_only_the_identified_process(code: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         start_new_session=True,
@@ -59,7 +59,7 @@ def test_stop_process_group(code: str) -> None:
 
 
 @needs_process_ids
-def test_identify_process_with_ps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_is_identified_with_ps_if_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("ps") is None:
         pytest.skip("requires ps")
     monkeypatch.setattr(subprocesses, "Path", lambda name: Path("/nonexistent") / name.lstrip("/"))

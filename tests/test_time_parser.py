@@ -65,7 +65,7 @@ ZONES = [
         ("24 Dec 2026 18:00 UTC", "2026-12-24T18:00:00Z"),
     ],
 )
-def test_parse_time(text: str, expected: str) -> None:
+def test_parse_time_reads_absolute_and_relative_times(text: str, expected: str) -> None:
     assert format_timestamp(parse_time(text, now=NOW, zone=PARIS)) == expected
 
 
@@ -100,7 +100,7 @@ def test_parse_time(text: str, expected: str) -> None:
         ("24 Dec 2026 18:00 XYZ", "unsupported time zone"),
     ],
 )
-def test_parse_time_errors(text: str, message: str) -> None:
+def test_parse_time_says_why_a_time_is_invalid(text: str, message: str) -> None:
     with pytest.raises(TimeError) as error:
         parse_time(text, now=NOW, zone=PARIS)
     assert message in error.value.message
@@ -234,7 +234,7 @@ DAY_FORMATS = "Accepted formats: 09:00, 5pm"
         ("+", "invalid duration ''", "Accepted formats: 30s, 15m, 2h, 1h30m, 3d, 1w"),
     ],
 )
-def test_error_names_the_text_and_the_way_out(text: str, message: str, hint: str | None) -> None:
+def test_error_names_the_text_and_suggests_a_fix(text: str, message: str, hint: str | None) -> None:
     with pytest.raises(TimeError) as caught:
         parse_time(text, now=NOW, zone=PARIS)
     assert (caught.value.message, caught.value.hint) == (message, hint)
@@ -318,7 +318,7 @@ def test_displayed_time_does_not_depend_on_the_zone_of_the_machine() -> None:
         ("sun 09:00", "2026-11-29T08:00:00Z"),
     ],
 )
-def test_next_weekday_from_a_wednesday(text: str, expected: str) -> None:
+def test_weekday_is_its_next_occurrence_from_a_wednesday(text: str, expected: str) -> None:
     wednesday = NOW + timedelta(days=2)
     assert format_timestamp(parse_time(text, now=wednesday, zone=PARIS)) == expected
 
@@ -376,7 +376,7 @@ def test_past_duration_has_no_fractions_of_a_second() -> None:
         ("2026-12-24 18:00 -12", "2026-12-25T06:00:00Z"),
     ],
 )
-def test_next_time(text: str, expected: str) -> None:
+def test_incomplete_time_is_its_next_occurrence(text: str, expected: str) -> None:
     assert format_timestamp(parse_time(text, now=NOW, zone=PARIS)) == expected
 
 
@@ -394,7 +394,7 @@ def test_offset_that_no_zone_uses_is_refused(offset: str) -> None:
         ("Xmon", None),
     ],
 )  # fmt: skip
-def test_find_weekday(text: str, name: str | None) -> None:
+def test_find_weekday_knows_names_in_several_languages(text: str, name: str | None) -> None:
     assert find_weekday(text) == name
 
 
@@ -405,7 +405,7 @@ def test_find_weekday(text: str, name: str | None) -> None:
         ("mon-", None), ("-mon", None), ("mon-x", None), ("x", None), ("", None), ("montag", None),
     ],
 )  # fmt: skip
-def test_parse_weekdays(text: str, numbers: list[int] | None) -> None:
+def test_parse_weekdays_reads_days_and_ranges(text: str, numbers: list[int] | None) -> None:
     assert parse_weekdays(text) == numbers
 
 
@@ -424,11 +424,11 @@ def test_invalid_day_names_the_formats() -> None:
         ("9998-12-31", date(9998, 12, 31)),
     ],
 )  # fmt: skip
-def test_day(text: str, day: date) -> None:
+def test_day_is_read_in_any_accepted_form(text: str, day: date) -> None:
     assert parse_day(text, now=NOW, zone=PARIS) == day
 
 
-def test_day_is_that_of_the_zone() -> None:
+def test_relative_day_depends_on_the_zone() -> None:
     kiritimati = ZoneInfo("Pacific/Kiritimati")
     assert parse_day("today", now=NOW, zone=kiritimati) == date(2026, 11, 24)
 
@@ -440,7 +440,7 @@ def test_parse_past_time_error_shows_past_formats() -> None:
         assert "2h ago" in str(error.value.hint)
 
 
-def test_repeated_local_time() -> None:
+def test_repeated_local_time_is_an_error_with_both_readings() -> None:
     with pytest.raises(
         TimeError, match="ambiguous time 2026-10-25 02:30: clocks in Europe/Paris go back"
     ) as error:
@@ -449,7 +449,7 @@ def test_repeated_local_time() -> None:
     assert error.value.details["readings"] == ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]
 
 
-def test_skipped_local_time() -> None:
+def test_skipped_local_time_is_an_error_with_both_neighbors() -> None:
     with pytest.raises(
         TimeError, match="nonexistent time 2026-03-08 02:30: clocks in America/New_York go forward"
     ) as error:
@@ -457,7 +457,7 @@ def test_skipped_local_time() -> None:
     assert "2026-03-08T01:30:00-05:00 or 2026-03-08T03:30:00-04:00" in error.value.message
 
 
-def test_relative_times_over_clock_change() -> None:
+def test_days_keep_the_local_hour_over_clock_change_and_hours_do_not() -> None:
     before = datetime(2026, 10, 24, 10, 0, tzinfo=UTC)  # noon in Paris, the day before the change
     assert format_timestamp(parse_time("+1d", now=before, zone=PARIS)) == "2026-10-25T11:00:00Z"
     assert format_timestamp(parse_time("in 24h", now=before, zone=PARIS)) == "2026-10-25T10:00:00Z"
@@ -465,7 +465,7 @@ def test_relative_times_over_clock_change() -> None:
 
 
 @given(st.text(max_size=40))
-def test_parse_time_any_text(text: str) -> None:
+def test_parse_time_returns_utc_or_an_error_for_any_text(text: str) -> None:
     try:
         when = parse_time(text, now=NOW, zone=PARIS)
     except TimeError as error:
@@ -474,7 +474,7 @@ def test_parse_time_any_text(text: str) -> None:
         assert when.utcoffset() == timedelta(0)
 
 
-def test_parse_past_time() -> None:
+def test_parse_past_time_reads_durations_and_days() -> None:
     assert format_timestamp(parse_past_time("2h", now=NOW, zone=PARIS)) == "2026-11-23T10:00:00Z"
     assert (
         format_timestamp(parse_past_time("3 days ago", now=NOW, zone=PARIS))
@@ -490,7 +490,7 @@ def test_parse_past_time() -> None:
     )
 
 
-def test_parse_day() -> None:
+def test_parse_day_reads_days_and_rejects_others() -> None:
     for text, day in (
         ("2026-12-24", date(2026, 12, 24)),
         ("2026-12", date(2026, 12, 1)),
@@ -505,25 +505,25 @@ def test_parse_day() -> None:
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00Z", "9999-12-31T23:59Z", "24Dec2026 18+9999"])
-def test_parse_time_at_calendar_end(text: str) -> None:
+def test_parse_time_rejects_times_at_calendar_end(text: str) -> None:
     with pytest.raises(TimeError):
         parse_time(text, now=NOW, zone=PARIS)
 
 
-def test_parse_time_huge_number() -> None:
+def test_parse_time_rejects_a_huge_number() -> None:
     with pytest.raises(TimeError):
         parse_time("618:" + "9" * 30, now=NOW, zone=PARIS)
 
 
 @pytest.mark.parametrize(("text", "zone"), [("0001-01-01", "Europe/Paris"),
                                           ("9999-12-31", "America/New_York")])  # fmt: skip
-def test_parse_past_time_at_calendar_end(text: str, zone: str) -> None:
+def test_parse_past_time_rejects_days_at_calendar_end(text: str, zone: str) -> None:
     with pytest.raises(TimeError, match="is out of range"):
         parse_past_time(text, now=NOW, zone=ZoneInfo(zone))
 
 
 @pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
-def test_parse_day_at_calendar_end(text: str) -> None:
+def test_parse_day_rejects_days_at_calendar_end(text: str) -> None:
     with pytest.raises(TimeError, match="invalid day"):
         parse_day(text, now=NOW, zone=PARIS)
 
@@ -592,7 +592,7 @@ def test_parse_day_at_calendar_end(text: str) -> None:
         ("Fri 25 Dec 00:30 (Thu 23:30Z)", "2026-12-24T23:30:00Z"),
     ],
 )
-def test_parse_time_forms(text: str, expected: str) -> None:
+def test_parse_time_reads_forms_of_other_programs(text: str, expected: str) -> None:
     assert format_timestamp(parse_time(text, now=NOW, zone=PARIS)) == expected
 
 
@@ -646,7 +646,9 @@ def test_parse_time_forms(text: str, expected: str) -> None:
         ("0001-05-01T00:00:00+12:33:04", "invalid time", "Accepted formats"),
     ],
 )
-def test_parse_time_rejects(text: str, message: str, hint: str | None) -> None:
+def test_parse_time_rejects_contradictions_with_a_hint(
+    text: str, message: str, hint: str | None
+) -> None:
     with pytest.raises(TimeError) as error:
         parse_time(text, now=NOW, zone=PARIS)
     assert message in error.value.message
@@ -665,12 +667,12 @@ def test_parse_time_rejects(text: str, message: str, hint: str | None) -> None:
         ("So, 27.12.2026 18:00", "dmy", "2026-12-27T17:00:00Z"),
     ],
 )
-def test_date_order(text: str, order: str, expected: str) -> None:
+def test_date_order_decides_which_number_is_the_day(text: str, order: str, expected: str) -> None:
     when = parse_time(text, now=NOW, zone=PARIS, date_order=order)
     assert format_timestamp(when) == expected
 
 
-def test_date_order_that_does_not_fit() -> None:
+def test_date_order_that_does_not_fit_is_an_error() -> None:
     for text, order in (("12/24/2026 18:00", "dmy"), ("24/12/2026 18:00", "ymd")):
         with pytest.raises(TimeError) as caught:
             parse_time(text, now=NOW, zone=PARIS, date_order=order)
@@ -679,7 +681,7 @@ def test_date_order_that_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize("text", ["05/06/2026 18:00", "5.6.2026 18:00", "24/12/26 18:00"])
-def test_missing_date_order(text: str) -> None:
+def test_ambiguous_date_without_an_order_is_an_error(text: str) -> None:
     with pytest.raises(DateOrderError) as error:
         parse_time(text, now=NOW, zone=PARIS)
     assert "day first or month first" in error.value.message
@@ -710,7 +712,7 @@ def test_displayed_times_are_read(when: datetime, zone: str) -> None:
     assert parse_time(format_time_short(minute, local), now=now, zone=PARIS) == minute
 
 
-def test_parsers_agree() -> None:
+def test_accepted_strings_have_the_reading_of_other_parsers() -> None:
     strings = read_strings()
     assert len(strings) > 2_000
     for string in strings:
@@ -721,7 +723,7 @@ def test_parsers_agree() -> None:
 
 
 @pytest.mark.parametrize("grammar", ["iso", "mail", "date", "javascript", "spreadsheet"])
-def test_most_strings_are_read(grammar: str) -> None:
+def test_most_strings_of_each_grammar_are_read(grammar: str) -> None:
     strings = [string for string in read_strings() if string.grammar == grammar and string.expected]
     assert len(strings) > 60
     readings = []
@@ -761,5 +763,5 @@ def test_past_day_starts_when_clock_change_skips_or_repeats_midnight(
         ("2026-12-24 06:00:00-08:00", datetime(2026, 12, 24, 14, tzinfo=UTC)),
     ],
 )
-def test_parse_time_with_an_offset_that_is_not_a_range(text: str, expected: datetime) -> None:
+def test_parse_time_reads_an_offset_that_looks_like_a_range(text: str, expected: datetime) -> None:
     assert parse_time(text, now=NOW, zone=PARIS) == expected

@@ -74,7 +74,7 @@ def test_timestamp_roundtrip(when: datetime) -> None:
     assert parse_time(format_timestamp(whole), now=NOW, zone=PARIS) == whole
 
 
-def test_format_time() -> None:
+def test_format_time_shows_local_time_and_utc() -> None:
     when = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
     assert format_time(when, PARIS) == "Thu 24 Dec 2026 18:00 CET (17:00 UTC)"
     assert format_time(when, ZoneInfo("UTC")) == "Thu 24 Dec 2026 17:00 UTC"
@@ -82,7 +82,7 @@ def test_format_time() -> None:
     assert format_time(late, PARIS) == "Fri 25 Dec 2026 00:30 CET (24 Dec 23:30 UTC)"
 
 
-def test_durations_and_zones() -> None:
+def test_durations_are_converted_and_unknown_zones_rejected() -> None:
     assert parse_duration("1h30m") == timedelta(minutes=90)
     assert format_duration(timedelta(days=2, hours=3, minutes=4)) == "2d 3h"
     assert format_duration(timedelta(0)) == "0s"
@@ -91,7 +91,7 @@ def test_durations_and_zones() -> None:
             parse_zone(bad)
 
 
-def test_day_start_without_midnight() -> None:
+def test_day_without_midnight_starts_at_its_first_moment() -> None:
     beirut = ZoneInfo("Asia/Beirut")
     assert format_timestamp(day_start(date(2026, 11, 24), PARIS)) == "2026-11-23T23:00:00Z"
     assert format_timestamp(day_start(date(2026, 3, 29), beirut)) == "2026-03-28T22:00:00Z"
@@ -100,7 +100,7 @@ def test_day_start_without_midnight() -> None:
 @pytest.mark.parametrize(
     "text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", None, 7, "soon"]
 )
-def test_parse_timestamp_errors(text: object) -> None:
+def test_parse_timestamp_raises_value_error_for_invalid_input(text: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the documented type
         parse_timestamp(text)
 
@@ -112,7 +112,7 @@ def test_parse_zone_rejects_paths() -> None:
     assert parse_zone("America/Argentina/Ushuaia").key == "America/Argentina/Ushuaia"
 
 
-def test_parse_duration_limit() -> None:
+def test_parse_duration_accepts_at_most_a_century() -> None:
     assert parse_duration("36525d") == timedelta(days=36_525)
     with pytest.raises(TimeError, match="longer than a century"):
         parse_duration("36525d 1s")
@@ -202,7 +202,7 @@ def test_machine_zone_has_an_iana_name(monkeypatch: pytest.MonkeyPatch) -> None:
         ("999999s", timedelta(seconds=999_999)), ("0s", timedelta(0)),
     ],
 )  # fmt: skip
-def test_duration_in_units(text: str, expected: timedelta) -> None:
+def test_duration_is_read_in_any_units(text: str, expected: timedelta) -> None:
     assert parse_duration(text) == expected
 
 
@@ -230,7 +230,7 @@ def test_duration_of_more_than_a_century_is_rejected(text: str) -> None:
         (90_061, "1d 1h"), (-90, "1m 30s"),
     ],
 )  # fmt: skip
-def test_duration_in_two_units(seconds: float, text: str) -> None:
+def test_duration_is_shown_in_at_most_two_units(seconds: float, text: str) -> None:
     assert format_duration(timedelta(seconds=seconds)) == text
 
 
@@ -265,7 +265,7 @@ def test_utc_time_out_of_range_is_rejected() -> None:
     assert error.message == "'the text' is out of range"
 
 
-def test_format_time_with_seconds() -> None:
+def test_format_time_shows_seconds_that_are_not_zero() -> None:
     when = datetime(2026, 12, 24, 17, 0, 5, tzinfo=UTC)
     assert format_time(when, PARIS) == "Thu 24 Dec 2026 18:00:05 CET (17:00:05 UTC)"
     late = datetime(2026, 12, 24, 23, 30, 5, tzinfo=UTC)

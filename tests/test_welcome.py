@@ -9,7 +9,7 @@ from outreply_cli.spec.scopes import COMMAND_SCOPES
 from tests.command_line import CommandLine, command_tree
 
 
-def test_welcome_without_account(
+def test_welcome_without_account_names_first_steps(
     cli_logged_out: CommandLine,
 ) -> None:
     result = cli_logged_out.run()
@@ -27,11 +27,11 @@ def test_welcome_names_existing_commands(cli_logged_out: CommandLine) -> None:
             assert command_tree().find(words.split()) is not None, words
 
 
-def test_help_when_signed_in(cli: CommandLine) -> None:
+def test_help_is_shown_when_signed_in(cli: CommandLine) -> None:
     assert cli.run().out.startswith("Manage an OutReply account")
 
 
-def test_help_with_damaged_config(cli_logged_out: CommandLine) -> None:
+def test_help_is_shown_with_damaged_config(cli_logged_out: CommandLine) -> None:
     config = cli_logged_out.home / "config"
     config.mkdir(parents=True)
     (config / "config.toml").write_text("[[[")

@@ -55,13 +55,15 @@ def test_imports_without_posix_modules(cli: CommandLine, tmp_path: Path) -> None
         (r"'D:\x y\z' # no", [r"D:\x y\z", "#", "no"]),
     ],
 )
-def test_split_command_windows(line: str, words: list[str]) -> None:
+def test_split_command_keeps_backslashes_on_windows(line: str, words: list[str]) -> None:
     assert split_command(line, "--exec", is_windows=True) == words
     assert split_command(r"a\ b 'c d'", "--exec", is_windows=False) == ["a b", "c d"]
 
 
 @pytest.mark.parametrize("ending", ["csv", "yaml"])
-def test_calendar_with_windows_paths(cli: CommandLine, tmp_path: Path, ending: str) -> None:
+def test_calendar_with_windows_paths_is_scheduled(
+    cli: CommandLine, tmp_path: Path, ending: str
+) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "hero.jpg").write_bytes(jpeg())
     (tmp_path / "texts").mkdir()
@@ -91,7 +93,7 @@ def test_drive_letter_is_not_url_scheme(cli: CommandLine, name: str) -> None:
     assert f"Cannot read {name}: " in result.err
 
 
-def test_file_name_with_backslash(cli: CommandLine, tmp_path: Path) -> None:
+def test_file_name_with_backslash_is_found(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "odd\\name.jpg").write_bytes(jpeg())
     calendar = tmp_path / "launch.csv"
     calendar.write_text(

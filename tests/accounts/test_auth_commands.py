@@ -115,7 +115,7 @@ def test_login_without_keyring_suggests_file(
     assert emulator.token not in result.err
 
 
-def test_keyring_login_and_logout(
+def test_login_stores_token_in_keyring_and_logout_deletes_it(
     login_cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     login_cli.environ["PYTHON_KEYRING_BACKEND"] = "test_backends.Working"
@@ -187,7 +187,7 @@ def test_keyring_dialog_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 @pytest.mark.parametrize("variable", ["OUTREPLY_API_KEY", "OUTREPLY_TOKEN"])
-def test_token_with_other_text(
+def test_token_with_text_around_it_is_rejected_and_not_shown(
     cli_logged_out: CommandLine, template: str, problem: str, variable: str
 ) -> None:
     token = "outreply_live_" + "a" * 48
@@ -257,7 +257,9 @@ def test_known_prefixes_are_sent(cli_logged_out: CommandLine, prefix: str) -> No
         assert server.received[0].headers["authorization"] == f"Bearer {prefix}{'x' * 30}"
 
 
-def test_profile_precedence(login_cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_named_profile_overrides_token_in_environment(
+    login_cli: CommandLine, emulator: EmulatorServer
+) -> None:
     login_cli.run(
         "auth", "login", "--with-token", "--insecure-storage", "-p", "stored", "--base-url",
         emulator.base_url, stdin=emulator.token,
@@ -269,7 +271,9 @@ def test_profile_precedence(login_cli: CommandLine, emulator: EmulatorServer) ->
     assert login_cli.run("pages", "list", env={"OUTREPLY_PROFILE": "unknown"}).code == 5
 
 
-def test_list_and_switch(login_cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_list_marks_current_profile_and_switch_changes_it(
+    login_cli: CommandLine, emulator: EmulatorServer
+) -> None:
     for name in ("one", "two"):
         login_cli.run(
             "auth", "login", "--with-token", "--insecure-storage", "-p", name, stdin=emulator.token
@@ -282,7 +286,9 @@ def test_list_and_switch(login_cli: CommandLine, emulator: EmulatorServer) -> No
     assert login_cli.run("auth", "switch", "three").code == 5
 
 
-def test_json_output(login_cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_each_auth_command_prints_its_fields_as_json(
+    login_cli: CommandLine, emulator: EmulatorServer
+) -> None:
     def run(*words: str, stdin: str = "") -> Any:
         result = login_cli.run("auth", *words, "--json", stdin=stdin)
         assert result.code == 0, result.err
@@ -302,7 +308,9 @@ def test_json_output(login_cli: CommandLine, emulator: EmulatorServer) -> None:
     assert run("logout") == {"profile": "default", "signed_out": True}
 
 
-def test_profile_from_environment(login_cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_login_and_logout_use_profile_from_environment(
+    login_cli: CommandLine, emulator: EmulatorServer
+) -> None:
     login = ("auth", "login", "--with-token", "--insecure-storage")
     for env in ({}, {"OUTREPLY_PROFILE": "work"}):
         assert login_cli.run(*login, stdin=emulator.token, env=env).code == 0
@@ -316,7 +324,9 @@ def test_profile_from_environment(login_cli: CommandLine, emulator: EmulatorServ
     assert login_cli.run("auth", "list", "-q").out.split() == ["default", "work", "own"]
 
 
-def test_setting_precedence(cli_logged_out: CommandLine, emulator: EmulatorServer) -> None:
+def test_settings_come_from_option_then_variable_then_profile(
+    cli_logged_out: CommandLine, emulator: EmulatorServer
+) -> None:
     here, nowhere = emulator.base_url, "http://127.0.0.1:9/api/v1"
     login = ("auth", "login", "--with-token", "--insecure-storage", "--tz", "Asia/Tokyo")
     assert cli_logged_out.run(*login, "--base-url", here, stdin=emulator.token).code == 0
@@ -346,7 +356,9 @@ def test_setting_precedence(cli_logged_out: CommandLine, emulator: EmulatorServe
     ["not = [toml", "profiles = 3", "[profiles.a]\nbase_url = 7", "[profiles.a]\nstorage = 'x'",
      "\x00", "profiles = {a = 1}"],
 )  # fmt: skip
-def test_damaged_config(cli_logged_out: CommandLine, text: str) -> None:
+def test_damaged_config_is_an_error_that_names_the_file(
+    cli_logged_out: CommandLine, text: str
+) -> None:
     config = cli_logged_out.home / "config"
     config.mkdir(parents=True)
     (config / "config.toml").write_text(text)
@@ -358,7 +370,9 @@ def test_damaged_config(cli_logged_out: CommandLine, text: str) -> None:
 
 @pytest.mark.parametrize("start", ["\ufeff", "\ufeff\ufeff", "# comment\n"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_config_of_other_editors(cli_logged_out: CommandLine, start: str, end: str) -> None:
+def test_config_with_byte_order_mark_comment_or_crlf_is_read(
+    cli_logged_out: CommandLine, start: str, end: str
+) -> None:
     config = write_config(cli_logged_out, "", "utf-8")
     text = f'{start}[profiles.default]\ntimezone = "Asia/Tokyo"\nstorage = "file"\n'
     config.write_bytes(text.replace("\n", end).encode())
@@ -367,7 +381,7 @@ def test_config_of_other_editors(cli_logged_out: CommandLine, start: str, end: s
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be-sig", "latin-1"])
-def test_config_that_is_not_utf_8(cli_logged_out: CommandLine, encoding: str) -> None:
+def test_config_that_is_not_utf_8_is_an_error(cli_logged_out: CommandLine, encoding: str) -> None:
     text = '# é\n[profiles.default]\nstorage = "file"\n'
     if encoding == "utf-16-be-sig":
         text, encoding = "\ufeff" + text, "utf-16-be"
@@ -457,7 +471,7 @@ def test_advice_about_a_token_keeps_other_accounts(
     assert json.loads(me.out) == {"api_key.name": "default"}
 
 
-def test_logins_at_once_keep_every_profile(
+def test_concurrent_logins_keep_every_profile(
     login_cli: CommandLine, emulator: EmulatorServer
 ) -> None:
     login = ("auth", "login", "--with-token", "--insecure-storage")
@@ -677,7 +691,9 @@ def test_variable_that_decides_instead_is_reported(
         )
 
 
-def test_locked_configuration_file(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_configuration_file_is_an_error_that_says_to_run_again(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("outreply_cli.accounts.profiles._LOCK_SECONDS", 0.0)
     login = ("auth", "login", "--with-token", "--insecure-storage")
     token = cli.environ["OUTREPLY_API_KEY"]
@@ -690,7 +706,7 @@ def test_locked_configuration_file(cli: CommandLine, monkeypatch: pytest.MonkeyP
     assert "permissions" not in ran.err
 
 
-def test_configuration_file_that_windows_shares_with_no_one(tmp_path: Path) -> None:
+def test_configuration_file_in_use_on_windows_is_reported_as_locked(tmp_path: Path) -> None:
     error = PermissionError(13, "The file is being used by another process")
     assert "permissions" in str(_unusable_error(tmp_path, error).hint)
     error.winerror = 32  # type: ignore[attr-defined, unused-ignore]

@@ -28,7 +28,7 @@ def fill(store: AnalyticsStore, starts: list[datetime]) -> None:
         add(store, number, listed)
 
 
-def test_median_of_first_snapshot_after_two_days(store: AnalyticsStore) -> None:
+def test_hour_has_the_median_rate_of_first_snapshots_after_two_days(store: AnalyticsStore) -> None:
     starts = [datetime(2026, 11, 2, 8 + number % 3, tzinfo=UTC) + number * DAY
               for number in range(28)]  # fmt: skip
     fill(store, starts)
@@ -74,7 +74,7 @@ def test_hour_needs_three_posts(store: AnalyticsStore) -> None:
     assert "3 of them in the same hour of the week" in str(explain_shortage(hours))
 
 
-def test_repeated_hour_is_one_hour(store: AnalyticsStore) -> None:
+def test_hour_repeated_by_a_clock_change_counts_as_one_hour(store: AnalyticsStore) -> None:
     # Clocks in Paris go back from 03:00 to 02:00 on 25 October.
     starts = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]
     fill(store, [*starts, datetime(2026, 11, 1, 1, 30, tzinfo=UTC)])

@@ -190,7 +190,7 @@ def test_report_has_the_figures_that_queries_have(store: AnalyticsStore) -> None
             assert ",".join(cells) in lines
 
 
-def test_figures_of_brand_are_those_of_its_pages(store: AnalyticsStore) -> None:
+def test_figures_of_a_brand_are_the_sums_of_its_pages(store: AnalyticsStore) -> None:
     fill(store, 1)
     period = Period(FIRST + 10 * DAY, FIRST + 39 * DAY, ZONE)
     brand, *members = (

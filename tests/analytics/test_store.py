@@ -30,7 +30,7 @@ def test_day_has_one_snapshot(store: AnalyticsStore) -> None:
     assert store.last_days() == {"page-acme": FIRST}
 
 
-def test_series_of_days(store: AnalyticsStore) -> None:
+def test_snapshots_and_counts_are_read_from_the_given_day_on(store: AnalyticsStore) -> None:
     for number in (0, 1, 3):
         add(store, number, [post("a", AT, likes=10 - number)], of=page(followers=1_000 - number))
     days = [FIRST, FIRST + timedelta(days=1), FIRST + timedelta(days=3)]
@@ -50,7 +50,7 @@ def test_value_that_is_not_a_count_is_missing(store: AnalyticsStore, value: Any)
     assert store.snapshots("page-acme")[0].followers is None
 
 
-def test_post_without_metrics(store: AnalyticsStore) -> None:
+def test_post_without_metrics_is_stored_without_counts(store: AnalyticsStore) -> None:
     items: list[dict[str, Any]] = [
         {"id": "a"},
         {"id": "b", "metrics": None},
@@ -71,7 +71,7 @@ def test_unknown_metric_is_kept_and_does_not_count(store: AnalyticsStore) -> Non
     assert rows == [("likes", 1), ("reach", 500)]
 
 
-def test_text_that_a_database_does_not_take(store: AnalyticsStore) -> None:
+def test_characters_that_a_database_rejects_are_removed_or_replaced(store: AnalyticsStore) -> None:
     strange = "a\0b\ud800 ü"
     add(store, 0, [{"id": strange, "message": strange, "metrics": {strange: 1, "likes": 2}}],
         of=page() | {"id": strange, "name": strange})  # fmt: skip
@@ -81,7 +81,7 @@ def test_text_that_a_database_does_not_take(store: AnalyticsStore) -> None:
     assert [values.likes for _, _, values in store.counts(stored["id"])] == [2]
 
 
-def test_page_has_its_last_name(store: AnalyticsStore) -> None:
+def test_page_is_stored_with_its_latest_name(store: AnalyticsStore) -> None:
     add(store, 0, [])
     add(store, 1, [], of=page() | {"username": "new", "brand_name": None})
     (stored,) = store.pages()
@@ -99,7 +99,7 @@ def test_accounts_are_separate(open_store: OpenStore) -> None:
     assert [values.likes for values in counts(yours)] == [2]
 
 
-def test_two_runs_at_once_add_one_snapshot(open_store: OpenStore) -> None:
+def test_concurrent_runs_add_one_snapshot(open_store: OpenStore) -> None:
     stores = [open_store() for _ in range(4)]
     posts = [post(str(number), AT, likes=number) for number in range(50)]
     with ThreadPoolExecutor(len(stores)) as pool:

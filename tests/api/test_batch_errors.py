@@ -38,7 +38,9 @@ from tests.media.sample_files import png
         (500, "SERVER_ERROR", False),
     ],
 )
-def test_error_response(status: int, code: str, stops: bool) -> None:
+def test_error_response_stops_a_batch_if_later_requests_would_fail_too(
+    status: int, code: str, stops: bool
+) -> None:
     assert stops_batch(error_class(status)(status, {"code": code})) == stops
 
 

@@ -20,7 +20,9 @@ def make_client(server: ScriptedServer) -> Client:
     return Client(Transport(base_url=server.url, token=token, clock=ManualClock()))
 
 
-def test_post_lifecycle(client: Client, emulator_clock: ManualClock) -> None:
+def test_scheduled_post_is_published_when_due_and_then_not_cancellable(
+    client: Client, emulator_clock: ManualClock
+) -> None:
     (page,) = client.pages(platform="instagram").items
     post = client.schedule(
         {"page_id": page["id"], "message": "Hi", "scheduled_at": "2026-11-23T13:00:00Z"}
@@ -40,7 +42,7 @@ def test_id_is_percent_encoded(client: Client, post_id: str) -> None:
         client.scheduled_post(post_id)
 
 
-def test_list_envelopes_and_cursor() -> None:
+def test_list_follows_cursor_and_reads_items_of_any_envelope() -> None:
     first = {"data": [{"id": "1"}], "cursor": "c1", "has_more": True}
     second = {"scheduled_posts": [{"id": "2", "new": True}], "has_more": False}
     with ScriptedServer([response(200, first), response(200, second)]) as server:
@@ -133,7 +135,7 @@ def test_requests_match_reference(
 
 
 @pytest.mark.parametrize("body", [[], {}, {"pages": "x"}, {"pages": [1]}, {"pages": None}, "x"])
-def test_unexpected_list_response(body: object) -> None:
+def test_unexpected_list_response_is_an_error(body: object) -> None:
     with ScriptedServer([response(200, json.loads(json.dumps(body)))]) as server:
         with pytest.raises(InvalidResponseError) as caught:
             make_client(server).pages()
@@ -143,7 +145,7 @@ def test_unexpected_list_response(body: object) -> None:
 @pytest.mark.parametrize(
     "item", [{}, {"id": None}, {"id": ""}, {"id": True}, {"id": ["1"]}, {"id": "\udc00"}]
 )
-def test_items_without_id(item: dict[str, object]) -> None:
+def test_list_item_without_id_is_an_error(item: dict[str, object]) -> None:
     with ScriptedServer([response(200, {"pages": [{"id": "1"}, item]})]) as server:
         with pytest.raises(InvalidResponseError, match="'id' in all items of 'pages'"):
             make_client(server).pages()
@@ -153,7 +155,9 @@ def test_items_without_id(item: dict[str, object]) -> None:
     "body",
     [{}, {"success": True}, {"post_id": None}, {"post_id": ""}, {"id": False}, {"id": "a\ud800"}],
 )
-def test_published_post_without_id(body: dict[str, object]) -> None:
+def test_publish_response_without_id_is_an_error_of_unknown_outcome(
+    body: dict[str, object],
+) -> None:
     with ScriptedServer([response(201, body)]) as server:
         with pytest.raises(InvalidResponseError, match="missing 'post_id'") as caught:
             make_client(server).publish({"page_id": "p", "message": "Hi"})
@@ -164,14 +168,14 @@ def test_published_post_without_id(body: dict[str, object]) -> None:
     "account",
     [{"user": 1}, {"quota": []}, {"quota": {"storage": "x"}}, {"api_key": {"scopes": "*"}}],
 )
-def test_invalid_account(account: dict[str, object]) -> None:
+def test_account_with_invalid_types_is_an_error(account: dict[str, object]) -> None:
     with ScriptedServer([response(200, account)]) as server:
         with pytest.raises(InvalidResponseError) as caught:
             make_client(server).account()
     assert caught.value.code == "UNEXPECTED_RESPONSE"
 
 
-def test_invalid_brand_pages() -> None:
+def test_brand_with_invalid_pages_is_an_error() -> None:
     with ScriptedServer([response(200, {"brand": {"id": "b", "pages": ["p"]}})]) as server:
         with pytest.raises(InvalidResponseError, match="'pages'"):
             make_client(server).brand("b")

@@ -104,7 +104,9 @@ def test_tokens_are_independent(clock: ManualClock, make_limiter: MakeLimiter) -
 
 
 @pytest.mark.parametrize("ahead", [-3600, 0, 3600])
-def test_server_clock_skew(clock: ManualClock, make_limiter: MakeLimiter, ahead: int) -> None:
+def test_wait_until_reset_does_not_depend_on_clock_skew(
+    clock: ManualClock, make_limiter: MakeLimiter, ahead: int
+) -> None:
     limiter = make_limiter()
     server_now = clock.now().timestamp() + ahead
     limiter.update(headers(10, 0, server_now + 20), server_now)
@@ -124,7 +126,9 @@ def test_no_window_is_longer_than_the_default_max_wait(
     assert RetryPolicy().allows(0.0, wait)
 
 
-def test_changed_limit_and_late_response(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+def test_changed_limit_applies_and_late_response_is_ignored(
+    clock: ManualClock, make_limiter: MakeLimiter
+) -> None:
     limiter = make_limiter()
     now = clock.now().timestamp()
     limiter.update(headers(10, 8, now + 50), now)
@@ -147,7 +151,9 @@ def test_invalid_headers_are_ignored(clock: ManualClock, make_limiter: MakeLimit
     assert limiter.acquire() == 0
 
 
-def test_clock_set_back(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+def test_window_is_forgotten_when_the_clock_is_set_back(
+    clock: ManualClock, make_limiter: MakeLimiter
+) -> None:
     limiter = make_limiter()
     now = clock.now().timestamp()
     limiter.update(headers(10, 0, now + 30), now)
@@ -155,7 +161,9 @@ def test_clock_set_back(clock: ManualClock, make_limiter: MakeLimiter) -> None:
     assert limiter.acquire() == 0
 
 
-def test_unusable_file(tmp_path: Path, clock: ManualClock, make_limiter: MakeLimiter) -> None:
+def test_damaged_file_causes_neither_wait_nor_error(
+    tmp_path: Path, clock: ManualClock, make_limiter: MakeLimiter
+) -> None:
     (tmp_path / "rate_limits.db").write_bytes(b"not a database at all" * 100)
     limiter = make_limiter()
     assert limiter.acquire() == 0

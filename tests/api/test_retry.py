@@ -119,7 +119,7 @@ def test_rate_limits_are_final_at_their_limit() -> None:
     assert delay(rate_limit(), RetryState(rate_limited=3), policy=policy) is None
 
 
-def test_default_limits() -> None:
+def test_default_policy_is_60_seconds_6_failures_and_60_rate_limits() -> None:
     policy = RetryPolicy()
     assert (policy.max_wait, policy.max_failures, policy.max_rate_limited) == (60.0, 6, 60)
 
@@ -178,7 +178,7 @@ def test_lasting_error_is_final(error: OutReplyError) -> None:
         ("RATE_LIMITED", False), ("GUARDRAIL_X", False), (None, False), (429, False),
     ],
 )  # fmt: skip
-def test_lasting_limits(code: object, *, is_lasting: bool) -> None:
+def test_quota_and_guardrail_codes_are_lasting_limits(code: object, *, is_lasting: bool) -> None:
     assert is_lasting_limit(code) == is_lasting
 
 

@@ -65,7 +65,7 @@ def get_error(reply: bytes) -> ApiError:
         ("just text", "just text", "HTTP_400"),
     ],
 )  # fmt: skip
-def test_nested_errors(body: Any, message: str, code: str) -> None:
+def test_message_and_code_of_a_nested_error_are_found(body: Any, message: str, code: str) -> None:
     error = get_error(response(400, body))
     assert (error.message, error.code) == (message, code)
 
@@ -97,7 +97,7 @@ def test_any_error_body_yields_message(body: Any) -> None:
     json.loads(format_error(error, as_json=True))
 
 
-def test_nested_error_of_a_command(cli_logged_out: CommandLine) -> None:
+def test_command_shows_message_and_code_of_a_nested_error(cli_logged_out: CommandLine) -> None:
     reply = response(404, {"error": {"message": "the words of it", "code": "MEDIA_GONE"}})
     with ScriptedServer([reply]) as server:
         text = cli_logged_out.run("media", "show", "77", env=environment(server))
@@ -108,7 +108,7 @@ def test_nested_error_of_a_command(cli_logged_out: CommandLine) -> None:
     assert (error["code"], error["message"]) == ("MEDIA_GONE", "the words of it")
 
 
-def test_details_without_python_literals(cli_logged_out: CommandLine) -> None:
+def test_error_details_are_shown_as_json_not_python(cli_logged_out: CommandLine) -> None:
     body = {"error": "no", "code": "NO", "active": True, "rows": [{"id": None}, None, "text"]}
     with ScriptedServer([response(400, body)]) as server:
         err = cli_logged_out.run("pages", "list", env=environment(server)).err
@@ -118,7 +118,7 @@ def test_details_without_python_literals(cli_logged_out: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("status", [402, 413, 429])
-def test_quota_resets(status: int) -> None:
+def test_retry_after_of_a_quota_error_is_the_reset_of_the_quota(status: int) -> None:
     clock = ManualClock()
     reset = str(int(clock.now().timestamp()) + 16)
     error = get_error(response(status, QUOTA, x_ratelimit_reset=reset))
@@ -135,7 +135,7 @@ def test_quota_without_reset_has_no_retry_after(code: str, resets_at: object) ->
 
 
 @pytest.mark.parametrize("code", ["MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED"])
-def test_passed_reset_is_now(code: str) -> None:
+def test_reset_in_the_past_means_no_wait(code: str) -> None:
     body = {"error": "x", "code": code, "resets_at": "2026-11-01T00:00:00Z"}
     assert get_error(response(429, body)).retry_after_seconds == 0
 
@@ -145,7 +145,7 @@ def test_passed_reset_is_now(code: str) -> None:
     "value",
     ["999999999999", "9" * 400, "1e300", "4000000001", "90000", "Fri, 31 Dec 9999 23:59:59 GMT"],
 )
-def test_huge_retry_after(value: str, max_wait: float | None) -> None:
+def test_huge_retry_after_is_an_error_without_retry(value: str, max_wait: float | None) -> None:
     reply = response(429, {"error": "slow down", "code": "RATE_LIMITED"}, retry_after=value)
     with ScriptedServer([reply]) as server:
         client = make_client(server, RetryPolicy(max_wait=max_wait))
@@ -161,7 +161,7 @@ def test_reset_in_milliseconds_is_ignored() -> None:
     assert get_error(response(429, {}, x_ratelimit_reset=milliseconds)).retry_after_seconds is None
 
 
-def test_integer_ids(cli_logged_out: CommandLine) -> None:
+def test_integer_ids_become_text(cli_logged_out: CommandLine) -> None:
     page_reply = response(200, {"page": PAGE})
     with ScriptedServer([PAGES, page_reply, PAGES, page_reply, PAGES]) as server:
         for name in ("6711", "twitter:bluebird"):
@@ -184,7 +184,7 @@ def test_integer_ids(cli_logged_out: CommandLine) -> None:
         {"media": [{"id": 77}]},
     ],
 )
-def test_media_ids(body: dict[str, Any]) -> None:
+def test_media_id_is_found_in_each_response_shape(body: dict[str, Any]) -> None:
     with ScriptedServer([response(200, body)]) as server:
         assert make_client(server).media_item("x").get("media_id") == "77"
 
@@ -201,7 +201,7 @@ def test_listed_media_is_found(key: str, value: object) -> None:
     "body",
     [{"scheduled_post": {"post_id": 5}}, {"id": 5}, {"data": {"id": "5", "page_id": 1, "x": None}}],
 )
-def test_post_ids(body: dict[str, Any]) -> None:
+def test_post_id_is_found_in_each_response_shape(body: dict[str, Any]) -> None:
     with ScriptedServer([response(200, body)]) as server:
         assert make_client(server).scheduled_post("5").get("id") == "5"
 
@@ -215,7 +215,7 @@ def test_post_ids(body: dict[str, Any]) -> None:
         {"data": {"media_id": "77"}},
     ],
 )
-def test_upload_response_shapes(
+def test_upload_id_is_found_in_each_response_shape(
     cli_logged_out: CommandLine, tmp_path: Path, body: dict[str, Any]
 ) -> None:
     (tmp_path / "a.png").write_bytes(png())
@@ -246,7 +246,9 @@ def test_upload_without_id_is_looked_up(cli_logged_out: CommandLine, tmp_path: P
 
 
 @pytest.mark.parametrize("name", [None, ""])
-def test_login_of_a_user_without_names(cli_logged_out: CommandLine, name: str | None) -> None:
+def test_login_of_a_user_without_names_succeeds(
+    cli_logged_out: CommandLine, name: str | None
+) -> None:
     me = {
         "authenticated_as": {"user_id": 5, "email": name, "firstname": name},
         "api_key": {"name": name, "prefix": name, "scopes": None},
@@ -262,19 +264,19 @@ def test_login_of_a_user_without_names(cli_logged_out: CommandLine, name: str | 
 
 
 @given(parts=st.lists(st.binary(max_size=200), min_size=1, max_size=5), size=st.integers(1, 99))
-def test_gzip_members(parts: list[bytes], size: int) -> None:
+def test_gzip_members_are_decompressed_in_any_chunks(parts: list[bytes], size: int) -> None:
     content = b"".join(map(gzip.compress, parts))
     chunks = [content[index : index + size] for index in range(0, len(content), size)]
     assert decompress(chunks, "gzip", max_bytes=1000) == b"".join(parts)
 
 
 @pytest.mark.parametrize("end", [b"x", b"\x1f\x8b", gzip.compress(b"more", mtime=0)[:-1]])
-def test_incomplete_gzip_member(end: bytes) -> None:
+def test_incomplete_gzip_member_is_an_error(end: bytes) -> None:
     with pytest.raises(DecodingError):
         decompress([gzip.compress(b"text", mtime=0) + end], "gzip", max_bytes=1000)
 
 
-def test_many_gzip_members() -> None:
+def test_fifty_thousand_empty_gzip_members_are_decompressed() -> None:
     content = gzip.compress(b"", mtime=0) * 50_000 + gzip.compress(b"{}", mtime=0)
     assert decompress([content], "gzip", max_bytes=len(content)) == b"{}"
 
@@ -288,7 +290,9 @@ def test_write_with_gzip_members_is_sent_once() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, [1], [{"a": 1}], {"a": 1}, True, "", "x"])
-def test_values_of_other_types(cli_logged_out: CommandLine, value: object) -> None:
+def test_values_of_other_types_are_not_shown_as_python_literals(
+    cli_logged_out: CommandLine, value: object
+) -> None:
     texts = dict.fromkeys(("platform", "name", "username", "brand_name", "message"), value)
     post = {"id": "p1", **texts, "page_id": value, "remote_id": value, "permalink": value}
     me = {"authenticated_as": {"email": value}, "api_key": {"name": value, "scopes": ["*"]}}
@@ -317,7 +321,7 @@ def test_values_of_other_types(cli_logged_out: CommandLine, value: object) -> No
                     assert python not in shown, (words, shown)
 
 
-def test_text_of_another_type_is_json() -> None:
+def test_text_field_of_another_type_is_read_as_json() -> None:
     page = {"id": "1", "name": {"text": "Bluebird"}, "unknown": {"kept": [True]}, "expired": False}
     with ScriptedServer([response(200, {"pages": [page]})]) as server:
         (read,) = make_client(server).pages().items

@@ -49,14 +49,14 @@ def test_hosts_share_the_limit(make_limiter: MakeLimiter) -> None:
     assert make_limiter(Token("outreply_live_other")).acquire() == 0.0
 
 
-def test_pause_that_the_server_requested(make_limiter: MakeLimiter) -> None:
+def test_requested_pause_applies_to_every_host(make_limiter: MakeLimiter) -> None:
     first, second = make_limiter(), make_limiter()
     first.update(headers(60, 50, 40), time())
     second.throttle(20)
     assert 10 < first.acquire() <= 20
 
 
-def test_window_that_is_over(make_limiter: MakeLimiter) -> None:
+def test_window_that_is_over_causes_no_wait(make_limiter: MakeLimiter) -> None:
     limiter = make_limiter()
     limiter.update(headers(60, 0, 0), time())
     # A window of zero seconds is over at once; the next one is assumed to have the same limit.

@@ -45,7 +45,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-def test_read_request_headers(clock: ManualClock) -> None:
+def test_read_request_has_token_and_no_idempotency_key(clock: ManualClock) -> None:
     with ScriptedServer([response(200, {"x": 1, "new_field": [None]})]) as server:
         result = make_transport(server, clock).get("/me", query={"limit": 5})
     assert result.body == {"x": 1, "new_field": [None]}
@@ -73,7 +73,7 @@ def test_retries_share_idempotency_key(clock: ManualClock, method: str) -> None:
     assert json.loads(server.received[0].body) == {"message": "hé"}
 
 
-def test_explicit_idempotency_key(clock: ManualClock) -> None:
+def test_explicit_idempotency_key_is_sent(clock: ManualClock) -> None:
     with ScriptedServer([response(201)]) as server:
         make_transport(server, clock).send(
             ApiRequest("POST", "/x", {}, idempotency_key="release-1")
@@ -81,7 +81,7 @@ def test_explicit_idempotency_key(clock: ManualClock) -> None:
     assert server.received[0].headers["idempotency-key"] == "release-1"
 
 
-def test_retry_backoff(clock: ManualClock) -> None:
+def test_retry_waits_double_until_the_sixth_failure(clock: ManualClock) -> None:
     clock.next_random = 0.999
     with ScriptedServer([response(503, {"error": "down"})]) as server:
         with pytest.raises(ServerError) as error:
@@ -91,7 +91,7 @@ def test_retry_backoff(clock: ManualClock) -> None:
     assert [round(wait) for wait in clock.sleeps] == [1, 2, 4, 8, 16]
 
 
-def test_max_wait(clock: ManualClock) -> None:
+def test_wait_longer_than_max_wait_is_an_error_without_retry(clock: ManualClock) -> None:
     with ScriptedServer([response(429, {"code": "RATE_LIMITED"}, retry_after="62")]) as server:
         with pytest.raises(LimitExceededError) as error:
             make_transport(server, clock).get("/me")
@@ -101,7 +101,7 @@ def test_max_wait(clock: ManualClock) -> None:
     assert error.value.exit_code == ExitCode.LIMIT_EXCEEDED
 
 
-def test_no_max_wait(clock: ManualClock) -> None:
+def test_wait_of_an_hour_is_kept_without_max_wait(clock: ManualClock) -> None:
     script = [response(429, {"code": "RATE_LIMITED"}, retry_after="3600"), response(200)]
     with ScriptedServer(script) as server:
         make_transport(server, clock, retry_policy=RetryPolicy(max_wait=None)).get("/me")
@@ -110,7 +110,9 @@ def test_no_max_wait(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("skew_hours", [-1, 0, 1])
 @pytest.mark.parametrize("source", ["seconds", "date", "body", "reset"])
-def test_retry_after_sources(clock: ManualClock, source: str, skew_hours: int) -> None:
+def test_wait_is_read_from_each_source_despite_clock_skew(
+    clock: ManualClock, source: str, skew_hours: int
+) -> None:
     clock.next_random = 0.0
     server_now = clock.now() + timedelta(hours=skew_hours)
     later = server_now + timedelta(seconds=7)
@@ -157,7 +159,7 @@ def test_permanent_errors_are_not_retried(clock: ManualClock, status: int, code:
     assert caught.value.code == code
 
 
-def test_error_details(clock: ManualClock) -> None:
+def test_error_has_code_request_id_and_details_of_the_response(clock: ManualClock) -> None:
     body = {
         "error": "This API token is missing the required scope: write:posts",
         "code": "MISSING_SCOPE",
@@ -186,7 +188,7 @@ def test_error_details(clock: ManualClock) -> None:
         (418, ApiError, 1),
     ],
 )
-def test_error_without_json_body(
+def test_error_without_json_body_is_classified_by_its_status(
     clock: ManualClock, status: int, error_class: type[ApiError], exit_code: int
 ) -> None:
     with ScriptedServer([response(status, None, b"<html>no</html>")]) as server:
@@ -223,7 +225,7 @@ def test_invalid_responses_are_retried(clock: ManualClock, reply: bytes, name: s
     assert error.value.exit_code == ExitCode.NETWORK
 
 
-def test_connection_refused(clock: ManualClock) -> None:
+def test_refused_connection_is_retried_and_reported_as_not_sent(clock: ManualClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     sender = Transport(base_url=f"http://127.0.0.1:{port}", token=Token(SECRET), clock=clock)
@@ -235,7 +237,7 @@ def test_connection_refused(clock: ManualClock) -> None:
     assert len(clock.sleeps) == 5
 
 
-def test_redirect_to_other_host(
+def test_redirect_to_another_host_is_not_followed(
     clock: ManualClock,
 ) -> None:
     with ScriptedServer([response(200)]) as elsewhere:
@@ -261,7 +263,7 @@ def test_redirect_same_host_keeps_body(
     assert second.headers["idempotency-key"] == first.headers["idempotency-key"]
 
 
-def test_redirect_write_to_read(clock: ManualClock) -> None:
+def test_redirect_that_turns_a_write_into_a_read_is_an_error(clock: ManualClock) -> None:
     with ScriptedServer([response(302, location="/api/v1/y")]) as server:
         with pytest.raises(InvalidResponseError, match="become a GET"):
             make_transport(server, clock).send(ApiRequest("POST", "/x", {}))
@@ -277,7 +279,7 @@ def test_redirect_without_an_address_is_not_a_success(
             make_transport(server, clock).send(ApiRequest(method, "/x"))
 
 
-def test_redirect_loop(clock: ManualClock) -> None:
+def test_redirect_loop_is_an_error(clock: ManualClock) -> None:
     with ScriptedServer([response(302, location="/api/v1/x")]) as server:
         with pytest.raises(InvalidResponseError, match="too many redirects"):
             make_transport(server, clock).get("/x")
@@ -309,7 +311,9 @@ def test_error_of_a_gateway_leaves_a_failed_write_open(clock: ManualClock, statu
     assert caught.value.maybe_applied
 
 
-def test_rate_limit_after_failed_write(clock: ManualClock, tmp_path: Path) -> None:
+def test_rate_limit_after_a_failed_write_keeps_its_outcome_unknown(
+    clock: ManualClock, tmp_path: Path
+) -> None:
     with ScriptedServer(
         [
             response(
@@ -353,7 +357,7 @@ def test_replace_error_keeps_type_and_facts() -> None:
         "http://[::1",
     ],
 )
-def test_insecure_base_url(url: str) -> None:
+def test_insecure_base_url_is_rejected(url: str) -> None:
     with pytest.raises(InvalidInputError):
         check_base_url(url)
 
@@ -362,11 +366,11 @@ def test_insecure_base_url(url: str) -> None:
     "url",
     ["http://127.0.0.1:8787/api/v1/", "http://localhost:1", "http://[::1]:9", "https://a.b/c"],
 )
-def test_secure_base_url(url: str) -> None:
+def test_secure_base_url_is_accepted(url: str) -> None:
     assert check_base_url(url) == url.rstrip("/")
 
 
-def test_request_records(clock: ManualClock) -> None:
+def test_each_attempt_is_recorded_without_the_token(clock: ManualClock) -> None:
     records: list[RequestRecord] = []
     script = [response(500, {"error": "x"}), response(200, {}, x_ratelimit_remaining="28")]
     with ScriptedServer(script) as server:
@@ -393,14 +397,16 @@ def test_token_repr_is_redacted() -> None:
         assert bad.strip() == "" or bad not in caught.value.message
 
 
-def test_non_ascii_response_header(clock: ManualClock) -> None:
+def test_response_with_a_non_ascii_header_is_read(clock: ManualClock) -> None:
     with ScriptedServer(
         [response(200, {"x": 1}).replace(b": application", b": \xff\xe9 a")]
     ) as server:
         assert make_transport(server, clock).get("/me").body == {"x": 1}
 
 
-def test_huge_header_values(clock: ManualClock, tmp_path: Path) -> None:
+def test_huge_header_values_cause_neither_error_nor_long_wait(
+    clock: ManualClock, tmp_path: Path
+) -> None:
     headers = {
         "x_ratelimit_limit": "1e300", "x_ratelimit_remaining": "1e300",
         "x_ratelimit_reset": "1e300", "date": "Mon, 23 Nov 2026 12:00:00 +99999999999",
@@ -415,14 +421,14 @@ def test_huge_header_values(clock: ManualClock, tmp_path: Path) -> None:
     assert sum(clock.sleeps) < 10
 
 
-def test_redirect_to_invalid_url(clock: ManualClock) -> None:
+def test_redirect_to_an_invalid_url_is_an_error(clock: ManualClock) -> None:
     with ScriptedServer([response(301, location="X: i/v1/elsewhere")]) as server:
         with pytest.raises(NetworkError, match="invalid URL"):
             make_transport(server, clock).get("/me")
 
 
 @pytest.mark.parametrize("path", ["/a\x1b", "/\udc80"])
-def test_invalid_request(clock: ManualClock, path: str) -> None:
+def test_invalid_request_is_not_sent(clock: ManualClock, path: str) -> None:
     with ScriptedServer([response()]) as server:
         with pytest.raises(InvalidInputError, match="invalid request"):
             make_transport(server, clock).get(path)
@@ -431,13 +437,13 @@ def test_invalid_request(clock: ManualClock, path: str) -> None:
         assert server.received == []
 
 
-def test_infinite_number_in_response(clock: ManualClock) -> None:
+def test_infinite_number_in_a_response_is_an_error(clock: ManualClock) -> None:
     with ScriptedServer([response(200, None, b'{"n": 1e999}')]) as server:
         with pytest.raises(InvalidResponseError):
             make_transport(server, clock).get("/me")
 
 
-def test_circular_causes_of_a_failed_connection(
+def test_failed_connection_with_circular_causes_is_an_error(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failure = httpx.ConnectError("refused")
@@ -466,7 +472,7 @@ def test_circular_causes_of_a_failed_connection(
     ],
     ids=["two", "one per byte", "with empty ones", "large"],
 )
-def test_gzip_of_several_members(clock: ManualClock, content: bytes) -> None:
+def test_gzip_of_several_members_is_read(clock: ManualClock, content: bytes) -> None:
     with ScriptedServer([response(201, None, content, content_encoding="gzip")]) as server:
         result = make_transport(server, clock).send(ApiRequest("POST", "/x", {}))
         assert len(server.received) == 1
@@ -504,7 +510,9 @@ def test_gzip_of_many_members_is_limited(clock: ManualClock) -> None:
     ["3600", "999999999999", "1e300", "1e999", "9" * 400, "inf", "Fri, 31 Dec 9999 23:59:59 GMT"],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_long_retry_after_ends_at_once(clock: ManualClock, seconds: str, status: int) -> None:
+def test_long_retry_after_ends_the_request_immediately(
+    clock: ManualClock, seconds: str, status: int
+) -> None:
     with ScriptedServer([response(status, {"code": "X"}, retry_after=seconds)]) as server:
         with pytest.raises(ApiError) as caught:
             make_transport(server, clock).get("/x")
@@ -587,7 +595,9 @@ def test_resets_at_in_the_past_means_now(clock: ManualClock) -> None:
         ([], "the API responded with 404", "HTTP_404"),
     ],
 )  # fmt: skip
-def test_error_bodies_of_any_shape(clock: ManualClock, body: Any, message: str, code: str) -> None:
+def test_message_and_code_are_found_in_error_bodies_of_any_shape(
+    clock: ManualClock, body: Any, message: str, code: str
+) -> None:
     with ScriptedServer([response(404, None, json.dumps(body).encode())]) as server:
         with pytest.raises(NotFoundError) as caught:
             make_transport(server, clock).get("/x")
@@ -616,7 +626,9 @@ def test_end_of_max_wait_reports_the_last_error(clock: ManualClock) -> None:
     assert caught.value.maybe_applied
 
 
-def test_end_of_max_wait_before_the_first_attempt(clock: ManualClock, tmp_path: Path) -> None:
+def test_end_of_max_wait_before_the_first_attempt_is_a_timeout(
+    clock: ManualClock, tmp_path: Path
+) -> None:
     reset = str(int(clock.now().timestamp()) + 4)
     headers = {"x_ratelimit_limit": "1", "x_ratelimit_remaining": "0", "x_ratelimit_reset": reset}
     policy = RetryPolicy(max_wait=3.5, cuts_attempts=True, is_per_command=False)

@@ -22,7 +22,7 @@ def fail(quick: bool) -> Iterator[Figure]:
     raise RuntimeError("no such program")
 
 
-def test_table() -> None:
+def test_table_has_a_row_for_each_figure_and_marks_missed_goals() -> None:
     assert format_table(list(three_figures(quick=False))).splitlines() == [
         "| figure  | ratio  | baseline   | goal              | growth         | peak memory |",
         "|---------|--------|------------|-------------------|----------------|-------------|",
@@ -32,7 +32,7 @@ def test_table() -> None:
     ]
 
 
-def test_exit_code_missed_goal_and_broken_benchmark(
+def test_broken_benchmark_exits_1_and_missed_goal_exits_0(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main({"three": three_figures}, ["--json", str(tmp_path / "figures.json")]) == 0
@@ -51,7 +51,7 @@ def test_quick_run_has_no_goals(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(figure["ratio"] > 0 for figure in figures)
 
 
-def test_unknown_benchmark_name() -> None:
+def test_unknown_benchmark_name_is_rejected() -> None:
     words = [sys.executable, "-m", "tests.benchmarks", "nothing"]
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     assert result.returncode == 2

@@ -75,7 +75,7 @@ CHANGES: Mapping[str, str] = {
 
 
 @given(row=rows, names=st.permutations(NAMES), newline=st.sampled_from(["\n", "\r\n"]))
-def test_hash_is_of_what_is_sent_alone(
+def test_hash_depends_only_on_what_is_sent(
     tmp_path_factory: pytest.TempPathFactory, row: Row, names: list[str], newline: str
 ) -> None:
     here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
@@ -383,7 +383,9 @@ def test_missing_approval_is_refused(cli: CommandLine, path: Path) -> None:
     assert "--approved: cannot read nowhere.json: No such file" in ran.err
 
 
-def test_approve_all_without_a_terminal(cli: CommandLine, client: Client, path: Path) -> None:
+def test_approval_without_a_terminal_requires_all_and_yes(
+    cli: CommandLine, client: Client, path: Path
+) -> None:
     approval = path.with_name("all.json")
     words = ("bulk", "approve", str(path), "--by", "Zoë", "--file", str(approval))
     refused = cli.run(*words)
@@ -399,7 +401,7 @@ def test_approve_all_without_a_terminal(cli: CommandLine, client: Client, path: 
     assert schedule(cli, path, path).code == 2
 
 
-def test_approve_at_a_terminal(cli: CommandLine, path: Path) -> None:
+def test_answers_at_a_terminal_approve_reject_or_skip_rows(cli: CommandLine, path: Path) -> None:
     cli.environ["OUTREPLY_TIMEZONE"] = "UTC"
     path.write_text(path.read_text().replace("2026-12", "2036-12"))
     approval = path.with_name("mine.json")

@@ -96,7 +96,9 @@ def test_apply_does_not_restore_cancelled_posts(
         assert (ran.code, get_summary(ran)) == (0, {k: v for k, v in summary.items() if v}), ran.err
 
 
-def test_plan_json(cli: CommandLine, calendar: Path, tmp_path: Path) -> None:
+def test_plan_as_json_lists_the_planned_rows(
+    cli: CommandLine, calendar: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "json.plan"
     ran = cli.run("bulk", "plan", str(calendar), "-o", str(path), "--json")
     document = get_report(ran)
@@ -173,7 +175,9 @@ def test_status_reports_drift(cli: CommandLine, calendar: Path, client: Client) 
     ]
 
 
-def test_cancel_and_undo(cli: CommandLine, calendar: Path, client: Client) -> None:
+def test_cancelled_posts_can_be_scheduled_again_with_the_shown_command(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
     cli.run("bulk", "schedule", str(calendar))
     (page,) = client.pages(platform="facebook").items
     other = {"page_id": page["id"], "message": "Other", "scheduled_at": "2026-12-09T08:00:00Z"}
@@ -353,7 +357,9 @@ def test_posts_cancelled_elsewhere_do_not_count_for_max_cancel(
     assert len(get_posts(client)) == 2
 
 
-def test_github_annotations_and_summary(cli: CommandLine, calendar: Path, tmp_path: Path) -> None:
+def test_github_run_gets_a_summary_and_error_annotations(
+    cli: CommandLine, calendar: Path, tmp_path: Path
+) -> None:
     summary = tmp_path / "summary.md"
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     assert cli.run("bulk", "schedule", str(calendar), env=env).code == 0

@@ -74,7 +74,9 @@ def test_schedule_creates_posts_and_rerun_writes_nothing(
     assert count_writes(emulator) == before
 
 
-def test_yaml_zone_offset_and_defaults(cli: CommandLine, tmp_path: Path, client: Client) -> None:
+def test_yaml_zone_offset_and_defaults_apply_to_posts(
+    cli: CommandLine, tmp_path: Path, client: Client
+) -> None:
     path = tmp_path / "calendar.yaml"
     path.write_text(
         "timezone: Asia/Kolkata\n"
@@ -316,7 +318,7 @@ def leave_publishes(emulator: EmulatorServer, left: int) -> None:
     db.execute("INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?)", values)
 
 
-def test_posts_that_are_due_first_take_the_publishes_that_are_left(
+def test_earliest_posts_use_the_remaining_publishes(
     cli: CommandLine, calendar: Path, emulator: EmulatorServer, client: Client
 ) -> None:
     """The advice for a short month: rows that are moved to the next one wait for it."""
@@ -360,7 +362,7 @@ def test_post_is_not_replaced_without_a_publish(
     assert get_posts(client) == before
 
 
-def test_files_share_the_publishes_that_are_left(
+def test_files_share_the_remaining_publishes(
     cli: CommandLine, calendar: Path, emulator: EmulatorServer
 ) -> None:
     other = calendar.with_name("other.csv")

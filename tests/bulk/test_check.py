@@ -96,7 +96,9 @@ def test_strict_makes_warnings_errors(cli_logged_out: CommandLine, tmp_path: Pat
     assert [p["severity"] for p in errors] == ["error", "error"]
 
 
-def test_guardrails_within_a_file(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_rows_of_a_file_that_break_guardrails_are_reported(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     path = write(
         tmp_path,
         "a,linkedin:acme,2026-12-24 18:00,Hi,,",
@@ -111,7 +113,9 @@ def test_guardrails_within_a_file(cli_logged_out: CommandLine, tmp_path: Path) -
     assert "allows 3 posts per hour, but 4 are planned" in problems[1]["message"]
 
 
-def test_times_in_the_zone_of_a_brand(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_times_in_brand_zones_are_compared_only_with_each_other(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     header = "page,scheduled_at,timezone,message\n"
     path = write(
         tmp_path,
@@ -160,7 +164,7 @@ def test_check_agrees_with_dry_run(cli: CommandLine, tmp_path: Path) -> None:
     assert len(problems) == 6
 
 
-def test_github_annotations(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_problems_become_github_annotations(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     path = write(tmp_path, "a,x:acme,soon,Hi,,", "b,instgram:acme,2026-12-24 18:00,Hi,,")
     result = cli_logged_out.run(
         "bulk", "check", path,
@@ -177,7 +181,7 @@ def test_stdin_is_checked(cli_logged_out: CommandLine) -> None:
     assert result.out.startswith("-:2: scheduled_at: ")
 
 
-def test_unreadable_file(cli_logged_out: CommandLine) -> None:
+def test_missing_file_is_a_usage_error(cli_logged_out: CommandLine) -> None:
     result = cli_logged_out.run("bulk", "check", "missing.csv")
     assert (result.code, result.out) == (2, "")
     assert "Cannot read missing.csv" in result.err

@@ -59,7 +59,9 @@ def test_rerun_keeps_texts(
     assert "in sync" in cli.run("bulk", "status", str(calendar)).out
 
 
-def test_document(cli: CommandLine, calendar: Path, composer: Composer) -> None:
+def test_document_for_the_program_has_page_rules_row_and_examples(
+    cli: CommandLine, calendar: Path, composer: Composer
+) -> None:
     calendar.write_text(
         "key,page,scheduled_at,message,link,Notes\n"
         f"launch,x:bluebird,{AT},,https://example.com/a,Mention the price\n"
@@ -132,7 +134,9 @@ def test_failing_program_names_the_row(cli: CommandLine, calendar: Path, tmp_pat
     assert "exit code 1: no \\x1b[2J model / second" in ran.err
 
 
-def test_text_that_breaks_a_rule(cli: CommandLine, calendar: Path, tmp_path: Path) -> None:
+def test_composed_text_that_breaks_a_rule_is_rejected(
+    cli: CommandLine, calendar: Path, tmp_path: Path
+) -> None:
     calendar.write_text(f"page,scheduled_at,message\nx:bluebird,{AT},\n")
     long = Composer.make(tmp_path, "print('y' * 300)")
     ran = cli.run("bulk", "schedule", str(calendar), *long.words, "--strict")
@@ -243,7 +247,7 @@ def test_team_has_one_text(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
-def test_kill_between_composing_and_sending(
+def test_run_killed_before_sending_keeps_its_composed_texts(
     cli: CommandLine, calendar: Path, composer: Composer, client: Client
 ) -> None:
     code = (
@@ -312,7 +316,9 @@ def test_written_message_replaces_the_composed_one(
         f'[\n{{"page": "facebook:acme", "scheduled_at": "{AT}"}}]',
     ],
 )
-def test_write_back(cli: CommandLine, tmp_path: Path, client: Client, content: str) -> None:
+def test_write_back_adds_only_the_text_to_the_file(
+    cli: CommandLine, tmp_path: Path, client: Client, content: str
+) -> None:
     path = tmp_path / ("calendar.yaml" if "page:" in content else "calendar.csv")
     if content.startswith("["):
         path = tmp_path / "calendar.json"
@@ -367,7 +373,9 @@ def test_formula_is_not_written_into_a_spreadsheet(
     assert calendar.read_text() == before
 
 
-def test_rows_that_are_not_composed(cli: CommandLine, tmp_path: Path, composer: Composer) -> None:
+def test_rows_that_cannot_be_composed_are_rejected(
+    cli: CommandLine, tmp_path: Path, composer: Composer
+) -> None:
     path = tmp_path / "calendar.yaml"
     reason = "rows without a time and rows of a series are not composed"
     for row, problem in (
@@ -393,7 +401,7 @@ def test_spread_does_not_move_composed_rows(
     assert "60 s apart" in ran.err
 
 
-def test_rows_of_several_pages_and_platforms(
+def test_row_on_two_platforms_gets_a_text_for_each(
     cli: CommandLine, tmp_path: Path, composer: Composer, client: Client
 ) -> None:
     path = tmp_path / "calendar.yaml"
@@ -404,7 +412,7 @@ def test_rows_of_several_pages_and_platforms(
     assert "the journal keeps them" in ran.err
 
 
-def test_plan_and_apply(
+def test_apply_sends_the_texts_that_plan_composed(
     cli: CommandLine, calendar: Path, composer: Composer, client: Client, tmp_path: Path
 ) -> None:
     plan = str(tmp_path / "launch.plan")

@@ -118,7 +118,9 @@ def test_zone_that_a_calendar_refuses_is_not_written(
 
 
 @pytest.mark.parametrize("time", ["18:00", "6pm", "18 Uhr", "00:01", "23:59Z"])
-def test_time_of_day_alone_is_not_today(cli: CommandLine, tmp_path: Path, time: str) -> None:
+def test_time_of_day_without_a_date_is_rejected(
+    cli: CommandLine, tmp_path: Path, time: str
+) -> None:
     path = tmp_path / "c.csv"
     path.write_text(f"page,scheduled_at,message\nfacebook:acme,{time},Hi\n")
     for command in ("convert", "check"):
@@ -136,7 +138,7 @@ def test_time_of_day_alone_is_not_today(cli: CommandLine, tmp_path: Path, time: 
         ("24.12", "invalid time"),
     ],
 )
-def test_error_of_a_text_that_is_like_a_time_of_day(
+def test_text_like_a_time_of_day_is_rejected_with_its_own_error(
     cli: CommandLine, tmp_path: Path, text: str, words: str
 ) -> None:
     path = tmp_path / "c.csv"

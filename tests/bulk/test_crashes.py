@@ -51,7 +51,7 @@ def scheduled(
 
 
 @pytest.mark.parametrize("steps", range(1, 60, 4))
-def test_kill_at_step_then_rerun(
+def test_rerun_after_a_kill_at_any_step_completes_the_calendar(
     scheduled: RunConfig, emulator: EmulatorServer, steps: int
 ) -> None:
     dying = replace(scheduled, die_after_steps=steps)
@@ -62,7 +62,9 @@ def test_kill_at_step_then_rerun(
     assert {result.action.kind for result in again.results} == {"keep"}
 
 
-def test_repeated_kills_then_rerun(scheduled: RunConfig, emulator: EmulatorServer) -> None:
+def test_rerun_after_repeated_kills_completes_the_calendar(
+    scheduled: RunConfig, emulator: EmulatorServer
+) -> None:
     for steps in (7, 3, 11, 2, 19):
         run_in_process(replace(scheduled, die_after_steps=steps))
     run_here(scheduled)

@@ -289,7 +289,7 @@ def test_named_scheduler_must_be_known(cli: CommandLine, tmp_path: Path) -> None
     assert "buffer, hootsuite" in ran.err
 
 
-def test_headerless_file_with_an_added_header(cli: CommandLine, tmp_path: Path) -> None:
+def test_headerless_file_with_an_added_header_is_read(cli: CommandLine, tmp_path: Path) -> None:
     text = "Date,Message,URL\n" + (EXPORTS / "hootsuite.csv").read_text("utf-8")
     path = write(tmp_path, "h.csv", text)
     words = ("--page", FACEBOOK, "--date-order", "mdy", "--dry-run", "--json")
@@ -299,7 +299,7 @@ def test_headerless_file_with_an_added_header(cli: CommandLine, tmp_path: Path) 
         assert get_summary(ran) == {"created": 2}
 
 
-def test_rows_that_are_not_posts(cli: CommandLine, tmp_path: Path) -> None:
+def test_rows_that_are_not_posts_are_ignored_with_a_note(cli: CommandLine, tmp_path: Path) -> None:
     path = write(
         tmp_path,
         "plan.csv",
@@ -313,7 +313,7 @@ def test_rows_that_are_not_posts(cli: CommandLine, tmp_path: Path) -> None:
     assert "plan.csv: lines 4, 7 without a page, text or media ignored." in ran.err
 
 
-def test_row_with_text_alone_is_not_ignored(cli: CommandLine, tmp_path: Path) -> None:
+def test_row_with_only_a_text_is_an_error(cli: CommandLine, tmp_path: Path) -> None:
     path = write(tmp_path, "c.csv", "page,scheduled_at,message\n,,Hi\n")
     ran = cli.run("bulk", "schedule", path, "--dry-run")
     assert ran.code == 2

@@ -50,7 +50,7 @@ def carry_out_until_done(run: RunConfig) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("every", [2, 3])
-def test_faults_exactly_once(
+def test_each_post_is_made_once_despite_faults(
     run: RunConfig, emulator: EmulatorServer, fault: Fault, every: int
 ) -> None:
     with FaultyProxy(emulator.port, fault, every) as proxy:
@@ -65,7 +65,9 @@ def test_faults_exactly_once(
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_local_clock_off_by_an_hour(run: RunConfig, emulator: EmulatorServer, hours: int) -> None:
+def test_posts_are_correct_with_a_local_clock_off_by_an_hour(
+    run: RunConfig, emulator: EmulatorServer, hours: int
+) -> None:
     wrong = replace(run, now=run.now + timedelta(hours=hours))
     write_calendar(run.calendar, ROWS)
     run_here(wrong)
@@ -82,14 +84,14 @@ def test_earliest_time_uses_server_clock(run: RunConfig, emulator: EmulatorServe
     assert server_posts(emulator) == expected_posts([soon])
 
 
-def test_invalid_date_header(run: RunConfig, emulator: EmulatorServer) -> None:
+def test_invalid_date_header_is_ignored(run: RunConfig, emulator: EmulatorServer) -> None:
     with FaultyProxy(emulator.port, date="not a date") as proxy:
         write_calendar(run.calendar, ROWS)
         run_here(replace(run, base_url=proxy.url))
     assert server_posts(emulator) == expected_posts(ROWS)
 
 
-def test_journal_created_by_many_processes(tmp_path: Path) -> None:
+def test_journal_can_be_created_by_many_processes_concurrently(tmp_path: Path) -> None:
     for attempt in range(10):
         journals = [tmp_path / f"{attempt}.db"] * 6
         with ProcessPoolExecutor(6) as pool:

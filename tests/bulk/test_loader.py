@@ -45,7 +45,7 @@ def get_problems(calendar: Calendar) -> list[str]:
         TEXT.rstrip("\n").encode(),
     ],
 )
-def test_csv_dialects(tmp_path: Path, content: bytes) -> None:
+def test_csv_of_any_dialect_is_read(tmp_path: Path, content: bytes) -> None:
     calendar = read(tmp_path, "c.csv", content)
     assert get_problems(calendar) == []
     (row,) = calendar.rows
@@ -54,7 +54,7 @@ def test_csv_dialects(tmp_path: Path, content: bytes) -> None:
     )  # fmt: skip
 
 
-def test_csv_line_numbers_with_quoted_newlines(tmp_path: Path) -> None:
+def test_csv_line_numbers_count_quoted_newlines(tmp_path: Path) -> None:
     content = 'page,scheduled_at,message\n"a","t","one\ntwo\nthree"\n\n"b","t","x"\n'
     calendar = read(tmp_path, "c.csv", content.encode())
     assert [(row.line, row.content.message) for row in calendar.rows] == [
@@ -100,7 +100,7 @@ def test_csv_errors_have_lines(tmp_path: Path, content: bytes, line: int, word: 
     assert any(p.startswith(f"{line}: ") and word in p for p in problems), problems
 
 
-def test_file_that_is_not_a_workbook(tmp_path: Path) -> None:
+def test_file_that_is_not_a_workbook_is_reported_as_damaged(tmp_path: Path) -> None:
     assert "the workbook is damaged" in get_problems(read(tmp_path, "c.xlsx", b"x"))[0]
 
 
@@ -154,7 +154,9 @@ def test_relative_dates_are_warned_about(
     ["18:00", "6 pm", "18 Uhr", "18h30", "6:00:00 p.m.", "18:00 GMT", "6 pm UTC", "18:00Z",
      "18:00+01:00", "18:00 Europe/Paris", "18:00 America/Argentina/Buenos_Aires"],
 )  # fmt: skip
-def test_time_of_day_alone_is_not_today(cli: CommandLine, tmp_path: Path, time: str) -> None:
+def test_time_of_day_without_a_date_is_rejected(
+    cli: CommandLine, tmp_path: Path, time: str
+) -> None:
     path = tmp_path / "c.csv"
     path.write_text(f"Day,Time,page,message\n24,{time},facebook:acme,Hi\n")
     ran = cli.run("bulk", "schedule", str(path), "--columns", "Day=", "--dry-run")
@@ -317,7 +319,7 @@ def test_yaml_tiktok_settings_become_json() -> None:
         '{a: 1, "a": 1}',
     ],
 )
-def test_yaml_settings_invalid_as_json(value: str) -> None:
+def test_yaml_settings_that_are_not_json_are_rejected(value: str) -> None:
     calendar = Calendar("c", Path("/nowhere/c"))
     row = f"posts: [{{page: a, scheduled_at: b, tiktok_settings: {{n: {value}}}}}]"
     parse_yaml(calendar, row.encode())
@@ -332,6 +334,6 @@ def test_yaml_settings_invalid_as_json(value: str) -> None:
         ('"https://e.com/a\nhttp://e.com/b"', ("https://e.com/a", "http://e.com/b")),
     ],
 )
-def test_csv_urls_with_semicolons(tmp_path: Path, cell: str, urls: tuple[str, ...]) -> None:
+def test_csv_urls_may_contain_semicolons(tmp_path: Path, cell: str, urls: tuple[str, ...]) -> None:
     calendar = read(tmp_path, "c.csv", f"page,scheduled_at,media_urls\na,b,{cell}\n".encode())
     assert calendar.rows[0].content.media_urls == urls

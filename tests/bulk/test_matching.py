@@ -303,7 +303,7 @@ def test_row_that_was_moved_and_edited_and_is_undone_keeps_its_post() -> None:
     assert pair_ids([make_post("a")], histories, now=AFTERWARDS) == [1]
 
 
-def test_post_that_was_moved_and_published_is_that_of_its_row() -> None:
+def test_published_post_that_was_moved_stays_with_its_row() -> None:
     """`posts reschedule` moved the post, or `--spread` moved the row."""
     (history,) = record([make_post("a", at=LATER)])
     body = make_post("a").body()
@@ -458,7 +458,7 @@ def test_content_digest_ignores_the_time_and_the_ids_of_uploaded_files() -> None
     assert content_digest(with_files) != content_digest({**with_files, "message": "b"})
 
 
-def test_names_of_keys() -> None:
+def test_name_of_a_key_is_converted_back_to_the_key() -> None:
     assert name_from_key(make_post(key="a@b")) == "key:a@b@p1"
     assert key_from_name("key:a@b@p1") == "a@b"
     assert key_from_name("p1@2026-12-24T17:00:00Z#0") is None
@@ -471,7 +471,7 @@ def test_exported_keys_name_a_post() -> None:
     assert exported_post_id(make_post()) is None
 
 
-def test_untagged_text_has_no_parameters_of_utm() -> None:
+def test_untagged_text_has_no_utm_parameters() -> None:
     tagged = "See https://e.com/?utm_source=x&utm_medium=y&id=1#top and more"
     assert strip_utm(tagged) == "See https://e.com/&id=1#top and more"
 

@@ -194,7 +194,9 @@ def test_export_to_an_unusable_file_is_refused(
 
 
 @pytest.mark.parametrize("command", EXPORTS)
-def test_export_to_stdout(cli: CommandLine, calendar: Path, command: str) -> None:
+def test_export_to_a_dash_is_written_to_stdout(
+    cli: CommandLine, calendar: Path, command: str
+) -> None:
     ran = cli.run(*words(command, calendar, Path("-")))
     assert ran.code == 0, ran.err
     assert ran.out.startswith(("key,", "BEGIN:VCALENDAR"))

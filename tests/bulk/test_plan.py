@@ -76,7 +76,7 @@ def test_new_row_is_created() -> None:
         (None, ActionType.KEEP, "the outcome of an earlier request is not known", True),
     ],
 )  # fmt: skip
-def test_unchanged_row_by_the_status_of_its_post(
+def test_unchanged_row_is_planned_by_the_status_of_its_post(
     status: PostStatus | None, kind: ActionType, reason: str, *, is_unresolved: bool
 ) -> None:
     assert summary(decide(UNCHANGED, status)) == (kind, reason, is_unresolved)
@@ -93,7 +93,7 @@ def test_unchanged_row_by_the_status_of_its_post(
         (PostStatus.MISSING, ActionType.CREATE, "cancelled elsewhere"),
     ],
 )
-def test_edited_row_by_the_status_of_its_post(
+def test_edited_row_is_planned_by_the_status_of_its_post(
     status: PostStatus, kind: ActionType, reason: str
 ) -> None:
     assert summary(decide(EDITED, status)) == (kind, reason, False)

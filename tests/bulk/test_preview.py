@@ -133,7 +133,9 @@ def test_errors_of_the_calendar_are_reported(cli_logged_out: CommandLine, tmp_pa
         assert cli_logged_out.run("bulk", "preview", str(path), "--html", target).code == 2
 
 
-def test_terminal_form(cli_logged_out: CommandLine, launch: Path) -> None:
+def test_terminal_preview_shows_media_comment_and_problems(
+    cli_logged_out: CommandLine, launch: Path
+) -> None:
     ran = cli_logged_out.run("bulk", "preview", str(launch))
     assert ran.code == 0, ran.err
     start, *_ = ran.out.split("\n\n")
@@ -144,7 +146,9 @@ def test_terminal_form(cli_logged_out: CommandLine, launch: Path) -> None:
     assert "Instagram requires at least 4:5" in ran.out
 
 
-def test_post_preview(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_post_preview_shows_each_platform_and_writes_html(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     picture, page = tmp_path / "hero.jpg", tmp_path / "post.html"
     draw_picture(picture, 1, (1200, 800))
     words = ("posts", "preview", "-m", "word " * 60, "--media", str(picture), "--html", str(page))
@@ -173,11 +177,13 @@ def test_post_preview(cli_logged_out: CommandLine, tmp_path: Path) -> None:
         ("x" * 124 + "e\u0301" + "y" * 50, "x" * 124),
     ],
 )
-def test_cut(text: str, shown: str) -> None:
+def test_text_is_cut_like_the_feed_without_splitting_a_character(text: str, shown: str) -> None:
     assert cut_text(text, FEEDS["instagram"]) == (shown, text[len(shown) :])
 
 
-def test_pictures_without_pillow(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_small_picture_is_embedded_and_large_one_named_without_pillow(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     """A small picture is embedded as it is; a large one is a box with its name and size."""
     small, large = tmp_path / "small.jpg", tmp_path / "large.jpg"
     draw_picture(small, 1, (300, 200))
@@ -203,7 +209,7 @@ def test_pictures_without_pillow(cli_logged_out: CommandLine, tmp_path: Path) ->
 
 @needs_browser
 @pytest.mark.parametrize("dark", [False, True])
-def test_page_in_browser(
+def test_page_fits_every_width_and_loads_nothing_else(
     cli_logged_out: CommandLine, launch: Path, tmp_path: Path, dark: bool
 ) -> None:
     page = write_page(cli_logged_out, launch)
@@ -221,7 +227,7 @@ def test_page_in_browser(
 
 
 @needs_browser
-def test_page_without_scripts_and_as_pdf(
+def test_page_shows_everything_without_scripts_and_in_print(
     cli_logged_out: CommandLine, launch: Path, tmp_path: Path
 ) -> None:
     page = write_page(cli_logged_out, launch)

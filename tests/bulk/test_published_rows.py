@@ -34,7 +34,9 @@ def texts(client: Client) -> list[str]:
     return sorted(text for post in posts if (text := str(post["message"])).startswith("Row"))
 
 
-def test_row_that_was_spread(cli: CommandLine, client: Client, calendar: Path) -> None:
+def test_row_spread_to_an_earlier_time_is_not_sent_again(
+    cli: CommandLine, client: Client, calendar: Path
+) -> None:
     """The same run again after its post was published at an earlier time than the file's."""
     for minute in ("00", "10", "20"):
         new = ("--at", f"2026-12-01T10:{minute}Z", "-m", f"By hand {minute}")
@@ -58,7 +60,7 @@ class TestRescheduled:
         calendar.write_text(HEADER + "facebook:acme,2026-12-03T12:00Z,Row 1\n")
         return str(json.loads(schedule(cli, calendar).out)["rows"][0]["id"])
 
-    def test_published_earlier(
+    def test_row_whose_post_was_published_early_stays_unchanged(
         self, cli: CommandLine, client: Client, calendar: Path, scheduled: str
     ) -> None:
         ran = cli.run("posts", "reschedule", scheduled, "--at", "2026-11-26T12:00Z")
@@ -71,7 +73,7 @@ class TestRescheduled:
         assert texts(client) == ["Row 1"]
 
     @pytest.mark.parametrize("moves", [1, 2])
-    def test_moved_behind_its_time(
+    def test_post_moved_later_than_its_row_stays_as_it_is(
         self, cli: CommandLine, client: Client, calendar: Path, scheduled: str, moves: int
     ) -> None:
         for day in range(20, 20 + moves):
@@ -95,7 +97,7 @@ class TestRescheduled:
         assert summary(ran) == {"unchanged": 2}
         assert "elsewhere" not in ran.err
 
-    def test_moved_in_the_dashboard_behind_its_time(
+    def test_post_moved_later_in_the_dashboard_stays_as_it_is(
         self,
         cli: CommandLine,
         emulator: EmulatorServer,
@@ -112,7 +114,7 @@ class TestRescheduled:
         assert "set its time in the row" in ran.err
         assert client.scheduled_post(scheduled)["id"] == scheduled
 
-    def test_edited_to_a_past_time(
+    def test_row_edited_to_a_past_time_is_rejected(
         self, cli: CommandLine, client: Client, calendar: Path, scheduled: str
     ) -> None:
         cli.clock.advance(2 * DAY)
@@ -121,7 +123,7 @@ class TestRescheduled:
         assert client.scheduled_post(scheduled)["id"] == scheduled
 
     @pytest.mark.parametrize("edited", ["2026-12-03T12:00Z,Row B", "2026-12-09T12:00Z,Row B"])
-    def test_row_that_was_edited_and_reverted_too_late(
+    def test_row_that_was_edited_and_reverted_too_late_is_rejected(
         self, cli: CommandLine, calendar: Path, edited: str
     ) -> None:
         row = f"key,{HEADER}k,facebook:acme,2026-12-03T12:00Z,Row 1\n"
@@ -140,7 +142,9 @@ class TestRescheduled:
         assert f"from the calendar {calendar}. Edit the file as well" in ran.err
 
 
-def test_edited_after_publication(cli: CommandLine, client: Client, calendar: Path) -> None:
+def test_row_edited_after_publication_stays_unchanged(
+    cli: CommandLine, client: Client, calendar: Path
+) -> None:
     calendar.write_text(HEADER + "facebook:acme,2026-11-24T12:00Z,Row 1\n")
     schedule(cli, calendar)
     cli.clock.advance(3 * DAY)
@@ -154,7 +158,9 @@ def test_edited_after_publication(cli: CommandLine, client: Client, calendar: Pa
 
 
 @pytest.mark.parametrize("days", [0, 3])
-def test_row_that_gets_a_key(cli: CommandLine, client: Client, calendar: Path, days: int) -> None:
+def test_row_that_gets_a_key_is_not_sent_again(
+    cli: CommandLine, client: Client, calendar: Path, days: int
+) -> None:
     calendar.write_text(HEADER + "facebook:acme,2026-11-24T12:00Z,Row 1\n")
     schedule(cli, calendar)
     cli.clock.advance(days * DAY)
@@ -165,7 +171,7 @@ def test_row_that_gets_a_key(cli: CommandLine, client: Client, calendar: Path, d
 
 
 @pytest.mark.parametrize("days", [0, 7])
-def test_row_without_a_time_that_gets_a_key(
+def test_row_without_a_time_that_gets_a_key_is_not_sent_again(
     cli: CommandLine, client: Client, calendar: Path, days: int
 ) -> None:
     assert cli.run("slots", "set", "facebook:acme", "daily 12:00").code == 0
@@ -181,7 +187,7 @@ def test_row_without_a_time_that_gets_a_key(
     assert texts(client) == ["Row 1", "Row 2"]
 
 
-def test_series_whose_time_of_day_changes(
+def test_series_with_a_new_time_of_day_changes_only_pending_posts(
     cli: CommandLine, client: Client, calendar: Path, emulator_clock: ManualClock
 ) -> None:
     """Today's post is published already."""

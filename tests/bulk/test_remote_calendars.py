@@ -151,7 +151,7 @@ def test_sheet_cannot_name_local_files(
         ((200, b"", "text/csv"), 2, "the file is empty"),
     ],
 )
-def test_addresses_without_a_calendar(
+def test_address_without_a_calendar_is_an_error(
     cli: CommandLine, sheet: Sheet, response: tuple[int, bytes, str], code: int, words: str
 ) -> None:
     sheet.status, sheet.content, sheet.headers["Content-Type"] = response
@@ -250,7 +250,9 @@ def test_untrusted_certificate_is_refused(
         ("https://169.254.169.254/a.csv", "link-local or metadata address"),
     ],
 )
-def test_addresses_that_are_refused(cli: CommandLine, url: str, words: str) -> None:
+def test_unsafe_address_is_refused_without_showing_its_password(
+    cli: CommandLine, url: str, words: str
+) -> None:
     ran = cli.run("bulk", "schedule", url, "--dry-run")
     assert ran.code == 2
     assert words in ran.err

@@ -116,7 +116,9 @@ def test_swapped_times_are_finished_after_an_interruption(
     assert summary(schedule(cli, calendar, "--json")) == {"unchanged": 2}
 
 
-def test_swapped_times(cli: CommandLine, client: Client, calendar: Path) -> None:
+def test_rows_that_swap_times_change_both_posts(
+    cli: CommandLine, client: Client, calendar: Path
+) -> None:
     schedule_and_swap(cli, calendar)
     assert summary(schedule(cli, calendar, "--json")) == {"changed": 2}
     assert texts(client) == ["B", "A"]

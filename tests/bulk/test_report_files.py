@@ -132,7 +132,7 @@ def test_failed_rows_have_their_error(
 
 
 @KINDS
-def test_link_of_published_post(
+def test_report_has_the_link_of_a_published_post(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path, suffix: str
 ) -> None:
     calendar, report = tmp_path / "plan.csv", tmp_path / f"done{suffix}"

@@ -143,7 +143,9 @@ def test_edited_export_and_its_calendar_have_the_same_rows(
         assert posts(client) == before
 
 
-def test_key_without_the_id_of_a_post(cli: CommandLine, client: Client, plan: Path) -> None:
+def test_key_that_is_only_the_prefix_post_is_accepted(
+    cli: CommandLine, client: Client, plan: Path
+) -> None:
     """A formula of a spreadsheet writes such a key for an empty cell."""
     write(plan, HEADER + ROWS, a="post:")
     assert schedule(cli, plan) == {"created": 2}
@@ -168,7 +170,9 @@ class TestExport:
     def post_id(self, client: Client, exported: Path) -> str:
         return str(client.scheduled_posts().items[0]["id"])
 
-    def test_page_is_edited(self, cli: CommandLine, client: Client, exported: Path) -> None:
+    def test_edited_page_moves_the_post(
+        self, cli: CommandLine, client: Client, exported: Path
+    ) -> None:
         exported.write_text(exported.read_text().replace("facebook:acme", "x:bluebird"))
         assert schedule(cli, exported, "--dry-run") == {"changed": 1}
         assert schedule(cli, exported) == {"changed": 1}
@@ -181,7 +185,7 @@ class TestExport:
         ids=["rescheduled", "edited"],
     )
     @pytest.mark.parametrize("time", ["01T08", "01T16"], ids=["unedited", "moved"])
-    def test_post_was_replaced(
+    def test_row_changes_the_replacement_of_its_post(
         self,
         cli: CommandLine,
         client: Client,
@@ -198,7 +202,9 @@ class TestExport:
         assert posts(client) == [(f"12-{time}:00", "facebook", "Sale starts today")]
         assert schedule(cli, exported) == {"unchanged": 1}
 
-    def test_post_was_published(self, cli: CommandLine, client: Client, exported: Path) -> None:
+    def test_row_of_a_published_post_creates_no_post(
+        self, cli: CommandLine, client: Client, exported: Path
+    ) -> None:
         cli.clock.advance(11 * DAY)
         exported.write_text(exported.read_text().replace("12-01", "12-24"))
         ran = bulk(cli, "schedule", exported)
@@ -215,13 +221,17 @@ class TestZone:
         assert schedule(cli, plan) == {"created": 3}
 
     @pytest.mark.parametrize("hours", [22, 48], ids=["time ahead", "time past"])
-    def test_option(self, cli: CommandLine, client: Client, plan: Path, hours: int) -> None:
+    def test_tz_option_moves_only_pending_posts(
+        self, cli: CommandLine, client: Client, plan: Path, hours: int
+    ) -> None:
         cli.clock.advance(hours * 3_600)
         for summary in ({"changed": 2, "unchanged": 1}, {"unchanged": 3}, {"unchanged": 3}):
             assert schedule(cli, plan, "--tz", "America/New_York") == summary
         assert [at for at, _, _ in posts(client)] == ["12-01T14:00", "12-02T14:00"]
 
-    def test_column(self, cli: CommandLine, client: Client, plan: Path) -> None:
+    def test_timezone_column_moves_only_pending_posts(
+        self, cli: CommandLine, client: Client, plan: Path
+    ) -> None:
         cli.clock.advance(2 * DAY)
         lines = plan.read_text().splitlines()
         rows = [f"{line},Europe/London\n" for line in lines[1:]]
@@ -290,7 +300,9 @@ def test_row_moved_too_far_ahead_keeps_no_post_behind(
     assert posts(client) == [SECOND]
 
 
-def test_slot_row_whose_key_is_removed_again(cli: CommandLine, client: Client, plan: Path) -> None:
+def test_slot_row_whose_key_is_removed_again_keeps_its_post(
+    cli: CommandLine, client: Client, plan: Path
+) -> None:
     assert cli.run("slots", "set", "facebook:acme", "daily 09:00,17:30").code == 0
     for key in ("", "a", ""):
         write(plan, "key,page,message\n{a},facebook:acme,Same text\n", a=key)
@@ -333,7 +345,7 @@ class TestPruneOfAPart:
         schedule(cli, plan)
         return rows
 
-    def test_export_of_a_page(
+    def test_export_of_one_page_is_pruned_only_with_a_name(
         self, cli: CommandLine, client: Client, plan: Path, full: list[str]
     ) -> None:
         part = plan.with_name("facebook.csv")
@@ -348,7 +360,7 @@ class TestPruneOfAPart:
         bulk(cli, "schedule", part, "--prune", "--max-cancel", "9", "--name", name)
         assert len(posts(client)) == len(full) - 3
 
-    def test_renamed_file(
+    def test_renamed_file_prunes_its_removed_row(
         self, cli: CommandLine, client: Client, plan: Path, full: list[str]
     ) -> None:
         renamed = plan.rename(plan.with_name("final.csv"))
@@ -356,7 +368,7 @@ class TestPruneOfAPart:
         assert schedule(cli, renamed, "--prune") == {"unchanged": 9, "cancelled": 1}
         assert len(posts(client)) == len(full) - 1
 
-    def test_same_file_elsewhere(
+    def test_same_file_at_another_path_prunes_its_removed_row(
         self, cli: CommandLine, client: Client, plan: Path, full: list[str]
     ) -> None:
         """A checkout of the same repository has the file at another path."""
@@ -402,7 +414,7 @@ class TestPostChangedWithoutJournal:
         assert posts(client) == [("12-01T08:00", "facebook", self.TEXT), SECOND]
         assert schedule(cli, plan) == {"unchanged": 2}
 
-    def test_row_has_moved_post(
+    def test_row_edited_to_the_new_time_keeps_the_moved_post(
         self, cli: CommandLine, client: Client, plan: Path, post_id: str
     ) -> None:
         assert cli.run("posts", "reschedule", post_id, "--at", "2026-12-01 16:00Z").code == 0
@@ -417,7 +429,7 @@ class TestPostChangedWithoutJournal:
     [({}, False), ({"a": "sale", "b": "day"}, False), ({"a": "sale", "b": "day"}, True)],
     ids=["no keys", "keys", "keys, edited"],
 )
-def test_post_that_another_machine_moved_ahead_and_published(
+def test_row_is_held_if_another_machine_published_its_post_earlier(
     *, cli: CommandLine, client: Client, plan: Path, keys: dict[str, str], edited: bool, hours: int
 ) -> None:
     write(plan, HEADER + ROWS, **keys)

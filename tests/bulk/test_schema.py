@@ -172,7 +172,7 @@ ROWS = st.builds(
     st.none() | ROWS,
     st.sampled_from([{}, {"variables": {"a": 1}}, None]),
 )
-def test_reader_has_no_errors_where_schema_has_none(
+def test_reader_accepts_what_the_schema_accepts(
     posts: list[dict[str, Any]], defaults: dict[str, Any] | None, top: dict[str, Any] | None
 ) -> None:
     calendar: Any = posts
@@ -191,7 +191,7 @@ def test_reader_has_no_errors_where_schema_has_none(
     assert [problem.text for problem in problems if not problem.message.startswith(known)] == []
 
 
-def test_schema_command(cli_logged_out: CommandLine) -> None:
+def test_schema_command_prints_the_calendar_schema(cli_logged_out: CommandLine) -> None:
     result = cli_logged_out.run("bulk", "schema")
     assert result.code == 0
     assert json.loads(result.out) == calendar_schema()

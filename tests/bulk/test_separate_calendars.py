@@ -66,7 +66,9 @@ class TestCancel:
         bulk(cli, "schedule", path)
         return path
 
-    def test_file_that_shares_a_row(self, cli: CommandLine, client: Client, tmp_path: Path) -> None:
+    def test_file_that_only_shares_a_row_cancels_nothing_without_a_name(
+        self, cli: CommandLine, client: Client, tmp_path: Path
+    ) -> None:
         spring = write(tmp_path / "spring.csv", 4, 11, 12)
         ran = bulk(cli, "cancel", spring, "--yes", code=2)
         assert "has no rows for 3 of the pending posts of the calendar" in ran.err
@@ -77,7 +79,7 @@ class TestCancel:
         bulk(cli, "cancel", spring, "--yes", "--name", name)
         assert texts(client) == []
 
-    def test_part_of_the_calendar(
+    def test_part_of_the_calendar_cancels_nothing(
         self, cli: CommandLine, client: Client, tmp_path: Path, winter: Path
     ) -> None:
         other = tmp_path / "other" / winter.name
@@ -88,18 +90,22 @@ class TestCancel:
         bulk(cli, "cancel", write(tmp_path / "part.csv", 1, 2), "--yes", code=2)
         assert texts(client) == days(1, 2, 3, 4)
 
-    def test_moved_file(
+    def test_moved_file_cancels_every_post(
         self, cli: CommandLine, client: Client, tmp_path: Path, winter: Path
     ) -> None:
         bulk(cli, "cancel", winter.rename(tmp_path / "moved.csv"), "--yes")
         assert texts(client) == []
 
-    def test_shortened_file(self, cli: CommandLine, client: Client, winter: Path) -> None:
+    def test_shortened_file_cancels_every_post(
+        self, cli: CommandLine, client: Client, winter: Path
+    ) -> None:
         bulk(cli, "cancel", write(winter, 1), "--yes")
         assert texts(client) == []
 
 
-def test_exported_row_of_another_calendar(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+def test_edited_export_row_of_another_calendar_is_refused(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
     ours, theirs = write(tmp_path / "a.csv", 1), write(tmp_path / "b.csv", 11)
     bulk(cli, "schedule", ours, "--name", "ours")
     bulk(cli, "schedule", theirs, "--name", "theirs")
@@ -114,7 +120,7 @@ def test_exported_row_of_another_calendar(cli: CommandLine, client: Client, tmp_
     ]
 
 
-def test_exported_row_whose_post_was_cancelled(
+def test_exported_row_whose_post_was_cancelled_is_scheduled_again(
     cli: CommandLine, client: Client, tmp_path: Path
 ) -> None:
     ours, exported = write(tmp_path / "a.csv", 1), tmp_path / "all.csv"
@@ -144,7 +150,7 @@ class TestRenamedCalendar:
         bulk(cli, "schedule", scheduled, "--name", "winter")
         assert texts(client) == ["One", "Two"]
 
-    def test_published_texts_may_be_those_of_another_calendar(
+    def test_published_texts_are_scheduled_again_under_another_name(
         self, cli: CommandLine, client: Client, scheduled: Path
     ) -> None:
         cli.clock.advance(4 * 86_400)
@@ -152,7 +158,7 @@ class TestRenamedCalendar:
         assert texts(client) == ["One", "Two"]
 
 
-def test_cancel_without_the_journal_of_the_calendar(
+def test_cancel_without_the_journal_requires_reconcile(
     cli: CommandLine, client: Client, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "plan.csv", 1, 2)
@@ -172,7 +178,7 @@ def test_cancel_without_the_journal_of_the_calendar(
     assert "Nothing to cancel" in bulk(cli, "cancel", path, "--yes").err
 
 
-def test_cancel_of_a_calendar_that_the_journal_knows_in_part(
+def test_cancel_with_a_partial_journal_reports_unknown_rows(
     cli: CommandLine, client: Client, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "plan.csv", 1)
@@ -262,7 +268,7 @@ class TestTokenOfOneBrand:
         assert live_texts(emulator) == days(1, 2, 3)
 
 
-def test_cancel_again_beside_a_similar_post(
+def test_second_cancel_leaves_a_similar_post_alone(
     cli: CommandLine, client: Client, tmp_path: Path
 ) -> None:
     path = tmp_path / "plan.csv"
@@ -279,7 +285,7 @@ def test_cancel_again_beside_a_similar_post(
     assert text in {post["message"] for post in client.scheduled_posts().items}
 
 
-def test_cancel_of_a_file_that_cannot_be_read_any_more(
+def test_cancel_of_a_file_with_a_missing_page_cancels_nothing(
     cli: CommandLine, client: Client, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "plan.csv", 1)
@@ -298,7 +304,9 @@ def live_texts(emulator: EmulatorServer) -> list[str]:
 
 
 class TestFilesWithTheSameRow:
-    def test_row_in_two_versions(self, cli: CommandLine, client: Client, tmp_path: Path) -> None:
+    def test_row_in_two_versions_is_refused(
+        self, cli: CommandLine, client: Client, tmp_path: Path
+    ) -> None:
         first, second = write(tmp_path / "a.csv", 1, 2), write(tmp_path / "b.csv", 2, 3)
         bulk(cli, "schedule", first, second, "--name", "c", code=2)
         assert texts(client) == []
@@ -312,7 +320,7 @@ class TestFilesWithTheSameRow:
         assert texts(client) == days(1, 2, 3)
 
     @pytest.mark.parametrize("edit", [("Hi", "Ho"), ("T10:", "T11:")])
-    def test_exports_that_overlap(
+    def test_overlapping_exports_with_two_versions_of_a_row_are_refused(
         self, cli: CommandLine, client: Client, tmp_path: Path, edit: tuple[str, str]
     ) -> None:
         words = ("--page", "facebook:acme", "--at", "2026-12-01T10:00Z", "-m", "Hi")
@@ -332,7 +340,7 @@ class TestFilesWithTheSameRow:
 
 class TestNewNameOfSeveralFiles:
     @pytest.mark.parametrize("is_first", [True, False])
-    def test_new_file_beside_an_unnamed_calendar(
+    def test_new_name_keeps_an_unnamed_calendar_and_adds_a_file(
         self, cli: CommandLine, client: Client, tmp_path: Path, *, is_first: bool
     ) -> None:
         old, new = write(tmp_path / "old.csv", 1), write(tmp_path / "new.csv", 2)
@@ -344,7 +352,7 @@ class TestNewNameOfSeveralFiles:
 
     @pytest.mark.parametrize("is_first", [True, False])
     @pytest.mark.parametrize("is_kept", [True, False])
-    def test_composed_text(
+    def test_composed_text_is_kept_under_the_new_name(
         self, cli: CommandLine, client: Client, tmp_path: Path, *, is_first: bool, is_kept: bool
     ) -> None:
         composing: tuple[str, ...] = ("--compose-with", "echo Text", "--yes", "--no-write-back")
@@ -360,7 +368,9 @@ class TestNewNameOfSeveralFiles:
         assert texts(client) == ["Day 1", "Text"]
         assert "2 unchanged" in bulk(cli, "schedule", *files, "--name", "c").err
 
-    def test_two_unnamed_calendars(self, cli: CommandLine, client: Client, tmp_path: Path) -> None:
+    def test_two_unnamed_calendars_cannot_share_a_new_name(
+        self, cli: CommandLine, client: Client, tmp_path: Path
+    ) -> None:
         files = write(tmp_path / "a.csv", 1), write(tmp_path / "b.csv", 11)
         bulk(cli, "schedule", *files)
         ran = bulk(cli, "schedule", *files, "--name", "c", code=2)

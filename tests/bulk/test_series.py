@@ -62,7 +62,7 @@ ZONES = (
         ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", None),
     ],
 )
-def test_accepted_words(text: str, rule: str | None) -> None:
+def test_repeat_words_are_parsed_to_their_rule(text: str, rule: str | None) -> None:
     assert parse_repeat(text).rule == (rule or text)
 
 
@@ -88,7 +88,9 @@ def day_end(day: str) -> datetime:
         ("FREQ=DAILY until 2027-03-01", day_end("2027-03-01"), set()),
     ],
 )  # fmt: skip
-def test_ends_and_exceptions(text: str, until: datetime | None, excepted: set[date]) -> None:
+def test_repeat_words_set_the_end_and_the_exceptions(
+    text: str, until: datetime | None, excepted: set[date]
+) -> None:
     repeat = parse_repeat(text)
     assert repeat.until == until
     assert set(repeat.excepted) == excepted
@@ -156,7 +158,7 @@ def test_ends_and_exceptions(text: str, until: datetime | None, excepted: set[da
         ("DTSTART:20261201T090000 RRULE:FREQ=DAILY", "not supported"),
     ],
 )
-def test_refused_words(text: str, words: str) -> None:
+def test_invalid_repeat_words_are_refused_with_a_hint(text: str, words: str) -> None:
     with pytest.raises(TimeError) as refused:
         parse_repeat(text)
     assert words in f"{refused.value.message} {refused.value.hint}"
@@ -230,11 +232,11 @@ def get_days(series: Expansion) -> list[str]:
         ("20261203", "2026-12-03"),
     ],
 )
-def test_until_of_rules(until: str, last: str) -> None:
+def test_until_of_a_rule_sets_its_last_day(until: str, last: str) -> None:
     assert get_days(expand(f"FREQ=DAILY;UNTIL={until}", "2026-12-01T09:00"))[-1] == last
 
 
-def test_excepted_posts_count() -> None:
+def test_excepted_posts_count_toward_the_number_of_posts() -> None:
     series = expand("every day for 4 times, except 2026-12-02", "2026-12-01T09:00")
     assert [(o.number, str(o.local.date())) for o in series.occurrences] == [
         (0, "2026-12-01"), (2, "2026-12-03"), (3, "2026-12-04"),

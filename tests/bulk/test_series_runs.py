@@ -182,7 +182,7 @@ def test_edited_time_and_texts_replace_each_post(
 
 
 @pytest.mark.parametrize("key", ["tip", None])
-def test_row_becomes_series_and_back(
+def test_row_that_becomes_a_series_and_back_keeps_its_post(
     cli: CommandLine, path: Path, client: Client, key: str | None
 ) -> None:
     write(path, "", key=key)
@@ -197,7 +197,7 @@ def test_row_becomes_series_and_back(
     assert get_ids(client) == before
 
 
-def test_edits_elsewhere_are_undone_as_for_any_row(
+def test_posts_of_a_series_that_were_changed_elsewhere_are_restored(
     cli: CommandLine, path: Path, client: Client, emulator_clock: ManualClock
 ) -> None:
     write(path)
@@ -228,7 +228,7 @@ def test_rescheduled_post_is_not_removed_after_its_day(
 
 
 @pytest.mark.parametrize("key", ["tip", None])
-def test_post_moved_to_earlier_is_done(
+def test_post_moved_to_an_earlier_time_is_not_made_again(
     cli: CommandLine, path: Path, client: Client, emulator_clock: ManualClock, key: str | None
 ) -> None:
     write(path, key=key)
@@ -302,7 +302,7 @@ def test_lost_journal_makes_no_post_twice(
 
 @pytest.mark.parametrize("key", ["tip", None])
 @pytest.mark.parametrize("days", [60, 300])
-def test_calendar_is_the_same_months_later_from_elsewhere(
+def test_moved_file_is_the_same_calendar_months_later(
     cli: CommandLine, path: Path, emulator_clock: ManualClock, key: str | None, days: int
 ) -> None:
     write(path, key=key)
@@ -365,7 +365,7 @@ def test_saved_plan_is_applied_days_later(
     assert "was edited" in cli.run("bulk", "apply", plan).err
 
 
-def test_series_on_pages_of_several_zones(cli: CommandLine, path: Path, client: Client) -> None:
+def test_series_uses_the_zone_of_each_page(cli: CommandLine, path: Path, client: Client) -> None:
     path.write_text(
         "posts:\n"
         "  - {page: [facebook:acme, instagram:acme], scheduled_at: 2027-01-05 09:00,\n"
@@ -413,7 +413,7 @@ def test_series_on_pages_of_several_zones(cli: CommandLine, path: Path, client: 
          "message: a message or media is required"),
     ],
 )  # fmt: skip
-def test_errors_name_line_and_way_out(
+def test_invalid_series_is_an_error_with_its_line_and_advice(
     cli: CommandLine, path: Path, row: str, line: int, words: str
 ) -> None:
     fields = ["page: facebook:acme", "timezone: Europe/Berlin", row]
@@ -483,7 +483,7 @@ def test_spread_posts_keep_their_rows(
     assert before.items() <= scheduled(client).items()
 
 
-def test_series_count_for_guardrails_and_quota(
+def test_posts_of_series_count_toward_guardrails(
     cli: CommandLine, path: Path, emulator: EmulatorServer
 ) -> None:
     other = (
@@ -566,7 +566,7 @@ def test_csv_has_variants_as_json(cli: CommandLine, tmp_path: Path, client: Clie
     "cell",
     ["Row A", "[]", "[1]", "{}", '[{"page": "a"}]', '[{"message": 1}]', '[{"message": " "}]'],
 )
-def test_invalid_variants_of_csv(cli: CommandLine, tmp_path: Path, cell: str) -> None:
+def test_invalid_csv_variants_are_rejected(cli: CommandLine, tmp_path: Path, cell: str) -> None:
     path = tmp_path / "c.csv"
     with path.open("w") as stream:
         csv.writer(stream).writerows(
@@ -614,7 +614,7 @@ def test_tagged_links_of_series_stay(
 
 
 @pytest.mark.parametrize("key", ["tip", None])
-def test_eight_runs_at_once_make_each_post_once(
+def test_eight_concurrent_runs_make_each_post_once(
     emulator: EmulatorServer,
     path: Path,
     tmp_path: Path,

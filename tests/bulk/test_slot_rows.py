@@ -93,7 +93,7 @@ def test_rows_take_slots_in_the_order_of_the_file(
     assert count_writes(emulator) == before
 
 
-def test_yaml_and_file_without_time_column(
+def test_row_without_a_time_takes_a_slot_in_yaml_and_csv(
     slots: CommandLine, tmp_path: Path, client: Client
 ) -> None:
     yaml = tmp_path / "c.yaml"
@@ -105,7 +105,9 @@ def test_yaml_and_file_without_time_column(
     assert times(client) == {"One": TIMES[0], "Two": TIMES[1]}
 
 
-def test_slots_of_brand_and_of_page(cli: CommandLine, calendar: Path, client: Client) -> None:
+def test_slots_of_a_page_override_those_of_its_brand(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
     assert cli.run("slots", "set", "brand:Acme Co.", "daily 12:00").code == 0
     write(calendar, [("a", "One")], page=f"{PAGE};facebook:acme")
     assert cli.run("slots", "set", PAGE, SLOTS).code == 0
@@ -243,7 +245,7 @@ def test_tagged_links_keep_their_times(
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_new_row_with_an_earlier_text_of_another(
+def test_new_row_with_an_earlier_text_of_another_row_is_created(
     slots: CommandLine, calendar: Path, client: Client, is_first: bool
 ) -> None:
     write(calendar, [("", "Sale of twenty percent"), ("", "Fixed")])
@@ -264,7 +266,7 @@ def test_new_row_with_an_earlier_text_of_another(
     assert times(client) == dict(zip(names[1:], TIMES[1:], strict=False))
 
 
-def test_published_rows_are_done(
+def test_published_rows_are_not_sent_again(
     slots: CommandLine, calendar: Path, emulator_clock: ManualClock, emulator: EmulatorServer
 ) -> None:
     write(calendar, [("a", "One"), ("", "Two")])
@@ -278,7 +280,7 @@ def test_published_rows_are_done(
     assert count_writes(emulator) == before
 
 
-def test_equal_rows_are_several_posts(
+def test_equal_rows_make_separate_posts(
     slots: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer
 ) -> None:
     write(calendar, [("", "Same"), ("", "Same")])
@@ -401,7 +403,9 @@ def test_unnamed_file_with_the_keys_of_another_is_refused(
     assert get_summary(schedule(slots, moved)) == {"unchanged": 2}
 
 
-def test_plan_and_apply(slots: CommandLine, calendar: Path, client: Client, tmp_path: Path) -> None:
+def test_outdated_plan_is_rejected_and_new_plan_takes_the_next_slots(
+    slots: CommandLine, calendar: Path, client: Client, tmp_path: Path
+) -> None:
     write(calendar, [("a", "One"), ("", "Two")])
     plan = str(tmp_path / "c.plan")
     assert slots.run("bulk", "plan", str(calendar), "-o", plan).code == 0
@@ -490,7 +494,7 @@ def test_more_identical_posts_than_rows_are_held(
     assert count_writes(emulator) == before
 
 
-def test_old_journal_put_back(
+def test_restored_old_journal_sends_nothing_twice(
     slots: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     write(calendar, [("a", "One two three")])
@@ -509,7 +513,7 @@ def test_old_journal_put_back(
 
 @pytest.mark.parametrize("days", [0, 1, 5, 30])
 @pytest.mark.parametrize("key", ["a", ""])
-def test_journal_of_a_failed_run_put_back(
+def test_restored_journal_of_a_failed_run_sends_nothing_twice(
     slots: CommandLine, calendar: Path, emulator: EmulatorServer, days: int, key: str
 ) -> None:
     write(calendar, [(key, "One two three")])
@@ -626,7 +630,7 @@ def make_run(slots: CommandLine, emulator: EmulatorServer, calendar: Path) -> Ru
 
 
 @pytest.mark.parametrize("steps", range(1, 14))
-def test_kill_at_step_then_rerun(
+def test_rerun_after_a_kill_at_any_step_keeps_the_claimed_slots(
     slots: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer, steps: int
 ) -> None:
     write(calendar, [("a", "One"), ("", "Two"), ("b", "Three")])
@@ -641,7 +645,7 @@ def test_kill_at_step_then_rerun(
     assert {result.action.kind for result in again.results} == {"keep"}
 
 
-def test_eight_runs_at_once_take_different_slots(
+def test_eight_concurrent_runs_take_different_slots(
     slots: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     runs = []

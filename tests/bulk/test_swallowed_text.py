@@ -53,7 +53,7 @@ def get_only_text(calendar: Calendar) -> str:
         (' """Hi"", he said"', '"Hi", he said'),
     ],
 )
-def test_blank_before_a_quotation_mark(tmp_path: Path, cell: str, message: str) -> None:
+def test_blank_before_a_quotation_mark_is_ignored(tmp_path: Path, cell: str, message: str) -> None:
     row = f"facebook:acme, 2026-12-24 18:00,{cell}\n"
     assert get_messages(read(tmp_path, HEADER + row)) == [message]
     assert get_messages(read(tmp_path, (HEADER + row).replace("\n", "\r\n"))) == [message]
@@ -87,7 +87,7 @@ def test_blanks_inside_quotation_marks_are_kept(tmp_path: Path, cell: str) -> No
         '"" ; ""',
     ],
 )
-def test_blanks_around_quotation_marks(
+def test_blanks_around_quotation_marks_are_ignored(
     tmp_path: Path, before: str, after: str, delimiter: str, message: str
 ) -> None:
     cells = ("facebook:acme", "2026-12-24 18:00", message)
@@ -100,7 +100,7 @@ def test_blanks_around_quotation_marks(
     assert (calendar.rows[0].pages, calendar.rows[0].scheduled_at) == (cells[:1], cells[1])
 
 
-def test_text_after_a_closing_quotation_mark(tmp_path: Path) -> None:
+def test_text_after_a_closing_quotation_mark_is_an_error(tmp_path: Path) -> None:
     text = get_only_text(read(tmp_path, f'{HEADER}{ROW}"Hello" world\n'))
     assert "c.csv:2: invalid CSV" in text
     assert "write each quotation mark inside it twice" in text
@@ -118,7 +118,7 @@ def test_text_after_a_closing_quotation_mark(tmp_path: Path) -> None:
         ("sep=|", "|"),
     ],
 )
-def test_separator_line(tmp_path: Path, first_line: str, delimiter: str) -> None:
+def test_separator_line_sets_the_delimiter(tmp_path: Path, first_line: str, delimiter: str) -> None:
     table = (HEADER + ROW).replace(",", delimiter)
     for end in ("\n", "\r\n"):
         text = f"{first_line}\n{table}Hello\n".replace("\n", end)
@@ -131,7 +131,7 @@ def test_separator_line(tmp_path: Path, first_line: str, delimiter: str) -> None
 
 @pytest.mark.parametrize("marks", [1, 2, 3])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
-def test_repeated_byte_order_marks(tmp_path: Path, marks: int, encoding: str) -> None:
+def test_repeated_byte_order_marks_are_ignored(tmp_path: Path, marks: int, encoding: str) -> None:
     content = ("\ufeff" * marks + HEADER + ROW + "Hello\n").encode(encoding)
     assert get_messages(read(tmp_path, content)) == ["Hello"]
     yaml = "posts: [{page: facebook:acme, scheduled_at: 2026-12-24 18:00, message: Hello}]"
@@ -165,7 +165,7 @@ def test_hashtags_are_not_spreadsheet_errors(tmp_path: Path, value: str) -> None
         (",page,scheduled_at,message", "lost,facebook:acme,2026-12-24 18:00,Hello"),
     ],
 )
-def test_text_in_a_nameless_column(tmp_path: Path, header: str, row: str) -> None:
+def test_text_in_a_nameless_column_is_an_error(tmp_path: Path, header: str, row: str) -> None:
     text = get_only_text(read(tmp_path, f"{header}\n{row}\n"))
     assert text.startswith("c.csv:2: text in a column without a name")
     assert "quote cells" in text
@@ -194,7 +194,7 @@ def test_delimiters_in_quotation_marks_are_text(tmp_path: Path, text: str) -> No
     assert [row.scheduled_at for row in calendar.rows] == ["2026-12-24 18:00"]
 
 
-def test_separator_line_on_stdin(cli: CommandLine) -> None:
+def test_separator_line_on_stdin_sets_the_delimiter(cli: CommandLine) -> None:
     text = "sep=|\r\npage|scheduled_at|message\r\nfacebook:acme|2026-12-24 18:00|Hello\r\n"
     ran = cli.run("bulk", "schedule", "-", "--json", stdin=text)
     assert get_summary(ran) == {"created": 1}
@@ -216,7 +216,9 @@ def test_separator_line_on_stdin(cli: CommandLine) -> None:
         ("media_files", "a.png,b.png;c.png", 3),
     ],
 )
-def test_comma_lists_of_media(tmp_path: Path, column: str, cell: str, values: int) -> None:
+def test_media_lists_are_split_at_separators_but_not_within_names(
+    tmp_path: Path, column: str, cell: str, values: int
+) -> None:
     for name in ("a.png", "b.png", "c.png", "a, b.png"):
         (tmp_path / name).write_bytes(png())
     calendar = read(tmp_path, f'page,scheduled_at,message,{column}\n{ROW}Hi,"{cell}"\n')
@@ -244,7 +246,7 @@ def test_exported_urls_with_commas_are_read_back(cli: CommandLine, tmp_path: Pat
     assert urls == [(item,) for item in encoded]
 
 
-def test_pages_separated_by_commas(
+def test_pages_separated_by_commas_are_split(
     cli: CommandLine, tmp_path: Path, emulator: EmulatorServer
 ) -> None:
     path = tmp_path / "c.csv"
@@ -261,7 +263,9 @@ def test_pages_separated_by_commas(
     ("written", "name"),
     [("Bu\u0308ro.png", "B\u00fcro.png"), ("B\u00fcro.png", "Bu\u0308ro.png")],
 )
-def test_file_name_in_another_unicode_form(tmp_path: Path, written: str, name: str) -> None:
+def test_file_name_in_another_unicode_form_is_found(
+    tmp_path: Path, written: str, name: str
+) -> None:
     directory = tmp_path / written.removesuffix(".png")
     directory.mkdir()
     (directory / written).write_bytes(png())
@@ -289,7 +293,9 @@ def test_file_name_in_another_unicode_form(tmp_path: Path, written: str, name: s
         ("other.png", "No such file or directory"),
     ],
 )
-def test_near_file_names(cli: CommandLine, tmp_path: Path, cell: str, advice: str) -> None:
+def test_missing_file_suggests_a_similar_name(
+    cli: CommandLine, tmp_path: Path, cell: str, advice: str
+) -> None:
     (tmp_path / "Photo.PNG").write_bytes(png())
     (tmp_path / "B\u00fcro.png").write_bytes(png())
     (tmp_path / "pics").mkdir()
@@ -302,7 +308,7 @@ def test_near_file_names(cli: CommandLine, tmp_path: Path, cell: str, advice: st
     assert "c.csv:2: media_files:" in ran.err
 
 
-def test_near_message_file(tmp_path: Path) -> None:
+def test_missing_message_file_suggests_a_similar_name(tmp_path: Path) -> None:
     (tmp_path / "Text.txt").write_text("Hi")
     text = f"page,scheduled_at,message_file\n{ROW}text.txt\n"
     assert "did you mean 'Text.txt'?" in get_only_text(read(tmp_path, text))
@@ -311,7 +317,7 @@ def test_near_message_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "names", [("B\u00fcro.png", "Bu\u0308ro.png"), ("Bu\u0308ro.png", "B\u00fcro.png")]
 )
-def test_named_files_in_another_unicode_form(
+def test_named_files_in_another_unicode_form_are_found(
     cli: CommandLine, tmp_path: Path, names: tuple[str, str]
 ) -> None:
     written, name = names
@@ -323,7 +329,7 @@ def test_named_files_in_another_unicode_form(
     assert posted.code == 0, posted.err
 
 
-def test_near_name_of_an_upload(cli: CommandLine, tmp_path: Path) -> None:
+def test_missing_upload_suggests_a_similar_name(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "Photo.PNG").write_bytes(png())
     ran = cli.run("media", "upload", str(tmp_path / "photo.png"))
     assert ran.code == 2
@@ -347,7 +353,9 @@ def test_invisible_texts_are_rejected(cli: CommandLine, tmp_path: Path, text: st
 @pytest.mark.parametrize(
     "text", ["\U0001f468\u200d\U0001f469", "\u200bA", "\u0627", "\u2764\ufe0f"]
 )
-def test_visible_texts_with_joiners(cli: CommandLine, tmp_path: Path, text: str) -> None:
+def test_visible_texts_with_joiners_are_accepted(
+    cli: CommandLine, tmp_path: Path, text: str
+) -> None:
     path = tmp_path / "c.csv"
     path.write_text(f"{HEADER}{ROW}{text}\n", encoding="utf-8")
     assert cli.run("bulk", "schedule", str(path)).code == 0
@@ -378,7 +386,9 @@ def yaml_post(*lines: str) -> str:
         (["tiktok_settings: {", "  title: New #beans", "  }"], 5, "'#beans' as a comment"),
     ],
 )
-def test_yaml_text_lost_to_syntax(tmp_path: Path, lines: list[str], line: int, lost: str) -> None:
+def test_yaml_text_lost_to_syntax_is_reported(
+    tmp_path: Path, lines: list[str], line: int, lost: str
+) -> None:
     texts = get_texts(read(tmp_path, yaml_post(*lines), "c.yaml"))
     (text,) = [text for text in texts if "YAML drops" in text]
     assert f"c.yaml:{line}: " in text
@@ -401,7 +411,7 @@ def test_yaml_text_lost_to_syntax(tmp_path: Path, lines: list[str], line: int, l
         ["tiktok_settings: {disable_duet: true} # no duets", "message: Hi"],
     ],
 )
-def test_yaml_comments_and_quoted_text(tmp_path: Path, lines: list[str]) -> None:
+def test_yaml_comments_and_quoted_text_are_not_reported(tmp_path: Path, lines: list[str]) -> None:
     assert read(tmp_path, yaml_post(*lines), "c.yaml").problems == []
 
 
@@ -414,7 +424,7 @@ def test_yaml_comments_and_quoted_text(tmp_path: Path, lines: list[str]) -> None
         ("message: {x: Come, instagram: Go, linkedin}", "linkedin"),
     ],
 )
-def test_yaml_text_lost_at_a_comma(tmp_path: Path, fields: str, name: str) -> None:
+def test_yaml_text_lost_at_a_comma_is_reported(tmp_path: Path, fields: str, name: str) -> None:
     text = f"posts: [{{page: facebook:acme, scheduled_at: 2026-12-24 18:00, {fields}}}]"
     assert (
         f"c.yaml:1: {name}: without a colon, YAML reads {name!r} as a field without a value; put "
@@ -422,14 +432,14 @@ def test_yaml_text_lost_at_a_comma(tmp_path: Path, fields: str, name: str) -> No
     ) in get_texts(read(tmp_path, text, "c.yaml"))
 
 
-def test_yaml_field_without_a_value_in_one_line(tmp_path: Path) -> None:
+def test_yaml_field_without_a_value_in_one_line_is_accepted(tmp_path: Path) -> None:
     row = "{page: facebook:acme, scheduled_at: 2026-12-24 18:00, message: Hi, link: }"
     other = "{page: facebook:acme, scheduled_at: 2026-12-25 18:00, message: Hi, first_comment: }"
     calendar = read(tmp_path, f"posts: [{row}, {other}]", "c.yaml")
     assert get_messages(calendar) == ["Hi", "Hi"]
 
 
-def test_yaml_text_lost_in_defaults(tmp_path: Path) -> None:
+def test_yaml_text_lost_in_defaults_is_reported(tmp_path: Path) -> None:
     text = "defaults:\n  first_comment: More #below\n" + yaml_post("message: Hi")
     assert "c.yaml:2: first_comment: YAML drops" in get_only_text(read(tmp_path, text, "c.yaml"))
 
@@ -486,7 +496,7 @@ def test_yaml_errors_say_what_to_do(tmp_path: Path, line: str, advice: str) -> N
         ("page,Date,Time,AM/PM,message", "facebook:acme,24/12/2026,6:00,PM UTC,Hi", None),
     ],
 )  # fmt: skip
-def test_date_and_time_columns(
+def test_date_and_time_columns_are_combined(
     cli: CommandLine, tmp_path: Path, header: str, row: str, columns: str | None
 ) -> None:
     path = tmp_path / "c.csv"
@@ -519,7 +529,7 @@ def test_date_and_time_columns(
         ("date,time,AM/PM", "2026-12-24,6:00,x", "am_pm: 'x' is not AM or PM; correct the cell"),
     ],
 )  # fmt: skip
-def test_columns_that_form_no_time(
+def test_columns_that_form_no_time_are_an_error(
     cli: CommandLine, tmp_path: Path, header: str, cells: str, words: str
 ) -> None:
     path = tmp_path / "c.csv"
@@ -530,7 +540,9 @@ def test_columns_that_form_no_time(
 
 
 @pytest.mark.parametrize("header", ["date,scheduled_at", "Date,Post time"])
-def test_complete_time_beside_an_empty_date(cli: CommandLine, tmp_path: Path, header: str) -> None:
+def test_complete_time_beside_an_empty_date_is_accepted(
+    cli: CommandLine, tmp_path: Path, header: str
+) -> None:
     path = tmp_path / "c.csv"
     path.write_text(
         f"page,message,{header}\nfacebook:acme,Hi,,2026-12-24 18:00\n"
@@ -580,12 +592,14 @@ def test_advised_columns_have_the_right_field(tmp_path: Path, header: str, advic
         (",18:00", "c.csv:2: date: `time` requires `date` too"),
     ],
 )
-def test_date_without_a_time(tmp_path: Path, cells: str, problem: str) -> None:
+def test_date_without_a_time_or_time_without_a_date_is_an_error(
+    tmp_path: Path, cells: str, problem: str
+) -> None:
     text = f"page,date,time,message\nfacebook:acme,{cells},Hi\n"
     assert problem in get_only_text(read(tmp_path, text))
 
 
-def test_yaml_date_and_time(tmp_path: Path) -> None:
+def test_yaml_date_and_time_are_combined_with_defaults(tmp_path: Path) -> None:
     text = (
         "defaults: {page: facebook:acme, time: 09:00}\n"
         "posts:\n- {date: 2026-12-24, message: a}\n- {date: 2026-12-25, time: 18:00, message: b}\n"
@@ -618,7 +632,9 @@ EXCEL = "Date,Caption,Image,Channel"
         ("Day,Date,Time,Platform,Account,Copy", "Thu,2026-12-24,18:00,Facebook,@acme,Hi"),
     ],
 )  # fmt: skip
-def test_headers_of_other_programs(cli: CommandLine, tmp_path: Path, header: str, row: str) -> None:
+def test_headers_of_other_programs_are_recognized(
+    cli: CommandLine, tmp_path: Path, header: str, row: str
+) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg())
     path = tmp_path / "c.csv"
     path.write_text(f"{header}\n{row}\n")
@@ -644,7 +660,7 @@ def test_headers_of_other_programs(cli: CommandLine, tmp_path: Path, header: str
         ("Jour,Heure", "lundi,18:00", "c.csv:1: Jour: unknown field 'Jour'"),
     ],
 )
-def test_weekday_column(
+def test_weekday_column_must_contain_weekdays(
     cli: CommandLine, tmp_path: Path, header: str, cells: str, problem: str | None
 ) -> None:
     path = tmp_path / "c.csv"
@@ -654,7 +670,9 @@ def test_weekday_column(
     assert problem is None or problem in ran.err
 
 
-def test_weekday_column_that_contradicts_the_date(cli: CommandLine, tmp_path: Path) -> None:
+def test_weekday_column_that_contradicts_the_date_is_an_error(
+    cli: CommandLine, tmp_path: Path
+) -> None:
     path = tmp_path / "c.csv"
     path.write_text("Day,Date,page,Text\nFri,2026-12-24 18:00,facebook:acme,Hi\n")
     ran = cli.run("bulk", "schedule", str(path), "--dry-run")
@@ -671,7 +689,7 @@ def test_weekday_column_that_contradicts_the_date(cli: CommandLine, tmp_path: Pa
         ("Instagram", "IG:acme", None),
     ],
 )
-def test_platform_that_contradicts_the_page(
+def test_platform_that_contradicts_the_page_is_an_error(
     tmp_path: Path, platform: str, account: str, problem: str | None
 ) -> None:
     row = f'"{platform}",{account},2026-12-24 18:00,Hi'

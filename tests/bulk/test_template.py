@@ -87,7 +87,7 @@ def test_workbook_has_typed_dates_lists_and_help(cli: CommandLine, tmp_path: Pat
     assert {field.name: field.help for field in FIELD_TABLE}.items() <= rows.items()
 
 
-def test_workbook_without_account(cli_logged_out: CommandLine) -> None:
+def test_workbook_without_account_has_no_list_of_pages(cli_logged_out: CommandLine) -> None:
     result = subprocess.run(
         CommandLine.words("bulk", "template", "xlsx"), env=cli_logged_out.environ,
         capture_output=True, timeout=60, check=True,
@@ -98,7 +98,7 @@ def test_workbook_without_account(cli_logged_out: CommandLine) -> None:
     assert str(validation.sqref).startswith("D2:")
 
 
-def test_workbook_of_unreachable_account(
+def test_workbook_of_unreachable_account_is_written_with_a_warning(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     cli.environ["OUTREPLY_API_KEY"] = "outreply_live_" + "x" * 48
@@ -149,7 +149,9 @@ sys.exit(run())
 """
 
 
-def test_missing_package(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_missing_package_is_an_error_that_names_the_extra(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     path = tmp_path / "plan.xlsx"
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_OPENPYXL, "bulk", "template", "xlsx", "--file", str(path)],

@@ -58,7 +58,9 @@ def test_plan_fits_terminal_width(cli: CommandLine, calendar: Path) -> None:
     assert max(len(line) for line in text.splitlines() if line.startswith("  +")) <= 80
 
 
-def test_ctrl_c_then_rerun(cli: CommandLine, calendar: Path, emulator: EmulatorServer) -> None:
+def test_ctrl_c_reports_every_row_and_rerun_completes_them(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer
+) -> None:
     fifth_post = threading.Event()
     limited = response(429, {"error": "Slow", "code": "RATE_LIMITED"}, retry_after="1")
     fault = Fault("429", 0, lambda _: limited)
@@ -92,7 +94,9 @@ def test_ctrl_c_then_rerun(cli: CommandLine, calendar: Path, emulator: EmulatorS
     assert server_posts(emulator) == expected_posts(ROWS)
 
 
-def test_empty_environment(calendar: Path, emulator: EmulatorServer, tmp_path: Path) -> None:
+def test_run_in_an_empty_environment_schedules_the_calendar(
+    calendar: Path, emulator: EmulatorServer, tmp_path: Path
+) -> None:
     line = (
         f"OUTREPLY_API_KEY={emulator.token} OUTREPLY_BASE_URL={emulator.base_url} "
         f"OUTREPLY_STATE_DIR={tmp_path / 's'} OUTREPLY_CONFIG_DIR={tmp_path / 'c'} "

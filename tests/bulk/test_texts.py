@@ -59,7 +59,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_texts_by_platform(
+def test_each_platform_gets_its_own_text(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / name
@@ -84,7 +84,7 @@ def test_texts_by_platform(
         ("{x: a}\n  message_x: b", "c.yaml:5: message_x: duplicate field message_x"),
     ],
 )
-def test_texts_by_platform_that_are_refused(message: str, problem: str) -> None:
+def test_invalid_texts_by_platform_are_an_error(message: str, problem: str) -> None:
     (text,) = get_problems(read_yaml(f"posts:\n- {PAGES}\n  {AT}\n  message: {message}\n"))
     assert text.startswith(problem)
 
@@ -108,7 +108,7 @@ def test_text_of_a_row_replaces_all_default_texts() -> None:
     ]  # fmt: skip
 
 
-def test_variables(tmp_path: Path) -> None:
+def test_variables_are_replaced_once_in_every_field(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(
         "variables:\n  city: Paris\n  url: https://example.com/a?b={{c}}\n  year: 2027\n"
@@ -152,7 +152,7 @@ def test_unknown_variable_is_an_error_at_its_line(text: str, problem: str) -> No
         ("{a: b, a: c}", "c.yaml:1: a: duplicate key, also on line 1"),
     ],
 )
-def test_variables_that_are_refused(variables: str, problem: str) -> None:
+def test_invalid_variables_are_an_error(variables: str, problem: str) -> None:
     document = f"variables: {variables}\nposts:\n- {PAGES}\n  {AT}\n  message: Hi\n"
     (found,) = get_problems(read_yaml(document))
     assert found.startswith(problem)
@@ -258,7 +258,9 @@ def test_tagged_links_are_counted_and_stay(
     assert get_summary(ran) == {"changed": 2}
 
 
-def test_link_without_the_value_of_a_placeholder(cli: CommandLine, tmp_path: Path) -> None:
+def test_link_without_the_value_of_a_placeholder_is_an_error(
+    cli: CommandLine, tmp_path: Path
+) -> None:
     path = tmp_path / "c.csv"
     path.write_text(
         "page,scheduled_at,message\nfacebook:acme,2026-12-24 18:00,No link\n"
@@ -279,7 +281,7 @@ def test_link_without_the_value_of_a_placeholder(cli: CommandLine, tmp_path: Pat
         ("source=", "source has no value"),
     ],
 )
-def test_utm_options_that_are_refused(
+def test_invalid_utm_options_are_rejected(
     cli: CommandLine, tmp_path: Path, option: str, words: str
 ) -> None:
     path = tmp_path / "c.csv"

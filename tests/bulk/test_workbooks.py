@@ -70,12 +70,14 @@ def get_texts(calendar: Calendar) -> list[str]:
         ("tomorrow 09:00", "tomorrow 09:00"),
     ],
 )
-def test_cell_with_a_time(tmp_path: Path, cell: object, text: str) -> None:
+def test_cell_with_a_time_is_read_to_the_nearest_second(
+    tmp_path: Path, cell: object, text: str
+) -> None:
     calendar = read(tmp_path, [HEADER, ("facebook:acme", cell, "Hi")])
     assert [row.scheduled_at for row in calendar.rows] == [text]
 
 
-def test_date_and_time_cells(cli: CommandLine, tmp_path: Path) -> None:
+def test_date_and_time_cells_are_combined(cli: CommandLine, tmp_path: Path) -> None:
     rows = [
         ("Kanal", "Datum", "Uhrzeit", "Text"),
         ("facebook:acme", date(2026, 12, 24), time(18, 0), "Hi"),
@@ -182,7 +184,7 @@ def test_formula_with_empty_text_is_an_empty_cell(tmp_path: Path) -> None:
     assert [row.content.link for row in calendar.rows] == [None]
 
 
-def test_error_after_an_empty_cell_with_a_format(tmp_path: Path) -> None:
+def test_error_after_an_empty_cell_with_a_format_is_reported(tmp_path: Path) -> None:
     rows = [("page", "scheduled_at", "link", "first_comment", "message"),
             ("facebook:acme", ROW[1], None, "=1/0", "Hi")]  # fmt: skip
     book = openpyxl.load_workbook(io.BytesIO(workbook({"Plan": rows})))
@@ -192,7 +194,7 @@ def test_error_after_an_empty_cell_with_a_format(tmp_path: Path) -> None:
     assert problem.startswith("plan.xlsx!Plan:D2: first_comment: #N/A is a spreadsheet error")
 
 
-def test_opendocument_and_old_excel_files(tmp_path: Path) -> None:
+def test_opendocument_and_old_excel_files_are_read(tmp_path: Path) -> None:
     rows = [HEADER, ("facebook:acme", ROW[1], "Grüße aus dem Café")]
     ods = load_calendar(write(tmp_path, ods_workbook("Plan", rows), "plan.ods"))
     # Written by xlwt; the time is a typed cell.
@@ -204,7 +206,7 @@ def test_opendocument_and_old_excel_files(tmp_path: Path) -> None:
         assert (row.content.message, row.sheet and row.sheet.name) == (rows[1][2], "Plan")
 
 
-def test_error_cells_of_opendocument_files(tmp_path: Path) -> None:
+def test_error_cells_of_opendocument_files_are_reported(tmp_path: Path) -> None:
     header, cell = (*HEADER, "link", "first_comment"), "#DIV/0!"
     rows = [("Plan",), header, (*ROW, "", cell), (*ROW[:2], "Ho", cell)]
     content = ods_workbook("Plan", rows)
@@ -228,7 +230,9 @@ def test_error_cells_of_opendocument_files(tmp_path: Path) -> None:
         ("<office:annotation><text:p>?</text:p></office:annotation><text:p>One</text:p>", "One"),
     ],
 )
-def test_text_of_opendocument_files(tmp_path: Path, cell: str, text: str) -> None:
+def test_text_of_opendocument_files_keeps_breaks_and_tabs(
+    tmp_path: Path, cell: str, text: str
+) -> None:
     cell = cell.replace("<d:", "<draw:").replace("</d:", "</draw:")
     namespace = b'xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0" xmlns:text='
     content = replace_in_ods((b"xmlns:text=", namespace), (b"<text:p>Hi</text:p>", cell.encode()))
@@ -237,14 +241,14 @@ def test_text_of_opendocument_files(tmp_path: Path, cell: str, text: str) -> Non
     assert [row.content.message for row in calendar.rows] == [text]
 
 
-def test_deep_opendocument_text(tmp_path: Path) -> None:
+def test_deeply_nested_opendocument_text_is_read(tmp_path: Path) -> None:
     deep = f"<text:p>{'<text:span>' * 3_000}One<text:tab/>{'</text:span>' * 3_000}</text:p>"
     content = replace_in_ods((b"<text:p>Hi</text:p>", deep.encode()))
     calendar = load_calendar(write(tmp_path, content, "plan.ods"))
     assert [row.content.message for row in calendar.rows] == ["One"]
 
 
-def test_repeated_error_cells_of_opendocument_files(tmp_path: Path) -> None:
+def test_repeated_error_cells_of_opendocument_files_are_each_reported(tmp_path: Path) -> None:
     rows = [(*HEADER, "link", "first_comment"), (*ROW, "#REF!", "")]
     first = b'><table:table-cell office:value-type="string"><text:p>facebook'
     content = replace_in_ods(
@@ -259,7 +263,9 @@ def test_repeated_error_cells_of_opendocument_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "x"])
-def test_cell_far_from_the_others(tmp_path: Path, value: str | None) -> None:
+def test_cell_far_from_the_others_is_an_error_unless_empty(
+    tmp_path: Path, value: str | None
+) -> None:
     book = openpyxl.load_workbook(io.BytesIO(workbook({"Plan": [HEADER, ROW]})))
     cell = book["Plan"]["XFD1048576"]
     cell.value, cell.font = value, Font(bold=True)
@@ -279,7 +285,7 @@ def test_merged_cells_have_one_value(tmp_path: Path) -> None:
     assert [row.scheduled_at for row in calendar.rows] == ["2026-12-24 18:00"] * 2
 
 
-def test_merged_cells_of_opendocument_files(tmp_path: Path) -> None:
+def test_merged_cells_of_opendocument_files_have_one_value(tmp_path: Path) -> None:
     rows = [HEADER, ROW, ("instagram:acme", "", "Ho"), ("instagram:acme", "", "Hu")]
     empty = b'<table:table-cell office:value-type="string"><text:p></text:p></table:table-cell>'
     content = replace_in_ods(
@@ -327,12 +333,12 @@ def test_sheet_is_chosen_by_name(cli: CommandLine, tmp_path: Path) -> None:
         (replace_in_ods((b"Hi", b'<text:s text:c="2000000000"/>')), "or is damaged"),
     ],
 )
-def test_unusable_workbooks(tmp_path: Path, content: bytes, words: str) -> None:
+def test_unusable_workbook_is_an_error(tmp_path: Path, content: bytes, words: str) -> None:
     (text,) = get_texts(load_calendar(write(tmp_path, content)))
     assert words in text
 
 
-def test_damaged_old_excel_file(tmp_path: Path) -> None:
+def test_damaged_old_excel_file_is_an_error(tmp_path: Path) -> None:
     content = bytearray((EXPORTS / "calendar.xls").read_bytes())
     # The position of the sheet, beyond the end of the file.
     content[1499] = 0xFF
@@ -340,7 +346,7 @@ def test_damaged_old_excel_file(tmp_path: Path) -> None:
     assert text == "plan.xls: the workbook is damaged; open it, and save it again"
 
 
-def test_workbook_that_unpacks_to_too_much(tmp_path: Path) -> None:
+def test_workbook_that_unpacks_to_too_much_is_rejected(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(33):
@@ -349,13 +355,13 @@ def test_workbook_that_unpacks_to_too_much(tmp_path: Path) -> None:
     assert "larger than 512 MB when unpacked" in text
 
 
-def test_workbook_from_stdin(cli: CommandLine) -> None:
+def test_workbook_from_stdin_is_read(cli: CommandLine) -> None:
     content = workbook({"Plan": [HEADER, ROW]})
     ran = cli.run("bulk", "schedule", "-", "--dry-run", "--json", stdin=content)
     assert get_summary(ran) == {"created": 1}
 
 
-def test_workbook_with_another_suffix(tmp_path: Path) -> None:
+def test_workbook_with_another_suffix_is_recognized(tmp_path: Path) -> None:
     path = write(tmp_path, workbook({"Plan": [HEADER, ROW]}), "plan.csv")
     assert [row.content.message for row in load_calendar(path).rows] == ["Hi"]
 

@@ -65,7 +65,9 @@ def test_only_the_times_change(
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_other_delimiters_and_columns(slots: CommandLine, tmp_path: Path, delimiter: str) -> None:
+def test_times_are_written_with_other_delimiters_and_columns(
+    slots: CommandLine, tmp_path: Path, delimiter: str
+) -> None:
     path = tmp_path / "c.csv"
     header = delimiter.join(("Text", "Wann", "page"))
     path.write_text(f"{header}\n{delimiter.join(('One, and', '', PAGE))}\n")
@@ -115,7 +117,9 @@ def test_without_a_terminal_nothing_is_written(slots: CommandLine, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("reply", "text"), [("y", written), ("n", plain)])
-def test_terminal_asks(slots: CommandLine, tmp_path: Path, reply: str, text: str) -> None:
+def test_terminal_asks_before_it_writes_times(
+    slots: CommandLine, tmp_path: Path, reply: str, text: str
+) -> None:
     path = tmp_path / "c.csv"
     path.write_text(plain)
     child = slots.at_terminal("bulk", "schedule", str(path))

@@ -50,7 +50,7 @@ def test_another_zone_is_refused(cli: CommandLine, client: Client, calendar: Pat
 
 
 @pytest.mark.parametrize("command", ["status", "cancel", "plan", "reconcile"])
-def test_other_commands_refuse_it_too(cli: CommandLine, calendar: Path, command: str) -> None:
+def test_other_commands_refuse_another_zone(cli: CommandLine, calendar: Path, command: str) -> None:
     write(calendar, "2026-12-01 10:00")
     schedule(cli, calendar)
     words = {"cancel": ["--yes"], "plan": ["-o", f"{calendar}.plan"]}.get(command, [])
@@ -62,7 +62,7 @@ def test_other_commands_refuse_it_too(cli: CommandLine, calendar: Path, command:
 @pytest.mark.parametrize(
     ("time", "zone"), [("2026-12-01T10:00+01:00", ""), ("2026-12-01 10:00", "Europe/Paris")]
 )
-def test_times_with_a_zone_are_the_same(
+def test_times_with_their_own_zone_are_unchanged_in_another_zone(
     cli: CommandLine, calendar: Path, time: str, zone: str
 ) -> None:
     write(calendar, time, zone)
@@ -70,7 +70,7 @@ def test_times_with_a_zone_are_the_same(
     assert "1 unchanged" in schedule(cli, calendar, env=NEW_YORK).err
 
 
-def test_past_times_do_not_matter(cli: CommandLine, calendar: Path) -> None:
+def test_another_zone_is_accepted_once_all_times_are_past(cli: CommandLine, calendar: Path) -> None:
     write(calendar, "2026-11-24 10:00")
     schedule(cli, calendar)
     cli.clock.advance(14 * 86_400)

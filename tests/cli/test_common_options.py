@@ -19,7 +19,7 @@ POST = ("--page", "facebook:acme", "-m", "Hi")
         ("status",),
     ],
 )
-def test_invalid_max_wait(cli: CommandLine, words: tuple[str, ...], value: str) -> None:
+def test_invalid_max_wait_is_rejected(cli: CommandLine, words: tuple[str, ...], value: str) -> None:
     ran = cli.run(*words, f"--max-wait={value}")
     assert ran.code == 2
     assert "--max-wait" in ran.err
@@ -33,21 +33,25 @@ def test_invalid_max_wait(cli: CommandLine, words: tuple[str, ...], value: str) 
         ("posts", "publish", *POST),
     ],
 )
-def test_print_and_dry_run(cli: CommandLine, words: tuple[str, ...]) -> None:
+def test_print_with_dry_run_prints_the_request_and_sends_nothing(
+    cli: CommandLine, words: tuple[str, ...]
+) -> None:
     ran = cli.run(*words, "--print", "curl", "--dry-run")
     assert ran.code == 0
     assert ran.out.startswith("curl ")
     assert ran.err.count("Nothing was sent.") == 1
 
 
-def test_two_exports_to_stdout(cli: CommandLine) -> None:
+def test_two_exports_to_stdout_are_rejected(cli: CommandLine) -> None:
     ran = cli.run("posts", "export", "--ics", "-", "--csv", "-")
     assert (ran.code, ran.out) == (2, "")
     assert "cannot both be written to stdout" in ran.err
 
 
 @pytest.mark.parametrize("words", [("posts", "list"), ("pages", "check"), ("store", "status")])
-def test_zone_of_the_brand_without_a_page(cli: CommandLine, words: tuple[str, ...]) -> None:
+def test_zone_of_the_brand_without_a_page_is_rejected(
+    cli: CommandLine, words: tuple[str, ...]
+) -> None:
     ran = cli.run(*words, "--tz", "brand")
     assert ran.code == 2
     assert "--tz: 'brand' is only for commands that schedule" in ran.err

@@ -59,14 +59,16 @@ def test_unknown_field_is_rejected_before_anything_is_sent(
         ("id.more", None),
     ],
 )
-def test_unknown_field_of_an_empty_list(cli: CommandLine, field: str, hint: str | None) -> None:
+def test_unknown_field_of_an_empty_list_is_rejected(
+    cli: CommandLine, field: str, hint: str | None
+) -> None:
     for format_ in ("json", "jsonl", "table", "csv"):
         result = cli.run("posts", "list", "--fields", field, "-o", format_)
         assert (result.code, result.out) == (2, ""), format_
         assert hint is None or hint in result.err
 
 
-def test_unknown_field_of_streaming_command(cli: CommandLine) -> None:
+def test_unknown_field_of_streaming_command_is_rejected(cli: CommandLine) -> None:
     for command in (("comments", "watch"), ("quota", "watch"), ("serve-webhook",)):
         error = parse_error(cli.run(*command, "--fields", "nope", "-o", "jsonl"))
         assert error["message"] == "--fields: unknown field 'nope'"
@@ -75,11 +77,11 @@ def test_unknown_field_of_streaming_command(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("field", ["scheduled_at", "metrics.likes", "media.0.src", "link"])
-def test_known_field_of_an_empty_list(cli: CommandLine, field: str) -> None:
+def test_known_field_of_an_empty_list_is_accepted(cli: CommandLine, field: str) -> None:
     assert cli.run("posts", "list", "--fields", field, "--json").out == "[]\n"
 
 
-def test_field_that_only_an_object_has(cli_logged_out: CommandLine) -> None:
+def test_field_that_only_an_object_has_is_accepted(cli_logged_out: CommandLine) -> None:
     page = {"id": "p1", "platform": "x", "name": "A", "username": "a", "brand_new": 1}
     with ScriptedServer([response(200, {"pages": [page]})] * 2) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
@@ -90,13 +92,13 @@ def test_field_that_only_an_object_has(cli_logged_out: CommandLine) -> None:
         assert "brand_new" in parse_error(cli_logged_out.run(*words, "brandnew", env=env))["hint"]
 
 
-def test_known_field_that_the_new_object_lacks(cli: CommandLine) -> None:
+def test_known_field_that_the_new_object_lacks_is_null(cli: CommandLine) -> None:
     words = ("posts", "schedule", "--page", "x:bluebird", "--at", "+2h", "-m", "Hi")
     result = cli.run(*words, "--fields", "link,message", "--json")
     assert json.loads(result.out) == [{"link": None, "message": "Hi"}]
 
 
-def test_unknown_field_after_a_request_that_changed_something(cli: CommandLine) -> None:
+def test_unknown_field_after_a_write_is_null_and_not_an_error(cli: CommandLine) -> None:
     words = ("api", "POST", "/webhooks", "-f", "url=http://127.0.0.1:9/", "--fields", "nope")
     events = ("-F", 'events=["post.published"]')
     result = cli.run(*words, *events, "--json")
@@ -105,7 +107,7 @@ def test_unknown_field_after_a_request_that_changed_something(cli: CommandLine) 
     assert parse_error(cli.run("api", "GET", "/webhooks", "--fields", "nope", "--json"))
 
 
-def test_fields_of_a_bulk_report(cli: CommandLine, calendar: str) -> None:
+def test_fields_of_a_bulk_report_depend_on_the_format(cli: CommandLine, calendar: str) -> None:
     words = ("bulk", "schedule", calendar, "--dry-run", "--fields")
     report = cli.run(*words, "summary.created,rows.0.status", "--json")
     assert json.loads(report.out) == {"summary.created": 1, "rows.0.status": "planned"}
@@ -114,7 +116,7 @@ def test_fields_of_a_bulk_report(cli: CommandLine, calendar: str) -> None:
     parse_error(cli.run(*words, "summary.created", "-o", "jsonl"))
 
 
-def test_fields_of_received_events(cli_logged_out: CommandLine) -> None:
+def test_fields_of_received_events_are_selected(cli_logged_out: CommandLine) -> None:
     fields = ("-o", "jsonl", "--fields", "event,data.post.id")
     with run_receiver(cli_logged_out, *fields, "--max-events", "1") as receiver:
         env = {"OUTREPLY_WEBHOOK_SECRET": "whsec_of_these_tests"}

@@ -39,7 +39,7 @@ def test_every_parameter_has_help(command: Command) -> None:
         assert parameter.help, parameter
 
 
-def test_root_summaries_match() -> None:
+def test_root_summaries_match_the_command_tree() -> None:
     summaries = [(command.path, command.summary) for command in command_tree().commands]
     assert [(command.path, command.summary) for command in root_command().commands] == summaries
 
@@ -70,7 +70,7 @@ def test_help_wraps_to_terminal_width(
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_help_topic(cli_logged_out: CommandLine, topic: str) -> None:
+def test_help_topic_is_printed_within_80_columns(cli_logged_out: CommandLine, topic: str) -> None:
     result = cli_logged_out.run("help", topic)
     assert result.code == 0
     # The fields of calendars and the rules of platforms come from their tables.
@@ -89,7 +89,9 @@ def test_topic_lists_each_rule_with_its_source(cli_logged_out: CommandLine) -> N
     assert page.count("\n    ") > len(RULES)
 
 
-def test_comparison_of_webhook_tools(cli_logged_out: CommandLine) -> None:
+def test_comparison_of_webhook_tools_cites_a_source_in_each_cell(
+    cli_logged_out: CommandLine,
+) -> None:
     page = cli_logged_out.run("help", "webhooks").out
     section = page.partition("Compared with other tools:\n")[2].partition("\nSee also")[0]
     assert section.isascii()
@@ -142,7 +144,7 @@ def test_topics_are_listed(cli_logged_out: CommandLine) -> None:
         (["posts", "list", "--plain=yes"], "outreply posts list --help"),
     ],
 )
-def test_suggestions_for_typos(
+def test_typo_is_an_error_that_suggests_the_right_word(
     cli_logged_out: CommandLine, words: list[str], suggestion: str
 ) -> None:
     cli_logged_out.environ["OUTREPLY_BASE_URL"] = "http://127.0.0.1:9"
@@ -209,7 +211,9 @@ def test_no_suggestion_for_unrelated_words(cli_logged_out: CommandLine, words: l
         (["emulator", "exec", "--", "nope"], "Cannot run 'nope': No such file or directory"),
     ],
 )
-def test_invalid_value_messages(cli: CommandLine, words: list[str], message: str) -> None:
+def test_invalid_value_is_an_error_that_says_why(
+    cli: CommandLine, words: list[str], message: str
+) -> None:
     result = cli.run(*words)
     assert result.code == 2
     assert message in result.err.splitlines()[0]
@@ -257,7 +261,7 @@ def test_help_shows_the_switch_that_changes_the_default(cli_logged_out: CommandL
         ),
     ],
 )
-def test_hints_of_wrong_words(cli: CommandLine, words: list[str], hint: str) -> None:
+def test_wrong_word_is_an_error_with_a_hint(cli: CommandLine, words: list[str], hint: str) -> None:
     result = cli.run(*words)
     assert (result.code, result.out) == (2, "")
     assert f"\n  {hint}" in result.err

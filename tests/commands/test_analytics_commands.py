@@ -101,7 +101,7 @@ def test_killed_run_is_continued(cli: CommandLine) -> None:
     assert snapshots_per_page(cli) == [1] * PAGES
 
 
-def test_runs_at_once_store_one_snapshot_of_each_page(cli: CommandLine) -> None:
+def test_concurrent_runs_store_one_snapshot_of_each_page(cli: CommandLine) -> None:
     processes = [cli.start("analytics", "collect", "--json") for _ in range(3)]
     outputs = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0] * 3, outputs
@@ -141,7 +141,9 @@ def test_short_quota_stops_the_run(cli: CommandLine, emulator: EmulatorServer) -
     assert used == 1_000_000 - 10
 
 
-def test_token_that_may_not_read_the_account(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_token_that_may_not_read_the_account_collects_every_page(
+    cli: CommandLine, emulator: EmulatorServer
+) -> None:
     scopes = ["read:pages", "read:posts"]
     reply = emulator.handle.request("token", name="Reader", scopes=scopes)
     cli.environ["OUTREPLY_API_KEY"] = reply["token"]
@@ -149,7 +151,9 @@ def test_token_that_may_not_read_the_account(cli: CommandLine, emulator: Emulato
     assert len(show(cli)) == PAGES
 
 
-def test_token_that_may_not_read_posts(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_token_that_may_not_read_posts_is_an_error(
+    cli: CommandLine, emulator: EmulatorServer
+) -> None:
     emulator.state.connection.execute(
         """UPDATE tokens SET scopes = '["read:account", "read:pages"]'"""
     )
@@ -178,7 +182,7 @@ def test_removed_page_is_still_shown(cli: CommandLine, emulator: EmulatorServer)
     assert len(show(cli)) == PAGES
 
 
-def test_list_that_was_cut_off_is_said(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_truncated_list_of_posts_is_reported(cli: CommandLine, emulator: EmulatorServer) -> None:
     with emulator.state.transaction() as database:
         page = database.execute("SELECT id FROM pages WHERE username = 'bluebird'").fetchone()[0]
         now = emulator.state.clock.now().timestamp()
@@ -231,7 +235,7 @@ def test_show_has_gaps_and_a_previous_period(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("output", ["table", "json", "jsonl", "yaml", "csv", "tsv"])
-def test_show_in_every_format(cli: CommandLine, output: str) -> None:
+def test_show_prints_pages_in_every_format(cli: CommandLine, output: str) -> None:
     fill(cli, 3)
     result = cli.run("analytics", "show", "-o", output)
     assert result.code == 0, result.err
@@ -240,7 +244,9 @@ def test_show_in_every_format(cli: CommandLine, output: str) -> None:
 
 
 @pytest.mark.parametrize("words", [("show",), ("best-times",), ("report", "--csv", "-")])
-def test_nothing_collected(cli: CommandLine, words: tuple[str, ...]) -> None:
+def test_commands_without_a_snapshot_advise_to_collect_one(
+    cli: CommandLine, words: tuple[str, ...]
+) -> None:
     result = cli.run("analytics", *words)
     assert "Collect one with: outreply analytics collect" in result.err
     assert result.code == (2 if "report" in words else 0)
@@ -285,7 +291,7 @@ def test_report_as_csv_equals_show(cli: CommandLine) -> None:
 
 
 @needs_browser
-def test_report_in_browser(cli: CommandLine, tmp_path: Path) -> None:
+def test_report_fits_every_width_and_loads_nothing_else(cli: CommandLine, tmp_path: Path) -> None:
     fill(cli, 8, gaps=(3,))
     path = tmp_path / "report.html"
     words = ("analytics", "report", "--html", str(path), "--since", "6d", "--compare")
@@ -311,7 +317,9 @@ def test_report_in_browser(cli: CommandLine, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("has_plots", [True, False])
-def test_series_at_a_terminal(cli: CommandLine, tmp_path: Path, has_plots: bool) -> None:
+def test_terminal_shows_a_plot_or_a_table_of_the_series(
+    cli: CommandLine, tmp_path: Path, has_plots: bool
+) -> None:
     fill(cli, 6, gaps=(3,))
     environ = {}
     if not has_plots:

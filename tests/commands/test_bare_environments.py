@@ -65,7 +65,7 @@ def test_cron_schedules_post_once(cron: MinimalEnvironment) -> None:
     assert post["id"] == first.out.split()[0]
 
 
-def test_cron_time_zones(
+def test_cron_job_uses_tz_and_needs_a_known_zone_for_local_times(
     cron: MinimalEnvironment,
 ) -> None:
     at = ("--at", "2026-12-01 09:00", "--page", "instagram:acme", "-m", "Hi", "--dry-run", "--json")
@@ -88,7 +88,7 @@ def test_cron_time_zones(
     assert cron.run("posts", "list", TZ="EST5EDT").code == 0
 
 
-def test_cron_quota_check(cron: MinimalEnvironment) -> None:
+def test_cron_quota_check_prints_only_when_quota_is_short(cron: MinimalEnvironment) -> None:
     check = ("quota", "check", "--warn-at", "80%", "--min-publishes")
     sufficient, short = cron.run(*check, "20"), cron.run(*check, "20000")
     assert (sufficient.code, sufficient.out, sufficient.err) == (0, "", "")
@@ -96,7 +96,7 @@ def test_cron_quota_check(cron: MinimalEnvironment) -> None:
     assert "20000 required" in short.err
 
 
-def test_cron_bulk_schedule(cron: MinimalEnvironment) -> None:
+def test_cron_bulk_schedule_sends_each_row_once(cron: MinimalEnvironment) -> None:
     calendar = cron.home / "launch.csv"
     calendar.write_text(
         "page,scheduled_at,message\nx:bluebird,2026-12-01 09:00,Grüße 🚀\n", encoding="utf-8"
@@ -127,7 +127,9 @@ def test_token_and_directories_are_enough(cron: MinimalEnvironment, tmp_path: Pa
     assert "☕" in result.out
 
 
-def test_no_home_directory(cron: MinimalEnvironment) -> None:
+def test_missing_home_directory_is_an_error_that_names_the_variables(
+    cron: MinimalEnvironment,
+) -> None:
     del cron.environ["HOME"]
     result = cron.run(*POST, program=HOMELESS)
     assert (result.code, result.out) == (1, "")

@@ -43,7 +43,7 @@ def page_id(cli: CommandLine, emulator: EmulatorServer) -> str:
 
 
 @pytest.mark.parametrize("name", [PAGE, "FB:@Acme", "ID"])
-def test_known_page_is_one_request(
+def test_post_to_a_known_page_takes_one_request(
     cli: CommandLine, emulator: EmulatorServer, client: Client, page_id: str, name: str
 ) -> None:
     ran = schedule(cli, page=page_id if name == "ID" else name)
@@ -53,7 +53,7 @@ def test_known_page_is_one_request(
     assert scheduled(client) == [(page_id, "Hello")]
 
 
-def test_table_and_rules_are_those_of_the_page(
+def test_known_page_gets_the_table_and_rules_of_a_fetched_one(
     cli: CommandLine, emulator: EmulatorServer, page_id: str
 ) -> None:
     change(emulator, "UPDATE tokens SET request_count = 0")
@@ -83,7 +83,7 @@ def test_table_and_rules_are_those_of_the_page(
         (("--page", "instagram:acme"), 3),
     ],
 )
-def test_pages_are_read_when_more_must_be_known(
+def test_pages_are_fetched_when_more_than_the_id_is_needed(
     cli: CommandLine, emulator: EmulatorServer, page_id: str, words: tuple[str, ...], requests: int
 ) -> None:
     default = () if "--at" in words else ("--at", AT)

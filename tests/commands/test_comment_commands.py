@@ -65,7 +65,9 @@ def lose_replies(emulator: EmulatorServer) -> None:
     emulator.handle.request("fault", add="status:503", options={"path": "/comments"})
 
 
-def test_list_filters_and_addresses(cli: CommandLine, emulator: EmulatorServer, post: str) -> None:
+def test_list_accepts_filters_and_the_address_of_a_post(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
     added = add_comment(emulator, post, "Is it OPEN on Sunday?")
     comments = run_json(cli, "comments", "list", post)
     assert added in ids(comments)
@@ -137,7 +139,7 @@ def test_filtered_list_leaves_other_comments_new(
 
 
 @pytest.mark.parametrize("spell", ["@{}".format, str.upper])
-def test_own_answer_under_another_spelling_of_the_name(
+def test_own_answer_is_recognized_under_another_spelling(
     cli: CommandLine, emulator: EmulatorServer, new_post: str, spell: Callable[[str], str]
 ) -> None:
     page = run_json(cli, "pages", "show", run_json(cli, "posts", "show", new_post)["page_id"])
@@ -149,7 +151,7 @@ def test_own_answer_under_another_spelling_of_the_name(
     assert cli.run("comments", "reply", comment, "-m", "Second answer").code == 2
 
 
-def test_nested_reply_is_not_the_comment_that_its_id_starts_with(
+def test_nested_reply_is_not_mistaken_for_its_parent(
     cli: CommandLine, emulator: EmulatorServer, new_post: str
 ) -> None:
     comment = "UgxKREWxIgDrw8w2e_Z4AaABAg"
@@ -161,7 +163,7 @@ def test_nested_reply_is_not_the_comment_that_its_id_starts_with(
     assert f"{comment}.9abc" not in ran.out
 
 
-def test_triage_asks_where_an_answer_may_not_be_listed(
+def test_triage_asks_if_an_answer_may_not_be_listed(
     cli: CommandLine, client: Client, emulator: EmulatorServer, new_post: str
 ) -> None:
     comment = add_comment(emulator, new_post, "Open today?")
@@ -319,7 +321,9 @@ def old_post(cli: CommandLine, emulator: EmulatorServer, post: str, newer: int) 
 
 
 @pytest.mark.parametrize("newer", [75, 110])
-def test_comments_of_an_old_post(cli: CommandLine, old_post: dict[str, Any], newer: int) -> None:
+def test_comments_of_an_old_post_are_listed_even_if_the_post_is_not(
+    cli: CommandLine, old_post: dict[str, Any], newer: int
+) -> None:
     is_listed = newer < 100
     listed = run_json(cli, "comments", "list", old_post["id"])
     assert {item["is_own"] for item in listed if item["parent_id"] == old_post["comment"]} == {True}
@@ -414,7 +418,7 @@ def test_confirmed_reply_reads_nothing(
     assert "GET /api/v1/comments" not in sent.err
 
 
-def test_reply_asks_where_the_list_of_comments_is_cut_off(
+def test_reply_asks_if_the_list_of_comments_is_truncated(
     cli: CommandLine, emulator: EmulatorServer, new_post: str, emulator_clock: ManualClock
 ) -> None:
     added = add_comment(emulator, new_post, "Is it open?")
@@ -471,7 +475,9 @@ def test_text_that_another_machine_sent_is_not_sent_again(
     assert replies(cli, post, added) == ["Yes"]
 
 
-def test_reply_with_lost_response(cli: CommandLine, emulator: EmulatorServer, post: str) -> None:
+def test_reply_with_lost_response_is_not_sent_twice(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
     added = add_comment(emulator, post, "Is it open?")
     options = {"method": "POST", "path": "/comments/reply", "times": 100}
     emulator.handle.request("fault", add="drop-after", options=options)
@@ -485,7 +491,7 @@ def test_reply_with_lost_response(cli: CommandLine, emulator: EmulatorServer, po
     assert replies(cli, post, added) == ["Yes"]
 
 
-def test_reply_with_template(
+def test_reply_fills_in_its_template(
     cli: CommandLine,
     emulator: EmulatorServer,
     post: str,
@@ -724,6 +730,6 @@ def test_watch_json_hints_at_jsonl(cli: CommandLine) -> None:
     assert "-o jsonl" in result.err
 
 
-def test_empty_post_and_invalid_time(cli: CommandLine) -> None:
+def test_empty_post_and_invalid_time_are_usage_errors(cli: CommandLine) -> None:
     assert cli.run("comments", "list", "").code == 2
     assert cli.run("comments", "inbox", "--since", "nonsense").code == 2

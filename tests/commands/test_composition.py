@@ -59,14 +59,16 @@ def test_schedule_composes_for_each_page(
     assert all(token not in json.dumps(run) for run in composer.runs)
 
 
-def test_same_key_is_the_same_text(cli: CommandLine, composer: Composer, client: Client) -> None:
+def test_same_key_composes_and_sends_once(
+    cli: CommandLine, composer: Composer, client: Client
+) -> None:
     words = ("posts", "schedule", *PAGE, *AT, "--key", "k", *composer.words)
     first, second = run_json(cli, *words), run_json(cli, *words)
     assert first[0]["id"] == second[0]["id"]
     assert (composed_texts(client), len(composer.runs)) == (["Composed 1 for facebook"], 1)
 
 
-def test_lost_journal_and_same_key_is_not_a_second_post(
+def test_same_key_after_a_lost_journal_makes_no_second_post(
     cli: CommandLine, composer: Composer, client: Client
 ) -> None:
     words = ("posts", "schedule", *PAGE, *AT, "--key", "k", *composer.words)
@@ -78,7 +80,7 @@ def test_lost_journal_and_same_key_is_not_a_second_post(
     assert composed_texts(client) == ["Composed 1 for facebook"]
 
 
-def test_publish(cli: CommandLine, composer: Composer) -> None:
+def test_publish_composes_only_after_confirmation(cli: CommandLine, composer: Composer) -> None:
     refused = cli.run("posts", "publish", *PAGE, "--compose-with", composer.command)
     assert (refused.code, composer.runs) == (2, [])
     (post,) = run_json(cli, "posts", "publish", *PAGE, *composer.words)
@@ -106,7 +108,7 @@ def test_edit_gets_the_current_message(
     assert len(composer.runs) == 2
 
 
-def test_only_one_source_of_the_text(cli: CommandLine, composer: Composer) -> None:
+def test_text_from_two_sources_is_rejected(cli: CommandLine, composer: Composer) -> None:
     for command in (("schedule", *AT), ("publish",)):
         ran = cli.run("posts", *command, *PAGE, "-m", "x", *composer.words)
         assert (ran.code, "pecify only one of" in ran.err) == (2, True)
@@ -226,7 +228,7 @@ def test_text_is_shown_and_asked_for_on_a_terminal(
         ("import os; os.kill(os.getpid(), 9)", "exit code -9"),
     ],
 )  # fmt: skip
-def test_hostile_program(
+def test_hostile_program_output_is_rejected(
     cli: CommandLine, client: Client, tmp_path: Path, code: str, problem: str
 ) -> None:
     # No program reads its stdin, which may be larger than a pipe.
@@ -241,7 +243,9 @@ def test_hostile_program(
     assert len(client.scheduled_posts().items) == before
 
 
-def test_own_token_is_never_text(cli: CommandLine, tmp_path: Path) -> None:
+def test_program_output_with_the_token_is_rejected_and_not_shown(
+    cli: CommandLine, tmp_path: Path
+) -> None:
     token = cli.environ["OUTREPLY_API_KEY"]
     composer = Composer.make(tmp_path, f"print({token!r})")
     ran = cli.run("posts", "schedule", *PAGE, *AT, *composer.words)

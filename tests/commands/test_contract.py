@@ -118,7 +118,7 @@ def format_option(flag: str, option: Parameter, default: str = "") -> str:
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: re.sub(r" [-A-Z\[].*", "", line))
-def test_command_signature(line: str) -> None:
+def test_command_matches_its_documented_signature(line: str) -> None:
     words = line.split()
     path = [word for word in words if re.fullmatch(r"[a-z][a-z-]*", word)]
     command = TREE.find(path)
@@ -182,7 +182,7 @@ def calendar(tmp_path: Path) -> str:
         (("comments", "watch", "--count", "1", "--max-wait", "1m"), False),
     ],
 )
-def test_default_max_wait(
+def test_default_max_wait_depends_on_the_command(
     cli: CommandLine, emulator: EmulatorServer, calendar: str, words: list[str], *, waits: bool
 ) -> None:
     emulator.handle.request("fault", add="rate-limit:90", options={"times": 1})
@@ -257,7 +257,7 @@ def test_unknown_api_fields_are_kept(
     assert json.loads(selected.out) == {"brand_new.deep.0": 1}
 
 
-def test_pages_list_filters(cli: CommandLine) -> None:
+def test_pages_list_filters_by_brand_and_platform(cli: CommandLine) -> None:
     brand = cli.run("brands", "list", "-q").out.split()[1]
     platforms = cli.run("pages", "list", "--brand", brand, "--fields", "platform").out.split()
     assert platforms == ["tiktok", "twitter", "youtube"]
@@ -266,14 +266,14 @@ def test_pages_list_filters(cli: CommandLine) -> None:
         assert cli.run("pages", "list", *words).out.split() == ["bluebird"]
 
 
-def test_comments_list_since(cli: CommandLine) -> None:
+def test_comments_list_since_omits_earlier_comments(cli: CommandLine) -> None:
     post = cli.run("posts", "list", "--published", "--page", "instagram:acme", "-q").out.strip()
     first, second = json.loads(cli.run("comments", "list", post, "--json").out)
     later = cli.run("comments", "list", post, "--since", first["created_at"], "--json")
     assert json.loads(later.out) == [second]
 
 
-def test_sandbox_token_note(cli_logged_out: CommandLine) -> None:
+def test_sandbox_token_gets_a_note_about_its_limits(cli_logged_out: CommandLine) -> None:
     me = {"authenticated_as": {"email": "a@b.c"}, "api_key": {"prefix": "outreply_test_abc12"}}
     with ScriptedServer([response(200, me)]) as server:
         options = ("--base-url", server.url, "--insecure-storage")
@@ -293,7 +293,7 @@ def test_sandbox_token_note(cli_logged_out: CommandLine) -> None:
         (("media", "list"), "media", "media_id"),
     ],
 )
-def test_truncated_list_warning(
+def test_truncated_list_gets_a_warning(
     cli_logged_out: CommandLine, words: tuple[str, ...], list_key: str, id_key: str
 ) -> None:
     for count in (99, 100):
@@ -315,7 +315,7 @@ def test_truncated_list_warning(
         ((), {"TERM": "dumb"}, False, False),
     ],
 )
-def test_color_and_box_options(
+def test_color_and_lines_depend_on_flags_and_variables(
     cli: CommandLine,
     flags: tuple[str, ...],
     variables: dict[str, str],

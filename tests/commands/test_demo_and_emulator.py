@@ -16,7 +16,9 @@ from tests.clocks import HurriedClock
 from tests.command_line import CommandLine, wait_until_suspended
 
 
-def test_demo(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_demo_runs_every_step_and_leaves_no_files(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     cli_logged_out.home.mkdir()
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -52,7 +54,7 @@ def cli_with_daemon(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
     cli_logged_out.run("emulator", "stop")
 
 
-def test_start_status_stop(cli_with_daemon: CommandLine) -> None:
+def test_emulator_starts_reports_its_status_and_stops(cli_with_daemon: CommandLine) -> None:
     assert (
         len(json.loads(cli_with_daemon.run("pages", "list", "-p", "emulator", "--json").out)) == 6
     )
@@ -73,7 +75,7 @@ def test_start_status_stop(cli_with_daemon: CommandLine) -> None:
     assert cli_with_daemon.run("emulator", "stop").code == 1
 
 
-def test_one_emulator_for_each_state_directory(cli_logged_out: CommandLine) -> None:
+def test_each_state_directory_has_at_most_one_emulator(cli_logged_out: CommandLine) -> None:
     words = ("emulator", "start", "--port", "0", "--json")
     with ThreadPoolExecutor(4) as pool:
         results = [*pool.map(lambda _: cli_logged_out.spawn(*words), range(4))]
@@ -124,7 +126,7 @@ def test_start_reports_an_unusable_directory(cli_logged_out: CommandLine, tmp_pa
     assert cli_logged_out.run("emulator", "stop").code == 1
 
 
-def test_directory_is_free_once_it_is_stopped(cli_with_daemon: CommandLine) -> None:
+def test_emulator_can_start_again_as_soon_as_it_is_stopped(cli_with_daemon: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as receiver:
         url = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
         api = ("-p", "emulator", "-q")
@@ -204,7 +206,7 @@ def test_advance_publishes_due_posts(cli_with_emulator: CommandLine) -> None:
     assert cli_with_emulator.run("emulator", "advance", "nonsense").code == 2
 
 
-def test_token_scopes(cli_with_emulator: CommandLine) -> None:
+def test_token_has_only_the_requested_scopes(cli_with_emulator: CommandLine) -> None:
     full = cli_with_emulator.run("emulator", "token").out.strip()
     created = json.loads(
         cli_with_emulator.run("emulator", "token", "--scopes", "read:account", "--json").out
@@ -233,7 +235,9 @@ def test_state_survives_kill_and_reset_clears_it(cli_with_daemon: CommandLine) -
     assert "outreply emulator reset" in unnamed.err
 
 
-def test_two_state_directories(cli_with_daemon: CommandLine, tmp_path: Path) -> None:
+def test_emulators_in_two_state_directories_are_independent(
+    cli_with_daemon: CommandLine, tmp_path: Path
+) -> None:
     other = str(tmp_path / "other")
     assert cli_with_daemon.run("emulator", "start", "--port", "0", "--state", other).code == 0
     first = json.loads(cli_with_daemon.run("emulator", "status", "--json").out)
@@ -244,7 +248,7 @@ def test_two_state_directories(cli_with_daemon: CommandLine, tmp_path: Path) -> 
 
 # Other addresses are warned of.
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - in use
-def test_port_in_use(cli_logged_out: CommandLine, host: str) -> None:
+def test_start_on_a_port_in_use_is_an_error(cli_logged_out: CommandLine, host: str) -> None:
     with socket.create_server((host, 0)) as server:
         port = str(server.getsockname()[1])
         result = cli_logged_out.run("emulator", "start", "--port", port, "--host", host, "--json")

@@ -41,7 +41,7 @@ def test_exec_seed_is_reproducible(cli_logged_out: CommandLine) -> None:
     assert other not in keys
 
 
-def test_exec_environment_and_exit_code(
+def test_exec_sets_the_environment_and_returns_the_exit_code(
     cli_logged_out: CommandLine,
 ) -> None:
     script = (
@@ -119,7 +119,9 @@ def test_start_without_an_active_token_names_the_state_directory(
     assert "Use it with" not in started.err
 
 
-def test_seed_and_export(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
+def test_exported_seed_restores_the_same_state(
+    cli_with_emulator: CommandLine, tmp_path: Path
+) -> None:
     unconfirmed = cli_with_emulator.run("emulator", "seed", str(ROOMY))
     assert unconfirmed.code == 2
     assert "--yes" in unconfirmed.err
@@ -146,7 +148,7 @@ def test_invalid_seed_file_changes_nothing(cli_with_emulator: CommandLine, tmp_p
     assert cli_with_emulator.run("emulator", "seed", "--export").out == before
 
 
-def test_fault_times(cli_with_emulator: CommandLine) -> None:
+def test_fault_hits_as_often_as_requested(cli_with_emulator: CommandLine) -> None:
     added = cli_with_emulator.run(
         "emulator", "fault", "add", "status:418", "--method", "get", "--path", "/pages",
         "--times", "1", "--json",
@@ -165,7 +167,7 @@ def test_fault_times(cli_with_emulator: CommandLine) -> None:
     assert "drop-before" in unknown.err
 
 
-def test_freeze_and_unfreeze(cli_with_emulator: CommandLine) -> None:
+def test_freeze_stops_the_clock_and_unfreeze_starts_it(cli_with_emulator: CommandLine) -> None:
     def now() -> str:
         return str(json.loads(cli_with_emulator.run("emulator", "status", "--json").out)["now"])
 
@@ -176,7 +178,7 @@ def test_freeze_and_unfreeze(cli_with_emulator: CommandLine) -> None:
     assert now() == now()
 
 
-def test_add_comment(cli_with_emulator: CommandLine) -> None:
+def test_added_comment_is_listed(cli_with_emulator: CommandLine) -> None:
     post = get_published_id(cli_with_emulator)
     added = cli_with_emulator.run(
         "emulator", "add-comment", post, "-m", "Open on Sunday?", "--json"
@@ -208,7 +210,7 @@ def test_failed_delivery_shows_next_attempt(cli_with_emulator: CommandLine) -> N
     assert json.loads(rotated.out)["secret"] != webhook["secret"]
 
 
-def test_openapi_without_emulator(cli_logged_out: CommandLine) -> None:
+def test_openapi_needs_no_running_emulator(cli_logged_out: CommandLine) -> None:
     document = json.loads(cli_logged_out.run("emulator", "openapi", "--json").out)
     assert document["openapi"].startswith("3.1")
 
@@ -219,7 +221,9 @@ def test_openapi_without_emulator(cli_logged_out: CommandLine) -> None:
      ("::", "http://[::1]:", True), ("[::1]", "http://[::1]:", False),
      ("*", "http://127.0.0.1:", True)],
 )  # fmt: skip
-def test_start_host(cli_logged_out: CommandLine, host: str, base_url: str, warns: bool) -> None:
+def test_start_listens_on_the_given_host(
+    cli_logged_out: CommandLine, host: str, base_url: str, warns: bool
+) -> None:
     started = cli_logged_out.run("emulator", "start", "--port", "0", "--host", host, "--json")
     try:
         assert started.code == 0, started.err
@@ -250,7 +254,9 @@ def test_start_ignores_modules_in_current_directory(
 NO_TOKEN = "accounts:\n  - brands: [{name: B}]\n    tokens: [{revoked: true}]\n"
 
 
-def test_account_without_active_token(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
+def test_account_without_active_token_gives_commands_no_token(
+    cli_with_emulator: CommandLine, tmp_path: Path
+) -> None:
     seed = tmp_path / "seed.yaml"
     seed.write_text(NO_TOKEN)
     seeded = cli_with_emulator.run("emulator", "seed", str(seed), "--yes")
@@ -279,7 +285,9 @@ def test_signed_out_profile_stays_signed_out(cli_with_emulator: CommandLine, wor
     assert cli.run("brands", "list", "-p", "emulator").code == 0
 
 
-def test_snapshot_save_and_load(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
+def test_loaded_snapshot_restores_the_saved_state(
+    cli_with_emulator: CommandLine, tmp_path: Path
+) -> None:
     words = ("posts", "schedule", "-p", "emulator", "--page", "x:bluebird", "-q", "--at", "in 1h")
     post = cli_with_emulator.run(*words, "-m", "Kept").out.strip()
     before = cli_with_emulator.run("emulator", "seed", "--export").out
@@ -302,7 +310,7 @@ def test_snapshot_save_and_load(cli_with_emulator: CommandLine, tmp_path: Path) 
     assert json.loads(shown.out)["status"] == "scheduled"
 
 
-def test_enable_unknown_webhook(cli_with_emulator: CommandLine) -> None:
+def test_enabling_an_unknown_webhook_is_an_error(cli_with_emulator: CommandLine) -> None:
     result = cli_with_emulator.run("emulator", "enable-webhook", "nope")
     assert result.code == 5
     assert "Webhook not found" in result.err
@@ -310,7 +318,9 @@ def test_enable_unknown_webhook(cli_with_emulator: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("words", [("2030-01-01T10:00:00Z",), ("--to", "2030-01-01T10:00:00Z")])
-def test_advance_to_a_date(cli_with_emulator: CommandLine, words: tuple[str, ...]) -> None:
+def test_advance_moves_the_clock_to_a_date(
+    cli_with_emulator: CommandLine, words: tuple[str, ...]
+) -> None:
     advanced = cli_with_emulator.run("emulator", "advance", *words, "--json")
     assert json.loads(advanced.out)["now"].startswith("2030-01-01T10:00:0")
 
@@ -321,7 +331,9 @@ def test_advance_to_a_day_ends_at_its_start(cli_with_emulator: CommandLine) -> N
     assert json.loads(advanced.out)["now"].startswith("2030-01-01T00:00:0")
 
 
-def test_invalid_input(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
+def test_invalid_input_is_an_error_that_says_why(
+    cli_with_emulator: CommandLine, tmp_path: Path
+) -> None:
     scope = cli_with_emulator.run("emulator", "token", "--scopes", "read:post")
     assert (scope.code, "read:posts" in scope.err) == (2, True)
     past = cli_with_emulator.run("emulator", "advance", "--to", "2020-01-01 10:00")

@@ -24,11 +24,11 @@ def parse_error(text: str) -> dict[str, object]:
     return dict(error)
 
 
-def test_exit_code_success(cli: CommandLine) -> None:
+def test_success_exits_0(cli: CommandLine) -> None:
     assert cli.run("pages", "list").code == 0
 
 
-def test_exit_code_not_signed_in(cli_logged_out: CommandLine) -> None:
+def test_signed_out_command_exits_4(cli_logged_out: CommandLine) -> None:
     result = cli_logged_out.run("pages", "list")
     assert (result.code, result.out) == (4, "")
     assert "outreply auth login" in result.err
@@ -44,7 +44,7 @@ def test_exit_code_not_signed_in(cli_logged_out: CommandLine) -> None:
         ("scopes", '["read:account"]', "MISSING_SCOPE"),
     ],
 )
-def test_exit_code_rejected_token(
+def test_rejected_token_exits_4(
     cli: CommandLine, emulator: EmulatorServer, column: str, value: object, code: str
 ) -> None:
     emulator.state.connection.execute(f"UPDATE tokens SET {column} = ?", (value,))  # noqa: S608
@@ -57,7 +57,7 @@ def test_exit_code_rejected_token(
     assert len(result.err.strip().splitlines()) <= 3
 
 
-def test_exit_code_not_found(cli: CommandLine) -> None:
+def test_missing_object_exits_5(cli: CommandLine) -> None:
     result = cli.run("posts", "show", "68a100000000000000000001", "--json")
     assert result.code == 5
     assert parse_error(result.err)["status"] == 404
@@ -94,7 +94,7 @@ def test_not_found_names_the_object_once(
         (("webhooks", "replay", "#12", "--to", "127.0.0.1:9"), "Delivery not found"),
     ],
 )
-def test_exit_code_not_found_before_sending(
+def test_unknown_page_or_profile_exits_5_before_sending(
     cli: CommandLine, words: tuple[str, ...], message: str
 ) -> None:
     result = cli.run(*words)
@@ -102,7 +102,7 @@ def test_exit_code_not_found_before_sending(
     assert message in result.err
 
 
-def test_exit_code_profile_not_selected(
+def test_missing_current_profile_exits_4_and_advises_to_switch(
     cli_logged_out: CommandLine, emulator: EmulatorServer
 ) -> None:
     login = ("auth", "login", "--with-token", "--insecure-storage", "-p", "work")
@@ -143,7 +143,9 @@ def test_exit_code_profile_not_selected(
         (("api", "GET", "/media/x"), "outreply media list"),
     ],
 )
-def test_not_found_hints(cli: CommandLine, words: tuple[str, ...], hint: str) -> None:
+def test_not_found_error_says_where_to_find_ids(
+    cli: CommandLine, words: tuple[str, ...], hint: str
+) -> None:
     result = cli.run(*words, *(["nope"] if words[0] != "api" else []))
     assert result.code == 5, result.err
     last_line = result.err.splitlines()[-1]
@@ -168,7 +170,7 @@ def test_not_found_hints(cli: CommandLine, words: tuple[str, ...], hint: str) ->
         (403, {"error": "Brand", "code": "BRAND_NOT_AUTHORIZED"}, 4),
     ],
 )
-def test_exit_codes_of_api_errors(
+def test_api_error_exits_with_the_code_of_its_kind(
     cli_logged_out: CommandLine, status: int, body: dict[str, object], code: int
 ) -> None:
     with ScriptedServer([response(status, body)]) as server:
@@ -203,7 +205,7 @@ def test_quota_exceeded_hint_depends_on_status(
     ("code", "hint"),
     [("BRAND_NEW", "  See: outreply errors BRAND_NEW"), ("X; rm -rf ~", None), (5, None)],
 )
-def test_unknown_error_code_hint(
+def test_unknown_error_code_gets_a_hint_only_if_it_is_a_name(
     cli_logged_out: CommandLine, code: object, hint: str | None
 ) -> None:
     with ScriptedServer([response(400, {"message": "No", "code": code})]) as server:
@@ -222,7 +224,7 @@ def test_unknown_error_code_hint(
         (DROP, "CONNECTION_LOST"),
     ],
 )
-def test_exit_code_invalid_response(cli_logged_out: CommandLine, script: bytes, code: str) -> None:
+def test_invalid_response_exits_7(cli_logged_out: CommandLine, script: bytes, code: str) -> None:
     with ScriptedServer([script]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
         result = cli_logged_out.run("pages", "list", "--json", env=env)
@@ -230,7 +232,7 @@ def test_exit_code_invalid_response(cli_logged_out: CommandLine, script: bytes, 
     assert parse_error(result.err)["code"] == code
 
 
-def test_exit_code_connection_refused(cli: CommandLine) -> None:
+def test_refused_connection_exits_7(cli: CommandLine) -> None:
     result = cli.run("pages", "list", env={"OUTREPLY_BASE_URL": "http://127.0.0.1:9/api/v1"})
     assert result.code == 7
     assert "127.0.0.1" in result.err
@@ -253,7 +255,7 @@ def test_exit_code_connection_refused(cli: CommandLine) -> None:
         ("api", "POST", "/posts/schedule", "-H", f"idempotency-key: {'k' * 121}"),
     ],
 )
-def test_exit_code_usage_error(cli: CommandLine, words: tuple[str, ...]) -> None:
+def test_usage_error_exits_2(cli: CommandLine, words: tuple[str, ...]) -> None:
     result = cli.run(*words)
     assert (result.code, result.out) == (2, "")
     assert "Traceback" not in result.err
@@ -262,7 +264,7 @@ def test_exit_code_usage_error(cli: CommandLine, words: tuple[str, ...]) -> None
             parse_error(cli.run(*words, *flags).err)
 
 
-def test_json_flag_as_option_value(cli: CommandLine) -> None:
+def test_json_flag_as_option_value_does_not_select_json(cli: CommandLine) -> None:
     words = ("posts", "schedule", "--page", "facebook:acme", "--at", "in 2m", "-m", "--json")
     assert cli.run(*words).err.startswith("Error: ")
     parse_error(cli.run(*words, "-qo", "json").err)
@@ -277,7 +279,7 @@ def test_json_flag_as_option_value(cli: CommandLine) -> None:
         (("api", "GET", "/webhooks"), False),
     ],
 )
-def test_ambiguous_write_hint(
+def test_write_that_may_have_been_applied_gets_a_hint(
     cli: CommandLine, emulator: EmulatorServer, words: tuple[str, ...], maybe_applied: bool
 ) -> None:
     emulator.handle.request("fault", add="drop-after", options={"path": "/webhooks", "times": 100})
@@ -353,7 +355,7 @@ class BrokenClock(ManualClock):
         raise RuntimeError("the\x1b[31m clock is broken")
 
 
-def test_exit_code_internal_error(
+def test_internal_error_exits_1_and_names_its_line(
     cli_logged_out: CommandLine,
 ) -> None:
     cli_logged_out.clock = BrokenClock()
@@ -378,7 +380,7 @@ def test_exit_code_internal_error(
     ],
     ids=["scope", "limit", "network"],
 )
-def test_exit_code_of_several_is_that_of_what_stops_all(
+def test_error_that_stops_a_batch_sets_its_exit_code(
     cli: CommandLine, words: tuple[str, ...], refused: bytes, exit_code: int
 ) -> None:
     ids = ("68a100000000000000000001", "68a100000000000000000002")
@@ -393,7 +395,7 @@ def test_exit_code_of_several_is_that_of_what_stops_all(
 @pytest.mark.parametrize(
     ("name", "options"), [("posts cancel", ()), ("posts edit", ("-m", "New", "--yes"))]
 )
-def test_exit_code_partial_failure(cli: CommandLine, name: str, options: tuple[str, ...]) -> None:
+def test_partial_failure_exits_3(cli: CommandLine, name: str, options: tuple[str, ...]) -> None:
     scheduled = cli.run(
         "posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "-m", "Hi", "-q"
     )
@@ -407,7 +409,7 @@ def test_exit_code_partial_failure(cli: CommandLine, name: str, options: tuple[s
 
 
 @pytest.mark.parametrize("is_json", [False, True])
-def test_exit_code_interrupted(cli_logged_out: CommandLine, *, is_json: bool) -> None:
+def test_interrupted_command_exits_130(cli_logged_out: CommandLine, *, is_json: bool) -> None:
     slow = response(503, {"error": "Later"}, retry_after="30")
     with ScriptedServer([slow]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}

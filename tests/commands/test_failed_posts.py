@@ -260,7 +260,7 @@ def list_live(emulator: EmulatorServer) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def test_retry_of_several_posts_at_one_time(
+def test_retry_schedules_several_posts_at_the_same_time(
     cli: CommandLine, emulator: EmulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [schedule_with_key(cli, f"Sale {n}", at=f"+{n}h") for n in (1, 2, 3)]
@@ -283,7 +283,9 @@ def test_retry_of_several_posts_at_one_time(
     assert len(json.loads(ran.out)) == len(ids)
 
 
-def test_retry_at_a_time(cli: CommandLine, client: Client, failed_id: str) -> None:
+def test_retry_schedules_the_post_at_the_given_time(
+    cli: CommandLine, client: Client, failed_id: str
+) -> None:
     ran = cli.run("posts", "retry", failed_id, "--at", "tomorrow 09:00", "--yes")
     assert ran.code == 0, ran.err
     (post,) = [post for post in client.scheduled_posts().items if post["message"] == "Sale today"]
@@ -317,7 +319,9 @@ def test_retry_of_other_posts_is_rejected(
     assert len(list_failed(cli)) == 1
 
 
-def test_pages_check(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_pages_check_lists_expired_pages_with_their_waiting_posts(
+    cli: CommandLine, emulator: EmulatorServer
+) -> None:
     ran = cli.run("pages", "check")
     assert (ran.code, ran.out) == (0, "")
     assert "All 6 pages are connected." in ran.err
@@ -338,7 +342,9 @@ def test_pages_check(cli: CommandLine, emulator: EmulatorServer) -> None:
     assert "Reconnect in the dashboard" in table.err
 
 
-def test_pages_check_without_posts_scope(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_pages_check_without_posts_scope_omits_the_posts(
+    cli: CommandLine, emulator: EmulatorServer
+) -> None:
     expire(emulator)
     emulator.state.connection.execute("""UPDATE tokens SET scopes = '["read:pages"]'""")
     (page,) = json.loads(cli.run("pages", "check", "--json").out)
@@ -346,7 +352,9 @@ def test_pages_check_without_posts_scope(cli: CommandLine, emulator: EmulatorSer
     assert cli.run("pages", "check").out.split() == ["facebook:acme"]
 
 
-def test_status(cli: CommandLine, emulator: EmulatorServer, failed_id: str) -> None:
+def test_status_shows_todays_posts_failures_and_unanswered_comments(
+    cli: CommandLine, emulator: EmulatorServer, failed_id: str
+) -> None:
     schedule_with_key(cli, "Tonight", at="today 20:00")
     schedule_with_key(cli, "Tomorrow", at="tomorrow 20:00")
     expire(emulator)

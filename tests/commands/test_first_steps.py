@@ -41,7 +41,7 @@ def test_status_shows_post_published_at_midnight(
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
-def test_plans_have_no_yes(cli: CommandLine, verb: str) -> None:
+def test_approve_and_reject_do_not_accept_yes(cli: CommandLine, verb: str) -> None:
     ran = cli.run("mcp", verb, "abc", "--yes")
     assert ran.code == 2
     assert "decided in a terminal; remove --yes" in ran.err
@@ -52,13 +52,15 @@ def test_clear_says_that_slots_are_gone(cli: CommandLine) -> None:
     assert "Cleared the slots of " in cli.run("slots", "clear", "facebook:acme").err
 
 
-def test_slots_of_a_brand_by_its_name_alone(cli: CommandLine) -> None:
+def test_brand_name_without_its_prefix_is_suggested_with_it(cli: CommandLine) -> None:
     ran = cli.run("slots", "set", "acme co.", "daily 12:00")
     assert ran.code == 5
     assert "Did you mean: 'brand:Acme Co.'" in ran.err
 
 
-def test_post_without_comments(cli: CommandLine, emulator: EmulatorServer, client: Client) -> None:
+def test_post_without_comments_prints_a_note(
+    cli: CommandLine, emulator: EmulatorServer, client: Client
+) -> None:
     with emulator.state.transaction() as db:
         db.execute("DELETE FROM comments")
     post = str(client.published_posts().items[0]["id"])
@@ -76,13 +78,15 @@ def test_post_without_comments(cli: CommandLine, emulator: EmulatorServer, clien
         (("emulator", "up"), "outreply emulator start"),
     ],
 )
-def test_words_of_other_tools(cli: CommandLine, words: tuple[str, ...], hint: str) -> None:
+def test_command_names_of_other_tools_get_a_suggestion(
+    cli: CommandLine, words: tuple[str, ...], hint: str
+) -> None:
     ran = cli.run(*words)
     assert ran.code == 2
     assert f"Did you mean: {hint}" in ran.err
 
 
-def test_row_at_the_time_of_another_post(cli: CommandLine, tmp_path: Path) -> None:
+def test_row_at_the_time_of_another_post_is_rejected(cli: CommandLine, tmp_path: Path) -> None:
     words = ("posts", "schedule", "--page", "facebook:acme", "--at", "2026-12-24 18:00")
     assert cli.run(*words, "-m", "Other", "--key", "launch").code == 0
     calendar = tmp_path / "launch.csv"

@@ -171,7 +171,7 @@ def test_upload_prints_one_safe_line_per_file(cli: CommandLine, directory: Path)
 
 
 @pytest.mark.parametrize("case", HOSTILE, ids=lambda case: ascii(case[0])[:30])
-def test_single_invalid_file_exit_code(
+def test_single_invalid_file_is_a_usage_error(
     cli: CommandLine, client: Client, directory: Path, case: tuple[str, MakeFile, str]
 ) -> None:
     result = cli.run("media", "upload", f"{directory}/{case[0]}", "--json")
@@ -184,7 +184,7 @@ def test_single_invalid_file_exit_code(
     assert case[2] in refused.err
 
 
-def test_upload_directory_with_invalid_files(
+def test_upload_of_a_directory_reports_invalid_files_and_uploads_others(
     cli: CommandLine, client: Client, directory: Path
 ) -> None:
     result = cli.run("media", "upload", str(directory), "--json")
@@ -237,7 +237,7 @@ def rewrite(path: Path) -> None:
 
 
 @pytest.mark.parametrize("interfere", [grow, shrink, rewrite])
-def test_upload_of_file_changed_meanwhile(
+def test_upload_of_file_changed_meanwhile_fails(
     cli: CommandLine,
     client: Client,
     emulator: EmulatorServer,
@@ -259,7 +259,7 @@ def test_upload_of_file_changed_meanwhile(
     assert mime_types(client) == ["image/png"]
 
 
-def test_upload_of_file_deleted_before_start(
+def test_upload_of_file_deleted_before_start_fails(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     video, picture = tmp_path / "video.mp4", tmp_path / "a.png"
@@ -276,7 +276,7 @@ def test_upload_of_file_deleted_before_start(
     assert mime_types(client) == ["video/mp4"]
 
 
-def test_upload_of_file_deleted_meanwhile(
+def test_upload_of_file_deleted_meanwhile_succeeds(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     video = tmp_path / "video.mp4"
@@ -289,7 +289,7 @@ def test_upload_of_file_deleted_meanwhile(
 
 
 @pytest.mark.slow
-def test_upload_interrupted(
+def test_interrupted_upload_exits_130_and_stores_nothing(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     files = [tmp_path / f"{number}.mp4" for number in range(4)]

@@ -368,14 +368,14 @@ def test_words_of_other_tools_lead_to_the_command(
 
 
 @pytest.mark.parametrize("word", ["list", "show", "delete", "zzz"])
-def test_word_without_one_meaning_leads_to_help(cli_logged_out: CommandLine, word: str) -> None:
+def test_ambiguous_word_leads_to_help(cli_logged_out: CommandLine, word: str) -> None:
     ran = cli_logged_out.run(word)
     assert ran.code == 2
     assert "See: outreply --help" in ran.err
 
 
 @pytest.mark.parametrize("zone", ["Europe/Paris", "America/New_York", "Asia/Tokyo"])
-def test_one_line_a_row_at_80_columns(cli: CommandLine, zone: str) -> None:
+def test_each_row_takes_one_line_at_80_columns(cli: CommandLine, zone: str) -> None:
     cli.environ["OUTREPLY_TIMEZONE"] = zone
     # In one of the zones, 02:00 UTC is on another day.
     words = (

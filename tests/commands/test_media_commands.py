@@ -56,7 +56,9 @@ def test_upload_detects_types_from_content(
     assert {item["media_id"] for item in client.media().items} == {r["media_id"] for r in results}
 
 
-def test_upload_directory(cli: CommandLine, pictures: Path) -> None:
+def test_upload_of_a_directory_skips_other_files_and_subdirectories(
+    cli: CommandLine, pictures: Path
+) -> None:
     names = [Path(result["file"]).name for result in upload(cli, str(pictures))]
     assert names == ["a.png", "b.mp4"]
     names = [Path(result["file"]).name for result in upload(cli, str(pictures), "--recursive")]
@@ -70,7 +72,7 @@ def test_upload_directory(cli: CommandLine, pictures: Path) -> None:
     assert cli.run("media", "upload", str(pictures / "more")).code == 2
 
 
-def test_upload_stdin(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+def test_upload_reads_a_file_from_stdin(cli: CommandLine, client: Client, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
     words = f"{' '.join(cli.words('media', 'upload', '-', '-q'))} < {tmp_path / 'a.png'}"
     child = pexpect.spawn("/bin/sh", ["-c", words], env=cli.environ, encoding="utf-8")
@@ -80,14 +82,16 @@ def test_upload_stdin(cli: CommandLine, client: Client, tmp_path: Path) -> None:
     assert cli.run("media", "upload", "-", stdin="").code == 2
 
 
-def test_upload_stdin_too_large(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_stdin_above_the_size_limit_is_rejected(cli: CommandLine, emulator: EmulatorServer) -> None:
     emulator.state.connection.execute("UPDATE users SET tier = 'free'")
     ran = cli.run("media", "upload", "-", stdin="x" * (25 * MEGABYTE + 1))
     assert ran.code == 2
     assert "larger than the 25.0 MB limit" in ran.err
 
 
-def test_skip_existing(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+def test_skip_existing_uploads_only_new_content(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
     first, copy, other = (tmp_path / name for name in ("a.png", "copy.png", "other.png"))
     first.write_bytes(png(b"one"))
     copy.write_bytes(png(b"one"))
@@ -137,7 +141,9 @@ def test_file_that_was_just_deleted_is_uploaded_again(
     assert len(client.media().items) == 1
 
 
-def test_skip_existing_within_batch(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+def test_skip_existing_uploads_equal_files_of_a_batch_once(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
     for number in range(6):
         (tmp_path / f"{number}.png").write_bytes(png(str(number // 3).encode()))
     files = [str(tmp_path / f"{number}.png") for number in range(6)]
@@ -152,7 +158,7 @@ def test_skip_existing_within_batch(cli: CommandLine, client: Client, tmp_path: 
     ("path", "fields"),
     [("/media/upload", {"quota": 3.7}), ("/account", {"user": {"id": "\ud800"}})],
 )
-def test_upload_with_invalid_values_of_the_server(
+def test_upload_ignores_invalid_values_of_the_server(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, path: str, fields: dict[str, Any]
 ) -> None:
     def apply(request: Request, answer: Response) -> Response:
@@ -177,7 +183,7 @@ def test_upload_faults_leave_one_copy(
     assert [item["media_id"] for item in client.media().items] == ran.out.split()
 
 
-def test_lost_responses_of_similar_files(
+def test_similar_files_with_lost_responses_are_uploaded_once(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     files = [tmp_path / f"{number}.png" for number in range(8)]
@@ -304,7 +310,7 @@ def test_progress_bars_on_terminal_only(cli: CommandLine, tmp_path: Path) -> Non
     assert "Storage left" in text
 
 
-def test_list_sort_and_posts(
+def test_list_sorts_media_and_shows_their_posts(
     cli: CommandLine, client: Client, emulator_clock: ManualClock, tmp_path: Path
 ) -> None:
     ids = {}
@@ -386,7 +392,7 @@ def test_delete_looks_up_post_of_used_media(cli: CommandLine) -> None:
     assert "outreply posts cancel p1" in ran.err
 
 
-def test_prune(
+def test_prune_deletes_only_unused_media_of_the_given_age(
     cli: CommandLine, client: Client, emulator_clock: ManualClock, tmp_path: Path
 ) -> None:
     ids = []

@@ -30,7 +30,7 @@ def test_calendar_pipe_prints_lines(cli_with_posts: CommandLine) -> None:
     ]
 
 
-def test_calendar_month_of_page(cli_with_posts: CommandLine) -> None:
+def test_calendar_shows_the_month_of_a_page(cli_with_posts: CommandLine) -> None:
     ran = cli_with_posts.run("posts", "calendar", "--month", "--page", "instagram:acme", "--json")
     posts = json.loads(ran.out)
     assert [post["status"] for post in posts] == ["published", "scheduled"]
@@ -38,7 +38,7 @@ def test_calendar_month_of_page(cli_with_posts: CommandLine) -> None:
     assert [post["message"] for post in json.loads(later.out)] == ["On instagram:acme +9d"]
 
 
-def test_calendar_time_zone(cli_with_posts: CommandLine) -> None:
+def test_week_of_the_calendar_depends_on_the_time_zone(cli_with_posts: CommandLine) -> None:
     # In Kiritimati (UTC+14), 12:00 UTC on Sunday the 29th is in the next week.
     at = ("--at", "2026-11-29T12:00Z")
     ran = cli_with_posts.run("posts", "schedule", "--page", "x:bluebird", *at, "-m", "Edge")
@@ -60,14 +60,14 @@ def test_calendar_terminal_shows_grid(cli_with_posts: CommandLine) -> None:
     assert child.exitstatus == 0
 
 
-def test_invalid_options(cli: CommandLine) -> None:
+def test_invalid_options_are_rejected(cli: CommandLine) -> None:
     assert cli.run("posts", "calendar", "--week", "--month").code == 2
     assert cli.run("posts", "calendar", "--from", "soon").code == 2
     assert cli.run("posts", "export", "--csv", "-", "--published").code == 2
     assert cli.run("posts", "export", "--all", "--published").code == 2
 
 
-def test_export_ics_to_stdout_and_file(cli_with_posts: CommandLine, tmp_path: Path) -> None:
+def test_export_writes_ics_to_stdout_or_a_file(cli_with_posts: CommandLine, tmp_path: Path) -> None:
     shown = cli_with_posts.run("posts", "export")
     events = icalendar.Calendar.from_ical(shown.out).walk("VEVENT")
     assert len(events) == 3
@@ -90,7 +90,7 @@ def test_exported_csv_is_unchanged_for_bulk_schedule(
     assert json.loads(ran.out)["summary"]["created"] == 0
 
 
-def test_export_unwritable_file(cli: CommandLine, tmp_path: Path) -> None:
+def test_export_to_an_unwritable_file_is_an_error(cli: CommandLine, tmp_path: Path) -> None:
     ran = cli.run("posts", "export", "--ics", str(tmp_path / "no" / "such.ics"))
     assert ran.code == 2
     assert "annot write" in ran.err

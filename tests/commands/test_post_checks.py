@@ -33,7 +33,7 @@ def own_rules(cli: CommandLine, text: str) -> None:
     path.write_text(text)
 
 
-def test_check_without_an_account(cli_logged_out: CommandLine) -> None:
+def test_check_needs_no_account(cli_logged_out: CommandLine) -> None:
     result = cli_logged_out.run("posts", "check", "-m", "Hi https://example.com #now", "--json")
     assert result.code == 0
     found = {(row["platform"], row["rule"]): row for row in rows(result)}
@@ -63,7 +63,7 @@ def test_check_says_when_no_rule_applies(cli_logged_out: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("options", "status", "code"), [((), "warning", 0), (("--strict",), "error", 2)]
 )
-def test_check_of_a_broken_rule(
+def test_check_warns_of_a_broken_rule_and_fails_if_strict(
     cli_logged_out: CommandLine, options: tuple[str, ...], status: str, code: int
 ) -> None:
     result = cli_logged_out.run("posts", "check", "--platform", "x", "-m", LONG, "--json", *options)
@@ -73,7 +73,7 @@ def test_check_of_a_broken_rule(
     assert TOO_LONG in result.err
 
 
-def test_check_of_what_the_api_refuses(cli_logged_out: CommandLine) -> None:
+def test_check_reports_what_the_api_refuses_as_errors(cli_logged_out: CommandLine) -> None:
     words = ("posts", "check", "--platform", "x", "--platform", "TW", "--json")
     result = cli_logged_out.run(*words, "-m", "x" * 5_001, "--first-comment", "Hi")
     assert result.code == 2
@@ -85,7 +85,9 @@ def test_check_of_what_the_api_refuses(cli_logged_out: CommandLine) -> None:
     assert rows(cli_logged_out.run(*words, "-m", "Fine"))[0]["rule"] == "max_characters"
 
 
-def test_check_of_files(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_check_measures_files_against_the_rules(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     (tmp_path / "wide.png").write_bytes(png(2_000, 500))
     (tmp_path / "clip.mp4").write_bytes(mp4(640, 360, 901))
     words = ("posts", "check", "--platform", "instagram", "--json")
@@ -104,7 +106,7 @@ def test_check_of_files(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     assert "--media: cannot read" in missing.err
 
 
-def test_check_of_what_is_unknown(cli_logged_out: CommandLine) -> None:
+def test_check_of_media_that_cannot_be_read_is_unknown(cli_logged_out: CommandLine) -> None:
     words = ("posts", "check", "--platform", "youtube", "--platform", "x", "--json")
     urls = ("--media", "https://cdn.example.com/a.mp4?x=1", "--media", "media:m1")
     found = {row["rule"]: row["status"] for row in rows(cli_logged_out.run(*words, *urls))}
@@ -112,7 +114,7 @@ def test_check_of_what_is_unknown(cli_logged_out: CommandLine) -> None:
     assert found["max_videos"] == "ok"
 
 
-def test_check_of_pages(cli: CommandLine) -> None:
+def test_check_uses_the_platforms_of_the_pages(cli: CommandLine) -> None:
     pages = ("--page", "x:bluebird", "--page", "facebook:acme", "--page", "instagram:acme")
     result = cli.run("posts", "check", *pages, "-m", "Hi", "--json")
     assert {row["platform"] for row in rows(result)} == {"twitter", "instagram"}
@@ -144,7 +146,7 @@ def test_check_uses_own_rules(cli_logged_out: CommandLine) -> None:
     assert "platforms.yaml:2: unknown rule 'max_caracters'" in result.err
 
 
-def test_check_for_people(cli_logged_out: CommandLine) -> None:
+def test_check_prints_one_line_for_each_rule(cli_logged_out: CommandLine) -> None:
     result = cli_logged_out.run("posts", "check", "--platform", "x", "-m", "See example.com")
     assert result.out == (
         "X\tmax_characters\tok\tthe text has 27 characters as X counts them; X allows at most 280 "
@@ -164,7 +166,7 @@ def test_check_fits_a_terminal(cli_logged_out: CommandLine) -> None:
 @pytest.mark.parametrize(
     "command", [SCHEDULE, ("posts", "publish", "--page", "x:bluebird", "--yes")]
 )
-def test_broken_rule_of_a_post(
+def test_post_that_breaks_a_rule_gets_a_warning_or_a_strict_error(
     cli: CommandLine, emulator: EmulatorServer, command: tuple[str, ...]
 ) -> None:
     dry = cli.run(*command, "-m", LONG, "--dry-run")
@@ -180,7 +182,9 @@ def test_broken_rule_of_a_post(
     assert "Warning" not in cli.run(*command, "-m", LONG, "--strict", "--dry-run").err
 
 
-def test_broken_rule_of_a_file(cli: CommandLine, tmp_path: Path) -> None:
+def test_file_that_breaks_a_rule_gets_a_warning_or_a_strict_error(
+    cli: CommandLine, tmp_path: Path
+) -> None:
     (tmp_path / "wide.jpg").write_bytes(jpeg(2_000, 500))
     words = ("posts", "publish", "--page", "instagram:acme", "--dry-run", "--yes")
     result = cli.run(*words, "--media", str(tmp_path / "wide.jpg"))
@@ -208,7 +212,7 @@ def test_equal_warnings_of_many_rows_are_one(cli: CommandLine, tmp_path: Path) -
     assert "100 problems in" in strict.err
 
 
-def test_files_of_rows_are_judged(cli: CommandLine, tmp_path: Path) -> None:
+def test_files_of_rows_are_checked(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "wide.jpg").write_bytes(jpeg(2_000, 500))
     (tmp_path / "good.jpg").write_bytes(jpeg(500, 500))
     file = write_calendar(

@@ -75,7 +75,7 @@ def test_text_is_kept_when_post_is_moved(
 @pytest.mark.parametrize(
     ("at", "is_moved"), [(AT, True), (ELSEWHERE, False)], ids=["back", "same time"]
 )
-def test_move_of_post_that_was_moved(
+def test_post_moved_elsewhere_is_moved_unless_it_is_there_already(
     cli: CommandLine, client: Client, emulator: EmulatorServer, at: str, is_moved: bool
 ) -> None:
     post_id = schedule(cli)
@@ -91,7 +91,7 @@ def test_move_of_post_that_was_moved(
 
 
 @CHANGES
-def test_url_of_media(
+def test_media_url_changed_elsewhere_is_kept(
     cli: CommandLine, client: Client, emulator: EmulatorServer, words: tuple[str, ...]
 ) -> None:
     post_id = schedule(cli, "--media", WRONG)
@@ -102,7 +102,7 @@ def test_url_of_media(
 
 @CHANGES
 @pytest.mark.parametrize("is_linked", [True, False], ids=["linked", "not linked"])
-def test_uploaded_media(
+def test_uploaded_media_changed_elsewhere_is_kept(
     cli: CommandLine,
     client: Client,
     emulator: EmulatorServer,
@@ -154,7 +154,7 @@ def test_uploads_that_cannot_be_compared_are_kept(
 
 @pytest.mark.parametrize("is_cancelled", [False, True])
 @CHANGES
-def test_key_of_a_post_that_was_changed_without_its_journal(
+def test_key_of_a_post_changed_without_its_journal_finds_the_new_post(
     cli: CommandLine, client: Client, words: tuple[str, ...], is_cancelled: bool
 ) -> None:
     post_id = schedule(cli)

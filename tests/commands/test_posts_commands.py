@@ -41,7 +41,7 @@ def scheduled_times(client: Client) -> list[str]:
     return sorted(post["scheduled_at"][:16] for post in client.scheduled_posts().items)
 
 
-def test_schedule_in_time_zone(cli: CommandLine, client: Client) -> None:
+def test_schedule_reads_the_time_in_the_given_zone(cli: CommandLine, client: Client) -> None:
     assert schedule(cli)["scheduled_at"] == "2026-12-24T17:00:00.000Z"
     assert schedule(cli, "--tz", "Asia/Tokyo")["scheduled_at"] == "2026-12-24T09:00:00.000Z"
     post = cli.run(
@@ -64,7 +64,7 @@ def test_schedule_shows_time_in_input_zone(cli: CommandLine, zone: str | None, s
     assert f"Thu 24 Dec 2026 {shown}" in ran.out
 
 
-def test_schedule_brand_zones(cli: CommandLine, client: Client) -> None:
+def test_schedule_uses_the_zone_of_each_brand(cli: CommandLine, client: Client) -> None:
     words = ("--page", "x:bluebird", "--page", "instagram:acme", "-m", "Hi", "--tz", "brand")
     ran = cli.run("posts", "schedule", *words, "--at", "2026-12-24 18:00")
     assert scheduled_times(client) == ["2026-12-24T17:00", "2026-12-24T23:00"]
@@ -98,7 +98,7 @@ def test_existing_post_at_another_time_is_named(
     [("instagram:acme", "instagram"), ("IG:acme", "instagram"), ("ig:@Acme", "instagram"),
      ("x:bluebird", "twitter"), ("TW:bluebird", "twitter"), ("Acme Company", "linkedin")],
 )  # fmt: skip
-def test_page_names(cli: CommandLine, name: str, platform: str) -> None:
+def test_page_is_found_by_alias_name_or_id(cli: CommandLine, name: str, platform: str) -> None:
     shown = cli.run("pages", "show", name, "--json")
     assert json.loads(shown.out)["platform"] == platform
     page_id = json.loads(shown.out)["id"]
@@ -112,7 +112,7 @@ def test_ambiguous_page_lists_candidates(cli: CommandLine) -> None:
     assert "instagram:acme" in ran.err
 
 
-def test_schedule_several_pages(cli: CommandLine) -> None:
+def test_schedule_makes_a_post_on_each_page(cli: CommandLine) -> None:
     ran = cli.run(
         "posts", "schedule", "--page", "instagram:acme", "--page", "facebook:acme",
         "--at", "in 3h", "-m", "Hi", "-q",
@@ -121,7 +121,7 @@ def test_schedule_several_pages(cli: CommandLine) -> None:
     assert len(ran.out.split()) == 2
 
 
-def test_message_from_file_stdin_and_editor(
+def test_message_is_read_from_file_stdin_or_editor(
     cli: CommandLine, tmp_path: Path, client: Client
 ) -> None:
     file = tmp_path / "message.txt"
@@ -280,7 +280,9 @@ def test_killed_reschedule_is_finished_by_next_command(
     assert scheduled_times(client) == ["2026-12-25T17:00"]
 
 
-def test_wait(cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock) -> None:
+def test_wait_exit_code_tells_published_failed_and_timed_out_apart(
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
+) -> None:
     post = schedule(cli, at="in 20m")
     ran = cli.run("posts", "wait", post["id"], "--timeout", "30m", "--json")
     assert ran.code == 0, ran.err
@@ -298,7 +300,7 @@ def test_wait(cli: CommandLine, emulator: EmulatorServer, emulator_clock: Manual
 @pytest.mark.parametrize(
     ("timing", "code"), [((20, "30m"), 0), ((3600, "30m"), 5), ((3600, "20m10s"), 124)]
 )
-def test_wait_for_late_list(
+def test_wait_allows_for_a_lag_between_lists(
     cli: CommandLine,
     emulator: EmulatorServer,
     emulator_clock: ManualClock,
@@ -315,14 +317,18 @@ def test_wait_for_late_list(
     assert ran.code == code, ran.err
 
 
-def test_time_less_than_10_minutes_ahead(cli: CommandLine, emulator_clock: ManualClock) -> None:
+def test_time_less_than_10_minutes_ahead_is_rejected(
+    cli: CommandLine, emulator_clock: ManualClock
+) -> None:
     emulator_clock.advance(0.4)
     ran = cli.run("posts", "schedule", "--page", "x:bluebird", "--at", "in 10m", "-m", "Hi")
     assert ran.code == 2
     assert "only 9m 59s ahead" in ran.err
 
 
-def test_cancel(cli: CommandLine, client: Client, posts: PostService) -> None:
+def test_cancel_removes_the_post_and_frees_its_key(
+    cli: CommandLine, client: Client, posts: PostService
+) -> None:
     post = schedule(cli)
     ran = cli.run("posts", "cancel", post["id"], "--json")
     facts = {name: post[name] for name in ("page_id", "scheduled_at", "message")}
@@ -345,7 +351,7 @@ def test_cancel(cli: CommandLine, client: Client, posts: PostService) -> None:
 
 @pytest.mark.parametrize("is_unsettled", [False, True])
 @pytest.mark.parametrize("sender", ["no journal", "no key", "key", "other token"])
-def test_cancel_with_reads_used_up(
+def test_cancel_needs_no_reads(
     cli: CommandLine, emulator: EmulatorServer, sender: str, *, is_unsettled: bool
 ) -> None:
     token = cli.environ["OUTREPLY_API_KEY"]
@@ -369,7 +375,7 @@ def test_cancel_with_reads_used_up(
         assert schedule(cli, "--key", "1")["id"] != post["id"]
 
 
-def test_list_published_since(cli: CommandLine) -> None:
+def test_list_published_since_omits_earlier_posts(cli: CommandLine) -> None:
     everything = json.loads(cli.run("posts", "list", "--published", "--json").out)
     assert len(everything) == 4
     recent = json.loads(cli.run("posts", "list", "--published", "--since", "24h", "--json").out)

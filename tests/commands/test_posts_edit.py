@@ -101,7 +101,9 @@ def test_post_is_cancelled_before_it_is_created_again(cli: CommandLine) -> None:
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )
-def test_parts(cli: CommandLine, words: tuple[str, ...], expected: dict[str, Any]) -> None:
+def test_edit_changes_only_the_given_parts(
+    cli: CommandLine, words: tuple[str, ...], expected: dict[str, Any]
+) -> None:
     post_id = schedule(cli, "--first-comment", "First", "--media", IMAGE)
     (item,) = edit_json(cli, post_id, *words, stdin="From stdin\n")
     assert {name: change["after"] for name, change in item["changes"].items()} == expected
@@ -152,7 +154,7 @@ class TestFilters:
         ],
         ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
     )  # fmt: skip
-    def test_selection(
+    def test_filters_select_the_posts_to_edit(
         self, cli: CommandLine, ids: dict[str, str], words: tuple[str, ...], expected: set[str]
     ) -> None:
         items = edit_json(cli, *words, "--replace", "Sale=Offer")
@@ -163,7 +165,7 @@ class TestFilters:
         items = edit_json(cli, "--all", "--replace", "instagram 24=Eve")
         assert [item["replaces"] for item in items] == [ids["instagram 24"]]
 
-    def test_text_in_no_post(self, cli: CommandLine, ids: dict[str, str]) -> None:
+    def test_text_in_no_post_edits_nothing(self, cli: CommandLine, ids: dict[str, str]) -> None:
         del ids
         ran = edit(cli, "--all", "--replace", "Nothing=x", "--json", "-v")
         assert json.loads(ran.out) == []
@@ -182,7 +184,7 @@ class TestFilters:
         ran = edit(cli, "--all", *words, "--yes", code=2)
         assert "specify their IDs" in ran.err
 
-    def test_unknown_page(self, cli: CommandLine) -> None:
+    def test_unknown_page_is_not_found(self, cli: CommandLine) -> None:
         edit(cli, "--page", "x:nope", "--replace", "a=b", code=5)
 
 
@@ -216,7 +218,9 @@ class TestFilters:
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )
-def test_invalid(cli: CommandLine, client: Client, words: tuple[str, ...], reason: str) -> None:
+def test_invalid_edit_is_rejected_and_sends_nothing(
+    cli: CommandLine, client: Client, words: tuple[str, ...], reason: str
+) -> None:
     post_id = schedule(cli)
     ran = edit(cli, *(post_id if word == "ID" else word for word in words), "--yes", "-v", code=2)
     message = " ".join(ran.err.split())
@@ -279,7 +283,7 @@ def test_difference_shows_neighboring_lines_only(cli: CommandLine) -> None:
     ]  # fmt: skip
 
 
-def test_difference_of_hostile_text(cli: CommandLine) -> None:
+def test_difference_escapes_control_characters(cli: CommandLine) -> None:
     post_id = schedule(cli, text="Plain")
     ran = edit(cli, post_id, "-m", HOSTILE, "--dry-run")
     assert "\\x1b[31mred\\u202e" in ran.err
@@ -288,13 +292,15 @@ def test_difference_of_hostile_text(cli: CommandLine) -> None:
     assert item["message"] == HOSTILE
 
 
-def test_difference_of_white_space(cli: CommandLine) -> None:
+def test_difference_shows_white_space(cli: CommandLine) -> None:
     ran = edit(cli, schedule(cli, text="A B"), "-m", "A\tB", "--dry-run")
     assert "  - 'A B'\n  + 'A\\tB'\n" in ran.err
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "-first", "a=b", "'", "\n\nTwo\n"], ids=ascii)
-def test_undo(cli: CommandLine, client: Client, text: str) -> None:
+def test_printed_undo_command_restores_everything(
+    cli: CommandLine, client: Client, text: str
+) -> None:
     """The printed command restores everything, and makes no second post."""
     first = schedule(
         cli, "--first-comment", text, "--media", IMAGE, "--link", "https://example.com/", text=text
@@ -326,7 +332,7 @@ def test_undo_of_several_names_profile(cli: CommandLine, client: Client) -> None
     assert texts(client) == [TEXT, TEXT]
 
 
-def test_undo_after_move(cli: CommandLine, client: Client) -> None:
+def test_undo_after_a_move_keeps_the_new_time(cli: CommandLine, client: Client) -> None:
     """The time is not restored: `posts reschedule` moves a post back."""
     (item,) = edit_json(cli, schedule(cli), "-m", "New")
     moved = cli.run("posts", "reschedule", item["id"], "--at", "2026-12-26 18:00", "-q")
@@ -335,7 +341,7 @@ def test_undo_after_move(cli: CommandLine, client: Client) -> None:
     assert len(client.scheduled_posts().items) == 1
 
 
-def test_nothing_differs(cli: CommandLine, client: Client) -> None:
+def test_edit_without_differences_sends_nothing(cli: CommandLine, client: Client) -> None:
     post_id = schedule(cli, "--first-comment", "First")
     for words in (("-m", TEXT), ("--first-comment", "First"), ("--clear", "link")):
         ran = edit(cli, post_id, *words, "--json", "-v")
@@ -346,10 +352,12 @@ def test_nothing_differs(cli: CommandLine, client: Client) -> None:
 
 
 class TestFailures:
-    def test_unknown_post(self, cli: CommandLine) -> None:
+    def test_unknown_post_is_not_found(self, cli: CommandLine) -> None:
         assert edit(cli, "nope", "-m", "New", "--yes", "--json", code=5).out == ""
 
-    def test_some_of_several(self, cli: CommandLine, client: Client) -> None:
+    def test_unknown_posts_among_several_are_reported(
+        self, cli: CommandLine, client: Client
+    ) -> None:
         post_id = schedule(cli)
         ran = edit(cli, "nope", post_id, "gone", "-m", "New", "--yes", "--json", code=3)
         assert [item["replaces"] for item in json.loads(ran.out)] == [post_id]
@@ -358,13 +366,15 @@ class TestFailures:
         assert "To undo: " in ran.err
         assert texts(client) == ["New"]
 
-    def test_published(self, cli: CommandLine, client: Client, emulator_clock: ManualClock) -> None:
+    def test_published_post_is_not_found(
+        self, cli: CommandLine, client: Client, emulator_clock: ManualClock
+    ) -> None:
         post_id = schedule(cli, at="in 20m")
         emulator_clock.advance(1800)
         edit(cli, post_id, "-m", "New", "--yes", code=5)
         assert TEXT in [post["message"] for post in client.published_posts().items]
 
-    def test_replaced(self, cli: CommandLine) -> None:
+    def test_replaced_post_is_not_found_and_names_its_replacement(self, cli: CommandLine) -> None:
         post_id = schedule(cli)
         (item,) = edit_json(cli, post_id, "-m", "New")
         # The same command finds the post that it made.
@@ -392,7 +402,7 @@ class TestFailures:
         assert ran.code == 5
         assert "replaced" not in ran.err
 
-    def test_cancelled_replacement(self, cli: CommandLine) -> None:
+    def test_cancelled_replacement_is_not_named(self, cli: CommandLine) -> None:
         first = schedule(cli)
         (second,) = edit_json(cli, first, "-m", "New")
         assert cli.run("posts", "cancel", second["id"]).code == 0
@@ -401,13 +411,15 @@ class TestFailures:
         assert "replaced" not in ran.err
 
     @pytest.mark.parametrize(("at", "code"), [("in 11m", 2), ("in 13m", 0)])
-    def test_due_soon(self, cli: CommandLine, client: Client, at: str, code: int) -> None:
+    def test_post_due_in_less_than_12_minutes_is_not_edited(
+        self, cli: CommandLine, client: Client, at: str, code: int
+    ) -> None:
         post_id = schedule(cli, at=at)
         ran = edit(cli, post_id, "-m", "New", "--yes", code=code)
         assert ("needs at least 12m" in ran.err) == (code == 2)
         assert len(client.scheduled_posts().items) == 1
 
-    def test_monthly_quota(
+    def test_edits_beyond_the_monthly_quota_are_rejected(
         self, cli: CommandLine, client: Client, emulator: EmulatorServer
     ) -> None:
         ids = [schedule(cli), schedule(cli, page="facebook:acme")]
@@ -419,7 +431,9 @@ class TestFailures:
         assert texts(client) == [TEXT, TEXT]
         edit(cli, ids[0], "-m", "New", "--yes")
 
-    def test_expired_page(self, cli: CommandLine, client: Client, emulator: EmulatorServer) -> None:
+    def test_post_of_an_expired_page_is_not_edited(
+        self, cli: CommandLine, client: Client, emulator: EmulatorServer
+    ) -> None:
         post_id = schedule(cli)
         with emulator.state.transaction() as db:
             db.execute("UPDATE pages SET expired = 1")
@@ -624,18 +638,18 @@ class TestEditor:
         edit_json(cli, *ids, "--edit")
         assert sorted(map(str, texts(client))) == ["At 10", TEXT.replace("9", "10")]
 
-    def test_unchanged_text(self, cli: CommandLine, script: Path) -> None:
+    def test_unchanged_text_sends_nothing(self, cli: CommandLine, script: Path) -> None:
         self.write(script, "")
         ran = edit(cli, schedule(cli, text=f"{TEXT} \n"), "--edit")
         assert "No differences" in ran.err
 
-    def test_empty_text(self, cli: CommandLine, client: Client, script: Path) -> None:
+    def test_empty_text_is_rejected(self, cli: CommandLine, client: Client, script: Path) -> None:
         self.write(script, "path.write_text('')")
         ran = edit(cli, schedule(cli), "--edit", "--yes", code=2)
         assert "message is empty; nothing was sent" in ran.err
         assert texts(client) == [TEXT]
 
-    def test_changed_in_the_meantime(
+    def test_post_cancelled_in_the_meantime_is_not_found(
         self, cli: CommandLine, client: Client, script: Path, emulator: EmulatorServer
     ) -> None:
         """The time in the editor is long enough for others to change the post."""
@@ -653,7 +667,9 @@ class TestEditor:
         assert texts(client) == []
 
 
-def test_edited_elsewhere(cli: CommandLine, client: Client, emulator: EmulatorServer) -> None:
+def test_text_edited_elsewhere_is_kept_and_restored(
+    cli: CommandLine, client: Client, emulator: EmulatorServer
+) -> None:
     """What the server has is kept and restored, not what the journal remembers."""
     post_id = schedule(cli, "--first-comment", "First", "--key", "k")
     with emulator.state.transaction() as db:
@@ -677,7 +693,9 @@ def test_failed_post_is_not_edited(
     assert texts(client) == []
 
 
-def test_calendar_row_with_file(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+def test_edited_calendar_row_is_in_sync_once_its_file_matches(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
     """Once the file is edited like its post, they are in sync again."""
     (tmp_path / "hero.png").write_bytes(png())
     calendar = tmp_path / "launch.csv"
@@ -719,7 +737,7 @@ def test_csv_names_old_and_new_post(cli: CommandLine) -> None:
     assert row.split(",")[1] == post_id
 
 
-def test_short_id(cli: CommandLine, client: Client) -> None:
+def test_short_id_selects_the_post(cli: CommandLine, client: Client) -> None:
     edit(cli, schedule(cli)[:8], "-m", "New", "--yes")
     assert texts(client) == ["New"]
 

@@ -26,7 +26,9 @@ def parse_rows(text: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in (line.split("\t") for line in text.splitlines())}
 
 
-def test_show_piped(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_piped_show_prints_plain_rows_and_the_reset(
+    cli: CommandLine, emulator: EmulatorServer
+) -> None:
     set_used(emulator, "publishes", 480)
     result = cli.run("quota", "show")
     rows = parse_rows(result.out)
@@ -52,7 +54,7 @@ def test_show_guardrails_count_published_and_scheduled_posts(cli: CommandLine) -
     assert cli.run(*publish, "Again").code == 6
 
 
-def test_show_json(cli: CommandLine) -> None:
+def test_show_as_json_has_quotas_and_guardrail_usage(cli: CommandLine) -> None:
     account = json.loads(cli.run("quota", "show", "--json").out)
     assert account["tier"] == "pro"
     assert account["quota"]["monthly"]["publishes"]["limit"] == 500
@@ -62,7 +64,9 @@ def test_show_json(cli: CommandLine) -> None:
         assert set(window) == {"hours", "used", "limit", "peak", "peak_at"}
 
 
-def test_show_without_post_scopes(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_show_without_post_scopes_omits_guardrails(
+    cli: CommandLine, emulator: EmulatorServer
+) -> None:
     emulator.state.connection.execute("""UPDATE tokens SET scopes = '["read:account"]'""")
     result = cli.run("quota", "show")
     assert result.code == 0
@@ -103,7 +107,7 @@ def test_check_exits_6_when_short(cli: CommandLine, emulator: EmulatorServer) ->
     assert error["details"]["short"] == [{"bucket": "publishes", "remaining": 10, "required": 20}]
 
 
-def test_check_warn_at(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_check_warns_at_the_given_share(cli: CommandLine, emulator: EmulatorServer) -> None:
     set_used(emulator, "replies", 2_400)
     result = cli.run("quota", "check", "--warn-at", "80%")
     assert (result.code, result.out) == (0, "")
@@ -112,7 +116,7 @@ def test_check_warn_at(cli: CommandLine, emulator: EmulatorServer) -> None:
 
 
 @pytest.mark.parametrize(("used", "percent"), [(285, "57%"), (290, "58%"), (289, "57%")])
-def test_percent_in_every_command(
+def test_percent_is_rounded_down_in_every_command(
     cli: CommandLine, emulator: EmulatorServer, used: int, percent: str
 ) -> None:
     set_used(emulator, "publishes", used)
@@ -164,7 +168,9 @@ def test_watch_redraws_on_terminal(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
-def test_forecast_runs_out(cli: CommandLine, emulator: EmulatorServer, output: str) -> None:
+def test_forecast_shows_when_a_quota_runs_out(
+    cli: CommandLine, emulator: EmulatorServer, output: str
+) -> None:
     set_used(emulator, "publishes", 450)
     result = cli.run("quota", "forecast", "-o", output)
     assert result.code == 0, result.err

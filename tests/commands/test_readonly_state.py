@@ -122,7 +122,9 @@ def run_lines(cli: CommandLine, lines: Sequence[str], calendar: Path) -> list[Re
 
 
 @pytest.mark.parametrize("has_state", [False, True])
-def test_readers_respond(reader: CommandLine, calendar: Path, has_state: bool) -> None:
+def test_reading_commands_work_with_a_readonly_state(
+    reader: CommandLine, calendar: Path, has_state: bool
+) -> None:
     state = reader.home / "state"
     if has_state:
         for name in ("bulk schedule", "comments inbox", "webhooks history"):

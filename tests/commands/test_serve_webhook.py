@@ -29,14 +29,14 @@ class _AcceptAll(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-def test_missing_secret(cli_logged_out: CommandLine) -> None:
+def test_missing_secret_is_a_usage_error(cli_logged_out: CommandLine) -> None:
     ran = cli_logged_out.run("serve-webhook", "--port", "0")
     assert ran.code == 2
     assert "OUTREPLY_WEBHOOK_SECRET" in ran.err
     assert "--no-verify" in ran.err
 
 
-def test_jsonl_output(cli_logged_out: CommandLine) -> None:
+def test_jsonl_has_one_object_for_each_delivery(cli_logged_out: CommandLine) -> None:
     with run_receiver(cli_logged_out, "-o", "jsonl", "--max-events", "2") as receiver:
         first, second = event_body(), event_body("comment.received")
         assert send(receiver.url, first) == 200
@@ -59,7 +59,7 @@ def test_jsonl_output(cli_logged_out: CommandLine) -> None:
     assert "2 verified, 1 duplicate, 1 invalid" in ran.err
 
 
-def test_startup_messages(
+def test_startup_messages_name_url_secret_and_next_steps(
     cli_logged_out: CommandLine,
 ) -> None:
     with run_receiver(cli_logged_out, "--path", "/hooks") as receiver:
@@ -118,7 +118,7 @@ def test_signal_while_waiting_exits_130(
 
 
 @pytest.mark.slow
-def test_until_and_timeout(cli_logged_out: CommandLine) -> None:
+def test_receiver_stops_at_the_awaited_event_or_timeout(cli_logged_out: CommandLine) -> None:
     body = event_body()
     post = json.loads(body)["data"]["post"]["id"]
     until = ("--until", f"event=post.published,data.post.id={post}")
@@ -139,7 +139,7 @@ def test_until_and_timeout(cli_logged_out: CommandLine) -> None:
         assert receiver.wait().code == 0
 
 
-def test_table_output_and_sender_reaction(cli_logged_out: CommandLine) -> None:
+def test_table_shows_the_event_and_the_reaction_of_the_sender(cli_logged_out: CommandLine) -> None:
     with run_receiver(cli_logged_out, "--respond", "500x3,200", "--max-events", "1") as receiver:
         body = event_body("post.published", "data.post.message=\x1b[31mred [bold]x[/]")
         assert send(receiver.url, body) == 500
@@ -151,7 +151,7 @@ def test_table_output_and_sender_reaction(cli_logged_out: CommandLine) -> None:
     assert "sender will retry in 30 s; webhook disabled after 19 more failures" in ran.err
 
 
-def test_history_and_replay(cli_logged_out: CommandLine) -> None:
+def test_history_lists_deliveries_and_replay_sends_them_again(cli_logged_out: CommandLine) -> None:
     with run_receiver(cli_logged_out) as receiver:
         body = event_body("post.published", "data.post.message=Hello")
         send(receiver.url, body)
@@ -178,7 +178,7 @@ def test_history_and_replay(cli_logged_out: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN], ids=["default", "ignored"])
-def test_sigterm_ends_it_whatever_the_parent_does(
+def test_sigterm_stops_the_receiver_even_if_its_parent_ignores_it(
     cli_logged_out: CommandLine, handler: signal.Handlers
 ) -> None:
     previous = signal.signal(signal.SIGTERM, handler)
@@ -191,7 +191,7 @@ def test_sigterm_ends_it_whatever_the_parent_does(
     assert "Received: 0 verified" in stopped.err
 
 
-def test_replay_of_partly_stored_delivery(cli_logged_out: CommandLine) -> None:
+def test_replay_of_partly_stored_delivery_is_rejected(cli_logged_out: CommandLine) -> None:
     """Of an invalid delivery, only the first 64 KiB of the body are stored."""
     with run_receiver(cli_logged_out) as receiver:
         send(receiver.url, b" " * 70_000, "sha256=" + "0" * 64)
@@ -354,7 +354,7 @@ def test_json_is_rejected(cli_logged_out: CommandLine, words: list[str]) -> None
     assert json.loads(ran.err)["error"]["hint"] == "Use -o jsonl."
 
 
-def test_port_in_use(cli_logged_out: CommandLine) -> None:
+def test_port_in_use_is_an_error(cli_logged_out: CommandLine) -> None:
     with run_receiver(cli_logged_out) as receiver:
         port = str(urlsplit(receiver.url).port)
         ran = cli_logged_out.run(
@@ -366,7 +366,7 @@ def test_port_in_use(cli_logged_out: CommandLine) -> None:
         assert "--port" in ran.err
 
 
-def test_emulator_registration(cli_logged_out: CommandLine) -> None:
+def test_webhook_is_registered_with_the_emulator_until_the_end(cli_logged_out: CommandLine) -> None:
     cli_logged_out.clock = HurriedClock(speed=1)
     started = cli_logged_out.spawn("emulator", "start", "--port", "0", "--json", "--comments", "1")
     assert started.code == 0, started.err
@@ -409,7 +409,9 @@ def test_emulator_registration(cli_logged_out: CommandLine) -> None:
         ("::1", "http://[::1]:"),
     ],
 )
-def test_hosts(cli_logged_out: CommandLine, host: str, url: str) -> None:
+def test_receiver_listens_on_the_given_host(
+    cli_logged_out: CommandLine, host: str, url: str
+) -> None:
     if "::1" in host and not has_ipv6():
         pytest.skip("this machine has no IPv6")
     with run_receiver(cli_logged_out, "--host", host) as receiver:
@@ -420,7 +422,9 @@ def test_hosts(cli_logged_out: CommandLine, host: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["*", "0.0.0.0"])  # noqa: S104
-def test_all_addresses(cli_logged_out: CommandLine, host: str) -> None:
+def test_receiver_on_all_addresses_warns_of_other_machines(
+    cli_logged_out: CommandLine, host: str
+) -> None:
     ran = cli_logged_out.run(
         "serve-webhook", "--port", "0", "--host", host, "--timeout", "1s",
         env={"OUTREPLY_WEBHOOK_SECRET": SECRET},
@@ -438,7 +442,7 @@ def has_ipv6() -> bool:
     return True
 
 
-def test_unknown_host(cli_logged_out: CommandLine) -> None:
+def test_unknown_host_is_an_error(cli_logged_out: CommandLine) -> None:
     env = {"OUTREPLY_WEBHOOK_SECRET": "x"}
     ran = cli_logged_out.run("serve-webhook", "--port", "0", "--host", "nosuch.invalid", env=env)
     assert ran.code == 1
@@ -447,14 +451,16 @@ def test_unknown_host(cli_logged_out: CommandLine) -> None:
     assert "Received" not in ran.err
 
 
-def test_emulator_not_running(cli_logged_out: CommandLine) -> None:
+def test_emulator_option_without_a_running_emulator_is_an_error(
+    cli_logged_out: CommandLine,
+) -> None:
     ran = cli_logged_out.run("serve-webhook", "--port", "0", "--emulator")
     assert ran.code != 0
     assert ran.err.startswith("Error: "), ran.err
     assert "Receiv" not in ran.err
 
 
-def test_replay_number_out_of_range(cli_logged_out: CommandLine) -> None:
+def test_replay_number_out_of_range_is_not_found(cli_logged_out: CommandLine) -> None:
     ran = cli_logged_out.run("webhooks", "replay", "#" + "9" * 30)
     assert ran.code == 5
     assert "delivery not found" in ran.err.lower()

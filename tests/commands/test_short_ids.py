@@ -44,7 +44,7 @@ def scheduled_ids(client: Client) -> list[str]:
     return [str(post["id"]) for post in client.scheduled_posts().items]
 
 
-def test_post_by_short_id(cli: CommandLine, scheduled: list[str], client: Client) -> None:
+def test_post_is_found_by_short_id(cli: CommandLine, scheduled: list[str], client: Client) -> None:
     assert run_json(cli, "posts", "show", "77a1b2")["id"] == OTHER
     assert run_json(cli, "posts", "show", "68a1b2c3d4e5f60718293a")["id"] == FIRST
     moved = run_json(cli, "posts", "reschedule", "77a1b2", "--at", "+5d")
@@ -158,7 +158,9 @@ def test_token_without_read_scope_requires_full_id(
     assert sorted(scheduled_ids(client)) == scheduled[:2]
 
 
-def test_media_by_short_id(cli: CommandLine, emulator: EmulatorServer, client: Client) -> None:
+def test_media_is_found_by_short_id(
+    cli: CommandLine, emulator: EmulatorServer, client: Client
+) -> None:
     picture = cli.home / "hero.jpg"
     picture.parent.mkdir(exist_ok=True)
     picture.write_bytes(jpeg())
@@ -173,7 +175,9 @@ def test_media_by_short_id(cli: CommandLine, emulator: EmulatorServer, client: C
     assert client.media().items == []
 
 
-def test_webhook_by_short_id(cli: CommandLine, emulator: EmulatorServer, client: Client) -> None:
+def test_webhook_is_found_by_short_id(
+    cli: CommandLine, emulator: EmulatorServer, client: Client
+) -> None:
     ids = []
     for number, hook_id in enumerate((FIRST, SECOND)):
         hook = client.create_webhook(f"http://127.0.0.1:1/{number}", ["post.failed"])
@@ -188,7 +192,7 @@ def test_webhook_by_short_id(cli: CommandLine, emulator: EmulatorServer, client:
     assert [hook["id"] for hook in client.webhooks().items] == [SECOND]
 
 
-def test_delivery_by_short_id(cli: CommandLine) -> None:
+def test_delivery_is_found_by_short_id(cli: CommandLine) -> None:
     path = cli.home / "state" / DELIVERIES_FILE
     path.parent.mkdir(parents=True)
     with closing(DeliveryStore(path)) as store:
@@ -207,7 +211,7 @@ def test_delivery_by_short_id(cli: CommandLine) -> None:
     assert cli.run("webhooks", "replay", "evt_6", *to).code == 5
 
 
-def test_brand_by_short_id_and_name(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_brand_is_found_by_short_id_or_name(cli: CommandLine, emulator: EmulatorServer) -> None:
     acme, bluebird = run_json(cli, "brands", "list")
     assert run_json(cli, "brands", "show", acme["id"][:8])["id"] == acme["id"]
     assert run_json(cli, "brands", "show", "Acme Co.")["id"] == acme["id"]
@@ -226,7 +230,9 @@ def test_brand_by_short_id_and_name(cli: CommandLine, emulator: EmulatorServer) 
     "name",
     ["Acme International Marketing Group", "123456789012345", "Café " * 20 + "Ltd", "c0ffee" * 3],
 )
-def test_brand_by_a_name_like_an_id(cli: CommandLine, emulator: EmulatorServer, name: str) -> None:
+def test_brand_is_found_by_a_name_like_an_id(
+    cli: CommandLine, emulator: EmulatorServer, name: str
+) -> None:
     brand = run_json(cli, "brands", "list")[0]
     emulator.state.connection.execute(
         "UPDATE brands SET name = ? WHERE id = ?", (name, brand["id"])
@@ -239,7 +245,7 @@ def test_brand_by_a_name_like_an_id(cli: CommandLine, emulator: EmulatorServer, 
 
 
 @pytest.mark.parametrize("name", ["X: Bluebird News", "twitter:news", "Instagram: A"])
-def test_page_by_a_name_like_an_alias(
+def test_page_is_found_by_a_name_like_an_alias(
     cli: CommandLine, emulator: EmulatorServer, name: str
 ) -> None:
     page = run_json(cli, "pages", "show", "x:bluebird")
@@ -253,7 +259,7 @@ def test_page_by_a_name_like_an_alias(
     assert cli.run("pages", "show", "x:unknown").code == 5
 
 
-def test_page_by_short_id(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_page_is_found_by_short_id(cli: CommandLine, emulator: EmulatorServer) -> None:
     page = run_json(cli, "pages", "show", "instagram:acme")
     assert run_json(cli, "pages", "show", page["id"][:8])["id"] == page["id"]
     emulator.state.connection.execute(
@@ -265,7 +271,7 @@ def test_page_by_short_id(cli: CommandLine, emulator: EmulatorServer) -> None:
     assert cli.run("pages", "show", page["id"][:5]).code == 5
 
 
-def test_comment_by_short_id(
+def test_comment_is_found_by_short_id(
     cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
 ) -> None:
     post = run_json(cli, "posts", "list", "--published")[0]["id"]

@@ -55,7 +55,7 @@ def test_sigterm_ends_a_wait(cli_logged_out: CommandLine, words: str) -> None:
     )
 
 
-def test_interrupt_while_the_program_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_while_the_program_starts_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 

@@ -53,7 +53,7 @@ def preview(cli: CommandLine, *words: str) -> list[dict[str, Any]]:
     return list(json.loads(ran.out))
 
 
-def test_set_list_and_clear(slots: CommandLine, client: Client) -> None:
+def test_slots_are_set_listed_and_cleared(slots: CommandLine, client: Client) -> None:
     (page,) = client.pages(platform="instagram").items
     ran = slots.run("slots", "set", "brand:Acme Co.", "sat 11:00", "--tz", "UTC", "--json")
     brand = {
@@ -89,18 +89,20 @@ def test_set_list_and_clear(slots: CommandLine, client: Client) -> None:
         (("preview", "facebook:missing"), 5, "page not found"),
     ],
 )
-def test_errors(slots: CommandLine, words: tuple[str, ...], code: int, text: str) -> None:
+def test_invalid_arguments_are_an_error_that_says_why(
+    slots: CommandLine, words: tuple[str, ...], code: int, text: str
+) -> None:
     ran = slots.run("slots", *words)
     assert (ran.code, text.lower() in ran.err.lower()) == (code, True), ran.err
 
 
-def test_nothing_is_set(cli: CommandLine) -> None:
+def test_list_and_preview_are_empty_without_slots(cli: CommandLine) -> None:
     assert cli.run("slots", "list", "--json").out == "[]\n"
     assert cli.run("slots", "preview", "--json").out == "[]\n"
     assert "outreply slots set" in cli.run("slots", "list").err
 
 
-def test_next_slot(slots: CommandLine, client: Client) -> None:
+def test_next_slot_takes_free_slots_in_order(slots: CommandLine, client: Client) -> None:
     dry = post(slots, "One", "--dry-run")
     assert [item["scheduled_at"] for item in json.loads(dry.out)] == ["2026-11-23T16:30:00Z"]
     assert get_times(client) == {}
@@ -133,7 +135,7 @@ def test_no_free_slot_is_an_error(slots: CommandLine, client: Client) -> None:
     assert len(get_times(client)) == 10
 
 
-def test_same_key_is_the_same_post(slots: CommandLine, client: Client) -> None:
+def test_same_key_makes_no_second_post(slots: CommandLine, client: Client) -> None:
     first = json.loads(post(slots, "One", "--key", "k").out)
     assert post(slots, "Two").code == 0
     assert slots.run("slots", "clear", PAGE).code == 0
@@ -276,7 +278,7 @@ def test_unknown_outcome_keeps_the_slot(
     assert get_times(client) == {"One": TIMES[0], "Two": TIMES[1]}
 
 
-def test_killed_between_claim_and_request(
+def test_slot_of_a_killed_command_is_kept_only_with_a_key(
     slots: CommandLine,
     client: Client,
     emulator_clock: ManualClock,
@@ -311,7 +313,7 @@ def test_killed_between_claim_and_request(
     assert get_times(client) == {"Late": "2026-11-30T16:30"}
 
 
-def test_eight_commands_at_once_take_different_slots(
+def test_eight_concurrent_commands_take_different_slots(
     slots: CommandLine, client: Client, tmp_path: Path
 ) -> None:
     command_lines = [
@@ -344,7 +346,7 @@ def test_older_journal_is_upgraded(slots: CommandLine, client: Client, tmp_path:
 
 
 @pytest.mark.parametrize("key", [(), ("--key", "launch")], ids=["no key", "key"])
-def test_next_slot_does_not_look_for_another_one_at_a_cap(
+def test_post_refused_at_a_cap_does_not_try_another_slot(
     cli: CommandLine, emulator: EmulatorServer, key: tuple[str, ...]
 ) -> None:
     error = {"error": "This page reached its 50 publishes per 24 hours",
@@ -379,7 +381,7 @@ def test_key_of_a_due_post_still_names_it(
 
 
 @pytest.mark.parametrize("key", [(), ("--key", "launch")], ids=["no key", "key"])
-def test_next_slot_on_page_with_truncated_list(
+def test_next_slot_passes_refused_slots_if_the_list_is_truncated(
     cli: CommandLine, emulator: EmulatorServer, client: Client, key: tuple[str, ...]
 ) -> None:
     """Slots that look free are taken by posts that the API does not list."""

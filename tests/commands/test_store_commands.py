@@ -52,7 +52,7 @@ def test_log_shows_what_was_done(cli: CommandLine, calendar: Path) -> None:
     assert "First 50% off" in cli.run("store", "log").out
 
 
-def test_log_of_single_posts_and_refusals(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_log_names_the_command_of_a_single_post(cli: CommandLine, emulator: EmulatorServer) -> None:
     words = ("--page", "facebook:acme", "-m", "Hi")
     assert cli.run("posts", "publish", *words, "--key", "now", "--yes").code == 0
     emulator.state.connection.execute("UPDATE pages SET expired = 1")
@@ -63,7 +63,9 @@ def test_log_of_single_posts_and_refusals(cli: CommandLine, emulator: EmulatorSe
     assert actions["published"]["command"] == "posts publish"
 
 
-def test_backup_and_restore(cli: CommandLine, calendar: Path, tmp_path: Path) -> None:
+def test_backup_restores_posts_and_slots_on_another_machine(
+    cli: CommandLine, calendar: Path, tmp_path: Path
+) -> None:
     cli.run("bulk", "schedule", str(calendar))
     cli.run("slots", "set", "facebook:acme", "mon 09:00", "--tz", "UTC")
     backup = tmp_path / "backup.jsonl"
@@ -87,7 +89,9 @@ def test_backup_and_restore(cli: CommandLine, calendar: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("mode", [0o1777, 0o770, 0o755])
-def test_backup_in_a_shared_directory(cli: CommandLine, tmp_path: Path, mode: int) -> None:
+def test_backup_in_a_shared_directory_is_private(
+    cli: CommandLine, tmp_path: Path, mode: int
+) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(mode)
@@ -173,12 +177,12 @@ def test_damaged_backup_changes_nothing(
     assert len(other.run("store", "export").out.splitlines()) == 1
 
 
-def test_status_without_open_requests(cli: CommandLine) -> None:
+def test_status_without_open_requests_says_so(cli: CommandLine) -> None:
     result = cli.run("store", "status")
     assert result.err == "The journal has no request with an unknown outcome.\n"
 
 
-def test_commands_for_a_team_without_one(cli: CommandLine) -> None:
+def test_team_commands_without_a_store_url_are_rejected(cli: CommandLine) -> None:
     cli.environ.pop("OUTREPLY_STORE_URL", None)
     for command in ("migrate", "move"):
         result = cli.run("store", command)

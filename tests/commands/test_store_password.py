@@ -91,7 +91,9 @@ def test_wrong_password_is_not_stored(member: tuple[CommandLine, str]) -> None:
     assert "a password is required" in cli.spawn("store", "login").err.lower()
 
 
-def test_password_that_was_changed(member: tuple[CommandLine, str]) -> None:
+def test_changed_password_is_an_error_that_advises_to_log_in(
+    member: tuple[CommandLine, str],
+) -> None:
     cli, password = member
     assert log_in(cli, password).code == 0
     keyring = cli.home / "keyring.json"
@@ -102,7 +104,9 @@ def test_password_that_was_changed(member: tuple[CommandLine, str]) -> None:
     assert "outreply store login" in result.err
 
 
-def test_machine_without_a_keyring(member: tuple[CommandLine, str]) -> None:
+def test_missing_keyring_is_an_error_that_names_alternatives(
+    member: tuple[CommandLine, str],
+) -> None:
     cli, password = member
     cli.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     for result in (log_in(cli, password), cli.spawn("store", "status")):
@@ -114,7 +118,9 @@ def test_machine_without_a_keyring(member: tuple[CommandLine, str]) -> None:
     assert cli.spawn("posts", "list").code == 0
 
 
-def test_store_that_needs_no_password(cli: CommandLine, postgres_url: str) -> None:
+def test_login_to_a_store_without_a_password_is_rejected(
+    cli: CommandLine, postgres_url: str
+) -> None:
     cli.environ |= {"OUTREPLY_STORE_URL": postgres_url, **KEYRING}
     result = log_in(cli, "hunter2222")
     assert result.code == 2

@@ -77,7 +77,7 @@ def test_machines_share_comments_and_replies(team: CommandLine) -> None:
          "then run the command again"),
     ],
 )  # fmt: skip
-def test_held_calendar_is_waited_for(
+def test_command_on_a_locked_calendar_is_refused_with_advice(
     team: CommandLine, client: Client, calendar: Path, words: tuple[str, ...], hint: str
 ) -> None:
     ran = team.run("bulk", "schedule", str(calendar), "--name", "Spring", "--json")
@@ -93,7 +93,7 @@ def test_held_calendar_is_waited_for(
     assert str(client.scheduled_posts().items) == before
 
 
-def test_move_of_a_machines_journal(team: CommandLine, client: Client, calendar: Path) -> None:
+def test_moved_journal_keeps_its_posts(team: CommandLine, client: Client, calendar: Path) -> None:
     old = make_machine(team, "old")
     url = old.environ.pop("OUTREPLY_STORE_URL")
     old.run("bulk", "schedule", str(calendar))
@@ -110,7 +110,7 @@ def test_move_of_a_machines_journal(team: CommandLine, client: Client, calendar:
     assert {str(post["id"]) for post in client.scheduled_posts().items} == posts
 
 
-def test_move_of_comments_and_replies(team: CommandLine) -> None:
+def test_moved_reply_is_not_sent_again(team: CommandLine) -> None:
     old = make_machine(team, "old")
     url = old.environ.pop("OUTREPLY_STORE_URL")
     (comment_id, *_) = old.run("comments", "inbox", "--all", "--days", "30", "-q").out.split()
@@ -149,7 +149,7 @@ def test_move_may_take_longer_than_a_statement(team: CommandLine, calendar: Path
         assert run_sql(url, f"SELECT count(*) FROM {table}")[0][0] > 0  # noqa: S608
 
 
-def test_move_without_a_journal(team: CommandLine) -> None:
+def test_move_without_a_journal_is_rejected(team: CommandLine) -> None:
     result = team.run("store", "move")
     assert result.code == 2
     assert "this machine has no journal" in result.err
@@ -190,7 +190,9 @@ def test_reading_commands_need_no_database(cli: CommandLine) -> None:
      ("postgresql://me:hunter2222@[db/x", "the store URL is invalid"),
      ("postgresql://me:hunter2222\udcff@db/x", "OUTREPLY_STORE_URL is not valid UTF-8")],
 )  # fmt: skip
-def test_invalid_url(cli: CommandLine, url: str, reason: str) -> None:
+def test_invalid_url_is_rejected_without_showing_its_password(
+    cli: CommandLine, url: str, reason: str
+) -> None:
     cli.environ["OUTREPLY_STORE_URL"] = url
     result = cli.run("store", "status")
     assert result.code == 2
@@ -198,7 +200,7 @@ def test_invalid_url(cli: CommandLine, url: str, reason: str) -> None:
     assert "hunter2222" not in result.err
 
 
-def test_missing_extra(cli: CommandLine) -> None:
+def test_missing_extra_is_an_error_that_names_it(cli: CommandLine) -> None:
     program = (
         "import sys; sys.modules['psycopg'] = None; "
         "from outreply_cli.__main__ import run; sys.argv = ['outreply', 'pages', 'list']; "
@@ -212,7 +214,9 @@ def test_missing_extra(cli: CommandLine) -> None:
     assert "pip install 'outreply-cli[postgres]'" in done.stderr
 
 
-def test_url_of_a_profile(cli: CommandLine, postgres_url: str, calendar: Path) -> None:
+def test_store_url_is_read_from_the_profile(
+    cli: CommandLine, postgres_url: str, calendar: Path
+) -> None:
     config = cli.home / "config" / "config.toml"
     config.parent.mkdir(parents=True)
     config.write_text(f'current = "work"\n[profiles.work]\nstore_url = "{postgres_url}"\n')

@@ -158,7 +158,7 @@ def test_tunnel_exposes_the_receiver_only(
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_tool_that_is_not_installed(cli: CommandLine, tool: str) -> None:
+def test_tool_that_is_not_installed_is_an_error(cli: CommandLine, tool: str) -> None:
     ran = cli.run("serve-webhook", "--port", "0", "--tunnel", tool, env={"PATH": "/nonexistent"})
     assert ran.code == 2
     assert f"--tunnel: {tool} is not installed" in ran.err
@@ -174,7 +174,7 @@ def test_tool_that_is_not_installed(cli: CommandLine, tool: str) -> None:
         (("--tunnel", "ngrok", "--no-verify"), "cannot be used with --no-verify"),
     ],
 )
-def test_invalid_combinations(
+def test_invalid_combinations_are_rejected(
     cli: CommandLine, stand_ins: StandIns, words: tuple[str, ...], text: str
 ) -> None:
     ran = cli.run("serve-webhook", "--port", "0", *words)
@@ -191,7 +191,7 @@ def test_invalid_combinations(
         ("tailscale", "https://login.tailscale.com/f/funnel?node=n1"),
     ],
 )
-def test_tool_that_exits_at_once(
+def test_tool_that_exits_immediately_is_an_error(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns, tool: str, text: str
 ) -> None:
     words = ("serve-webhook", "--port", "0", "--tunnel", tool)
@@ -204,7 +204,7 @@ def test_tool_that_exits_at_once(
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_tool_without_a_public_url(
+def test_tool_without_a_public_url_is_an_error(
     cli: CommandLine,
     emulator: EmulatorServer,
     stand_ins: StandIns,
@@ -221,7 +221,7 @@ def test_tool_without_a_public_url(
     assert records(cli) == []
 
 
-def test_signal_while_the_tool_starts(
+def test_signal_while_the_tool_starts_stops_it(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns
 ) -> None:
     env = {"STAND_IN_MODE": "silent"}
@@ -235,7 +235,7 @@ def test_signal_while_the_tool_starts(
     assert hooks(emulator) == []
 
 
-def test_tool_that_ignores_sigterm(
+def test_tool_that_ignores_sigterm_is_killed(
     cli: CommandLine,
     emulator: EmulatorServer,
     stand_ins: StandIns,
@@ -384,7 +384,7 @@ def test_webhook_of_another_profile_is_deleted_with_its_token(
     assert records(cli) == []
 
 
-def test_webhook_whose_creation_was_interrupted(
+def test_webhook_of_an_interrupted_run_is_removed_if_its_url_is_random(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns
 ) -> None:
     digest = token_digest(cli, stand_ins)
@@ -411,7 +411,7 @@ def test_webhook_of_the_user_at_the_same_url_is_kept(
     assert hooks(emulator) == [mine]
 
 
-def test_webhooks_managed_in_the_dashboard(
+def test_tunnel_url_is_shown_if_the_dashboard_manages_webhooks(
     cli_logged_out: CommandLine, stand_ins: StandIns
 ) -> None:
     refusal = response(404, {"error": "Not found", "code": "NOT_FOUND"})
@@ -432,7 +432,7 @@ def test_webhooks_managed_in_the_dashboard(
     assert records(cli_logged_out) == []
 
 
-def test_token_that_may_not_create_webhooks(
+def test_token_that_may_not_create_webhooks_stops_the_tunnel(
     cli_logged_out: CommandLine, stand_ins: StandIns
 ) -> None:
     empty = response(200, {"webhooks": []})

@@ -57,7 +57,7 @@ def test_json_has_responses_without_secrets(developer: CommandLine) -> None:
     assert "<script>" not in ran.err
 
 
-def test_json_without_response(developer: CommandLine) -> None:
+def test_missing_response_is_null_in_json(developer: CommandLine) -> None:
     with ScriptedServer([DROP]) as server:
         ran = developer.run(
             "webhooks", "check", server.url, "--secret-env", "HANDLER_KEY", "--json"
@@ -96,7 +96,9 @@ def test_missing_response_is_reported(developer: CommandLine) -> None:
     assert "  No response: connection closed without a response\n" in ran.err
 
 
-def test_report(developer: CommandLine, tmp_path: Path) -> None:
+def test_html_report_lists_failures_without_secrets_or_scripts(
+    developer: CommandLine, tmp_path: Path
+) -> None:
     path = tmp_path / "report.html"
     path.write_text("<!doctype html>old")
     with ScriptedServer([hostile_response()]) as server:
@@ -121,7 +123,7 @@ def test_report(developer: CommandLine, tmp_path: Path) -> None:
         assert secret not in page
 
 
-def test_report_of_passed_checks(developer: CommandLine, tmp_path: Path) -> None:
+def test_html_report_says_that_all_checks_passed(developer: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     developer.environ["HANDLER_KEY"] = "whsec_of_these_tests"
     with run_handler(verify_delivery) as url:
@@ -134,7 +136,7 @@ def test_report_of_passed_checks(developer: CommandLine, tmp_path: Path) -> None
     assert "Responses to failed checks" not in page
 
 
-def test_report_on_stdout(developer: CommandLine) -> None:
+def test_html_report_is_written_to_stdout(developer: CommandLine) -> None:
     with ScriptedServer([response(500)]) as server:
         words = ("webhooks", "check", server.url, "--secret-env", "HANDLER_KEY", "--html", "-")
         ran = developer.run(*words)
@@ -164,7 +166,9 @@ def test_unwritable_report_is_rejected_before_sending(
 
 @needs_browser
 @pytest.mark.parametrize("dark", [False, True])
-def test_report_in_browser(developer: CommandLine, tmp_path: Path, dark: bool) -> None:
+def test_html_report_fits_every_width_and_loads_nothing_else(
+    developer: CommandLine, tmp_path: Path, dark: bool
+) -> None:
     path = tmp_path / "report.html"
     long = response(500, None, b"x" * 5_000, x_long="y" * 500)
     with ScriptedServer([hostile_response(), long]) as server:

@@ -48,7 +48,7 @@ def test_verify_explains_mismatch(developer: CommandLine) -> None:
     assert lines[-1] == "Error: Signature mismatch"
 
 
-def test_secret_env(cli_logged_out: CommandLine) -> None:
+def test_secrets_are_read_from_the_named_variables(cli_logged_out: CommandLine) -> None:
     env = {"OLD": "whsec_old", "NEW": "whsec_new"}
     words = ("webhooks", "verify", "--signature", sign(BODY, "whsec_old"))
     ran = cli_logged_out.run(
@@ -72,7 +72,7 @@ def test_secret_env(cli_logged_out: CommandLine) -> None:
      ("webhooks", "check", "http://localhost:1")],
     ids=lambda words: words[1],
 )  # fmt: skip
-def test_secret_of_stray_bytes(
+def test_secret_that_is_not_utf_8_is_rejected_and_not_shown(
     cli_logged_out: CommandLine, words: tuple[str, ...], variable: str
 ) -> None:
     if variable == "MY_SECRET":
@@ -84,7 +84,7 @@ def test_secret_of_stray_bytes(
     assert "swordf" not in ran.err
 
 
-def test_events(cli_logged_out: CommandLine) -> None:
+def test_events_command_lists_and_shows_each_event(cli_logged_out: CommandLine) -> None:
     listed = json.loads(cli_logged_out.run("webhooks", "events", "--json").out)
     assert [item["event"] for item in listed] == list(EVENTS)
     assert "data.post.id" in listed[0]["fields"]
@@ -94,7 +94,7 @@ def test_events(cli_logged_out: CommandLine) -> None:
     assert cli_logged_out.run("webhooks", "events", "post.liked").code == 2
 
 
-def test_trigger(developer: CommandLine) -> None:
+def test_trigger_sends_signed_or_forged_deliveries(developer: CommandLine) -> None:
     with run_receiver(developer, "-o", "jsonl") as receiver:
         to = ("--to", receiver.url)
         for words in (["--set", "data.post.message=Hi"], ["--rotate"], ["--stale"]):
@@ -108,7 +108,7 @@ def test_trigger(developer: CommandLine) -> None:
     assert items[0]["data"]["post"]["message"] == "Hi"
 
 
-def test_trigger_connection_refused(developer: CommandLine) -> None:
+def test_trigger_reports_a_refused_connection(developer: CommandLine) -> None:
     ran = developer.run("webhooks", "trigger", "post.published", "--to", "127.0.0.1:1")
     assert ran.code == 7
     assert "connection refused" in ran.out + ran.err
@@ -131,7 +131,9 @@ def test_unreachable_url_is_a_network_error(developer: CommandLine) -> None:
 @pytest.mark.parametrize(
     "words", [("trigger", "post.failed", "--to"), ("replay", "#1", "--to"), ("check",)]
 )
-def test_ssrf_guard_on_sending_commands(developer: CommandLine, words: tuple[str, ...]) -> None:
+def test_sending_commands_refuse_public_and_metadata_addresses(
+    developer: CommandLine, words: tuple[str, ...]
+) -> None:
     ran = developer.run("webhooks", *words, "http://8.8.8.8/hooks")
     assert (ran.code, ran.out) == (2, "")
     assert "--allow-public" in ran.err
@@ -153,7 +155,7 @@ def test_trigger_set_invalid_json_is_text(developer: CommandLine) -> None:
         assert parse_lines(receiver.stop())[0]["data"]["x"] == "NaN"
 
 
-def test_history_unknown_event(developer: CommandLine) -> None:
+def test_history_rejects_an_unknown_event(developer: CommandLine) -> None:
     for name in ("[[[", "post.publish", "post.*,comment.*"):
         ran = developer.run("webhooks", "history", "--event", name)
         assert (ran.code, ran.out) == (2, "")
@@ -175,7 +177,7 @@ def test_serve_webhook_passes_check(developer: CommandLine) -> None:
         assert all(check["status"] == "ok" for check in json.loads(ran.out))
 
 
-def test_create_list_show_delete(cli: CommandLine) -> None:
+def test_webhook_is_created_listed_shown_and_deleted(cli: CommandLine) -> None:
     url = "http://127.0.0.1:9/hooks"
     created = cli.run("webhooks", "create", "--url", url, "--events", "post.published", "--json")
     assert created.code == 0, created.err
@@ -220,7 +222,9 @@ def test_save_secret_stores_in_keyring(
     ("words", "is_printed"),
     [(["-q"], False), (["--fields", "id"], False), (["--fields", "secret"], True), ([], True)],
 )
-def test_secret_that_is_not_printed(cli: CommandLine, words: list[str], is_printed: bool) -> None:
+def test_secret_that_is_not_printed_is_reported(
+    cli: CommandLine, words: list[str], is_printed: bool
+) -> None:
     ran = cli.run("webhooks", "create", "--url", "http://127.0.0.1:9/", *words)
     assert ran.code == 0
     assert ("whsec_" in ran.out) is is_printed
@@ -231,13 +235,13 @@ def test_secret_that_is_not_printed(cli: CommandLine, words: list[str], is_print
 @pytest.mark.parametrize(
     "url", ["", "localhost:3000", "ftp://x.example/", "http://", "http://[::1", "https://a b/"]
 )
-def test_create_invalid_url(cli_logged_out: CommandLine, url: str) -> None:
+def test_create_rejects_an_invalid_url(cli_logged_out: CommandLine, url: str) -> None:
     ran = cli_logged_out.run("webhooks", "create", "--url", url)
     assert ran.code == 2
     assert "--url" in ran.err
 
 
-def test_save_secret_without_keyring(cli: CommandLine) -> None:
+def test_save_secret_without_keyring_creates_no_webhook(cli: CommandLine) -> None:
     words = ("webhooks", "create", "--url", "http://127.0.0.1:9/", "--save-secret")
     ran = cli.run(*words, env={"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"})
     assert ran.code == 1
@@ -246,7 +250,7 @@ def test_save_secret_without_keyring(cli: CommandLine) -> None:
     assert json.loads(cli.run("webhooks", "list", "--json").out) == []
 
 
-def test_create_response_without_secret(cli_logged_out: CommandLine) -> None:
+def test_create_response_without_secret_is_reported(cli_logged_out: CommandLine) -> None:
     made = response(201, {"webhook": {"id": "wh_1", "url": "https://x.example/"}})
     with ScriptedServer([made]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_" + "x" * 30, "OUTREPLY_BASE_URL": server.url}
@@ -257,7 +261,9 @@ def test_create_response_without_secret(cli_logged_out: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("words", [("list",), ("create", "--url", "https://x.example/")])
-def test_webhooks_managed_in_dashboard(cli_logged_out: CommandLine, words: tuple[str, ...]) -> None:
+def test_webhooks_managed_in_dashboard_are_an_error(
+    cli_logged_out: CommandLine, words: tuple[str, ...]
+) -> None:
     refusal = response(404, {"error": "Not found", "code": "NOT_FOUND"})
     with ScriptedServer([refusal] * 3) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_" + "x" * 30, "OUTREPLY_BASE_URL": server.url}

@@ -133,7 +133,7 @@ def test_advice_concerns_the_same_store(cli_logged_out: CommandLine, postgres_ur
         assert (retried.code, retried.err) == (0, "Retrying 1 delivery.\n")
 
 
-def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:
+def test_cleared_deliveries_can_be_retried(cli_logged_out: CommandLine) -> None:
     cli = cli_logged_out
     with run_handler() as app:
         app.verifies = False
@@ -160,7 +160,7 @@ def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:
         assert [body for _, body in app.requests] == bodies
 
 
-def test_invalid_arguments_of_queue(cli_logged_out: CommandLine) -> None:
+def test_invalid_arguments_of_queue_are_an_error_that_says_why(cli_logged_out: CommandLine) -> None:
     with run_receiver(cli_logged_out) as receiver:
         send(receiver.url, event_body())
         receiver.stop()
@@ -432,7 +432,7 @@ def test_hanging_handlers_do_not_block_health_check(cli_logged_out: CommandLine)
                 assert {connection.getresponse().status for connection in senders} == {200}
 
 
-def test_filters(cli_logged_out: CommandLine) -> None:
+def test_filters_select_what_is_shown_forwarded_and_listed(cli_logged_out: CommandLine) -> None:
     with run_handler() as app:
         app.verifies = False
         words = (
@@ -454,7 +454,7 @@ def test_filters(cli_logged_out: CommandLine) -> None:
     assert len(listed.out.split()) == 1
 
 
-def test_metrics(cli_logged_out: CommandLine) -> None:
+def test_metrics_count_deliveries_and_attempts_without_secrets(cli_logged_out: CommandLine) -> None:
     with run_handler() as app:
         url = f"{app.url}&token=secret"
         app.verifies = False

@@ -235,7 +235,7 @@ def test_refused_process_keeps_the_record_of_another_one(
 
 
 @pytest.mark.parametrize("at", ["now", "reply"], ids=["before its claim", "after its claim"])
-def test_of_two_composed_replies_one_is_sent(
+def test_only_one_of_two_composed_replies_is_sent(
     client: Client,
     stores: tuple[CommentStore, CommentStore],
     emulator: EmulatorServer,
@@ -310,7 +310,7 @@ def add_child(emulator: EmulatorServer, post_id: str, parent_id: str, username: 
     ],
     ids=["known page", "unnamed authors", "unnamed page", "posts forbidden", "pages forbidden"],
 )
-def test_reply_of_others_counts_only_if_it_may_be_the_pages(
+def test_reply_of_another_user_counts_only_if_it_may_be_of_the_page(
     service: ReplyService,
     emulator: EmulatorServer,
     unanswered_id: str,
@@ -343,7 +343,7 @@ def test_text_of_another_user_is_not_a_reply_of_the_page(
     assert stored_replies(emulator, unanswered_id).count("From samlee") == 2
 
 
-def test_reads_of_existing_replies(
+def test_existing_replies_are_read_only_as_far_as_necessary(
     service: ReplyService, emulator: EmulatorServer, unanswered_id: str, post_id: str
 ) -> None:
     def count() -> int:
@@ -359,12 +359,12 @@ def test_reads_of_existing_replies(
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 5_001, "a\x00b", "a\ud800"])
-def test_invalid_text(client: Client, store: CommentStore, text: str) -> None:
+def test_invalid_text_is_rejected(client: Client, store: CommentStore, text: str) -> None:
     with pytest.raises(InvalidInputError):
         ReplyService(client, store).send("c_1", text)
 
 
-def test_fill_template() -> None:
+def test_fill_template_replaces_known_placeholders_and_rejects_others() -> None:
     comment = {"post_id": "p1", "author": {"name": "Jane", "username": "jane.doe"}}
     text = fill_template("Hi {author} (@{username}), {{see}} {post}", comment, {"permalink": "u"})
     assert text == "Hi Jane (@jane.doe), {see} u"

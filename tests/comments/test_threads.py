@@ -39,12 +39,12 @@ def test_replies_follow_parent() -> None:
     ]  # fmt: skip
 
 
-def test_thread_deeper_than_recursion_limit() -> None:
+def test_thread_deeper_than_recursion_limit_is_built() -> None:
     deep = [comment(str(n), str(n - 1) if n else None) for n in range(5_000)]
     assert build_threads(deep)[-1].depth == 4_999
 
 
-def test_needs_reply() -> None:
+def test_only_unanswered_comments_of_others_need_a_reply() -> None:
     threads = build_threads(
         [
             comment("new"), comment("answered"), comment("own", "answered", by="acme"),
@@ -59,6 +59,6 @@ def test_needs_reply() -> None:
     }  # fmt: skip
 
 
-def test_missing_and_invalid_fields() -> None:
+def test_comments_with_missing_or_invalid_fields_are_kept() -> None:
     threads = build_threads([{"id": "a"}, {"id": "b", "author": None, "created_at": "soon"}, {}])
     assert len(threads) == 3

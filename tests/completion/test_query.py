@@ -118,7 +118,7 @@ def test_invalid_ids_are_skipped(tmp_path: Path) -> None:
     ]
 
 
-def test_cache_expiry(
+def test_cached_values_expire_after_a_day(
     tmp_path: Path,
 ) -> None:
     cache = make_cache(tmp_path, "brands", {"id": "68a1", "name": "Acme"})
@@ -132,7 +132,7 @@ def test_cache_expiry(
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"kinds": 3}', "\0\0", '{"kinds": {"page": 1}}']
 )
-def test_damaged_cache(cli: CommandLine, content: str) -> None:
+def test_damaged_cache_is_ignored_and_replaced(cli: CommandLine, content: str) -> None:
     cli.run("pages", "list")
     cache_path(cli).write_text(content)
     assert complete(cli, "page") == []
@@ -154,7 +154,7 @@ def test_fifo_as_cache_does_not_block(cli: CommandLine) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_unknown_command_line(
+def test_unknown_command_line_completes_nothing(
     cli_logged_out: CommandLine,
 ) -> None:
     assert complete(cli_logged_out, "nonsense") == []
@@ -197,7 +197,7 @@ def test_no_refresh_with_limited_token(cli: CommandLine) -> None:
     assert not list(path.parent.glob("*.page"))
 
 
-def test_comma_separated_values(cli_logged_out: CommandLine) -> None:
+def test_last_of_comma_separated_values_is_completed(cli_logged_out: CommandLine) -> None:
     values = [
         line.split("\t")[0] for line in complete(cli_logged_out, "events", "post.failed,post.")
     ]
@@ -205,7 +205,7 @@ def test_comma_separated_values(cli_logged_out: CommandLine) -> None:
     assert "read:pages" in complete(cli_logged_out, "scopes")
 
 
-def test_usernames_by_page_id(tmp_path: Path) -> None:
+def test_usernames_are_found_by_page_id(tmp_path: Path) -> None:
     pages = (
         {"id": "68a1", "platform": "instagram", "username": "acme"},
         {"id": "68a2", "platform": "tiktok", "username": ""},

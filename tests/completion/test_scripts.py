@@ -79,7 +79,7 @@ def test_man_page_is_valid_roff(name: str) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_stub_syntax(shell: str) -> None:
+def test_stub_has_valid_shell_syntax(shell: str) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     result = subprocess.run(
@@ -88,7 +88,7 @@ def test_stub_syntax(shell: str) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_unsupported_shell(cli_logged_out: CommandLine) -> None:
+def test_unsupported_shell_is_rejected(cli_logged_out: CommandLine) -> None:
     result = cli_logged_out.run("completion", "tcsh")
     assert result.code == 2
     assert "bash, zsh, fish, powershell" in result.err

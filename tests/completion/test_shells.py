@@ -33,7 +33,7 @@ def cli_offline(
     return cli_logged_out
 
 
-def test_commands_and_options(shell: Shell) -> None:
+def test_commands_and_options_are_completed(shell: Shell) -> None:
     assert shell.complete("outreply qu") == ["quota"]
     assert shell.complete("outreply posts resch") == ["posts", "reschedule"]
     assert shell.complete("outreply emulator fault cl") == ["emulator", "fault", "clear"]
@@ -42,7 +42,7 @@ def test_commands_and_options(shell: Shell) -> None:
     assert all(verb in listed for verb in ("apply", "schedule", "template"))
 
 
-def test_static_values(shell: Shell) -> None:
+def test_values_of_options_are_completed(shell: Shell) -> None:
     assert shell.complete("outreply errors PAGE_PUBLISH_G") == ["errors", "PAGE_PUBLISH_GUARDRAIL"]
     words = shell.complete("outreply webhooks events comment.rep")
     assert words == ["webhooks", "events", "comment.replied"]
@@ -54,7 +54,7 @@ def test_static_values(shell: Shell) -> None:
     assert shell.complete("outreply posts list --tz bra")[-1] == "bra"
 
 
-def test_pages_offline(shell: Shell) -> None:
+def test_pages_are_completed_offline(shell: Shell) -> None:
     words = shell.complete("outreply pages show instagram:a")
     assert words == ["pages", "show", "instagram:acme"]
     words = shell.complete("outreply posts schedule --page tw")
@@ -66,7 +66,7 @@ def test_pages_offline(shell: Shell) -> None:
     assert all(name in listed for name in ("facebook:acme", "Acme Official", "bluebirdathome"))
 
 
-def test_posts(shell: Shell, cli_offline: CommandLine) -> None:
+def test_posts_are_completed_by_id(shell: Shell, cli_offline: CommandLine) -> None:
     (candidate,) = complete(cli_offline, "posts", "cancel", "")
     post_id, text = candidate.split("\t")
     assert "Hi $(date)" in text
@@ -74,13 +74,13 @@ def test_posts(shell: Shell, cli_offline: CommandLine) -> None:
     assert shell.complete("outreply posts cancel ")[-1] == post_id
 
 
-def test_files(shell: Shell, cli_offline: CommandLine) -> None:
+def test_file_names_with_spaces_are_completed(shell: Shell, cli_offline: CommandLine) -> None:
     (cli_offline.home / "launch plan.csv").write_text("")
     words = shell.complete("outreply bulk schedule lau")
     assert words == ["bulk", "schedule", "launch plan.csv"]
 
 
-def test_comma_separated_events(shell: Shell) -> None:
+def test_comma_separated_events_are_completed(shell: Shell) -> None:
     words = shell.complete("outreply serve-webhook --events post.failed,post.pub")
     assert words[2].startswith("post.failed,post.published")
 

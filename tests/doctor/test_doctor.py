@@ -48,7 +48,7 @@ def statuses(results: Results, check: str) -> list[str]:
     return [item["status"] for item in results[check]]
 
 
-def test_working_token(cli: CommandLine) -> None:
+def test_every_check_passes_with_a_working_token(cli: CommandLine) -> None:
     result = cli.run("doctor", "--json")
     assert result.code == 0, result.err
     results = parse_results(result)
@@ -86,7 +86,7 @@ def test_secret_in_the_name_of_a_directory_is_hidden(cli: CommandLine, env: dict
     assert "(hidden)" in result.out
 
 
-def test_signed_out_and_offline(cli_logged_out: CommandLine) -> None:
+def test_signed_out_machine_without_network_fails_dns_and_api(cli_logged_out: CommandLine) -> None:
     result = cli_logged_out.run(
         "doctor", "--json", env={"OUTREPLY_BASE_URL": "https://nowhere.invalid/api/v1"}
     )
@@ -110,7 +110,7 @@ def test_signed_out_is_warning(cli_logged_out: CommandLine, emulator: EmulatorSe
     assert "outreply auth login" in result.out
 
 
-def test_connection_refused(cli: CommandLine) -> None:
+def test_refused_connection_fails_api_and_skips_token(cli: CommandLine) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -129,7 +129,7 @@ def test_connection_refused(cli: CommandLine) -> None:
         ("scopes", '["read:account"]', "scopes"),
     ],
 )
-def test_token_problems(
+def test_invalid_token_is_a_failure_and_missing_scope_a_warning(
     cli: CommandLine, emulator: EmulatorServer, column: str, value: object, check: str
 ) -> None:
     emulator.state.connection.execute(f"UPDATE tokens SET {column} = ?", (value,))  # noqa: S608
@@ -148,7 +148,7 @@ def test_missing_scope_names_commands(cli: CommandLine, emulator: EmulatorServer
     assert "posts schedule, posts publish" in item["hint"]
 
 
-def test_token_expires_soon(
+def test_token_that_expires_soon_is_a_warning(
     cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
 ) -> None:
     expires_at = (emulator_clock.now() + timedelta(days=3)).timestamp()
@@ -165,7 +165,7 @@ def test_token_with_unknown_prefix_is_not_sent(cli: CommandLine, emulator: Emula
     assert "sk_live_other" not in result.out
 
 
-def test_wrong_clock(cli: CommandLine, emulator_clock: ManualClock) -> None:
+def test_wrong_clock_is_a_warning(cli: CommandLine, emulator_clock: ManualClock) -> None:
     behind = ManualClock(emulator_clock.now() - timedelta(minutes=30))
     cli.clock = behind
     item = parse_results(cli.run("doctor", "--json"))["clock"][0]
@@ -173,7 +173,7 @@ def test_wrong_clock(cli: CommandLine, emulator_clock: ManualClock) -> None:
     assert "30m behind the server's" in item["detail"]
 
 
-def test_environment_variables(cli: CommandLine) -> None:
+def test_invalid_environment_variables_are_reported(cli: CommandLine) -> None:
     cli.run("auth", "login", "--with-token", "--insecure-storage", "--base-url",
             cli.environ["OUTREPLY_BASE_URL"], stdin=cli.environ["OUTREPLY_API_KEY"])  # fmt: skip
     env = {
@@ -219,14 +219,14 @@ def test_known_variable_is_not_unknown(cli: CommandLine, name: str, is_secret: b
 
 
 @pytest.mark.parametrize("name", ["OUTREPLY_STORE_URL", "OUTREPLY_WEBHOOK_SECRET"])
-def test_secret_of_stray_bytes(cli: CommandLine, name: str) -> None:
+def test_secret_that_is_not_utf_8_is_a_failure_and_not_shown(cli: CommandLine, name: str) -> None:
     ran = cli.run("doctor", "--json", env={name: "postgresql://me:hunter2\udcff@127.0.0.1:9/x"})
     items = parse_results(ran)["environment"]
     assert ("failure", f"{name} is not valid UTF-8") in [(x["status"], x["detail"]) for x in items]
     assert "hunter2" not in ran.out + ran.err
 
 
-def test_permissions(cli: CommandLine) -> None:
+def test_files_that_others_can_use_are_reported(cli: CommandLine) -> None:
     cli.run(
         "auth", "login", "--with-token", "--insecure-storage", stdin=cli.environ["OUTREPLY_API_KEY"]
     )
@@ -240,7 +240,7 @@ def test_permissions(cli: CommandLine) -> None:
     assert "other users can write to" in results[0]["detail"]
 
 
-def test_invalid_config_file(cli: CommandLine) -> None:
+def test_invalid_config_file_is_a_failure(cli: CommandLine) -> None:
     config = cli.home / "config"
     config.mkdir(parents=True)
     (config / "config.toml").write_text("[")
@@ -251,7 +251,7 @@ def test_invalid_config_file(cli: CommandLine) -> None:
     assert set(results) == CHECKS
 
 
-def test_journal_unsettled_and_damaged(cli: CommandLine) -> None:
+def test_unsettled_journal_is_a_warning_and_damaged_one_a_failure(cli: CommandLine) -> None:
     result = cli.run(
         "posts", "schedule", "--page", "x:bluebird", "--at", "+1d", "-m", "x", "--key", "k"
     )
@@ -303,14 +303,14 @@ def keyrings(cli: CommandLine, tmp_path: Path) -> CommandLine:
     return cli
 
 
-def test_keyring_backend_and_latency(keyrings: CommandLine) -> None:
+def test_keyring_check_names_backend_and_latency(keyrings: CommandLine) -> None:
     item = parse_results(keyrings.spawn("doctor", "--json"))["keyring"][0]
     assert item["status"] == "ok"
     assert item["detail"].startswith("test_backends.Working responded in ")
 
 
 @pytest.mark.slow
-def test_unresponsive_keyring(keyrings: CommandLine) -> None:
+def test_unresponsive_keyring_is_a_failure(keyrings: CommandLine) -> None:
     token = keyrings.environ.pop("OUTREPLY_API_KEY")
     signed_in = keyrings.spawn("auth", "login", "--with-token", stdin=token)
     assert signed_in.code == 0, signed_in.err
@@ -383,7 +383,7 @@ def test_command_scopes_are_sufficient_and_needed(
         assert run_with([other for other in SCOPES if other != scope]) == 4, scope
 
 
-def test_missing_scopes_of_full_token() -> None:
+def test_full_token_has_no_missing_scopes() -> None:
     assert missing_scopes(["*"]) == missing_scopes(SCOPES) == {}
     assert set(missing_scopes([])) == set(SCOPES)
 
@@ -401,7 +401,9 @@ def certificate(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, P
     return cert, key, request.param
 
 
-def test_untrusted_certificate(cli: CommandLine, certificate: tuple[Path, Path, int]) -> None:
+def test_untrusted_certificate_is_a_failure(
+    cli: CommandLine, certificate: tuple[Path, Path, int]
+) -> None:
     cert, key, _ = certificate
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
@@ -439,7 +441,7 @@ def handshake(cert: Path, key: Path) -> ssl.SSLObject:
     return client
 
 
-def test_certificate_expires_soon(certificate: tuple[Path, Path, int]) -> None:
+def test_certificate_that_expires_soon_is_a_warning(certificate: tuple[Path, Path, int]) -> None:
     cert, key, days = certificate
     transport = Transport(base_url="https://localhost/api/v1", token=None, clock=ManualClock())
     transport.tls = handshake(cert, key)
@@ -449,7 +451,7 @@ def test_certificate_expires_soon(certificate: tuple[Path, Path, int]) -> None:
     assert result.detail.startswith("TLSv1.3")
 
 
-def test_yaml_output(cli: CommandLine) -> None:
+def test_yaml_output_has_every_check(cli: CommandLine) -> None:
     expected = json.loads(cli.run("doctor", "--json").out)
     result = cli.run("doctor", "-o", "yaml")
     assert result.code == 0, result.err

@@ -54,7 +54,7 @@ def test_admin_invalid_params_are_rejected(
 
 
 @pytest.mark.parametrize("raw", ["[]", "{", '{"name": "\\ud800"}', "\xff"])
-def test_admin_invalid_json_body(emulator: EmulatorServer, raw: str) -> None:
+def test_admin_request_with_invalid_json_is_rejected(emulator: EmulatorServer, raw: str) -> None:
     response = httpx.post(
         f"http://127.0.0.1:{emulator.port}/_emulator/token",
         headers={"X-Emulator-Key": emulator.handle.admin_key}, content=raw.encode("latin-1"),
@@ -93,7 +93,7 @@ def test_reset_clears_faults_and_rate_limit(
     assert handle.request("fault")["faults"] == []
 
 
-def test_token_without_active_token_or_account(
+def test_token_is_created_without_an_active_one_if_there_is_an_account(
     emulator: EmulatorServer, handle: EmulatorHandle
 ) -> None:
     text = "accounts:\n  - tokens: [{revoked: true}, {expires_at: -1h}]"

@@ -28,7 +28,9 @@ def list_pages_error(sdk: OutReply) -> OutReplyError:
     return error
 
 
-def test_sandbox_token_limits(emulator: EmulatorServer, emulator_clock: ManualClock) -> None:
+def test_sandbox_token_is_limited_per_minute_per_day_and_in_total(
+    emulator: EmulatorServer, emulator_clock: ManualClock
+) -> None:
     with client(emulator, secret="outreply_test_sandbox") as sdk:
         for _ in range(5):
             sdk.pages.list()
@@ -56,7 +58,9 @@ def test_sandbox_token_limits(emulator: EmulatorServer, emulator_clock: ManualCl
     [('["127.0.0.1"]', True), ('["127.0.0.0/8"]', True), ('["10.0.0.0/8"]', False),
      ('["not an address"]', False)],
 )  # fmt: skip
-def test_ip_allowlist(emulator: EmulatorServer, allowlist: str, allowed: bool) -> None:
+def test_address_outside_the_ip_allowlist_is_rejected(
+    emulator: EmulatorServer, allowlist: str, allowed: bool
+) -> None:
     with client(emulator, ip_allowlist=allowlist) as sdk:
         if allowed:
             sdk.pages.list()
@@ -81,7 +85,7 @@ def test_collaborator_token_requires_brand_and_full_access(
 
 
 @pytest.mark.parametrize("prefix", ["outreply_live_", "orply_live_"])
-def test_token_prefixes(emulator: EmulatorServer, prefix: str) -> None:
+def test_token_of_either_prefix_is_accepted(emulator: EmulatorServer, prefix: str) -> None:
     with client(emulator, secret=f"{prefix}0123456789") as sdk:
         assert sdk.account.retrieve()["api_key"]["prefix"] == f"{prefix}01234"
 
@@ -132,7 +136,7 @@ def get(emulator: EmulatorServer, path: str, **headers: str) -> httpx.Response:
         ("/me", "", "rate-limit:3", 429), ("/me", "", "nonsense", 400), ("/nowhere", "", None, 404),
     ],
 )  # fmt: skip
-def test_headers_of_every_response(
+def test_every_response_has_tier_and_rate_limit_headers(
     emulator: EmulatorServer, path: str, columns: str, fault: str | None, status: int
 ) -> None:
     if columns:

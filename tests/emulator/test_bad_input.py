@@ -42,13 +42,13 @@ def test_surrogate_pair_is_decoded(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 5000])
-def test_invalid_json_number(http: httpx.Client, number: str) -> None:
+def test_invalid_json_number_is_rejected(http: httpx.Client, number: str) -> None:
     raw = json.dumps(post_body(http, tiktok_settings={"a": 0})).replace(": 0", f": {number}")
     check(http.post("/posts/schedule", content=raw), 400, "INVALID_JSON")
 
 
 @pytest.mark.parametrize("limit", ["0" * 5000 + "1", "9" * 5000, "0", "101", "-1", "²", "1e1"])
-def test_invalid_limit(http: httpx.Client, limit: str) -> None:
+def test_invalid_limit_is_rejected(http: httpx.Client, limit: str) -> None:
     check(http.get("/posts/scheduled", params={"limit": limit}), 400, "INVALID_FIELD")
 
 
@@ -121,6 +121,6 @@ def test_malformed_http_returns_json_error(emulator: EmulatorServer) -> None:
 @pytest.mark.parametrize(
     "events", [[{}], [[1]], [None], ["post.published", 1], "post.published", {}, [], 5, True]
 )
-def test_invalid_events_of_a_webhook(http: httpx.Client, events: object) -> None:
+def test_invalid_events_of_a_webhook_are_rejected(http: httpx.Client, events: object) -> None:
     refused = http.post("/webhooks", json={"url": "http://127.0.0.1:9/", "events": events})
     assert (refused.status_code, refused.json()["field"]) == (400, "events")

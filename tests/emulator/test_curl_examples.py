@@ -90,7 +90,7 @@ def matches(expected: Any, actual: Any) -> bool:
 
 @pytest.mark.parametrize("curl", CURLS)
 @pytest.mark.parametrize("name", BY_NAME)
-def test_curl_example(tmp_path: Path, name: str, curl: str) -> None:
+def test_curl_example_gets_its_documented_response(tmp_path: Path, name: str, curl: str) -> None:
     example = BY_NAME[name]
     at = example["at"]
     clock = SystemClock() if at == "now" else ManualClock(datetime.fromisoformat(at))
@@ -101,7 +101,7 @@ def test_curl_example(tmp_path: Path, name: str, curl: str) -> None:
 
 
 @pytest.mark.parametrize("curl", CURLS)
-def test_curl_idempotency_example(tmp_path: Path, curl: str) -> None:
+def test_repeated_curl_example_returns_the_same_post(tmp_path: Path, curl: str) -> None:
     example = BY_NAME["idempotency"]
     command = example["command"].replace("publish_at", "scheduled_at")
     with account(tmp_path, ManualClock(datetime.fromisoformat(example["at"]))) as server:

@@ -136,7 +136,9 @@ def test_page_and_polls_are_not_api_requests(emulator: EmulatorServer) -> None:
     assert "/_page" not in page.text
 
 
-def test_action_from_the_page(emulator: EmulatorServer, emulator_clock: ManualClock) -> None:
+def test_action_from_the_page_is_applied(
+    emulator: EmulatorServer, emulator_clock: ManualClock
+) -> None:
     response = act(emulator, "advance", body={"seconds": 60})
     assert response.status_code == 200
     assert response.json()["now"] == "2026-11-23T12:01:00.000Z"
@@ -171,7 +173,7 @@ def test_action_is_refused(emulator: EmulatorServer, headers: dict[str, str]) ->
         "fragment", "", "../_emulator/status",
     ],
 )  # fmt: skip
-def test_page_reaches_few_operations(emulator: EmulatorServer, operation: str) -> None:
+def test_page_cannot_call_other_admin_operations(emulator: EmulatorServer, operation: str) -> None:
     response = act(emulator, operation)
     assert response.status_code in {403, 404}
     assert not SECRET.search(response.text)
@@ -263,5 +265,7 @@ def test_preflight_has_no_cors_headers(emulator: EmulatorServer) -> None:
         ("[fd00::1]:1", "::", True), ("", "127.0.0.1", False),
     ],
 )  # fmt: skip
-def test_is_allowed_host(header: str, listens_on: str, allowed: bool) -> None:
+def test_is_allowed_host_accepts_only_names_of_the_server(
+    header: str, listens_on: str, allowed: bool
+) -> None:
     assert is_allowed_host(header, listens_on) is allowed

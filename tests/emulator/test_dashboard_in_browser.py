@@ -135,7 +135,9 @@ def test_hidden_page_does_not_poll(browser: Browser, url: str) -> None:
     assert len(browser.requests) > requests
 
 
-def test_updates_keep_what_the_reader_does(browser: Browser, url: str, http: httpx.Client) -> None:
+def test_updates_keep_focus_text_and_scroll_position(
+    browser: Browser, url: str, http: httpx.Client
+) -> None:
     tab = browser.open(url)
     tab.click("Add a comment", "#posts .instagram")
     tab.evaluate(
@@ -154,7 +156,7 @@ def test_updates_keep_what_the_reader_does(browser: Browser, url: str, http: htt
     assert abs(tab.evaluate("field.getBoundingClientRect().top") - top) < 2
 
 
-def test_comment_on_a_published_post(browser: Browser, url: str) -> None:
+def test_comment_added_on_the_page_is_shown_and_counted(browser: Browser, url: str) -> None:
     tab = browser.open(url)
     tab.click("Add a comment", "#posts .twitter")
     tab.evaluate("document.querySelector('#posts .twitter [name=message]').value = 'Nice beans'")
@@ -163,7 +165,9 @@ def test_comment_on_a_published_post(browser: Browser, url: str) -> None:
     assert "1 comment" in tab.text("#posts .twitter .counts")
 
 
-def test_fault_by_the_form(browser: Browser, url: str, http: httpx.Client) -> None:
+def test_fault_added_by_the_form_hits_and_can_be_cleared(
+    browser: Browser, url: str, http: httpx.Client
+) -> None:
     tab = browser.open(url)
     fields = {"kind": "status", "number": "503", "method": "GET", "path": "/brands", "times": "1"}
     for name, value in fields.items():
@@ -182,7 +186,7 @@ def test_fault_by_the_form(browser: Browser, url: str, http: httpx.Client) -> No
     tab.wait("document.getElementById('message').textContent.includes('requires a number')")
 
 
-def test_token_actions(
+def test_each_token_action_changes_the_status_of_the_token(
     browser: Browser, url: str, emulator: EmulatorServer, http: httpx.Client
 ) -> None:
     created = emulator.handle.request("token", name="ci", collaborator="u_7", brands=["Acme Co."])
@@ -210,7 +214,7 @@ def test_token_actions(
     assert tab.evaluate(f'document.querySelector("{row} button")') is None
 
 
-def test_addresses_and_brands_of_a_token(
+def test_addresses_and_brands_set_on_the_page_restrict_the_token(
     browser: Browser, url: str, emulator: EmulatorServer, http: httpx.Client
 ) -> None:
     tab = browser.open(url)
@@ -278,7 +282,7 @@ def test_no_external_request(browser: Browser, url: str, http: httpx.Client) -> 
     assert all(request.startswith(url) for request in browser.requests[requests:])
 
 
-def test_without_scripts(browser: Browser, url: str) -> None:
+def test_page_without_scripts_is_readable_and_has_no_buttons(browser: Browser, url: str) -> None:
     tab = browser.open(url, scripts=False)
     for name in SECTIONS:
         assert tab.text(f"#{name.lower()} h2") == name
@@ -291,7 +295,9 @@ def test_without_scripts(browser: Browser, url: str) -> None:
 
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("dark", [False, True])
-def test_layout(browser: Browser, url: str, http: httpx.Client, width: int, dark: bool) -> None:
+def test_page_fits_its_width_and_labels_every_field(
+    browser: Browser, url: str, http: httpx.Client, width: int, dark: bool
+) -> None:
     schedule(http, message="x" * 600, media_urls=["https://example.com/" + "a" * 300 + ".jpg"])
     tab = browser.open(url, width=width, dark=dark)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
@@ -304,7 +310,7 @@ def test_layout(browser: Browser, url: str, http: httpx.Client, width: int, dark
     assert unlabeled == 0
 
 
-def test_keyboard(browser: Browser, url: str) -> None:
+def test_page_can_be_used_by_keyboard(browser: Browser, url: str) -> None:
     tab = browser.open(url)
     tab.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"

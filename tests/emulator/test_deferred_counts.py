@@ -35,7 +35,7 @@ def schedule(http: httpx.Client, **fields: Any) -> httpx.Response:
     return http.post("/posts/schedule", json=body)
 
 
-def test_more_requests_than_are_written_at_once(
+def test_requests_beyond_one_batch_of_writes_are_counted(
     emulator: EmulatorServer, emulator_clock: ManualClock, http: httpx.Client
 ) -> None:
     for _ in range(130):

@@ -23,13 +23,13 @@ def count_scheduled(http: httpx.Client) -> int:
 
 
 @pytest.mark.parametrize(("fault", "posts"), [("drop-before", 0), ("drop-after", 1)])
-def test_drop_before_and_after_commit(http: httpx.Client, fault: str, posts: int) -> None:
+def test_drop_keeps_the_post_only_after_commit(http: httpx.Client, fault: str, posts: int) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         schedule(http, fault)
     assert count_scheduled(http) == posts
 
 
-def test_garbage_and_truncate(http: httpx.Client) -> None:
+def test_garbage_and_truncate_make_the_response_unreadable(http: httpx.Client) -> None:
     with pytest.raises(ValueError, match=r"Expecting|decode"):
         schedule(http, "garbage").json()
     assert count_scheduled(http) == 1
@@ -37,21 +37,25 @@ def test_garbage_and_truncate(http: httpx.Client) -> None:
         http.get("/pages", headers={"X-Emulator-Fault": "truncate"})
 
 
-def test_status_and_rate_limit(http: httpx.Client) -> None:
+def test_status_and_rate_limit_faults_create_no_post(http: httpx.Client) -> None:
     assert schedule(http, "status:503").status_code == 503
     limited = schedule(http, "rate-limit:7")
     assert (limited.status_code, limited.headers["Retry-After"]) == (429, "7")
     assert count_scheduled(http) == 0
 
 
-def test_delay_and_skew(http: httpx.Client, emulator_clock: ManualClock) -> None:
+def test_delay_waits_and_skew_changes_the_date(
+    http: httpx.Client, emulator_clock: ManualClock
+) -> None:
     http.get("/me", headers={"X-Emulator-Fault": "delay:2.5"})
     assert emulator_clock.sleeps == [2.5]
     skewed = http.get("/me", headers={"X-Emulator-Fault": "skew:-3600"})
     assert skewed.headers["Date"] == "Mon, 23 Nov 2026 11:00:02 GMT"
 
 
-def test_fault_options_and_clear(http: httpx.Client, handle: EmulatorHandle) -> None:
+def test_fault_options_select_the_requests_that_it_hits(
+    http: httpx.Client, handle: EmulatorHandle
+) -> None:
     options = {"method": "GET", "path": "/pa*", "every": 2, "times": 2}
     added = handle.request("fault", add="status:500", options=options)
     assert [http.get("/pages").status_code for _ in range(6)] == [200, 500, 200, 500, 200, 200]
@@ -63,7 +67,9 @@ def test_fault_options_and_clear(http: httpx.Client, handle: EmulatorHandle) -> 
 
 
 @pytest.mark.parametrize("path", ["/pages", "/api/v1/pages", "/api/v1/pa*", "/api/v1/*"])
-def test_path_may_be_that_of_the_url(http: httpx.Client, handle: EmulatorHandle, path: str) -> None:
+def test_path_of_a_fault_may_include_the_api_prefix(
+    http: httpx.Client, handle: EmulatorHandle, path: str
+) -> None:
     handle.request("fault", add="status:500", options={"path": path})
     assert http.get("/pages").status_code == 500
 
@@ -88,7 +94,7 @@ def test_only_first_matching_fault_is_hit(http: httpx.Client, handle: EmulatorHa
     "text",
     ["", "boom", "delay", "delay:9999", "status:200", "skew:x", "rate-limit:-5", "rate-limit:1.5"],
 )
-def test_invalid_fault(text: str, http: httpx.Client, handle: EmulatorHandle) -> None:
+def test_invalid_fault_is_rejected(text: str, http: httpx.Client, handle: EmulatorHandle) -> None:
     with pytest.raises(InvalidInputError):
         parse_fault(text)
     with pytest.raises(InvalidInputError):

@@ -121,12 +121,12 @@ def new_post(emulator: OutReplyEmulator, sdk: Sdk, hours: float = 1) -> dict[str
     }
 
 
-def test_me_and_account_retrieve(sdk: Sdk) -> None:
+def test_me_and_account_return_the_user(sdk: Sdk) -> None:
     assert sdk.call("GET", "/me")["authenticated_as"]["email"] == "alex@example.com"
     assert sdk.call("GET", "/account")["user"]["email"] == "alex@example.com"
 
 
-def test_posts_schedule_list_retrieve_and_cancel(
+def test_scheduled_post_is_listed_retrieved_and_cancelled(
     outreply_emulator: OutReplyEmulator, sdk: Sdk
 ) -> None:
     new = new_post(outreply_emulator, sdk)
@@ -142,7 +142,9 @@ def test_posts_schedule_list_retrieve_and_cancel(
     assert sdk.request("DELETE", f"/posts/scheduled/{post['id']}").status_code == 404
 
 
-def test_posts_publish_and_comments_reply(outreply_emulator: OutReplyEmulator, sdk: Sdk) -> None:
+def test_published_post_is_listed_and_its_comment_answered(
+    outreply_emulator: OutReplyEmulator, sdk: Sdk
+) -> None:
     page_id = new_post(outreply_emulator, sdk)["page_id"]
     sdk.call("POST", "/posts/publish", json={"page_id": page_id, "message": "Now"})
     newest = sdk.call("GET", f"/posts/published?page_id={page_id}")["published_posts"][0]
@@ -153,7 +155,7 @@ def test_posts_publish_and_comments_reply(outreply_emulator: OutReplyEmulator, s
     sdk.call("POST", "/comments/reply", json=reply)
 
 
-def test_media_upload_retrieve_and_delete(sdk: Sdk) -> None:
+def test_media_is_uploaded_retrieved_and_deleted(sdk: Sdk) -> None:
     files = {"file": ("promo.png", png(), "image/png")}
     media_id = sdk.call("POST", "/media/upload", files=files)["media_id"]
     assert sdk.call("GET", f"/media/{media_id}")

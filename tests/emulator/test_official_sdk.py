@@ -21,7 +21,7 @@ def get_page_id(sdk: OutReply, platform: str) -> str:
     return str(page["id"])
 
 
-def test_account_brands_and_pages(sdk: OutReply) -> None:
+def test_account_brands_and_pages_are_returned(sdk: OutReply) -> None:
     account = sdk.account.retrieve()
     assert account["tier"] == "pro"
     assert account["quota"]["monthly"]["publishes"] == {"used": 0, "limit": 500, "remaining": 500}
@@ -35,7 +35,7 @@ def test_account_brands_and_pages(sdk: OutReply) -> None:
     assert {page["platform"] for page in of_brand} == {"facebook", "instagram", "linkedin"}
 
 
-def test_schedule_list_retrieve_cancel(sdk: OutReply) -> None:
+def test_scheduled_post_is_listed_retrieved_and_cancelled(sdk: OutReply) -> None:
     page_id = get_page_id(sdk, "instagram")
     post = sdk.posts.schedule(
         page_id=page_id,
@@ -56,7 +56,7 @@ def test_schedule_list_retrieve_cancel(sdk: OutReply) -> None:
     assert (not_found.value.status, not_found.value.code) == (404, "NOT_FOUND")
 
 
-def test_publish(sdk: OutReply) -> None:
+def test_published_post_is_listed_first(sdk: OutReply) -> None:
     published = sdk.posts.publish(page_id=get_page_id(sdk, "twitter"), message="Live")
     assert (published["platform"], published["status"]) == ("TW", "published")
     newest = sdk.posts.list_published(limit=1)["published_posts"][0]
@@ -73,7 +73,9 @@ def test_due_post_is_published(sdk: OutReply, emulator_clock: ManualClock) -> No
     assert (newest["id"], newest["published_at"]) == (post["id"], "2026-11-23T13:00:00.000Z")
 
 
-def test_idempotency_key(sdk: OutReply, emulator_clock: ManualClock) -> None:
+def test_idempotency_key_repeats_its_response_for_24_hours(
+    sdk: OutReply, emulator_clock: ManualClock
+) -> None:
     page_id = get_page_id(sdk, "linkedin")
 
     def schedule(message: str) -> str:
@@ -94,7 +96,7 @@ def test_idempotency_key(sdk: OutReply, emulator_clock: ManualClock) -> None:
     assert schedule("Hello") != first
 
 
-def test_list_and_reply_to_comments(sdk: OutReply) -> None:
+def test_comments_are_listed_and_answered(sdk: OutReply) -> None:
     posts = sdk.posts.list_published()["published_posts"]
     post = next(p for p in posts if p["platform"] == "instagram")
     comments = sdk.comments.list(post_id=post["id"])["comments"]
@@ -110,7 +112,7 @@ def test_unknown_token_raises_auth_error(emulator: EmulatorServer) -> None:
     assert error.value.code == "INVALID_TOKEN"
 
 
-def test_schedule_time_limits(sdk: OutReply) -> None:
+def test_time_outside_10_minutes_to_75_days_is_rejected(sdk: OutReply) -> None:
     page_id = get_page_id(sdk, "youtube")
     for scheduled_at in ("2026-11-23T12:09:59Z", "2027-02-06T12:00:01Z", "soon"):
         with pytest.raises(OutReplyError) as error:
@@ -120,7 +122,7 @@ def test_schedule_time_limits(sdk: OutReply) -> None:
         sdk.posts.schedule(page_id=page_id, message="x", scheduled_at=scheduled_at)
 
 
-def test_media_lifecycle(sdk: OutReply) -> None:
+def test_media_is_uploaded_listed_and_deleted(sdk: OutReply) -> None:
     picture = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
     created = sdk.media.upload(picture, filename="a.png", mime_type="image/png")
     assert [m["media_id"] for m in sdk.media.list()["media"]] == [created["media_id"]]
@@ -132,7 +134,7 @@ def test_media_lifecycle(sdk: OutReply) -> None:
     assert not_found.value.status == 404
 
 
-def test_webhook_lifecycle(sdk: OutReply) -> None:
+def test_webhook_is_created_listed_and_deleted(sdk: OutReply) -> None:
     created = sdk.webhooks.create(url="http://127.0.0.1:9/", events=["post.failed"])["webhook"]
     assert created["secret"]
     assert [h["id"] for h in sdk.webhooks.list()["webhooks"]] == [created["id"]]
@@ -152,7 +154,7 @@ def schedule_error(emulator: EmulatorServer, **more: str) -> OutReplyError:
     return error
 
 
-def test_sdk_error_types(
+def test_each_error_raises_its_sdk_type(
     emulator: EmulatorServer,
 ) -> None:
     db = emulator.state.connection

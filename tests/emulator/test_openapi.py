@@ -133,7 +133,7 @@ def test_operations_are_described(operation: dict[str, Any]) -> None:
 
 
 @DOCUMENTS
-def test_operation_ids(openapi: dict[str, Any]) -> None:
+def test_operation_ids_are_unique_and_in_camel_case(openapi: dict[str, Any]) -> None:
     all_operations = [*operations(openapi, "paths"), *operations(openapi, "webhooks")]
     ids = [operation["operationId"] for _, operation in all_operations]
     assert len(set(ids)) == len(ids)
@@ -151,7 +151,7 @@ def test_paths_name_their_parameters(openapi: dict[str, Any]) -> None:
 
 
 @DOCUMENTS
-def test_references_stand_alone(openapi: dict[str, Any]) -> None:
+def test_references_have_no_other_keys_and_an_existing_target(openapi: dict[str, Any]) -> None:
     for pointer, value in walk(openapi):
         if isinstance(value.get("$ref"), str):
             assert list(value) == ["$ref"], pointer
@@ -160,7 +160,7 @@ def test_references_stand_alone(openapi: dict[str, Any]) -> None:
 
 
 @DOCUMENTS
-def test_alternatives_are_several(openapi: dict[str, Any]) -> None:
+def test_alternatives_have_at_least_two_members(openapi: dict[str, Any]) -> None:
     for pointer, value in walk(openapi):
         for keyword in ALTERNATIVES:
             if isinstance(value.get(keyword), list):
@@ -180,7 +180,7 @@ def test_every_schema_is_used(openapi: dict[str, Any]) -> None:
     assert used == {f"#/components/schemas/{name}" for name in openapi["components"]["schemas"]}
 
 
-def test_formats() -> None:
+def test_files_are_binary_and_sizes_are_int64() -> None:
     schemas = API["components"]["schemas"]
     assert schemas["UploadRequest"]["properties"]["file"]["format"] == "binary"
     sizes = [
@@ -232,7 +232,7 @@ def test_emulator_only_parts_are_kept_apart() -> None:
     assert "Emulator" not in json.dumps(API)
 
 
-def test_servers(emulator: EmulatorServer) -> None:
+def test_document_names_the_server_that_serves_it(emulator: EmulatorServer) -> None:
     assert API["servers"] == [{"url": DEFAULT_BASE_URL}]
     for host in ("127.0.0.1", "localhost"):
         url = emulator.base_url.replace("127.0.0.1", host)
@@ -284,7 +284,7 @@ def test_deliveries_match_schemas(
         check(operation["requestBody"]["content"]["application/json"]["schema"], body)
 
 
-def test_method_not_allowed(emulator: EmulatorServer) -> None:
+def test_unsupported_method_is_405_and_names_the_allowed_ones(emulator: EmulatorServer) -> None:
     for path in ("/", "/errors", "/openapi.json", "/pages"):
         response = httpx.request(
             "DELETE",

@@ -131,7 +131,7 @@ def test_lenient_emulator_publishes_everything(
     [("a.mp4", "video"), ("A.MP4", "video"), ("a.Mov?v=1", "video"), ("A.JPG", "photo"),
      ("mp4", "photo")],
 )  # fmt: skip
-def test_kind_of_media_is_that_of_the_extension(api: Api, name: str, kind: str) -> None:
+def test_kind_of_media_follows_from_the_extension(api: Api, name: str, kind: str) -> None:
     post_id = schedule(api, "facebook", "x", [f"https://cdn.example.com/{name}"])
     post = api.send(f"GET /posts/scheduled/{post_id}").json()["scheduled_post"]
     assert [item["type"] for item in post["media"]] == [kind]
@@ -146,7 +146,7 @@ def test_expired_page_is_refused_even_if_lenient(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("platform", "mime", "content", "reason"), UPLOADS)
-def test_uploaded_file_is_judged(
+def test_uploaded_file_that_breaks_a_rule_is_rejected(
     api: Api, platform: str, mime: str, content: bytes, reason: str | None
 ) -> None:
     uploaded = api.upload(content, f"file{EXTENSIONS[mime]}", mime)
@@ -161,7 +161,7 @@ def test_uploaded_file_is_judged(
         assert re.search(reason, response.json()["error"])
 
 
-def test_uploads_stay_judged_after_a_restart(tmp_path: Path) -> None:
+def test_uploads_are_still_checked_after_a_restart(tmp_path: Path) -> None:
     with open_api(tmp_path) as api:
         media_id = api.upload(jpeg(500, 1500)).json()["media_id"]
         unknown = api.upload(jpeg(500, 1501)).json()["media_id"]

@@ -279,7 +279,7 @@ def test_nothing_is_imported_without_the_fixture(project: Project) -> None:
     assert outcome.counts == {"passed": 1}, outcome.out
 
 
-def test_nothing_is_left_after_a_test(project: Project) -> None:
+def test_no_thread_server_or_file_remains_after_a_test(project: Project) -> None:
     project.write(conftest=LEFTOVERS, test_leaving=LEAVING)
     outcome = project.test()
     assert outcome.counts == {"passed": 1, "failed": 1}, outcome.out
@@ -350,7 +350,7 @@ def test_reset_and_seed_keep_the_start_of_the_clock(outreply_emulator: OutReplyE
     assert outreply_emulator.now == datetime(2026, 12, 24, 18, tzinfo=UTC)
 
 
-def test_fault(outreply_emulator: OutReplyEmulator) -> None:
+def test_fault_applies_only_to_its_method_and_path(outreply_emulator: OutReplyEmulator) -> None:
     request = outreply_emulator.request
     number = outreply_emulator.fault("status:503", method="get", path="/me")
     with get_sdk(outreply_emulator) as sdk:
@@ -362,7 +362,7 @@ def test_fault(outreply_emulator: OutReplyEmulator) -> None:
         outreply_emulator.fault("garbage", often=2)
 
 
-def test_seed_from_a_file_and_from_text(outreply_emulator: OutReplyEmulator) -> None:
+def test_seed_from_a_file_equals_seed_from_its_text(outreply_emulator: OutReplyEmulator) -> None:
     roomy = Path(__file__).parent / "roomy.yaml"
     default = outreply_emulator.token
     outreply_emulator.seed(roomy)
@@ -374,7 +374,9 @@ def test_seed_from_a_file_and_from_text(outreply_emulator: OutReplyEmulator) -> 
         _ = outreply_emulator.token
 
 
-def test_admin_operations(outreply_emulator: OutReplyEmulator, tmp_path: Path) -> None:
+def test_request_runs_token_snapshot_and_comment_operations(
+    outreply_emulator: OutReplyEmulator, tmp_path: Path
+) -> None:
     request = outreply_emulator.request
     full_access = outreply_emulator.token
     limited = request("token", scopes=["read:pages"], expires_in=60)["token"]
@@ -403,7 +405,7 @@ class TestMarker:
         with get_sdk(outreply_emulator) as sdk:
             assert len(sdk.comments.list(post_id=post_id)["comments"]) == 2
 
-    def test_failure_rate(self, outreply_emulator: OutReplyEmulator) -> None:
+    def test_failure_rate_makes_posts_fail(self, outreply_emulator: OutReplyEmulator) -> None:
         schedule(outreply_emulator, timedelta(hours=1))
         outreply_emulator.advance("2h")
         assert outreply_emulator.request("status")["posts"]["failed"] == 1

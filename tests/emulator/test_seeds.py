@@ -151,7 +151,7 @@ def test_random_seed_is_reproducible(
     assert exports[0] == exports[1]
 
 
-def test_freeze_and_unfreeze(
+def test_frozen_clock_moves_only_by_advance_until_unfrozen(
     emulator: EmulatorServer, handle: EmulatorHandle, emulator_clock: ManualClock
 ) -> None:
     frozen = handle.request("freeze")["now"]
@@ -254,7 +254,9 @@ def test_export_keeps_all_data(emulator: EmulatorServer, handle: EmulatorHandle)
         ("{id: a}, {id: a}", "id: duplicate id in tokens"),
     ],
 )
-def test_invalid_token_in_seed(handle: EmulatorHandle, token: str, message: str) -> None:
+def test_invalid_token_in_seed_is_rejected(
+    handle: EmulatorHandle, token: str, message: str
+) -> None:
     with pytest.raises(InvalidInputError, match=re.escape(message)):
         handle.request("seed", text=f"accounts:\n  - tokens: [{token}]", name="s.yaml")
 

@@ -38,7 +38,9 @@ def create(handle: EmulatorHandle, **params: Any) -> str:
     return str(handle.request("token", **params)["token"])
 
 
-def test_token_states(emulator: EmulatorServer, handle: EmulatorHandle) -> None:
+def test_token_has_the_status_of_its_last_change(
+    emulator: EmulatorServer, handle: EmulatorHandle
+) -> None:
     sam = {"collaborator": "sam", "brands": [BRAND]}
     for name in ("active", "revoked", "expired"):
         create(handle, name=name)
@@ -258,7 +260,7 @@ def test_extended_token_counts_as_a_key(handle: EmulatorHandle) -> None:
     assert handle.request("tokens")["tokens"][0]["status"] == "expired"
 
 
-def test_account_of_a_token_is_that_of_its_brand(handle: EmulatorHandle) -> None:
+def test_token_belongs_to_the_account_of_its_brand(handle: EmulatorHandle) -> None:
     accounts = [
         f"{{email: {name}@example.com, brands: [{{name: {name}}}], tokens: [{{}}]}}"
         for name in ("a", "b")

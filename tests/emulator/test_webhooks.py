@@ -244,7 +244,9 @@ def test_quota_warning_is_sent_once(
     assert (event["data"]["used"], event["data"]["limit"]) == (48, 60)
 
 
-def test_replied_event(sdk: OutReply, handle: EmulatorHandle, receiver: Receiver) -> None:
+def test_reply_sends_a_replied_event(
+    sdk: OutReply, handle: EmulatorHandle, receiver: Receiver
+) -> None:
     sdk.webhooks.create(url=receiver.url, events=["comment.replied"])
     post = next(
         post
@@ -371,7 +373,7 @@ def test_address_is_checked_on_delivery(url: str, error: str) -> None:
     assert deliver(url, b"{}", {}, reach=Reach.LOOPBACK).error == error
 
 
-def test_quota_warning_for_deliveries(
+def test_quota_warning_for_deliveries_is_sent_at_80_percent(
     sdk: OutReply, handle: EmulatorHandle, receiver: Receiver, emulator: EmulatorServer
 ) -> None:
     sdk.webhooks.create(url=receiver.url, events=EVENTS)
@@ -393,7 +395,7 @@ def test_quota_warning_for_deliveries(
     assert handle.request("deliveries")["deliveries"][0]["error"] == "monthly quota"
 
 
-def test_enable_webhook(
+def test_enabled_webhook_has_no_failures_and_gets_deliveries(
     sdk: OutReply, handle: EmulatorHandle, receiver: Receiver, emulator: EmulatorServer
 ) -> None:
     webhook = sdk.webhooks.create(url=receiver.url, events=EVENTS)["webhook"]["id"]

@@ -15,7 +15,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_parse_json(value: object) -> None:
+def test_parse_json_reads_any_json_value(value: object) -> None:
     assert parse_json(json.dumps(value)) == value
     assert parse_json(json.dumps(value).encode("utf-16")) == value
 
@@ -30,7 +30,7 @@ def test_parse_json_rejects_extensions(document: str | bytes) -> None:
         parse_json(document)
 
 
-def test_indent_json() -> None:
+def test_indent_json_keeps_invalid_and_deeply_nested_text() -> None:
     assert indent_json(b'{"a":[1]}') == '{\n  "a": [\n    1\n  ]\n}'
     assert indent_json(b"\xffx") == "\\xffx"
     nested = b"[" + b",".join([b"[" * 300 + b"]" * 300] * 30) + b"]"

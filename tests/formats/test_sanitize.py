@@ -40,7 +40,7 @@ def test_hidden_text_is_escaped(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", KEPT)
-def test_writing_is_kept(text: str) -> None:
+def test_visible_text_of_any_script_is_kept(text: str) -> None:
     assert sanitize(text) == text
     document = json.dumps({"text": text}, ensure_ascii=False)
     assert escape_control_json(document) == document

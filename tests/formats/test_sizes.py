@@ -18,5 +18,5 @@ from outreply_cli.formats.sizes import format_size
         (5000 * 1024**4, "5,000.0 TB"),
     ],
 )
-def test_format_size(count: int, text: str) -> None:
+def test_format_size_uses_the_largest_fitting_unit(count: int, text: str) -> None:
     assert format_size(count) == text

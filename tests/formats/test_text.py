@@ -23,7 +23,7 @@ MARK = "\ufeff"
         (MARK + TEXT.replace("\n", "\r\n")).encode("utf-16-le"),
     ],
 )
-def test_decode_text(content: bytes) -> None:
+def test_decode_text_recognizes_utf_8_and_utf_16(content: bytes) -> None:
     assert decode_text(content) == TEXT
 
 

@@ -1105,7 +1105,9 @@ def parse_error(err: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("flags", [("--json",), ("-o", "jsonl")])
-def test_usage_errors_as_json(cli_logged_out: CommandLine, flags: tuple[str, ...]) -> None:
+def test_usage_errors_are_json_if_json_is_selected(
+    cli_logged_out: CommandLine, flags: tuple[str, ...]
+) -> None:
     for command in JSON_COMMANDS:
         if "-o" in flags and command.path == ("bulk", "plan"):
             # Its -o is the plan file.
@@ -1132,7 +1134,7 @@ def required_words(command: Command) -> list[str]:
     return words + ["x" for argument in command.arguments if argument.is_required]
 
 
-def test_errors_as_json(cli_logged_out: CommandLine) -> None:
+def test_errors_are_json_if_json_is_selected(cli_logged_out: CommandLine) -> None:
     for command in JSON_COMMANDS:
         if not any("--profile" in option.flags for option in command.options):
             continue

@@ -42,7 +42,9 @@ VALUES = st.recursive(
         ([1], {"0": 1}, ["value is object, was array", "value is no longer an array"]),
     ],
 )
-def test_find_breaking_changes(before: Any, after: Any, changes: list[str]) -> None:
+def test_find_breaking_changes_reports_removed_and_retyped_fields(
+    before: Any, after: Any, changes: list[str]
+) -> None:
     assert list(find_breaking_changes(infer_shape(before), infer_shape(after))) == changes
 
 

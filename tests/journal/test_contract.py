@@ -48,7 +48,7 @@ def test_entry_is_read_as_it_was_written(journal: Journal) -> None:
     assert journal.rows("other", "rows:1") == []
 
 
-def test_life_of_an_entry(journal: Journal) -> None:
+def test_entry_is_found_by_its_state_throughout_its_life(journal: Journal) -> None:
     entry = plan(journal)
     journal.mark_sent(entry, NOW, "token")
     journal.mark_sent(entry, NOW + timedelta(minutes=1), "another")
@@ -83,7 +83,7 @@ def test_approvals_are_recorded_once_for_posts_that_exist(journal: Journal) -> N
     assert (event.user, event.host) == ("Zoë O'Neil", "")
 
 
-def test_replacement(journal: Journal) -> None:
+def test_replacement_becomes_the_active_entry_of_its_row(journal: Journal) -> None:
     old = journal.adopt(DRAFT, "post-1")
     new = plan(journal, replace(DRAFT, generation=2, idempotency_key="k2", replaces=old.id))
     journal.mark_sent(new, NOW, "t")
@@ -95,7 +95,7 @@ def test_replacement(journal: Journal) -> None:
     assert (history.active, history.next_generation) == (journal.entry(new.id), 3)
 
 
-def test_cancelled_first(journal: Journal) -> None:
+def test_entry_cancelled_first_is_restored_if_its_replacement_fails(journal: Journal) -> None:
     old = journal.adopt(DRAFT, "post-1")
     new = plan(journal, replace(DRAFT, generation=2, replaces=old.id))
     journal.mark_replacing(new)
@@ -140,7 +140,7 @@ def test_settled_entry_is_not_changed(journal: Journal, change: str) -> None:
     assert len(journal.rows("account", "rows:1")) == 1
 
 
-def test_zones_of_a_calendar(journal: Journal) -> None:
+def test_zones_of_a_calendar_are_kept_by_file_and_when_it_is_renamed(journal: Journal) -> None:
     assert journal.zones("account", "rows:1") == {}
     for file, zone in (("a.csv", "UTC"), ("b.csv", "UTC"), ("a.csv", "Europe/Paris")):
         journal.record_zone("account", "rows:1", file, zone)
@@ -166,7 +166,7 @@ def test_renamed_row_keeps_its_posts(journal: Journal) -> None:
     assert journal.entry(entry.id).row == "new"
 
 
-def test_calendars(journal: Journal) -> None:
+def test_calendars_have_their_last_file_and_can_be_renamed(journal: Journal) -> None:
     journal.record_calendar("account", "rows:1", "/a.csv")
     journal.record_calendar("account", "rows:1", "/b.csv")
     plan(journal, replace(DRAFT, calendar="posts --key k"))
@@ -180,7 +180,7 @@ def test_calendars(journal: Journal) -> None:
     assert set(journal.calendars("account")) == {"name:launch"}
 
 
-def test_entries_at_times_and_of_rows(journal: Journal) -> None:
+def test_entries_are_found_by_time_and_by_row(journal: Journal) -> None:
     assert journal.entries_at("account", [("p1", AT)]) == []
     first, second = journal.record_planned([DRAFT, OTHER])
     many = [("p1", AT + timedelta(days=n)) for n in range(900)]
@@ -188,13 +188,13 @@ def test_entries_at_times_and_of_rows(journal: Journal) -> None:
     assert journal.entries_for_rows("account", [OTHER.row, "x"]) == [second]
 
 
-def test_separate_posts(journal: Journal) -> None:
+def test_separate_posts_are_recorded_once(journal: Journal) -> None:
     journal.mark_separate("account", "row", ["post-1", "post-2"])
     journal.mark_separate("account", "row", ["post-2"])
     assert journal.separate_posts("account") == {("row", "post-1"), ("row", "post-2")}
 
 
-def test_slots(open_journal: Callable[[], Journal]) -> None:
+def test_claimed_slot_is_taken_until_its_entry_fails(open_journal: Callable[[], Journal]) -> None:
     first, second = open_journal(), open_journal()
     first.set_slots("account", "page", "p1", StoredSchedule("mon 09:00", "UTC"))
     first.set_slots("account", "page", "p1", StoredSchedule("tue 09:00", "UTC"))
@@ -211,7 +211,9 @@ def test_slots(open_journal: Callable[[], Journal]) -> None:
     assert second.slot_claims("account", NOW) == []
 
 
-def test_slots_claimed_in_any_order(open_journal: Callable[[], Journal]) -> None:
+def test_slots_claimed_in_opposite_orders_do_not_deadlock(
+    open_journal: Callable[[], Journal],
+) -> None:
     drafts = [replace(DRAFT, row=f"r{n}", scheduled_at=AT + timedelta(hours=n)) for n in range(40)]
     errors: list[Exception] = []
 
@@ -233,7 +235,7 @@ def test_slots_claimed_in_any_order(open_journal: Callable[[], Journal]) -> None
     assert len(errors) == 1
 
 
-def test_text_that_a_database_cannot_store(journal: Journal) -> None:
+def test_text_that_a_database_cannot_store_is_escaped(journal: Journal) -> None:
     entry = plan(journal)
     journal.mark_failed(entry, "CODE", "bad\x00 \ud800 text")
     assert journal.entry(entry.id).error == "bad \\ud800 text"
@@ -264,7 +266,7 @@ def test_copy_keeps_the_post_that_one_of_both_has(open_journal: Callable[[], Jou
     assert new.replaces == planned.id
 
 
-def test_copy_of_the_posts_that_a_journal_has_planned(
+def test_copy_completes_the_posts_that_a_journal_has_planned(
     open_journal: Callable[[], Journal], tmp_path: Path
 ) -> None:
     journal, other = open_journal(), Journal(tmp_path / "other" / "journal.db")
@@ -310,7 +312,7 @@ def test_copy_that_adds_no_entry_adds_nothing(journal: Journal) -> None:
     assert journal.slot_schedules("account") == {}
 
 
-def test_uploads(journal: Journal) -> None:
+def test_uploads_are_found_until_replaced_or_forgotten(journal: Journal) -> None:
     journal.mark_upload("account", "sha", NOW)
     assert journal.find_upload("account", "sha") == (None, NOW)
     journal.mark_upload("account", "sha", NOW, "media-1", name="a.jpg")
@@ -326,7 +328,7 @@ def test_uploads(journal: Journal) -> None:
     assert journal.find_upload("account", "real") is None
 
 
-def test_lock_of_a_calendar(open_journal: Callable[[], Journal]) -> None:
+def test_lock_of_a_calendar_excludes_other_processes(open_journal: Callable[[], Journal]) -> None:
     first, second = open_journal(), open_journal()
     with first.lock("account", "rows:1", wait=0), second.lock("account", "rows:2", wait=0):
         with (

@@ -150,7 +150,7 @@ def test_thread_that_goes_on_after_the_lock_records_nothing(
         first.mark_sent(entry, NOW, "t")
 
 
-def test_fence_of_a_restored_database_is_another_one(
+def test_fence_of_a_restored_database_is_not_reused(
     journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str
 ) -> None:
     first, second = journals
@@ -183,7 +183,7 @@ def test_invalid_stored_value_is_a_storage_error(
         journal.rows("account", "rows:1")
 
 
-def test_role_without_rights(postgres_url: str) -> None:
+def test_role_without_privileges_is_an_error(postgres_url: str) -> None:
     open_migrated(postgres_url).close()
     role = f"r{os.getpid()}"
     run_sql(postgres_url, f"CREATE ROLE {role} LOGIN")
@@ -220,7 +220,7 @@ def test_lease_is_renewed(
     assert second.leases() == []
 
 
-def test_waiting_for_a_lease(
+def test_lease_is_waited_for_until_it_is_released(
     journals: tuple[PostgresJournal, PostgresJournal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = journals
@@ -280,7 +280,7 @@ def terminate(url: str) -> None:
     )
 
 
-def test_store_that_is_not_set_up(postgres_url: str) -> None:
+def test_store_that_is_not_set_up_is_an_error(postgres_url: str) -> None:
     with pytest.raises(StoreSetupError, match="is not set up") as caught:
         PostgresJournal(PostgresDatabase(postgres_url))
     assert caught.value.hint == "Run: outreply store migrate"
@@ -310,7 +310,7 @@ def check_versions(database: PostgresDatabase, postgres_url: str) -> None:
         open_again()
 
 
-def test_concurrent_migrations(postgres_url: str) -> None:
+def test_concurrent_migrations_run_once(postgres_url: str) -> None:
     databases = [PostgresDatabase(postgres_url) for _ in range(6)]
     found: list[tuple[int, int]] = []
     threads = [

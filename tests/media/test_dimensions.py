@@ -79,7 +79,7 @@ def get_mime(data: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_dimensions(name: str) -> None:
+def test_dimensions_of_each_file_type_are_read(name: str) -> None:
     data, expected = FILES[name]
     assert find_corruption(io.BytesIO(data), get_mime(data), len(data)) is None
     assert read_dimensions(io.BytesIO(data), get_mime(data)) == expected
@@ -135,7 +135,7 @@ def test_hostile_file_is_read_in_bounds(mime: str, content: bytes) -> None:
     assert stream.reads <= 2_000
 
 
-def test_dimensions_of_a_file(tmp_path: Path) -> None:
+def test_dimensions_of_a_file_are_read_once(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(mp4(640, 360, 2.5))
     file = inspect(path, StorageLimits())

@@ -65,7 +65,7 @@ def test_unsupported_type_is_named(tmp_path: Path, content: bytes, expected: str
         inspect_and_hash(path, StorageLimits())
 
 
-def test_unreadable_file(tmp_path: Path) -> None:
+def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     pipe = tmp_path / "pipe"
@@ -176,7 +176,7 @@ def test_post_with_unknown_outcome_keeps_media(
     ("name", "expected"),
     [("media:", "'media:' requires an ID"), ("~unknown-user/a.png", "No such file")],
 )
-def test_invalid_media_option(cli: CommandLine, name: str, expected: str) -> None:
+def test_invalid_media_option_is_rejected(cli: CommandLine, name: str, expected: str) -> None:
     words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "--media", name)
     ran = cli.run(*words)
     assert ran.code == 2

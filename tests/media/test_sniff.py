@@ -17,7 +17,7 @@ def find_problem(content: bytes) -> MediaProblem | None:
 
 
 @pytest.mark.parametrize("mime", WHOLE)
-def test_complete_file(mime: str) -> None:
+def test_complete_file_has_no_problem(mime: str) -> None:
     assert detect_mime(WHOLE[mime]) == mime
     assert find_problem(WHOLE[mime]) is None
     assert find_problem(WHOLE[mime] + b"\x00" * 100 + b"trailing bytes of a camera") is None
@@ -25,7 +25,7 @@ def test_complete_file(mime: str) -> None:
 
 @pytest.mark.parametrize("mime", WHOLE)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_truncated_file(mime: str, share: float) -> None:
+def test_truncated_file_is_reported(mime: str, share: float) -> None:
     content = WHOLE[mime]
     cut = max(HEAD_BYTES // 2, int(len(content) * share))
     problem = find_problem(content[:cut])
@@ -54,13 +54,13 @@ def test_missing_end_marker_is_a_warning(content: bytes, is_warning: bool) -> No
     assert problem.is_warning == is_warning
 
 
-def test_webp_without_its_padding() -> None:
+def test_webp_without_its_padding_is_accepted() -> None:
     assert find_problem(webp()[:-1]) is None
     assert find_problem(webp()[:-2]) is not None
 
 
 @pytest.mark.parametrize("content", [jpeg()[:10], jpeg()[:3], png()[:9], png()[:20]])
-def test_truncated_header(content: bytes) -> None:
+def test_truncated_header_is_reported(content: bytes) -> None:
     assert "truncated" in str(find_problem(content))
 
 
@@ -76,7 +76,7 @@ def test_truncated_header(content: bytes) -> None:
         png() + b"<svg onload=alert(1)>",
     ],
 )
-def test_hidden_web_page(content: bytes) -> None:
+def test_hidden_web_page_is_an_error(content: bytes) -> None:
     problem = find_problem(content)
     assert problem is not None
     assert "web page hidden" in problem.message
@@ -110,31 +110,31 @@ def test_markup_in_a_comment_is_not_a_web_page(comment: bytes) -> None:
         (b"mif1", "HEIC"), (b"avif", "AVIF"), (b"avcs", "photo"), (b"jxl ", "photo"),
     ],
 )  # fmt: skip
-def test_brands_that_are_not_videos(brand: bytes, kind: str) -> None:
+def test_brands_that_are_not_videos_are_unsupported_and_described(brand: bytes, kind: str) -> None:
     head = mp4(brand)[:HEAD_BYTES]
     assert detect_mime(head) is None
     assert kind in describe_unsupported(head)
 
 
 @pytest.mark.parametrize("brand", [b"isom", b"mp41", b"avc1", b"M4V ", b"3gp4", b"dash", b"f4v "])
-def test_brands_of_videos(brand: bytes) -> None:
+def test_brands_of_videos_are_detected_as_mp4(brand: bytes) -> None:
     assert detect_mime(mp4(brand)[:HEAD_BYTES]) == "video/mp4"
 
 
 @pytest.mark.parametrize("mime", WHOLE)
 @given(content=st.binary(max_size=600))
-def test_find_corruption_random_bytes(mime: str, content: bytes) -> None:
+def test_find_corruption_survives_random_bytes(mime: str, content: bytes) -> None:
     start = WHOLE[mime][:12]
     find_corruption(io.BytesIO(start + content), mime, len(start) + len(content))
 
 
 @given(content=st.binary(max_size=HEAD_BYTES))
-def test_describe_unsupported_random_bytes(content: bytes) -> None:
+def test_description_of_random_bytes_names_the_accepted_formats(content: bytes) -> None:
     assert "the API accepts JPEG, PNG, GIF, WebP, MP4, MOV and WebM" in describe_unsupported(
         content
     )
 
 
-def test_describe_unsupported_utf_16() -> None:
+def test_svg_in_utf_16_is_described_as_svg() -> None:
     assert "SVG" in describe_unsupported("\ufeff<svg/>".encode("utf-16-le"))
     assert "SVG" in describe_unsupported("\ufeff<svg/>".encode("utf-16-be"))

@@ -125,7 +125,7 @@ def test_every_address_is_tried(addresses: Sequence[Address]) -> None:
     assert (result.status, result.error) == (204, None)
 
 
-def test_all_addresses_refuse() -> None:
+def test_refusal_by_all_addresses_is_a_refused_connection() -> None:
     result = deliver("http://app.test:9/", b"", {}, lookup=lambda _host, _seconds: UNUSED)
     assert (result.status, result.error, result.is_connected) == (None, "connection refused", False)
 
@@ -160,7 +160,7 @@ def test_response_gets_the_time_that_other_addresses_do_not_need(
     assert [round(sock.gettimeout() or 0) for sock in sockets] == [90]
 
 
-def test_untrusted_certificate(certificate: tuple[Path, Path]) -> None:
+def test_untrusted_certificate_is_an_error(certificate: tuple[Path, Path]) -> None:
     with tls_server(certificate) as port:
         result = deliver(f"https://localhost:{port}/", b"{}", {})
     assert result.error == "the certificate of localhost is not trusted: self-signed certificate"
@@ -168,7 +168,7 @@ def test_untrusted_certificate(certificate: tuple[Path, Path]) -> None:
     assert not result.is_connected
 
 
-def test_trusted_certificate(
+def test_trusted_certificate_is_accepted(
     certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
@@ -176,7 +176,7 @@ def test_trusted_certificate(
         assert deliver(f"https://localhost:{port}/", b"{}", {}).status == 204
 
 
-def test_certificate_for_other_name(
+def test_certificate_for_other_name_is_an_error(
     certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
@@ -186,14 +186,16 @@ def test_certificate_for_other_name(
     assert "name" in str(result.hint)
 
 
-def test_server_without_tls() -> None:
+def test_server_without_tls_is_an_error() -> None:
     with plain_server() as port:
         result = deliver(f"https://127.0.0.1:{port}/", b"{}", {})
     assert result.error == "127.0.0.1 does not speak TLS"
     assert result.hint == "Use http:// instead of https://."
 
 
-def test_missing_certificate_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_certificate_file_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
     with pytest.raises(InvalidInputError, match=r"SSL_CERT_FILE=.*nowhere\.pem: No such file"):
         validate_url("https://localhost:9/", "--to")
@@ -201,7 +203,9 @@ def test_missing_certificate_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert result.status is None
 
 
-def test_rules_that_python_3_13_checks(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+def test_certificate_that_python_3_13_rejects_is_explained(
+    certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
     # A certificate like those of TLS-inspecting proxies.
     issued = make_certificate(
         tmp_path, "-CA", str(certificate[0]), "-CAkey", str(certificate[1]), "-addext",

@@ -49,7 +49,7 @@ NON_MATCHING_ENTRY = st.one_of(
         ("api.corp.example", "localhost,*"),
     ],
 )
-def test_host_in_no_proxy(host: str, no_proxy: str) -> None:
+def test_host_in_no_proxy_is_excluded(host: str, no_proxy: str) -> None:
     assert is_excluded(host, 443, no_proxy)
 
 
@@ -70,17 +70,17 @@ def test_host_in_no_proxy(host: str, no_proxy: str) -> None:
         ("api.corp.example", ""),
     ],
 )
-def test_host_not_in_no_proxy(host: str, no_proxy: str) -> None:
+def test_host_not_in_no_proxy_is_not_excluded(host: str, no_proxy: str) -> None:
     assert not is_excluded(host, 443, no_proxy)
 
 
 @given(host=st.one_of(NAME, ADDRESS.map(str)), no_proxy=st.text(max_size=60))
-def test_any_no_proxy_is_readable(host: str, no_proxy: str) -> None:
+def test_any_no_proxy_is_read_without_an_error(host: str, no_proxy: str) -> None:
     is_excluded(host, 443, no_proxy)
 
 
 @given(address=ADDRESS, other=ADDRESS, prefix=st.integers(0, 128), bracketed=st.booleans())
-def test_networks(
+def test_address_is_excluded_if_it_is_in_the_network(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
     other: ipaddress.IPv4Address | ipaddress.IPv6Address,
     prefix: int,
@@ -99,7 +99,9 @@ def test_networks(
     dead=st.lists(NON_MATCHING_ENTRY),
     port=st.sampled_from(["", ":443", ":80"]),
 )
-def test_names_among_dead_entries(name: str, other: str, dead: list[str], port: str) -> None:
+def test_names_are_matched_among_entries_that_match_nothing(
+    name: str, other: str, dead: list[str], port: str
+) -> None:
     for entry, expected in (
         (other, name == other or name.endswith("." + other)),
         ("." + other, name.endswith("." + other)),
@@ -131,7 +133,9 @@ def test_dead_entries_exclude_nothing(dead: list[str], host: str) -> None:
         ({"https_proxy": "", "all_proxy": " ", "ALL_PROXY": "http://q"}, "http://q", "ALL_PROXY"),
     ],
 )  # fmt: skip
-def test_find_proxy(environ: dict[str, str], redacted_url: str, variable: str) -> None:
+def test_find_proxy_reads_the_variables_in_order(
+    environ: dict[str, str], redacted_url: str, variable: str
+) -> None:
     proxy = find_proxy(API, environ)
     assert proxy is not None
     assert (proxy.redacted_url, proxy.variable) == (redacted_url, variable)
@@ -148,5 +152,5 @@ def test_find_proxy(environ: dict[str, str], redacted_url: str, variable: str) -
         {"HTTPS_PROXY": "http://p", "ALL_PROXY": "http://p", "no_proxy": "*"},
     ],
 )
-def test_find_no_proxy(environ: dict[str, str]) -> None:
+def test_find_proxy_returns_none_without_an_applicable_variable(environ: dict[str, str]) -> None:
     assert find_proxy(API, environ) is None

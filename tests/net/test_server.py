@@ -244,7 +244,7 @@ def test_http_1_0_closes_after_the_response() -> None:
         assert received.endswith(b"/a 0")
 
 
-def test_half_close_before_response() -> None:
+def test_half_close_before_response_does_not_lose_it() -> None:
     app = Echo()
     with serving(app) as port, connect(port) as sock:
         sock.sendall(request("/slow"))
@@ -317,7 +317,7 @@ def test_stop_finishes_requests_in_progress() -> None:
         sock.close()
 
 
-def test_port_in_use() -> None:
+def test_port_in_use_is_an_error() -> None:
     with serving(Echo()) as port, pytest.raises(StorageError, match="cannot listen on") as caught:
         LocalServer(Echo(), host="127.0.0.1", port=port, limits=LIMITS)
     assert "attempting" not in caught.value.message
@@ -347,7 +347,7 @@ def test_localhost_listens_on_all_addresses() -> None:
         ("[127.0.0.1]", ["127.0.0.1"], ["127.0.0.1"], "127.0.0.1"),
     ],
 )
-def test_host_that_stands_for_addresses(
+def test_host_listens_on_the_local_ones_of_its_addresses(
     monkeypatch: pytest.MonkeyPatch, host: str, found: list[str], addresses: list[str], netloc: str
 ) -> None:
     names = []
@@ -375,7 +375,7 @@ def test_no_address_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("host", ["", " ", "[", "[]", "a b", "\x00"])
-def test_host_without_an_address(host: str) -> None:
+def test_host_without_an_address_is_an_error(host: str) -> None:
     # An empty variable must not open the server to other machines.
     with pytest.raises(StorageError, match="cannot listen on") as caught:
         LocalServer(Echo(), host=host, port=0, limits=LIMITS)

@@ -55,7 +55,7 @@ def socks_server(target: int, reply: bytes | None = None) -> Iterator[tuple[int,
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
-def test_request_through_socks(scheme: str) -> None:
+def test_request_through_socks_resolves_the_name_at_the_proxy(scheme: str) -> None:
     with ScriptedServer([response(200, {"pages": []})]) as server:
         with socks_server(server.port) as (port, names):
             proxy = Proxy(f"{scheme}://127.0.0.1:{port}", "ALL_PROXY")
@@ -69,7 +69,7 @@ def test_request_through_socks(scheme: str) -> None:
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
 )
 @pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n", b"", b"\x05", b"\x05\xff"])
-def test_proxy_without_socks(
+def test_proxy_without_socks_is_an_error(
     cli_logged_out: CommandLine, monkeypatch: pytest.MonkeyPatch, reply: bytes
 ) -> None:
     with socks_server(9, reply) as (port, _):
@@ -83,7 +83,9 @@ def test_proxy_without_socks(
     assert "Check ALL_PROXY." in result.err
 
 
-def test_socks_without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_socks_without_extra_is_an_error_without_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "socksio", None)
     proxy = Proxy("socks5h://me:hunter2@127.0.0.1:9", "ALL_PROXY")
     with pytest.raises(InvalidInputError) as error:
@@ -94,6 +96,6 @@ def test_socks_without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert socks_errors() == ()
 
 
-def test_unknown_socks_version() -> None:
+def test_unknown_socks_version_is_rejected() -> None:
     with pytest.raises(InvalidInputError, match="invalid proxy in ALL_PROXY"):
         build_http_client("https://api.test", 5, Proxy("socks4://127.0.0.1:9", "ALL_PROXY"))

@@ -81,7 +81,7 @@ def test_action_annotates_problems(action: CalendarAction) -> None:
     assert "::error file=social/bad.csv,line=2,title=outreply::scheduled_at: " in output
 
 
-def test_action_inputs(action: CalendarAction) -> None:
+def test_action_passes_its_inputs_to_the_check(action: CalendarAction) -> None:
     code, output = action.check("social/long.csv", strict="true", timezone="Europe/Paris")
     assert code == 2
     assert "::error file=social/long.csv,line=2," in output

@@ -36,7 +36,7 @@ def metadata(wheel: dict[str, bytes]) -> Message:
     return Parser().parsestr(wheel[name].decode())
 
 
-def test_package_sizes(packages: Packages) -> None:
+def test_packages_are_within_their_size_limits(packages: Packages) -> None:
     assert packages.wheel.stat().st_size <= _MAX_WHEEL_BYTES
     assert packages.sdist.stat().st_size <= _MAX_SDIST_BYTES
 
@@ -69,7 +69,7 @@ def test_wheel_has_no_tests_or_hidden_files(wheel: dict[str, bytes]) -> None:
         assert not any(part.startswith(".") or part == "tests" for part in (first, *rest)), name
 
 
-def test_wheel_completion_and_man_page_paths(
+def test_wheel_installs_completions_and_man_pages(
     wheel: dict[str, bytes],
 ) -> None:
     data = f"outreply_cli-{__version__}.data/data/"
@@ -85,7 +85,9 @@ def test_wheel_completion_and_man_page_paths(
     assert {name: wheel[name] for name in wheel if name.startswith(data)} == expected
 
 
-def test_metadata(metadata: Message, wheel: dict[str, bytes]) -> None:
+def test_metadata_names_version_license_and_entry_points(
+    metadata: Message, wheel: dict[str, bytes]
+) -> None:
     assert metadata["Name"] == "outreply-cli"
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "MIT"

@@ -29,7 +29,9 @@ def hook(source: Path, tmp_path: Path) -> Path:
     return repository
 
 
-def test_hook(validators: Environment, wheelhouse: Path, hook: Path, tmp_path: Path) -> None:
+def test_hook_passes_valid_calendars_and_fails_invalid_ones(
+    validators: Environment, wheelhouse: Path, hook: Path, tmp_path: Path
+) -> None:
     calendars = tmp_path / "calendars"
     calendars.mkdir()
     git(calendars, "init", "--quiet")

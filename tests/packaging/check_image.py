@@ -92,7 +92,7 @@ def image(source: Path, wheelhouse: Path, tmp_path_factory: pytest.TempPathFacto
     return Image({variable: search_path, "HOME": str(home)}, home)
 
 
-def test_emulator_and_health(image: Image) -> None:
+def test_health_check_passes_only_while_the_emulator_runs(image: Image) -> None:
     entry_point, command = json.loads(find("ENTRYPOINT")), json.loads(find("CMD"))
     check = json.loads(find("HEALTHCHECK").partition(" CMD ")[2])
     assert image.run(*check).returncode == 1
@@ -110,7 +110,7 @@ def test_emulator_and_health(image: Image) -> None:
     assert image.run(*check).returncode == 1
 
 
-def test_other_commands(image: Image) -> None:
+def test_image_runs_other_commands_with_the_extras(image: Image) -> None:
     (entry_point,) = json.loads(find("ENTRYPOINT"))
     assert image.run(entry_point, "--version").stdout == f"outreply {__version__}\n"
     calendar = image.home / "calendar.csv"

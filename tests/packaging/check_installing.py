@@ -33,7 +33,7 @@ def test_sdist_installs_offline(packages: Packages, wheelhouse: Path, tmp_path: 
     )
 
 
-def test_run_by_path_with_empty_home(installation: Environment, tmp_path: Path) -> None:
+def test_command_run_by_path_writes_no_files(installation: Environment, tmp_path: Path) -> None:
     """Run it as pipx does, without an activated environment."""
     elsewhere, home = tmp_path / "elsewhere", tmp_path / "home"
     elsewhere.mkdir()
@@ -51,11 +51,11 @@ def test_run_by_path_with_empty_home(installation: Environment, tmp_path: Path) 
     assert list(elsewhere.iterdir()) == list(home.iterdir()) == []
 
 
-def test_demo(installation: Environment, tmp_path: Path) -> None:
+def test_installed_demo_runs_without_an_error(installation: Environment, tmp_path: Path) -> None:
     assert "outreply" in installation.run(installation.program("outreply"), "demo", cwd=tmp_path)
 
 
-def test_run_through_symlink(installation: Environment, tmp_path: Path) -> None:
+def test_command_runs_through_a_symlink(installation: Environment, tmp_path: Path) -> None:
     link = tmp_path / "outreply"
     link.symlink_to(installation.program("outreply"))
     assert installation.run(link, "--version") == f"outreply {__version__}\n"

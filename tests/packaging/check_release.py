@@ -101,7 +101,7 @@ def test_release_files_pass_job(release: Runner, dist: Path) -> None:
     assert outputs[1].startswith(f"outreply {__version__}\n")
 
 
-def test_bill_of_materials(dist: Path) -> None:
+def test_bill_of_materials_lists_only_runtime_dependencies(dist: Path) -> None:
     bill = json.loads((dist / "outreply-cli.cdx.json").read_text(encoding="utf-8"))
     versions = {entry["name"].lower(): entry["version"] for entry in bill["components"]}
     assert versions["outreply-cli"] == __version__
@@ -130,7 +130,7 @@ def test_archive_is_reproducible(release: Runner, dist: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_archive_on_bare_python(dist: Path, tmp_path: Path, version: str) -> None:
+def test_archive_runs_on_bare_python(dist: Path, tmp_path: Path, version: str) -> None:
     python, archive = bare_python(tmp_path, version), dist / "outreply.pyz"
 
     def outreply(*words: str) -> str:
@@ -156,7 +156,7 @@ def test_archive_on_bare_python(dist: Path, tmp_path: Path, version: str) -> Non
     ]
 
 
-def test_archive_as_command(release: Runner, dist: Path, tmp_path: Path) -> None:
+def test_archive_runs_as_a_command(release: Runner, dist: Path, tmp_path: Path) -> None:
     command = tmp_path / "outreply"
     command.symlink_to(dist / "outreply.pyz")
     # It begins with `#!/usr/bin/env python3`.
@@ -180,7 +180,7 @@ def test_archive_unpacks_once(dist: Path, tmp_path: Path) -> None:
     assert [path.stat().st_mtime_ns for path in (tmp_path / "outreply").iterdir()] == [changed_at]
 
 
-def test_archive_errors(dist: Path, tmp_path: Path) -> None:
+def test_archive_that_cannot_be_unpacked_is_an_error(dist: Path, tmp_path: Path) -> None:
     words = [sys.executable, str(dist / "outreply.pyz"), "--version"]
     not_a_directory = tmp_path / "file"
     not_a_directory.touch()
@@ -231,7 +231,7 @@ def test_archive_starts_with_an_open_umask(dist: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_archive_on_old_python(dist: Path, tmp_path: Path) -> None:
+def test_archive_on_old_python_is_an_error(dist: Path, tmp_path: Path) -> None:
     python = find_interpreter("3.10") or find_interpreter("3.9")
     if python is None:
         pytest.skip("no older Python is installed")

@@ -26,7 +26,7 @@ def test_files_match_schemas(validators: Environment, schema: str, paths: list[P
     run(validators, "check-jsonschema", "--builtin-schema", f"vendor.github-{schema}", *paths)
 
 
-def test_scripts_of_steps(validators: Environment, tmp_path: Path) -> None:
+def test_scripts_of_steps_pass_shellcheck(validators: Environment, tmp_path: Path) -> None:
     jobs = load_workflow(RELEASE)["jobs"].values()
     for steps in (load_workflow(ACTION)["runs"]["steps"], *(job["steps"] for job in jobs)):
         for name, step in named_steps(steps):
@@ -59,9 +59,9 @@ def test_release_uses_same_tools() -> None:
     assert re.findall(r"pipx install (cyclonedx\S+)", RELEASE.read_text())[0] in validation
 
 
-def test_hook(validators: Environment) -> None:
+def test_hook_manifest_is_valid(validators: Environment) -> None:
     run(validators, "pre-commit", "validate-manifest", ROOT / ".pre-commit-hooks.yaml")
 
 
-def test_image(validators: Environment) -> None:
+def test_dockerfile_passes_hadolint(validators: Environment) -> None:
     run(validators, "hadolint", ROOT / ".github" / "Dockerfile")

@@ -103,7 +103,7 @@ Thu 26 Nov 2026
 """
 
 
-def test_week_80_columns() -> None:
+def test_week_is_drawn_as_a_grid_at_80_columns() -> None:
     assert draw(80) == WEEK_AT_80
 
 
@@ -144,7 +144,7 @@ def test_escape_sequences_are_sanitized() -> None:
         assert "\\x1b[2J" in text
 
 
-def test_no_posts() -> None:
+def test_grid_without_posts_says_so() -> None:
     assert "no posts" in draw(80, [])
     assert "│" in draw(80, [])
 

@@ -90,7 +90,7 @@ def act_while_waiting(team: Team, calendar: str, action: Callable[[], None]) -> 
 
 
 @pytest.mark.parametrize("change", ["reschedule", "edit"])
-def test_post_that_a_calendar_adopts_in_the_meantime(team: Team, change: str) -> None:
+def test_post_that_a_calendar_adopts_in_the_meantime_is_unchanged(team: Team, change: str) -> None:
     ids, post = team.scheduled_ids, team.client.scheduled_post(team.post_id)
     (editable,) = team.posts.read_for_edit([post])
     lock = team.hold(RUN)
@@ -111,7 +111,7 @@ def test_post_that_a_calendar_adopts_in_the_meantime(team: Team, change: str) ->
     lock.__exit__(None, None, None)
 
 
-def test_same_move_at_once(team: Team) -> None:
+def test_concurrent_equal_moves_make_one_post(team: Team) -> None:
     new_time = team.at + timedelta(days=1)
     moved: list[Any] = []
     act_while_waiting(
@@ -148,7 +148,7 @@ def test_cancellation_does_not_wait_for_a_run(team: Team, is_replaced: bool) -> 
     assert team.journal.entry(old.id).state == "cancelled"
 
 
-def test_same_retry_at_once(team: Team) -> None:
+def test_concurrent_equal_retries_make_one_post(team: Team) -> None:
     content = PostContent(message="Again")
     sent: list[Any] = []
     words: dict[str, Any] = {

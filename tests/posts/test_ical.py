@@ -22,7 +22,7 @@ def parse_events(text: str) -> list[Any]:
     return list(icalendar.Calendar.from_ical(text).walk("VEVENT"))
 
 
-def test_event_fields() -> None:
+def test_event_has_the_fields_of_the_post() -> None:
     text = render_ical(
         [make_post("One; two, three\\four\nfive 🌱", permalink="https://x.com/1")], NOW
     )
@@ -50,7 +50,7 @@ def test_empty_calendar_has_crlf_line_ends() -> None:
     assert text.count("\n") == text.count("\r\n")
 
 
-def test_ical_injection() -> None:
+def test_line_breaks_in_texts_add_no_ical_properties() -> None:
     bad = "https://x.com/1\r\nATTENDEE:mailto:all@example.com"
     text = render_ical([make_post("a\r\nBEGIN:VALARM\x00\x1b", permalink=bad)], NOW)
     assert not any(line.startswith(("ATTENDEE", "BEGIN:VALARM")) for line in text.splitlines())

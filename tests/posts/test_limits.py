@@ -28,7 +28,9 @@ LIMITS = GuardrailLimits.from_account(None)
         (timedelta(days=75), False), (timedelta(days=75) + SECOND, True),
     ],
 )  # fmt: skip
-def test_schedule_window(ahead: timedelta, *, is_rejected: bool) -> None:
+def test_time_outside_the_schedule_window_is_rejected(
+    ahead: timedelta, *, is_rejected: bool
+) -> None:
     assert (validate_time(NOW + ahead, NOW) is not None) == is_rejected
 
 
@@ -67,7 +69,7 @@ def test_message_limit_counts_characters() -> None:
         ("", 0),
     ],
 )
-def test_length_as_x_counts(text: str, length: int) -> None:
+def test_length_is_counted_as_x_counts_it(text: str, length: int) -> None:
     assert count_for_x(text) == length
 
 
@@ -83,7 +85,9 @@ def test_length_as_x_counts(text: str, length: int) -> None:
         ("a" * 281, True),
     ],
 )
-def test_long_posts_for_x(message: str, *, is_long: bool) -> None:
+def test_post_longer_than_280_characters_gets_a_warning_on_x(
+    message: str, *, is_long: bool
+) -> None:
     for platform in ("x", "twitter", "TW"):
         fields = problem_fields(PostContent(message=message), platform, warnings=True)
         assert fields == (["message"] if is_long else [])
@@ -103,12 +107,14 @@ def test_message_or_media_is_required() -> None:
     [("instagram", True), ("facebook", True), ("linkedin", False), ("tiktok", False),
      ("twitter", False), ("youtube", False), ("mastodon", True)],
 )  # fmt: skip
-def test_first_comment_platforms(platform: str, *, is_supported: bool) -> None:
+def test_first_comment_is_rejected_where_it_is_not_supported(
+    platform: str, *, is_supported: bool
+) -> None:
     content = PostContent(message="Hi", first_comment="First")
     assert problem_fields(content, platform) == ([] if is_supported else ["first_comment"])
 
 
-def test_http_media_url_warning() -> None:
+def test_http_media_url_gets_a_warning() -> None:
     content = PostContent(media_urls=("http://cdn.example.com/a.jpg",))
     assert problem_fields(content, "facebook") == []
     assert problem_fields(content, "facebook", warnings=True) == ["media_urls"]
@@ -123,7 +129,9 @@ def make_times(gap: timedelta, count: int) -> Sequence[datetime]:
     [("facebook", 10, 40), ("instagram", 8, 30), ("linkedin", 3, 15), ("tiktok", 10, 50),
      ("twitter", 50, 300)],
 )  # fmt: skip
-def test_page_limits_per_hour_and_day(platform: str, per_hour: int, per_day: int) -> None:
+def test_post_above_a_page_limit_per_hour_or_day_is_a_violation(
+    platform: str, per_hour: int, per_day: int
+) -> None:
     minute = timedelta(minutes=1)
     assert not list(page_violations(make_times(minute, per_hour), platform, LIMITS))
     (hourly,) = page_violations(make_times(minute, per_hour + 1), platform, LIMITS)
@@ -137,7 +145,7 @@ def test_page_limits_per_hour_and_day(platform: str, per_hour: int, per_day: int
     assert not list(page_violations(hour, platform, LIMITS))
 
 
-def test_page_gap_and_brand_limit() -> None:
+def test_short_page_gap_and_post_above_the_brand_limit_are_violations() -> None:
     assert not list(page_violations(make_times(60 * SECOND, 2), "youtube", LIMITS))
     assert list(page_violations(make_times(59 * SECOND, 2), "youtube", LIMITS))
     assert not list(brand_violations(make_times(60 * SECOND, 500), LIMITS))
@@ -165,7 +173,7 @@ def make_limits(
     return GuardrailLimits(60 * SECOND, per_brand_day, {"LN": (per_hour, per_day)})
 
 
-def test_limits_of_an_account_without_valid_values_are_those_of_the_reference() -> None:
+def test_invalid_account_limits_fall_back_to_the_reference() -> None:
     invalid = {
         "minGapBetweenSchedulesMs": "5000",
         "perBrandPer24hSafetyNet": None,

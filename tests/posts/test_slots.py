@@ -46,7 +46,7 @@ platforms = st.sampled_from(["linkedin", "instagram", "facebook", "tiktok", "twi
         ("mon - wed 9:00", "mon-wed 09:00"),
     ],
 )
-def test_parse_and_canonical_text(text: str, canonical: str) -> None:
+def test_slots_are_written_in_canonical_form(text: str, canonical: str) -> None:
     assert str(SlotSchedule.parse(text, PARIS)) == canonical
 
 
@@ -72,7 +72,7 @@ def test_invalid_part_is_named(text: str, message: str) -> None:
     assert caught.value.hint
 
 
-def test_too_many_slots() -> None:
+def test_too_many_slots_are_rejected() -> None:
     minutes = ",".join(f"{minute // 60:02}:{minute % 60:02}" for minute in range(200))
     with pytest.raises(TimeError, match="more than 1008 slots a week"):
         SlotSchedule.parse(f"daily {minutes}", PARIS)
@@ -94,7 +94,7 @@ def find_changes(zone: ZoneInfo) -> list[datetime]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), weeks, zones, st.integers(0, 3 * 1440), st.integers(0, 3 * 1440))
-def test_slots_over_clock_changes(
+def test_slots_over_clock_changes_equal_those_found_minute_by_minute(
     data: st.DataObject,
     times: tuple[tuple[time, ...], ...],
     zone: ZoneInfo,

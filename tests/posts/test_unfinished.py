@@ -40,7 +40,9 @@ def list_texts(cli: CommandLine) -> list[str]:
     return sorted(post["message"] for post in posts)
 
 
-def test_post_whose_cancellation_is_unknown(cli: CommandLine, proxy: RuleProxy) -> None:
+def test_post_whose_cancellation_is_unknown_is_not_changed(
+    cli: CommandLine, proxy: RuleProxy
+) -> None:
     post_id = cli.run(*KEYED, "-q").out.strip()
     proxy.on("DELETE", "/posts/*", DOWN)
     assert cli.run("posts", "cancel", post_id).code == 7
@@ -84,7 +86,7 @@ def test_print_needs_uploaded_media(cli: CommandLine, proxy: RuleProxy, tmp_path
     assert len(proxy.writes()) == 1
 
 
-def test_slots_that_cannot_be_used(cli: CommandLine, proxy: RuleProxy) -> None:
+def test_slots_that_cannot_be_used_are_an_error(cli: CommandLine, proxy: RuleProxy) -> None:
     assert cli.run("slots", "set", PAGE[1], "daily 09:00").code == 0
     with closing(sqlite3.connect(cli.home / "state" / JOURNAL_FILE)) as db, db:
         db.execute("UPDATE slot_schedules SET timezone = 'Mars/Olympus'")

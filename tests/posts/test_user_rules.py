@@ -66,7 +66,7 @@ facebook:
     assert rules.select("linkedin") == DEFAULT_RULES.select("linkedin")
 
 
-def test_the_table_itself_is_a_valid_file(tmp_path: Path) -> None:
+def test_built_in_table_is_a_valid_file(tmp_path: Path) -> None:
     lines = []
     for platform, rules in groupby(RULES, lambda rule: rule.platform):
         lines.append(f"{platform}:")
@@ -110,7 +110,9 @@ def test_the_table_itself_is_a_valid_file(tmp_path: Path) -> None:
         ("#" * 100_001, 0, "the file has more than 100,000 bytes"),
     ],
 )  # fmt: skip
-def test_invalid_file(tmp_path: Path, text: str, line: int, message: str) -> None:
+def test_invalid_file_is_an_error_with_its_line(
+    tmp_path: Path, text: str, line: int, message: str
+) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InvalidRulesError) as caught:
         load_rules(tmp_path)
@@ -145,7 +147,9 @@ def test_invalid_file(tmp_path: Path, text: str, line: int, message: str) -> Non
         ("#" * 100_001, ": the file has more than 100,000 bytes"),
     ],
 )  # fmt: skip
-def test_message_of_an_invalid_file(tmp_path: Path, text: str, message: str) -> None:
+def test_message_of_an_invalid_file_names_the_problem(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InvalidRulesError) as caught:
         load_rules(tmp_path)
@@ -157,7 +161,7 @@ def test_file_of_100_000_bytes_is_read(tmp_path: Path) -> None:
     assert values(tmp_path, "x")["max_characters"] == 9
 
 
-def test_own_rule_is_refused_as_it_says_without_a_date(tmp_path: Path) -> None:
+def test_own_rule_replaces_the_value_and_has_no_date(tmp_path: Path) -> None:
     write(tmp_path, "x:\n  max_characters: 9")
     (rule,) = [rule for rule in load_rules(tmp_path).select("x") if rule.name == "max_characters"]
     assert rule == Rule("twitter", "max_characters", 9, RULES_FILE, entered_on="")
@@ -175,7 +179,7 @@ def test_ratio_that_yaml_reads_as_a_number_is_a_ratio(tmp_path: Path) -> None:
     assert (found["min_video_ratio"], found["max_video_ratio"]) == ("4:50", "1:30.5")
 
 
-def test_unreadable_file(tmp_path: Path) -> None:
+def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / RULES_FILE).mkdir()
     with pytest.raises(InvalidRulesError) as caught:
         load_rules(tmp_path)

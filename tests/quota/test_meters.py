@@ -33,7 +33,7 @@ def render(meters: list[Meter], width: int) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
 
 
-def test_bars_at_60_columns() -> None:
+def test_bars_are_drawn_within_60_columns() -> None:
     assert render(METERS, 60) == AT_60
 
 

@@ -49,7 +49,7 @@ def test_forecast_pace_spans_at_least_one_day() -> None:
     assert forecast(Bucket("reads", 10, 1_000), now=now, resets_at=RESET).per_day == 10
 
 
-def test_delivery_times_per_subscription_and_future_post() -> None:
+def test_each_subscription_gets_a_delivery_of_each_future_post() -> None:
     assert delivery_times([NOW + HOUR, NOW - HOUR], 2, NOW) == [NOW + HOUR, NOW + HOUR]
 
 
@@ -123,7 +123,7 @@ def make_quota(**used: int) -> Quota:
     return Quota.from_account({"quota": {"monthly": monthly}})
 
 
-def test_short_buckets() -> None:
+def test_insufficient_quotas_are_found() -> None:
     short = find_insufficient_quotas(
         make_quota(publishes=90, replies=10), {"publishes": 20, "replies": 20}
     )
@@ -137,7 +137,7 @@ def test_short_buckets() -> None:
         find_insufficient_quotas(make_quota(), {})
 
 
-def test_nearly_used() -> None:
+def test_quotas_used_up_to_the_share_are_found() -> None:
     buckets = find_used_quotas(make_quota(publishes=80, reads=79), 0.8)
     assert [bucket.name for bucket in buckets] == ["publishes"]
 
@@ -150,7 +150,7 @@ def test_percent_is_rounded_down(used: int, limit: int) -> None:
     assert whole_percent(used / limit) == used * 100 // limit
 
 
-def test_parse_share() -> None:
+def test_parse_share_reads_percentages_and_rejects_others() -> None:
     assert parse_share("80%") == parse_share(" 80") == 0.8
     for invalid in ("", "x", "0", "101%", "-5", "nan"):
         with pytest.raises(InvalidInputError, match="--warn-at: "):

@@ -101,7 +101,7 @@ def test_unknown_separate_post_is_an_error(cli: CommandLine, calendar: Path) -> 
 
 
 @pytest.mark.parametrize("keys", [("a1", "b1"), ("", "")], ids=["keys", "no keys"])
-def test_shared_slot_alone_is_not_a_shared_row(
+def test_calendar_that_shares_only_a_slot_is_another_calendar(
     cli: CommandLine, calendar: Path, tmp_path: Path, client: Client, keys: tuple[str, str]
 ) -> None:
     def make(key: str, at: str, text: str) -> dict[str, str]:

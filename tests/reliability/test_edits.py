@@ -141,7 +141,7 @@ def post_id(request: pytest.FixtureRequest, world: World, machine: CommandLine) 
 
 class TestKilled:
     @pytest.mark.parametrize("step", STEPS)
-    def test_next_writing_command_finishes(
+    def test_next_writing_command_finishes_the_edit(
         self, world: World, machine: CommandLine, post_id: str, step: str
     ) -> None:
         kill_edit(world, machine, post_id, die_at(step))
@@ -160,7 +160,7 @@ class TestKilled:
 
     @pytest.mark.parametrize("step", STATES)
     @pytest.mark.parametrize("second", STATES[1:])
-    def test_killed_again_while_it_recovers(
+    def test_edit_killed_again_while_it_recovers_makes_one_post(
         self, world: World, machine: CommandLine, step: str, second: str
     ) -> None:
         post_id = make_post(machine)
@@ -202,7 +202,7 @@ class TestKilled:
         assert world.texts() == {"Row 1": 1}
         assert list_unsettled(machine) == []
 
-    def test_too_late(
+    def test_post_that_can_no_longer_be_scheduled_is_shown_with_its_text(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
         """The text is named where neither version can be scheduled any more."""
@@ -248,7 +248,7 @@ class TestKilled:
         assert len(shown["media"]) == 1
         assert list_unsettled(machine) == []
 
-    def test_published_meanwhile_is_kept(
+    def test_post_published_meanwhile_is_kept(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
         post_id = make_post(machine, at="+1h")
@@ -268,7 +268,7 @@ class TestLost:
     def path(self, target: str) -> str:
         return CANCEL_PATH if target == "DELETE" else "/posts/schedule"
 
-    def test_once(
+    def test_write_that_is_lost_once_is_repeated(
         self, world: World, machine: CommandLine, post_id: str, *, target: str, action: Action
     ) -> None:
         world.proxy.on(target, self.path(target), action, numbers=[1])
@@ -277,7 +277,7 @@ class TestLost:
         assert live_posts(world) == [("Row 1", "First")]
         assert list_unsettled(machine) == []
 
-    def test_until_next_command(
+    def test_write_that_is_lost_until_the_end_is_repeated_by_the_next_run(
         self, world: World, machine: CommandLine, post_id: str, *, target: str, action: Action
     ) -> None:
         rule = world.proxy.on(target, self.path(target), action)
@@ -329,7 +329,7 @@ class TestRefused:
         assert live_posts(world) == [("Row 1", "First")]
 
     @pytest.mark.parametrize("step", ["after failed", *STEPS[4:]])
-    def test_killed_while_old_version_is_restored(
+    def test_restoration_interrupted_by_a_kill_is_finished(
         self, world: World, machine: CommandLine, step: str
     ) -> None:
         post_id = make_post(machine)
@@ -347,7 +347,9 @@ class TestRefused:
         assert world.texts() == {"Row 0": 1}
         assert list_unsettled(machine) == []
 
-    def test_both_versions(self, world: World, machine: CommandLine, post_id: str) -> None:
+    def test_refusal_of_both_versions_shows_a_command_that_restores_the_post(
+        self, world: World, machine: CommandLine, post_id: str
+    ) -> None:
         world.proxy.on("POST", "/posts/schedule", refuse(400, REASON))
         ran = edit(machine, post_id)
         assert ran.code == 1
@@ -360,7 +362,7 @@ class TestRefused:
         assert list_unsettled(machine) == []
 
     @pytest.mark.parametrize(("status", "code"), [(401, 4), (402, 6), (403, 4), (413, 6)], ids=str)
-    def test_for_now(
+    def test_refusal_by_the_account_is_repeated_by_the_next_command(
         self, world: World, machine: CommandLine, post_id: str, status: int, code: int
     ) -> None:
         """Neither version can be scheduled before the account allows it."""
@@ -379,7 +381,7 @@ class TestRefused:
         assert list_unsettled(machine) == []
 
     @pytest.mark.parametrize("status", [401, 403, 409], ids=str)
-    def test_cancellation(
+    def test_refused_cancellation_keeps_the_post(
         self, world: World, machine: CommandLine, post_id: str, status: int
     ) -> None:
         world.proxy.on("DELETE", CANCEL_PATH, refuse(status, {"error": "No", "code": "NO"}))
@@ -390,7 +392,7 @@ class TestRefused:
         assert edit(machine, post_id).code == 0
         assert world.texts() == {"Row 1": 1}
 
-    def test_error_after_it_was_created(
+    def test_post_created_despite_an_error_response_is_found(
         self, world: World, machine: CommandLine, post_id: str
     ) -> None:
         world.proxy.on(
@@ -410,7 +412,9 @@ class TestRefused:
 
 
 @pytest.mark.parametrize("method", ["DELETE", "POST"])
-def test_killed_process(world: World, machine: CommandLine, method: str) -> None:
+def test_edit_of_a_killed_process_is_finished(
+    world: World, machine: CommandLine, method: str
+) -> None:
     post_id = make_post(machine)
     processes: list[subprocess.Popen[str]] = []
     path = CANCEL_PATH if method == "DELETE" else "/posts/schedule"
@@ -424,7 +428,9 @@ def test_killed_process(world: World, machine: CommandLine, method: str) -> None
     assert list_unsettled(machine) == []
 
 
-def test_interrupted_process(world: World, machine: CommandLine) -> None:
+def test_interrupted_edit_names_the_post_and_can_be_finished(
+    world: World, machine: CommandLine
+) -> None:
     """Ctrl-C between the two requests says what is left to do."""
     ids = [make_post(machine, at=f"2026-12-0{day}T09:00:00Z") for day in (1, 2)]
     processes: list[subprocess.Popen[str]] = []
@@ -440,7 +446,7 @@ def test_interrupted_process(world: World, machine: CommandLine) -> None:
     assert world.texts() == {"Row 1": 2}
 
 
-def test_server_goes_down(world: World, machine: CommandLine, post_id: str) -> None:
+def test_edit_is_finished_after_an_outage(world: World, machine: CommandLine, post_id: str) -> None:
     world.proxy.on("DELETE", CANCEL_PATH, outage)
     assert edit(machine, post_id).code == 7
     world.proxy.recover()
@@ -448,7 +454,7 @@ def test_server_goes_down(world: World, machine: CommandLine, post_id: str) -> N
     assert live_posts(world) == [("Row 1", "First")]
 
 
-def test_server_trims_texts(world: World, machine: CommandLine) -> None:
+def test_text_trimmed_by_the_server_can_be_edited_again(world: World, machine: CommandLine) -> None:
     """A text that the server has changed on arrival is not an edit by someone else."""
     world.proxy.request_filters.append(change_text(str.strip))
     post_id = make_post(machine)
@@ -459,7 +465,9 @@ def test_server_trims_texts(world: World, machine: CommandLine) -> None:
     assert world.texts() == {"Row 0": 1}
 
 
-def test_same_text_on_page_at_another_time(world: World, machine: CommandLine) -> None:
+def test_lost_response_is_not_matched_to_a_post_at_another_time(
+    world: World, machine: CommandLine
+) -> None:
     """A lost response is not mistaken for the other post with the same text."""
     other = make_post(machine, at="2026-12-01T12:00:00Z")
     post_id = make_post(machine)
@@ -470,7 +478,7 @@ def test_same_text_on_page_at_another_time(world: World, machine: CommandLine) -
     assert sorted(live_posts(world), key=str) == [("Row 0", "New"), ("Row 0", None)]
 
 
-def test_two_at_once(world: World, machine: CommandLine) -> None:
+def test_only_one_of_three_concurrent_edits_succeeds(world: World, machine: CommandLine) -> None:
     for name in (machine, world.machine("other")):
         post_id = make_post(name)
         processes = [
@@ -484,7 +492,9 @@ def test_two_at_once(world: World, machine: CommandLine) -> None:
         assert machine.run("posts", "cancel", *world.live_ids().values()).code == 0
 
 
-def test_edit_and_move_at_once(world: World, machine: CommandLine) -> None:
+def test_only_one_of_a_concurrent_edit_and_move_succeeds(
+    world: World, machine: CommandLine
+) -> None:
     """A post that the journal does not know is changed by one command at a time."""
     post_id = make_post(world.machine("other"))
     processes = [
@@ -497,7 +507,7 @@ def test_edit_and_move_at_once(world: World, machine: CommandLine) -> None:
     assert sum(world.texts().values()) == 1
 
 
-def test_cancel_of_killed_edit_says_what_is_left(world: World, machine: CommandLine) -> None:
+def test_cancel_of_killed_edit_is_not_reported_as_done(world: World, machine: CommandLine) -> None:
     """The old ID is not reported as cancelled while its new version is scheduled."""
     post_id = make_post(machine)
     kill_edit(world, machine, post_id, die_at("after delete"))
@@ -505,7 +515,9 @@ def test_cancel_of_killed_edit_says_what_is_left(world: World, machine: CommandL
     assert world.texts() == {"Row 1": 1}
 
 
-def test_planned_edit_that_was_never_started(world: World, machine: CommandLine) -> None:
+def test_edit_killed_before_its_first_request_is_not_resumed(
+    world: World, machine: CommandLine
+) -> None:
     """An edit that died before its first request does not come back later."""
     post_id = make_post(machine)
     kill_edit(world, machine, post_id, die_at("before replacing"))
@@ -545,7 +557,7 @@ class TestCalendar:
         assert len(world.proxy.writes()) == writes
         world.assert_each_once(rows)
 
-    def test_file_wins(
+    def test_file_overrides_the_edit(
         self, world: World, machine: CommandLine, rows: list[CalendarRow], calendar: Path
     ) -> None:
         assert edit(machine, world.live_ids()["Row 0"], "Row 0, edited").code == 0
@@ -586,7 +598,7 @@ class TestCalendar:
         assert_clean(ran)
         assert {row["action"] for row in get_rows(ran)} == {"keep"}
 
-    def test_edit_while_calendar_is_locked(
+    def test_edit_of_a_replaced_post_names_its_replacement(
         self, world: World, machine: CommandLine, calendar: Path
     ) -> None:
         """A post that a run of its calendar has replaced is reported, not doubled."""
@@ -600,7 +612,9 @@ class TestCalendar:
 
 
 @pytest.mark.parametrize("used", [0, 60])
-def test_token_without_account(world: World, machine: CommandLine, post_id: str, used: int) -> None:
+def test_token_without_account_scope_edits_nothing(
+    world: World, machine: CommandLine, post_id: str, used: int
+) -> None:
     """It does not know whether a publish is left for the new post."""
     scopes = ["read:pages", "read:posts", "write:posts", "read:media"]
     token = world.emulator.handle.request("token", name="limited", scopes=scopes)["token"]

@@ -160,7 +160,7 @@ class TestEqualPublishes:
             assert json.loads(publish(machine, *second).out)[0]["id"] in ids
             assert world.texts() == {"Row 0": 2}
 
-    def test_on_two_machines(
+    def test_publishes_on_two_machines_make_two_posts(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
         publish(machine, "--key", "1")
@@ -170,7 +170,7 @@ class TestEqualPublishes:
         assert world.texts() == {"Row 0": 2}
 
     @pytest.mark.parametrize("keyed", [publish, schedule_post])
-    def test_row_with_text_of_keyed_post(
+    def test_row_with_text_of_keyed_post_makes_another_post(
         self, world: World, machine: CommandLine, keyed: Send
     ) -> None:
         assert keyed(machine, "--key", "1").code == 0
@@ -295,7 +295,9 @@ class TestOtherToken:
         settle(machine, calendar)
         world.assert_each_once(new_rows)
 
-    def test_first_token_again_once(self, world: World, machine: CommandLine) -> None:
+    def test_publish_with_the_first_token_again_once(
+        self, world: World, machine: CommandLine
+    ) -> None:
         first = machine.environ["OUTREPLY_API_KEY"]
         lose_responses_and_lists(world.proxy, "/posts/publish")
         assert publish(machine, "--key", "launch").code == 7
@@ -402,7 +404,7 @@ class TestRequestInProgress:
 
         return finish
 
-    def test_repeated_until_finished(
+    def test_publish_is_repeated_until_the_first_request_is_finished(
         self, world: World, machine: CommandLine, finish: Callable[[], None]
     ) -> None:
         def finish_soon(request: Request, exchange: Exchange) -> None:
@@ -707,7 +709,9 @@ class TestServerWithoutKeys:
         assert world.texts() == {"Row 0": 1}
         assert ran.code == 0, ran.err
 
-    def test_cancel(self, world: World, machine: CommandLine) -> None:
+    def test_cancellation_with_lost_response_succeeds(
+        self, world: World, machine: CommandLine
+    ) -> None:
         """The repeated cancellation is a 404, and the post is cancelled."""
         assert schedule_post(machine).code == 0
         world.proxy.on("DELETE", "*", lose_response(), numbers=[1])
@@ -998,7 +1002,7 @@ class TestExpiredPages:
     """A row is published, and its page has expired or is gone since."""
 
     @pytest.mark.parametrize("change", ["expired", "gone", "renamed"])
-    def test_later_runs_work(
+    def test_published_row_does_not_stop_later_runs(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, change: str
     ) -> None:
         published, later = make_rows_on_pages(2)
@@ -1025,7 +1029,7 @@ class TestExpiredPages:
         assert ran.code == 0, ran.err
         world.assert_each_once([published, later, new])
 
-    def test_row_without_key_on_expired_page(
+    def test_published_row_without_key_does_not_stop_later_runs(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
         published, later = without_keys(make_rows_on_pages(2))
@@ -1055,7 +1059,7 @@ class TestExpiredPages:
         assert f"{calendar}:2" in ran.err
         world.assert_each_once(rows[1:])
 
-    def test_file_of_published_row_is_gone(
+    def test_missing_file_of_published_row_does_not_stop_later_runs(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, image: Path
     ) -> None:
         calendar = world.directory / "calendar.yaml"

@@ -138,7 +138,7 @@ class TestRestoredState:
         settle(machine, calendar)
         world.assert_each_once(rows)
 
-    def test_state_copied_during_run_and_other_token(
+    def test_state_copied_during_run_is_settled_once_with_other_token(
         self, world: World, machine: CommandLine
     ) -> None:
         rows = make_rows_on_pages(3)
@@ -294,7 +294,7 @@ class TestLostState:
         assert world.texts() == {"Row 0": 1}
         assert ran.code == 0, ran.err
 
-    def test_text_trimmed_by_server_after_lost_response(
+    def test_text_trimmed_by_server_is_recognized_after_lost_response(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
         world.proxy.request_filters.append(change_text(str.strip))
@@ -526,7 +526,7 @@ class TestPaths:
         assert get_summary(ran) == {"cancelled": 3}
         assert not world.live()
 
-    def test_status_of_moved_file(self, world: World, machine: CommandLine) -> None:
+    def test_status_of_moved_file_is_in_sync(self, world: World, machine: CommandLine) -> None:
         calendar = world.calendar(make_rows_on_pages(3))
         assert schedule(machine, calendar).code == 0
         renamed = calendar.rename(calendar.with_name("renamed.csv"))
@@ -613,7 +613,9 @@ class TestPaths:
             assert ran.code == 0, ran.err
         assert world.texts() == {"Row 0, edited": 1}
 
-    def test_second_machine_with_same_name(self, world: World, machine: CommandLine) -> None:
+    def test_second_machine_with_same_name_makes_no_second_post(
+        self, world: World, machine: CommandLine
+    ) -> None:
         rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar, "--name", "launch").code == 0
@@ -643,7 +645,7 @@ class TestTwoMachines:
     @pytest.mark.usefixtures("guardrails")
     @pytest.mark.parametrize("path", ["calendar.csv", "elsewhere/calendar.csv"])
     @KEYED
-    def test_same_token_once(
+    def test_machines_with_the_same_token_post_each_row_once(
         self, world: World, machine: CommandLine, change: Change, path: str
     ) -> None:
         """Both machines have seen an account without posts; keys make their posts the same."""
@@ -660,7 +662,7 @@ class TestTwoMachines:
 
     @pytest.mark.usefixtures("guardrails")
     @pytest.mark.parametrize("path", ["calendar.csv", "elsewhere/calendar.csv"])
-    def test_half_done_run_of_another_machine_once(
+    def test_half_done_run_of_another_machine_is_completed_once(
         self, world: World, machine: CommandLine, path: str
     ) -> None:
         """The second machine finds half of the posts, which its journal does not know."""
@@ -679,7 +681,9 @@ class TestTwoMachines:
         world.assert_each_once(rows)
 
     @pytest.mark.parametrize("number", [1, 6])
-    def test_other_token_once(self, world: World, machine: CommandLine, number: int) -> None:
+    def test_machines_with_different_tokens_post_each_row_once(
+        self, world: World, machine: CommandLine, number: int
+    ) -> None:
         """The server refuses the second post of a row because of the minimum gap."""
         rows = make_rows_on_pages(12)
         calendar = world.calendar(rows)
@@ -695,7 +699,7 @@ class TestTwoMachines:
             settle(member, calendar)
         world.assert_each_once(rows)
 
-    def test_edited_by_both_once(self, world: World, machine: CommandLine) -> None:
+    def test_rows_edited_by_both_are_posted_once(self, world: World, machine: CommandLine) -> None:
         """Both replace the same post: the second replacement must not leave two."""
         rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
@@ -711,7 +715,9 @@ class TestTwoMachines:
         world.assert_each_once(edit_texts(rows))
 
     @pytest.mark.usefixtures("guardrails")
-    def test_one_after_the_other_once(self, world: World, machine: CommandLine) -> None:
+    def test_runs_one_after_the_other_post_each_row_once(
+        self, world: World, machine: CommandLine
+    ) -> None:
         rows = make_rows_on_pages(6)
         calendar = world.calendar(rows)
         laptop = world.machine("laptop", token=world.new_token())
@@ -735,7 +741,7 @@ class TestRevisions:
     """A row takes the content of an earlier revision within a day."""
 
     @pytest.mark.parametrize("with_journal", [True, False], ids=["journal", "no journal"])
-    def test_edited_back_and_forth(
+    def test_rows_edited_back_and_forth_are_posted_once(
         self, world: World, machine: CommandLine, *, with_journal: bool
     ) -> None:
         rows = make_rows_on_pages(3)
@@ -750,7 +756,7 @@ class TestRevisions:
             if not with_journal:
                 lose_state(machine)
 
-    def test_cancelled_and_scheduled_again(self, world: World, machine: CommandLine) -> None:
+    def test_cancelled_rows_are_scheduled_again(self, world: World, machine: CommandLine) -> None:
         rows = make_rows_on_pages(3)
         calendar = world.calendar(rows)
         for _ in range(3):
@@ -759,7 +765,7 @@ class TestRevisions:
             assert machine.run("bulk", "cancel", str(calendar), "--yes").code == 0
             assert world.texts() == Counter()
 
-    def test_cancelled_elsewhere_and_scheduled_on_another_machine(
+    def test_rows_cancelled_elsewhere_are_scheduled_by_another_machine(
         self, world: World, machine: CommandLine
     ) -> None:
         """The server replays the response of a post that no longer exists."""
@@ -771,7 +777,7 @@ class TestRevisions:
         assert_clean(schedule(laptop, calendar))
         world.assert_each_once(rows)
 
-    def test_cancelled_in_dashboard_and_scheduled_on_another_machine(
+    def test_rows_cancelled_in_dashboard_are_scheduled_by_another_machine(
         self, world: World, machine: CommandLine
     ) -> None:
         rows = make_rows_on_pages(3)
@@ -792,7 +798,7 @@ class TestRevisions:
         ids=["cancelled", "moved", "edited"],
     )
     @pytest.mark.parametrize("is_known", [False, True])
-    def test_key_of_post_that_another_machine_changed(
+    def test_key_of_post_that_another_machine_changed_sends_nothing(
         self,
         world: World,
         machine: CommandLine,
@@ -815,7 +821,7 @@ class TestRevisions:
             assert world.texts() == left
         assert laptop.run(*keyed_post("2", "2026-12-03T09:00:00Z")).code == 0
 
-    def test_key_of_published_post(
+    def test_key_of_published_post_returns_it(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
         post_id = machine.run(*keyed_post("launch")).out

@@ -107,7 +107,7 @@ def test_bulk_interrupted_once_reports_every_row(
 @SLOW
 @pytest.mark.parametrize("times", [2, 3])
 @pytest.mark.slow
-def test_bulk_interrupted_again_ends_at_once(
+def test_bulk_interrupted_again_ends_immediately(
     *,
     world: World,
     machine: CommandLine,
@@ -197,7 +197,7 @@ def test_post_interrupted_ends_soon(
 @pytest.mark.parametrize("key", [(), ("--key", "launch")], ids=["no key", "key"])
 @pytest.mark.parametrize("group", ["publish", "schedule"])
 @pytest.mark.slow
-def test_interrupted_post_on_several_pages_says_what_is_out(
+def test_interrupted_post_on_several_pages_says_what_was_sent(
     world: World, machine: CommandLine, group: str, key: tuple[str, ...]
 ) -> None:
     path = f"/posts/{group}"

@@ -41,7 +41,7 @@ def failures(worlds: Worlds, cases: list[Case]) -> list[tuple[Case, Outcome]]:
     return [(case, outcome) for case, outcome in outcomes if not outcome.is_success]
 
 
-def test_case_count(cases: list[Case]) -> None:
+def test_at_least_1000_cases_cover_every_scenario(cases: list[Case]) -> None:
     assert len(cases) >= 1_000
     assert {case.scenario for case in cases} == set(SCENARIOS)
 

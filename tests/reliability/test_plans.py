@@ -152,7 +152,7 @@ def test_apply_after_edit_of_applied_file_is_rejected(
 
 @pytest.mark.usefixtures("guardrails")
 @pytest.mark.parametrize("other_token", [False, True], ids=["same token", "other token"])
-def test_plan_applied_on_another_machine_once(
+def test_plan_applied_again_on_another_machine_changes_nothing(
     world: World, machine: CommandLine, plan: Path, *, other_token: bool
 ) -> None:
     laptop = world.machine("laptop", token=world.new_token() if other_token else None)
@@ -167,7 +167,7 @@ def test_plan_applied_on_another_machine_once(
 
 
 @pytest.mark.usefixtures("guardrails")
-def test_plan_finished_on_another_machine_once(
+def test_plan_is_finished_on_another_machine(
     world: World, machine: CommandLine, plan: Path
 ) -> None:
     world.proxy.on("POST", "/posts/schedule", outage, numbers=[3])
@@ -182,7 +182,7 @@ def test_plan_finished_on_another_machine_once(
 
 
 @pytest.mark.usefixtures("guardrails")
-def test_plan_applied_concurrently_on_two_machines(
+def test_plan_applied_concurrently_makes_each_post_once(
     world: World, machine: CommandLine, plan: Path
 ) -> None:
     laptop = world.machine("laptop")

@@ -88,7 +88,7 @@ class TestNeverSent:
         assert live_times(world) == times
 
     @pytest.mark.parametrize("status", ["cancelled", "published"])
-    def test_move_of_post_that_is_gone(
+    def test_move_of_post_that_is_gone_is_not_sent(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, status: str
     ) -> None:
         """A post that was cancelled elsewhere does not come back, nor is a published one moved."""
@@ -156,7 +156,7 @@ class TestOldPostNotCancelled:
         world.proxy.recover()
         return old_id, new_id
 
-    def test_same_command_finishes(
+    def test_same_command_finishes_the_move(
         self, world: World, machine: CommandLine, ids: tuple[str, str]
     ) -> None:
         ran = machine.run("posts", "reschedule", ids[0], "--at", LATER, "-q")
@@ -173,7 +173,7 @@ class TestOldPostNotCancelled:
         assert machine.run("posts", "cancel", ids[1]).code == 0
         assert live_times(world) == []
 
-    def test_cancellation_of_both(
+    def test_cancellation_of_both_posts_cancels_both(
         self, world: World, machine: CommandLine, ids: tuple[str, str]
     ) -> None:
         machine.run("posts", "cancel", *ids)

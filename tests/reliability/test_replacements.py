@@ -93,7 +93,7 @@ class TestFailedCancellation:
         assert_clean(schedule(machine, calendar))
         world.assert_each_once(rows)
 
-    def test_status_shows_row(self, machine: CommandLine, calendar: Path) -> None:
+    def test_status_shows_the_row_as_unknown(self, machine: CommandLine, calendar: Path) -> None:
         ran = machine.run("bulk", "status", str(calendar), "--json")
         assert [row["status"] for row in json.loads(ran.out) if row["line"]] == [
             "unknown",
@@ -107,7 +107,7 @@ class TestFailedCancellation:
         settle(machine, calendar)
         world.assert_each_once(rows)
 
-    def test_edited_again_is_held(
+    def test_row_edited_again_is_held(
         self, world: World, machine: CommandLine, rows: list[CalendarRow], calendar: Path
     ) -> None:
         """No third version is made while the first one may be scheduled."""
@@ -119,7 +119,7 @@ class TestFailedCancellation:
         assert_clean(schedule(machine, calendar))
         world.assert_each_once(rows)
 
-    def test_no_decision_leaves_scheduled_post_behind(
+    def test_reconcile_new_is_refused_while_the_old_post_is_scheduled(
         self, world: World, machine: CommandLine, rows: list[CalendarRow], calendar: Path
     ) -> None:
         """The old post is known to be scheduled: saying that it is gone does not help."""
@@ -191,7 +191,7 @@ class TestCancelledByAnotherMachine:
         assert get_statuses(ran) == {"unknown": 1, "done": 1}
         world.assert_each_once([later])
 
-    def test_row_that_is_new_needs_another_time(
+    def test_row_settled_as_new_needs_a_time_in_the_future(
         self, world: World, machine: CommandLine, row: CalendarRow, calendar: Path
     ) -> None:
         assert reconcile(machine, calendar).code == 3
@@ -299,7 +299,7 @@ class TestUnknownPublication:
         status = machine.run("store", "status")
         assert "The journal has no request with an unknown outcome" in status.err
 
-    def test_post_cancelled_first_is_gone(
+    def test_row_whose_post_was_cancelled_first_is_settled_as_new(
         self,
         world: World,
         machine: CommandLine,

@@ -72,7 +72,7 @@ def lose(world: World, path: str, *, is_applied: bool, method: str = "POST") -> 
 @pytest.mark.parametrize("is_applied", [True, False], ids=["response", "request"])
 class TestLost:
     @pytest.mark.parametrize("words", POSTS.values(), ids=POSTS)
-    def test_post_with_key(
+    def test_post_with_key_is_settled_by_the_listed_command(
         self, world: World, machine: CommandLine, words: tuple[str, ...], is_applied: bool
     ) -> None:
         lose(world, f"/posts/{words[0]}", is_applied=is_applied)
@@ -81,7 +81,7 @@ class TestLost:
         assert_settled(machine)
         assert list(world.texts().values()) == [1]
 
-    def test_uploaded_media(
+    def test_post_with_uploaded_media_is_settled_without_its_file(
         self, world: World, machine: CommandLine, tmp_path: Path, is_applied: bool
     ) -> None:
         image = tmp_path / "hero.png"
@@ -95,7 +95,7 @@ class TestLost:
         assert world.texts() == {"Row 0": 1}
 
     @pytest.mark.parametrize("key", [(), ("--key", "launch")], ids=["no key", "key"])
-    def test_move(
+    def test_move_is_settled_by_the_listed_command(
         self, world: World, machine: CommandLine, key: tuple[str, ...], is_applied: bool
     ) -> None:
         words = ("schedule", "--page", "instagram:acme", "--at", AT, "-m", "Row 0")
@@ -109,7 +109,7 @@ class TestLost:
         assert world.live_ids()["Row 0"] != post_id
 
     @pytest.mark.parametrize("key", [(), ("--key", "launch")], ids=["no key", "key"])
-    def test_cancellation_after_move(
+    def test_cancellation_after_move_is_settled_by_the_listed_command(
         self, world: World, machine: CommandLine, key: tuple[str, ...], is_applied: bool
     ) -> None:
         words = ("schedule", "--page", "instagram:acme", "--at", AT, "-m", "Row 0")
@@ -122,7 +122,9 @@ class TestLost:
         assert world.texts() == {"Row 0": 1}
         assert world.live_ids()["Row 0"] != post_id
 
-    def test_cancellation(self, world: World, machine: CommandLine, is_applied: bool) -> None:
+    def test_cancellation_is_settled_by_the_listed_command(
+        self, world: World, machine: CommandLine, is_applied: bool
+    ) -> None:
         words = ("schedule", "--page", "instagram:acme", "--at", AT, "-m", "Row 0")
         assert machine.run("posts", *words, "--key", "launch").code == 0
         lose(world, CANCEL_PATH, is_applied=is_applied, method="DELETE")
@@ -131,7 +133,7 @@ class TestLost:
         assert_settled(machine)
         assert world.texts() == {}
 
-    def test_retry(
+    def test_retry_is_settled_by_the_listed_command(
         self,
         world: World,
         machine: CommandLine,
@@ -153,7 +155,9 @@ class TestLost:
         assert_settled(machine)
         assert world.texts() == {"Row 0": 1}
 
-    def test_calendar(self, world: World, machine: CommandLine, is_applied: bool) -> None:
+    def test_calendar_is_settled_by_the_listed_reconcile(
+        self, world: World, machine: CommandLine, is_applied: bool
+    ) -> None:
         calendar = world.calendar(make_rows_on_one_page(1), "a b.csv")
         lose(world, "/posts/schedule", is_applied=is_applied)
         assert schedule(machine, calendar).code != 0

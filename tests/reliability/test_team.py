@@ -42,7 +42,7 @@ def team(server: OwnServer, url: str, random: Random) -> Iterator[Team]:
         yield team
 
 
-def test_machines_at_once(team: Team) -> None:
+def test_concurrent_machines_make_each_post_once(team: Team) -> None:
     for running in [team.start(machine) for machine in team.machines]:
         run = team.wait(running)
         assert run.code == 0, run.err
@@ -55,7 +55,7 @@ def test_machines_at_once(team: Team) -> None:
     assert {status for run in history.runs for status in run.reports.values()} == {DONE}
 
 
-def test_post_of_another_program_is_judged(team: Team) -> None:
+def test_duplicate_made_by_another_program_is_detected(team: Team) -> None:
     team.settle()
     team.emulator.state.connection.execute(
         "INSERT INTO posts (id, page_id, status, scheduled_at, message, media, created_at) "
@@ -97,7 +97,7 @@ def test_killed_machine_is_taken_over(team: Team, posts: int) -> None:
 
 
 @pytest.mark.parametrize("kind", DISTURBANCES)
-def test_disturbed_machines(team: Team, random: Random, kind: str) -> None:
+def test_disturbed_machines_make_each_post_once(team: Team, random: Random, kind: str) -> None:
     run_round(team, random, [kind])
     team.edit(edit_calendar(team.rows, 1))
     run_round(team, random, [kind])
@@ -105,7 +105,9 @@ def test_disturbed_machines(team: Team, random: Random, kind: str) -> None:
 
 
 @pytest.mark.skipif(not has_namespaces(), reason="needs root on Linux, for network namespaces")
-def test_machines_in_namespaces(server: OwnServer, url: str, random: Random) -> None:
+def test_machines_with_broken_connections_make_each_post_once(
+    server: OwnServer, url: str, random: Random
+) -> None:
     with open_team(server, url, 3, random=random, isolated=True) as team:
         team.edit(make_calendar(ROWS))
         run_round(team, random, ["half-open", "commits lost"])

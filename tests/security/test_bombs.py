@@ -51,7 +51,7 @@ def run_bounded(program: str, *words: str, stdin: str = "") -> str:
 
 
 @pytest.mark.slow
-def test_calendar_bombs_in_bounded_memory(tmp_path: Path) -> None:
+def test_calendar_bombs_are_rejected_in_bounded_memory(tmp_path: Path) -> None:
     head = b"page,scheduled_at,message\n"
     pairs = b"".join(b"b%d: &b%d [*b%d, *b%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 64))
     bombs = {
@@ -88,7 +88,7 @@ def test_calendar_bombs_in_bounded_memory(tmp_path: Path) -> None:
     assert "larger than 64 MB" in messages["gigabyte.csv"]
 
 
-def test_plan_bomb(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_plan_bomb_is_rejected(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     plan = tmp_path / "bomb.plan"
     pairs = "".join(f"b{n}: &b{n} [*b{n - 1}, *b{n - 1}]\n" for n in range(1, 64))
     plan.write_text(

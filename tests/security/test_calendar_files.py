@@ -143,7 +143,7 @@ def test_calendar_from_stdin_has_current_directory(
     assert SECRET in cli.run(*words, stdin=f"{HEAD}{row}../secret.txt\n").out
 
 
-def test_allow_outside_on_every_command(cli: CommandLine, directory: Path) -> None:
+def test_each_command_needs_its_own_allow_outside(cli: CommandLine, directory: Path) -> None:
     path, plan = str(write_calendar(directory, "../secret.txt")), str(directory / "a.plan")
     planned = cli.run("bulk", "plan", path, "--allow-outside", "-o", plan)
     assert planned.code == 0, planned.err
@@ -211,7 +211,7 @@ def test_directory_under_another_path_is_recognized(tmp_path: Path) -> None:
                                        check_regular)  # fmt: skip
 
 
-def test_system_without_directory_descriptors(
+def test_links_are_refused_without_directory_descriptors(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Simulates Windows.
@@ -255,7 +255,7 @@ def read(descriptor: int) -> str:
 
 
 @pytest.mark.parametrize("swapped", ["sub", "."])
-def test_directory_swapped_after_resolving(
+def test_directory_swapped_after_resolving_is_refused(
     directory: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
 ) -> None:
     name = "sub/secret.txt" if swapped == "sub" else "secret.txt"
@@ -274,7 +274,7 @@ def test_directory_swapped_after_resolving(
         scope.open(directory / name, check_regular)
 
 
-def test_directory_swapped_before_opening(directory: Path) -> None:
+def test_directory_swapped_before_opening_is_not_followed(directory: Path) -> None:
     (directory / "sub" / "secret.txt").write_text("Fine")
     swaps = iter([True, False])
 
@@ -287,7 +287,7 @@ def test_directory_swapped_before_opening(directory: Path) -> None:
     assert read(scope.open(directory / "sub" / "secret.txt", check)) == "Fine"
 
 
-def test_file_swapped_before_opening(directory: Path) -> None:
+def test_file_swapped_before_opening_is_refused(directory: Path) -> None:
     path = directory / "ok.txt"
 
     def replace_by_link(_status: os.stat_result) -> None:
@@ -298,7 +298,7 @@ def test_file_swapped_before_opening(directory: Path) -> None:
         FileScope(directory.resolve()).open(path, replace_by_link)
 
 
-def test_file_swapped_before_upload(directory: Path) -> None:
+def test_file_swapped_before_upload_is_refused(directory: Path) -> None:
     path = directory / "hero.png"
     path.write_bytes(png())
     inspected = inspect(path, StorageLimits(), FileScope(directory.resolve()))

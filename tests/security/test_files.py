@@ -51,7 +51,7 @@ def signed_in(cli: CommandLine) -> CommandLine:
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o777])
-def test_file_modes_under_any_umask(
+def test_files_are_private_under_any_umask(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, mask: int
 ) -> None:
     home, token = cli.home, emulator.token

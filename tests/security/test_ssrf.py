@@ -68,7 +68,7 @@ def test_host_resolving_to_metadata_address_is_rejected(*, allow_external: bool)
         )
 
 
-def test_dns_rebinding() -> None:
+def test_dns_rebinding_does_not_change_the_checked_address() -> None:
     lookups: list[str] = []
 
     def resolver(host: str) -> Sequence[Address]:
@@ -104,7 +104,7 @@ def test_deliver_does_not_follow_redirects(status: int) -> None:
         assert elsewhere.received == []
 
 
-def test_ssrf_guard_on_every_sending_command(cli_logged_out: CommandLine) -> None:
+def test_every_sending_command_refuses_metadata_addresses(cli_logged_out: CommandLine) -> None:
     env = {"OUTREPLY_WEBHOOK_SECRET": "whsec_0123456789abcdef"}
     url = "http://2852039166/latest/meta-data/"
     result = cli_logged_out.run("webhooks", "trigger", "post.published", "--to", url, env=env)

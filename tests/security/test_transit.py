@@ -245,7 +245,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-def test_compression_bomb() -> None:
+def test_compression_bomb_is_rejected_in_bounded_memory() -> None:
     once = compress_zeros(1024)
     assert len(once) < 1.1 * MEGABYTE
     twice, named = gzip.compress(once), "gzip, gzip"
@@ -274,7 +274,7 @@ def test_compression_bomb() -> None:
     assert int(growth) < 160 * 1024  # KiB: the part that is kept, and a copy
 
 
-def test_gzip_response() -> None:
+def test_gzip_response_is_read_and_a_damaged_one_rejected() -> None:
     body = {"pages": [{"id": str(number)} for number in range(5_000)]}
     packed = gzip.compress(json.dumps(body).encode())
     with ScriptedServer([response(200, None, packed, content_encoding="GZIP")]) as server:
@@ -289,14 +289,14 @@ def test_gzip_response() -> None:
     "head",
     [b"X-Long: " + b"a" * 200_000 + b"\r\n", b"".join(b"X-%d: a\r\n" % n for n in range(40_000))],
 )
-def test_header_flood(head: bytes) -> None:
+def test_header_flood_is_rejected(head: bytes) -> None:
     flood = b"HTTP/1.1 200 OK\r\n" + head + b"Content-Length: 2\r\n\r\n{}"
     with ScriptedServer([flood]) as server, pytest.raises(NetworkError) as caught:
         transport(server).get("/me")
     assert caught.value.code == "CONNECTION_LOST"
 
 
-def test_endless_response() -> None:
+def test_endless_response_is_rejected() -> None:
     endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b" " * (33 * MEGABYTE)
     with ScriptedServer([endless]) as server:
         with pytest.raises(InvalidResponseError) as caught:

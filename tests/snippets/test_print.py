@@ -73,7 +73,9 @@ def scheduled(client: Client) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("name", SCHEDULED)
-def test_schedule(cli: CommandLine, client: Client, tools: Tools, name: str, tool: str) -> None:
+def test_printed_schedule_makes_the_posts_of_the_command(
+    cli: CommandLine, client: Client, tools: Tools, name: str, tool: str
+) -> None:
     words = ("posts", "schedule", *AT, *SCHEDULED[name])
     text = printed(cli, tool, *words)
     assert scheduled(client) == []
@@ -123,7 +125,9 @@ def test_publish_needs_no_yes(
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_next_slot_and_key(cli: CommandLine, client: Client, tools: Tools, tool: str) -> None:
+def test_printed_next_slot_with_key_and_the_command_make_one_post(
+    cli: CommandLine, client: Client, tools: Tools, tool: str
+) -> None:
     run(cli, "slots", "set", "facebook:acme", "daily 09:00")
     words = ("posts", "schedule", "--page", "facebook:acme", "--at", "next-slot", "-m", "Hi",
              "--key", "k")  # fmt: skip
@@ -136,7 +140,7 @@ def test_next_slot_and_key(cli: CommandLine, client: Client, tools: Tools, tool:
 
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("has_entry", [True, False])
-def test_edit_and_reschedule(
+def test_printed_edit_and_reschedule_do_what_the_commands_do(
     cli: CommandLine, client: Client, tools: Tools, tool: str, has_entry: bool
 ) -> None:
     key = ("--key", "k") if has_entry else ()
@@ -168,7 +172,7 @@ def test_edit_and_reschedule(
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_command_after_printed_edit_is_refused_or_the_same(
+def test_printed_edit_after_its_command_changes_nothing(
     cli: CommandLine, client: Client, tools: Tools, tool: str
 ) -> None:
     """The printed requests have the keys of the command, so that both make one post."""
@@ -182,7 +186,9 @@ def test_command_after_printed_edit_is_refused_or_the_same(
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_cancel(cli: CommandLine, client: Client, tools: Tools, tool: str) -> None:
+def test_printed_cancel_cancels_every_post(
+    cli: CommandLine, client: Client, tools: Tools, tool: str
+) -> None:
     pages = ("--page", "facebook:acme", "--page", "x:bluebird")
     ids = run(cli, "posts", "schedule", *AT, *pages, "-m", "x", "-q").out.split()
     text = printed(cli, tool, "posts", "cancel", *ids)
@@ -192,7 +198,7 @@ def test_cancel(cli: CommandLine, client: Client, tools: Tools, tool: str) -> No
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_retry_once(
+def test_printed_retry_and_the_command_publish_once(
     *,
     cli: CommandLine,
     client: Client,
@@ -230,7 +236,7 @@ def replies(client: Client, comment_id: str) -> list[str]:
 
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("is_first", [True, False])
-def test_reply_once(
+def test_printed_reply_and_the_command_reply_once(
     *,
     cli: CommandLine,
     client: Client,
@@ -254,7 +260,7 @@ def test_reply_once(
 
 @pytest.mark.parametrize("tool", ["curl", "python", "node"])
 @pytest.mark.parametrize("name", ["hero.png", 'it\'s "a" $b; c,d\\e.png', "é ☕.png"])
-def test_upload(
+def test_printed_upload_makes_the_media_of_the_command(
     *,
     cli: CommandLine,
     client: Client,
@@ -317,7 +323,7 @@ def test_local_files_must_be_uploaded_first(
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_webhooks_media_and_any_endpoint(
+def test_printed_requests_for_other_endpoints_do_what_the_commands_do(
     cli: CommandLine, client: Client, tools: Tools, tool: str, tmp_path: Path
 ) -> None:
     url = "http://127.0.0.1:9/hooks?a='1'"
@@ -408,7 +414,7 @@ def test_n8n_workflow_has_documented_fields() -> None:
     assert sent[2].headers["x-a"] == "=}} {{ 1 }}"
 
 
-def test_make_and_zapier_settings_are_those_of_the_reference() -> None:
+def test_make_and_zapier_settings_match_the_reference() -> None:
     reference = REFERENCE.read_text(encoding="utf-8")
     request = create_post({"page_id": "6711", "scheduled_at": "2026-05-01T09:00:00Z"}, "k")
     make = render("make", [request], BASE_URL).splitlines()

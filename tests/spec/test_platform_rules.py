@@ -169,7 +169,7 @@ def find_broken(rule: Rule, post: PostFacts) -> list[bool | None]:
 
 
 @pytest.mark.parametrize(("platform", "name"), CASES)
-def test_rule(platform: str, name: str, tmp_path: Path) -> None:
+def test_each_rule_allows_and_refuses_its_cases(platform: str, name: str, tmp_path: Path) -> None:
     rule = _RULES[platform, name]
     allowed, broken = CASES[platform, name]
     for post in allowed:
@@ -187,7 +187,7 @@ def test_rule(platform: str, name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("platform", "name"), WITH_MEDIA)
-def test_rule_of_texts_with_media(platform: str, name: str) -> None:
+def test_text_limit_with_media_applies_only_with_media(platform: str, name: str) -> None:
     mime, limit = WITH_MEDIA[platform, name]
     media = (Media("media_urls", "file", mime),)
     # Characters outside of the basic plane count twice.
@@ -349,13 +349,13 @@ def test_summary_says_how_characters_were_counted() -> None:
     assert finding.summary == "1,200 of 1,000 characters as X counts them"
 
 
-def test_unknown_measure_is_neither_broken_nor_kept() -> None:
+def test_unknown_measure_neither_breaks_nor_satisfies_a_rule() -> None:
     media = (Media("media_urls", "a.png", "image/png"),)
     rule = Rule("twitter", "max_image_size", "1KB", "")
     assert find_broken(rule, PostFacts("twitter", None, media)) == [None]
 
 
-def test_refusal_is_that_of_the_platform_of_the_post() -> None:
+def test_refusal_follows_the_rules_of_the_platform() -> None:
     text = "x" * 2_201
     expected = "the text has 2,201 characters, but Instagram allows at most 2,200 characters"
     media = (Media("media_urls", "a.jpg", IMAGE),)

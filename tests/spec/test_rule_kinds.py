@@ -84,7 +84,7 @@ def measure(
         ("max_video_seconds", 900, "allows at most 15 min for a video"),
     ],
 )
-def test_requirement(name: str, value: Any, requirement: str) -> None:
+def test_requirement_is_described_in_words(name: str, value: Any, requirement: str) -> None:
     assert KINDS[name].requirement(value) == requirement
 
 
@@ -113,7 +113,7 @@ def test_only_a_kind_that_limits_a_number_has_a_noun(name: str, noun: str) -> No
         ("forbidden_characters", "a > b", "a > b", ""),
     ],
 )
-def test_measure_of_a_text(name: str, message: str, value: object, fact: str) -> None:
+def test_text_is_measured_and_described(name: str, message: str, value: object, fact: str) -> None:
     assert measure(name, message) == [(value, fact, "message", "")]
     assert measure(name, "") == measure(name, None) == []
 
@@ -127,7 +127,9 @@ def test_measure_of_a_text(name: str, message: str, value: object, fact: str) ->
         ("tiktok", "a\uffff\U00010000", 4, " as TikTok counts them"),
     ],
 )
-def test_length_as_the_platform_counts(platform: str, message: str, length: int, note: str) -> None:
+def test_length_is_measured_as_the_platform_counts(
+    platform: str, message: str, length: int, note: str
+) -> None:
     fact = f"the text has {length} characters{note}"
     assert measure("max_characters", message, platform=platform) == [
         (length, fact, "message", note)
@@ -162,7 +164,7 @@ def test_required_media_are_the_kinds_that_a_post_has() -> None:
         ("max_videos", 1, "the post has 1 video"),
     ],
 )
-def test_number_of_media(name: str, value: int, fact: str) -> None:
+def test_media_are_counted_by_kind(name: str, value: int, fact: str) -> None:
     files = media(JPEG, GIF, MP4, None)
     assert measure(name, None, files) == [(value, fact, "field4", "")]
     assert measure(name) == []
@@ -176,7 +178,9 @@ def test_number_of_media(name: str, value: int, fact: str) -> None:
         ((MP4, None), False, "the post has videos"),
     ],
 )
-def test_mix_of_media(mimes: tuple[str | None, ...], value: object, fact: str) -> None:
+def test_mix_of_images_and_videos_is_detected(
+    mimes: tuple[str | None, ...], value: object, fact: str
+) -> None:
     assert measure("mixed_media", None, media(*mimes)) == [(value, fact, "field2", "")]
 
 
@@ -207,7 +211,9 @@ def test_mix_of_fewer_than_two_known_media_is_not_measured(mimes: tuple[str | No
         ("max_video_seconds", MP4, 90.0, "file1 lasts 90 s"),
     ],
 )
-def test_measure_of_a_file(name: str, mime: str, value: object, fact: str) -> None:
+def test_file_of_a_known_kind_is_measured_and_described(
+    name: str, mime: str, value: object, fact: str
+) -> None:
     known = media(mime, size=2 * MEGABYTE, width=2_500, height=1_000, seconds=90.0)
     assert measure(name, None, known) == [(value, fact, "field1", "")]
     other = media(MP4 if mime.startswith("image/") else JPEG, None)
@@ -263,7 +269,7 @@ def test_file_with_one_side_has_no_known_ratio(width: int | None, height: int | 
         ("max_video_seconds", 5, 5.0, 5.1),
     ],
 )
-def test_value_on_either_side_of_a_limit(
+def test_value_within_a_limit_is_allowed_and_beyond_it_broken(
     name: str, limit: object, allowed: object, broken: object
 ) -> None:
     assert not KINDS[name].is_broken(allowed, limit)
@@ -290,7 +296,7 @@ def test_allowed_mix_and_clickable_links_are_never_broken(name: str, value: obje
         ("video_formats", ["mp4", "mov", "webm"], ("MP4", "MOV", "WebM")),
     ],
 )  # fmt: skip
-def test_accepted_value(name: str, value: object, accepted: object) -> None:
+def test_valid_value_is_accepted(name: str, value: object, accepted: object) -> None:
     assert KINDS[name].check(value) == accepted
 
 
@@ -323,7 +329,7 @@ def test_refused_value_names_the_form(
     ("text", "size"),
     [("1KB", 1_024), ("8MB", 8_388_608), ("1.5 gb", 1_610_612_736), ("0MB", 0)],
 )
-def test_size_in_bytes(text: str, size: int) -> None:
+def test_size_is_converted_to_bytes(text: str, size: int) -> None:
     assert parse_size(text) == size
     assert KINDS["max_image_size"].compare_as(text) == size
 
@@ -343,7 +349,7 @@ def test_ratio_is_a_quotient() -> None:
         (43_200, "12 h"), (43_201, "43201 s"), (2.46, "2.5 s"),
     ],
 )  # fmt: skip
-def test_seconds_in_the_largest_whole_unit(seconds: float, text: str) -> None:
+def test_seconds_are_shown_in_the_largest_whole_unit(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
 
 

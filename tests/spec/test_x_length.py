@@ -91,7 +91,7 @@ LENGTHS = [
 
 
 @pytest.mark.parametrize("marked", LINKS)
-def test_links(marked: str) -> None:
+def test_links_are_found_where_x_finds_them(marked: str) -> None:
     text = marked.replace("⟦", "").replace("⟧", "")
     found = []
     position = 0
@@ -102,7 +102,7 @@ def test_links(marked: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "length"), LENGTHS)
-def test_length(text: str, length: int) -> None:
+def test_length_is_counted_as_x_counts_it(text: str, length: int) -> None:
     assert count_for_x(text) == length
 
 

@@ -51,7 +51,7 @@ def test_c_locale_terminal_is_ascii(environ: dict[str, str], encoding: str) -> N
     assert make_stream(is_terminal=False, environ=environ).encoding == "utf-8"
 
 
-def test_ascii_fallback() -> None:
+def test_characters_that_a_terminal_lacks_are_replaced() -> None:
     ascii_terminal = make_stream()
     assert ascii_terminal.roundtrip("Été… ● ✓ → 日本 🌱!") == "Ete~ * + > ???? ??!"
     assert make_stream("latin-1", environ={}).roundtrip("Été → 日本") == "Été > ????"

@@ -126,7 +126,7 @@ def test_completion_is_utf8(cli: CommandLine) -> None:
         assert "Café 🚲" in out.decode("utf-8")
 
 
-def test_terminal_output(cli: CommandLine) -> None:
+def test_terminal_gets_replacements_and_json_stays_utf_8(cli: CommandLine) -> None:
     assert cli.run(*POST, "2026-12-24 18:00", "-F", "-", stdin=TEXT.encode()).code == 0
     for locale in ({"LANG": "C"}, {"PYTHONIOENCODING": "ascii"}):
         # Users see a replacement; programs that run the command on a terminal get UTF-8.
@@ -152,7 +152,7 @@ STDIN = {
 
 
 @pytest.mark.parametrize("form", STDIN)
-def test_message_from_stdin(cli: CommandLine, tmp_path: Path, form: str) -> None:
+def test_message_from_stdin_is_decoded(cli: CommandLine, tmp_path: Path, form: str) -> None:
     file = tmp_path / "m.txt"
     file.write_bytes(STDIN[form])
     words = (*POST, "2026-12-24 18:00", "--dry-run", "--json", "-F")
@@ -161,7 +161,7 @@ def test_message_from_stdin(cli: CommandLine, tmp_path: Path, form: str) -> None
 
 
 @pytest.mark.parametrize("form", ["UTF-8", "UTF-16-LE"])
-def test_message_from_stdin_of_a_process(cli: CommandLine, form: str) -> None:
+def test_message_from_stdin_of_a_process_is_decoded(cli: CommandLine, form: str) -> None:
     words = (*POST, "2026-12-24 18:00", "--dry-run", "--json", "-F", "-")
     out = spawn(cli, *words, stdin=STDIN[form], env={"PYTHONIOENCODING": "cp1252"})
     assert json.loads(out)[0]["message"] == TEXT
@@ -180,7 +180,7 @@ def encode_like(form: str, text: str) -> bytes:
 
 
 @pytest.mark.parametrize("form", STDIN)
-def test_everything_that_reads_stdin(cli: CommandLine, tmp_path: Path, form: str) -> None:
+def test_every_command_decodes_its_stdin(cli: CommandLine, tmp_path: Path, form: str) -> None:
     def run(*words: str, stdin: str) -> Result:
         result = cli.run(*words, stdin=encode_like(form, stdin))
         assert result.code == 0, result.err
@@ -245,7 +245,9 @@ def test_other_encodings_are_refused(cli: CommandLine, content: bytes, problem: 
     assert cli.run("posts", "list", "-q").out == ""
 
 
-def test_message_from_an_editor_in_another_encoding(cli: CommandLine, tmp_path: Path) -> None:
+def test_message_from_an_editor_in_another_encoding_is_rejected(
+    cli: CommandLine, tmp_path: Path
+) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf "Gr\\374\\337e" > "$1"\n')
     editor.chmod(0o755)
@@ -261,7 +263,7 @@ def test_signed_body_stays_raw(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_notes_appear_at_once(cli_logged_out: CommandLine, unbuffered: str) -> None:
+def test_notes_appear_immediately(cli_logged_out: CommandLine, unbuffered: str) -> None:
     cli_logged_out.environ["PYTHONUNBUFFERED"] = unbuffered
     # The fixture waits for the address on stderr.
     with run_receiver(cli_logged_out) as receiver:
@@ -289,7 +291,7 @@ def test_stdout_and_stderr_keep_their_order(
         assert 0 <= text.index(before) < text.rindex(after), text
 
 
-def test_note_after_a_closed_pipe(cli: CommandLine, tmp_path: Path) -> None:
+def test_note_is_written_after_a_closed_pipe(cli: CommandLine, tmp_path: Path) -> None:
     # Writing the note must not fail because stdout, which is written first, is gone.
     calendar = tmp_path / "c.csv"
     calendar.write_text("page,scheduled_at,message\nx:bluebird,2026-12-24 18:00,Hi\n")

@@ -39,13 +39,13 @@ def render(format_: str = "table", **settings: Any) -> str:
     return stream.getvalue()
 
 
-def test_json_jsonl_and_yaml() -> None:
+def test_json_jsonl_and_yaml_contain_every_item() -> None:
     assert json.loads(render("json")) == ITEMS
     assert [json.loads(line) for line in render("jsonl").splitlines()] == ITEMS
     assert yaml.safe_load(render("yaml")) == ITEMS
 
 
-def test_fields() -> None:
+def test_fields_are_selected_in_the_given_order() -> None:
     items = json.loads(render("json", fields=["nested.list.0.deep", "id"]))
     assert [list(item) for item in items] == [["nested.list.0.deep", "id"]] * 2
     assert items[0] == {"nested.list.0.deep": 7, "id": "1"}
@@ -53,18 +53,18 @@ def test_fields() -> None:
     assert render("table", fields=["name", "id"]) == 'Ünï, "quoted"\t1\ntab here line\t2\n'
 
 
-def test_csv_and_tsv() -> None:
+def test_csv_and_tsv_escape_their_values() -> None:
     assert render("csv").splitlines()[0] == "id,name,nested.list.0.deep"
     assert '"Ünï, ""quoted"""' in render("csv")
     assert render("tsv").splitlines()[2] == "2\ttab\\there\\nline\t"
 
 
-def test_table_in_pipe() -> None:
+def test_table_in_pipe_is_separated_by_tabs() -> None:
     assert render() == '1\tÜnï, "quoted"\t7\n2\ttab here line\t\n'
     assert render(quiet=True) == "1\n2\n"
 
 
-def test_empty_list() -> None:
+def test_empty_list_prints_a_note_only_in_a_table_on_a_terminal() -> None:
     def render_empty(format_: str, *, is_terminal: bool) -> str:
         stream = io.StringIO()
         Output(stream, format=format_, is_terminal=is_terminal).print_list([], COLUMNS)
@@ -102,7 +102,7 @@ ID
     )
 
 
-def test_print_one() -> None:
+def test_print_one_prints_lines_or_a_json_object() -> None:
     stream = io.StringIO()
     Output(stream).print_one(ITEMS[0], COLUMNS)
     assert stream.getvalue().splitlines()[0] == "id\t1"
@@ -224,7 +224,7 @@ def test_yaml_roundtrip_of_control_characters(text: str) -> None:
     assert sanitize(text_out, keep_lines=True) == text_out
 
 
-def test_csv_carriage_return() -> None:
+def test_csv_keeps_a_carriage_return() -> None:
     stream = io.StringIO(newline="")
     Output(stream, format="csv").print_list([{"id": "a\rb"}], COLUMNS[:1])
     assert list(csv.reader(io.StringIO(stream.getvalue(), newline=""))) == [["id"], ["a\rb"]]

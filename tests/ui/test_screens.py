@@ -63,7 +63,7 @@ WRAPPED = {
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
-def test_screen(screen: Screen, account: GoldenAccount) -> None:
+def test_screen_matches_its_golden_file(screen: Screen, account: GoldenAccount) -> None:
     screens = []
     for terminal in TERMINALS:
         drawn = account.render(screen, terminal)
@@ -104,7 +104,7 @@ def golden_section(screen: str, terminal: str) -> str:
         ("posts-list", "200 columns, NO_COLOR", 80, {**NO_COLOR, "COLUMNS": "200"}),
     ],
 )
-def test_screen_of_spawned_command(
+def test_screen_of_spawned_command_matches_its_golden_file(
     account: GoldenAccount, screen: str, terminal: str, width: int, environ: dict[str, str]
 ) -> None:
     words = next(known.words for known in SCREENS if known.name == screen)

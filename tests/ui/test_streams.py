@@ -48,7 +48,7 @@ def test_closed_pipe_is_not_an_error(cli: CommandLine, unbuffered: str) -> None:
     assert out.splitlines() == [f"0 {line}".strip() for line in LINES]
 
 
-def test_exit_code_with_unwritable_stderr(cli: CommandLine) -> None:
+def test_unwritable_stderr_does_not_change_the_exit_code(cli: CommandLine) -> None:
     script = """
     outreply posts show 68a100000000000000000001 2>&1 | true; echo ${PIPESTATUS[0]}
     outreply posts show 68a100000000000000000001 2>/dev/full; echo $?
@@ -73,7 +73,7 @@ def test_bulk_schedule_finishes_with_closed_pipe(
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no full device")
 @pytest.mark.parametrize(("stdout", "why"), [(">/dev/full", "No space left"), (">&-", "is closed")])
-def test_unwritable_stdout(cli: CommandLine, stdout: str, why: str) -> None:
+def test_unwritable_stdout_is_an_error(cli: CommandLine, stdout: str, why: str) -> None:
     script = "".join(f"outreply {line} {stdout}; echo $? >&2\n" for line in LINES)
     out, err = in_bash(cli, script)
     assert out == ""
@@ -97,7 +97,7 @@ def test_post_scheduled_once_after_lost_output(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("redirection", ["</dev/null", "<&-", "2>&-", "2>/dev/full"])
-def test_missing_unused_stream(cli: CommandLine, redirection: str) -> None:
+def test_missing_unused_stream_is_ignored(cli: CommandLine, redirection: str) -> None:
     out, err = in_bash(cli, f"outreply posts list --published --json -v {redirection}; echo $?")
     assert out.splitlines()[-1] == "0"
     assert "Traceback" not in err

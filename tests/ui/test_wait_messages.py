@@ -30,14 +30,14 @@ def list_brands(cli: CommandLine, url: str, stderr: io.StringIO, *options: str) 
     return stderr.getvalue()
 
 
-def test_wait_message_on_terminal(cli_logged_out: CommandLine) -> None:
+def test_wait_message_is_shown_once_on_terminal(cli_logged_out: CommandLine) -> None:
     cli_logged_out.clock.next_random = 0.0
     with ScriptedServer([RATE_LIMITED, BRANDS]) as server:
         err = list_brands(cli_logged_out, server.url, Terminal(), "--json")
     assert err.splitlines() == ["Too many requests; retrying in 42s"]
 
 
-def test_wait_message_when_rate_limit_is_used_up(cli_logged_out: CommandLine) -> None:
+def test_wait_message_names_the_rate_limit_when_it_is_used_up(cli_logged_out: CommandLine) -> None:
     soon = str(int(cli_logged_out.clock.now().timestamp()) + 30)
     last_request = response(
         200, {"brands": []}, None,

@@ -140,7 +140,9 @@ def test_events_arrive_newest_first() -> None:
     ],
     ids=["whole header", "first signature", "last signature", "comma and space", "each signature"],
 )
-def test_rotated_secret(parse: Callable[[str], list[str]], failed: set[str]) -> None:
+def test_handler_that_misreads_two_signatures_fails_rotation_checks(
+    parse: Callable[[str], list[str]], failed: set[str]
+) -> None:
     def respond(signature: str, body: bytes) -> int:
         return 200 if sign(body, SECRET) in parse(signature) else 401
 
@@ -168,7 +170,7 @@ def test_handler_without_verification_fails() -> None:
         (None, 10_004.0, False, "timed out after 10 s"),
     ],
 )
-def test_slowest_response(
+def test_response_slower_than_8_seconds_fails_the_check(
     status: int | None, milliseconds: float, passed: bool, detail: str
 ) -> None:
     slowest = DeliveryResult(status, None if status else "timed out", milliseconds)

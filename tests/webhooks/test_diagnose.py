@@ -31,7 +31,7 @@ def findings(body: bytes, signature: str | None, *secrets: str, **options: Any) 
         json.dumps(VALUE, separators=(",", ":"), sort_keys=True).encode() + b"\n",
     ],
 )
-def test_reserialized_body(body: bytes) -> None:
+def test_reserialized_body_is_diagnosed(body: bytes) -> None:
     assert "re-serialized JSON" in findings(body, sign(BODY, SECRET))
 
 
@@ -44,7 +44,7 @@ def test_reserialized_body(body: bytes) -> None:
         (b"  " + BODY + b" ", "surrounding whitespace"),
     ],
 )
-def test_slightly_changed_body(body: bytes, cause: str) -> None:
+def test_slightly_changed_body_is_diagnosed(body: bytes, cause: str) -> None:
     assert cause in findings(body, sign(BODY, SECRET))
 
 
@@ -55,11 +55,11 @@ def test_slightly_changed_body(body: bytes, cause: str) -> None:
         (SECRET.removeprefix("whsec_"), "without the whsec_ prefix"),
     ],
 )
-def test_slightly_changed_secret(signing_secret: str, cause: str) -> None:
+def test_slightly_changed_secret_is_diagnosed(signing_secret: str, cause: str) -> None:
     assert cause in findings(BODY, sign(BODY, signing_secret))
 
 
-def test_other_digests() -> None:
+def test_other_digests_are_diagnosed() -> None:
     raw = hmac.digest(SECRET.encode(), BODY, "sha256")
     assert "base64" in findings(BODY, base64.b64encode(raw).decode())
     assert "base64" in findings(BODY, "sha256=" + base64.b64encode(raw).decode())
@@ -70,14 +70,14 @@ def test_other_digests() -> None:
     assert "another secret" in findings(BODY, sign(BODY, "whsec_other"))
 
 
-def test_secret_that_is_not_utf_8() -> None:
+def test_secret_that_is_not_utf_8_is_compared() -> None:
     """Python reads such bytes from the environment as lone surrogates."""
     secret = "caf\udce9"
     assert "signed with another secret" in findings(BODY, sign(BODY, SECRET), secret)
     assert "signed with secret 1" in findings(BODY, sign(BODY, secret), secret)
 
 
-def test_valid_signature_notes() -> None:
+def test_valid_signature_gets_notes_on_secret_and_timestamp() -> None:
     assert "secret 2, an older secret" in findings(BODY, sign(BODY, SECRET), "new", SECRET)
     both = f"{sign(BODY, 'x')}, {sign(BODY, SECRET)}"
     assert "rotation" in findings(BODY, both)

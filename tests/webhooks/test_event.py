@@ -31,7 +31,7 @@ QUOTA = {"bucket": "replies", "used": 80, "limit": 100}
         ("page.expired", {"post": {"page_id": "p"}}, ""),
     ],
 )
-def test_summary(name: str, data: dict[str, Any], summary: str) -> None:
+def test_summary_shows_what_the_event_has(name: str, data: dict[str, Any], summary: str) -> None:
     event = Event("evt_1", name, None, data, {})
     assert summarize(event, {"p": "acme"}) == summary
 
@@ -45,7 +45,7 @@ def test_summary(name: str, data: dict[str, Any], summary: str) -> None:
         (r'data.x="\ud800"', "the value of data.x is not valid Unicode text"),
     ],
 )  # fmt: skip
-def test_invalid_change_of_a_sample_event(setting: str, text: str) -> None:
+def test_invalid_change_of_a_sample_event_is_rejected(setting: str, text: str) -> None:
     with pytest.raises(InvalidInputError, match=text):
         sample_event("post.published", SystemClock().now(), [setting])
 
@@ -67,5 +67,5 @@ def test_stored_body_that_is_not_an_event_meets_no_condition(tmp_path: Path, bod
         (7_200, "2.0 h"),
     ],
 )  # fmt: skip
-def test_durations(seconds: float, text: str) -> None:
+def test_duration_is_shown_in_one_unit(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text

@@ -18,5 +18,5 @@ from outreply_cli.webhooks.event import parse_event
         ({}, ""),
     ],
 )
-def test_name(payload: dict[str, object], name: str) -> None:
+def test_name_is_read_from_event_or_type(payload: dict[str, object], name: str) -> None:
     assert parse_event(json.dumps(payload).encode()).name == name

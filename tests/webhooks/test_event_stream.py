@@ -76,7 +76,7 @@ def test_until_stops_at_the_first_event_that_matches(is_old: bool) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0.0, 0.3])
-def test_timeout_without_the_awaited_event(timeout: float) -> None:
+def test_timeout_without_the_awaited_event_is_an_error(timeout: float) -> None:
     stream = make_stream([received("evt_1")], max_events=2, timeout=timeout)
     with pytest.raises(EventTimeoutError):
         list(stream)

@@ -309,7 +309,7 @@ def test_clock_change_does_not_stop_the_queue(tmp_path: Path, hours: int, is_ord
             wait_for(lambda: _has_forwarded(receiver, 3))
 
 
-def test_relayed_status(tmp_path: Path) -> None:
+def test_sender_gets_the_status_of_the_target(tmp_path: Path) -> None:
     with run_handler() as app:
         app.script = [418, 200]
         config = ReceiverConfig([SECRET], relays_status=True)
@@ -569,7 +569,7 @@ def test_exec_gets_body_but_no_secrets(tmp_path: Path) -> None:
     assert lines[0][2] == ["OUTREPLY_DELIVERY", "OUTREPLY_EVENT"]
 
 
-def test_exec_failure_and_timeout(tmp_path: Path) -> None:
+def test_failed_or_timed_out_command_is_not_retried(tmp_path: Path) -> None:
     cases = [
         (f"{sys.executable} -c 'raise SystemExit(3)'", 60, "exit code 3"),
         (f"{sys.executable} -c 'import time; time.sleep(3600)'", 0.5, "killed after 0.5 s"),
@@ -634,7 +634,7 @@ def test_metadata_address_is_always_blocked() -> None:
     assert (result.error or "").startswith("not sent")
 
 
-def test_conformance_checks() -> None:
+def test_conformance_checks_find_a_handler_without_verification() -> None:
     with run_handler() as app:
         checks = list(HandlerConformance(app.url, SECRET, SystemClock().now()).run())
         assert [check.name for check in checks if not check.passed] == []

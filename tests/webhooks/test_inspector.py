@@ -196,7 +196,7 @@ def test_invalid_delivery_cannot_be_forwarded(tmp_path: Path) -> None:
         assert "an invalid delivery cannot be forwarded" in page
 
 
-def test_search_and_filters(tmp_path: Path) -> None:
+def test_search_and_filters_select_deliveries(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         receiver.send(event_body("post.published", "data.post.message=Needle"))
         receiver.send(event_body("comment.received"))
@@ -290,7 +290,7 @@ def test_edited_delivery_is_signed_again(tmp_path: Path) -> None:
         assert attempt.result.status == 200
 
 
-def test_queue_is_changed(tmp_path: Path) -> None:
+def test_queue_is_changed_from_the_page(tmp_path: Path) -> None:
     with run_handler() as app:
         app.refuses = lambda _body: True
         with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
@@ -367,7 +367,7 @@ def test_any_limit_is_accepted(tmp_path: Path, limit: str) -> None:
         assert "post.published" in page
 
 
-def test_difference(tmp_path: Path) -> None:
+def test_difference_shows_added_and_removed_lines(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         receiver.send(event_body("post.published", "data.post.message=One"))
         receiver.send(event_body("post.published", "data.post.message=Two"))

@@ -89,7 +89,9 @@ def test_signed_delivery_is_stored_whole(tmp_path: Path, body: bytes, reason: st
     ],
     ids=lambda value: str(value)[:14],
 )  # fmt: skip
-def test_signed_body_status(tmp_path: Path, body: bytes, status: int) -> None:
+def test_signed_body_is_accepted_if_it_is_an_object_of_at_most_1_mib(
+    tmp_path: Path, body: bytes, status: int
+) -> None:
     with run_receiver(tmp_path) as receiver:
         assert receiver.send(body)[0] == status
         assert receiver.send(event_body())[0] == 200
@@ -101,12 +103,14 @@ def test_signed_body_status(tmp_path: Path, body: bytes, status: int) -> None:
      ("GET", "/healthz", 200), ("HEAD", "/healthz", 200), ("POST", "/healthz", 405),
      ("GET", "/%00", 404), ("POST", "/../etc", 404)],
 )  # fmt: skip
-def test_other_routes(tmp_path: Path, method: str, path: str, status: int) -> None:
+def test_each_route_accepts_only_its_methods(
+    tmp_path: Path, method: str, path: str, status: int
+) -> None:
     with run_receiver(tmp_path) as receiver:
         assert receiver.send(b"", method=method, path=path)[0] == status
 
 
-def test_chunked_body(tmp_path: Path) -> None:
+def test_chunked_body_is_accepted(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         body = event_body()
         head = (
@@ -159,7 +163,7 @@ def test_malformed_request_is_rejected(tmp_path: Path, request_text: str) -> Non
         (Tolerance(300), None, 200), (Tolerance(300, is_required=True), None, 401),
     ],
 )  # fmt: skip
-def test_timestamp_tolerance(
+def test_timestamp_outside_the_tolerance_is_rejected(
     tmp_path: Path, tolerance: Tolerance, seconds_ago: int | None, status: int
 ) -> None:
     stamp = None if seconds_ago is None else str(int(time.time()) - seconds_ago)
@@ -169,7 +173,7 @@ def test_timestamp_tolerance(
         assert (receiver.received[0].event is None) == (status == 401)
 
 
-def test_secret_rotation(tmp_path: Path) -> None:
+def test_either_secret_is_accepted_during_a_rotation(tmp_path: Path) -> None:
     with run_receiver(tmp_path, ReceiverConfig(secrets=["whsec_old", "whsec_new"])) as receiver:
         for number, secrets in enumerate((["whsec_old"], ["whsec_new"], ["x", "whsec_new"], ["x"])):
             body = event_body("post.published", f"data.post.message={number}")
@@ -177,7 +181,7 @@ def test_secret_rotation(tmp_path: Path) -> None:
             assert receiver.send(body, signature=signature)[0] == (401 if secrets == ["x"] else 200)
 
 
-def test_repeated_signature_header(tmp_path: Path) -> None:
+def test_repeated_signature_header_is_accepted_if_one_matches(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         body = event_body()
         wrong, right = "sha256=" + "0" * 64, sign(body, SECRET)
@@ -234,7 +238,7 @@ def test_event_is_filtered_by_either_field(tmp_path: Path, field: str, pattern: 
         assert receiver.received[0].matches_filter is pattern.startswith("post.")
 
 
-def test_scripted_responses(tmp_path: Path) -> None:
+def test_responses_follow_the_script(tmp_path: Path) -> None:
     script = ResponseScript(parse_script("500x2,503,200"))
     with run_receiver(tmp_path, script=script) as receiver:
         statuses = [receiver.send(event_body())[0] for _ in range(5)]
@@ -265,7 +269,7 @@ def test_unverified_delivery_of_a_page_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_dropped", [False, True])
-def test_delayed_response(tmp_path: Path, is_dropped: bool) -> None:
+def test_response_is_delayed_only_to_a_valid_delivery(tmp_path: Path, is_dropped: bool) -> None:
     clock = ManualClock()
     script = ResponseScript(delay=30.0, drops=is_dropped)
     with run_receiver(tmp_path, script=script, clock=clock) as receiver:
@@ -294,7 +298,7 @@ def test_deliveries_arrive_while_a_team_store_is_written(tmp_path: Path, postgre
 
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 503), ("POST", 405)])
-def test_metrics_without_a_store(tmp_path: Path, method: str, status: int) -> None:
+def test_metrics_without_a_store_are_unavailable(tmp_path: Path, method: str, status: int) -> None:
     with (
         run_receiver(tmp_path) as receiver,
         closing(sqlite3.connect(tmp_path / "receiver" / "webhooks.db")) as db,
@@ -339,7 +343,7 @@ def test_fail_rate_is_reproducible() -> None:
     assert set(draw(1)) == {200, 500}
 
 
-def test_retry_simulator() -> None:
+def test_retry_simulator_predicts_retries_and_disabling() -> None:
     simulator = RetrySimulator()
     assert simulator.predict(200, 0.1, 1) is None
     assert "response took 8.5 s" in (simulator.predict(200, 8.5, 1) or "")

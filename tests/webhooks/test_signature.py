@@ -100,7 +100,9 @@ def test_missing_timestamp_fails_if_required() -> None:
         ("-1000", Tolerance(5), Reason.OLD_TIMESTAMP),
     ],
 )
-def test_timestamp_check(text: str | None, tolerance: Tolerance, reason: Reason | None) -> None:
+def test_timestamp_is_checked_against_the_tolerance(
+    text: str | None, tolerance: Tolerance, reason: Reason | None
+) -> None:
     header = sign(b"x", "s")
     result = verify_signature(b"x", header, ["s"], timestamp=text, tolerance=tolerance, now=1000)
     assert result == VerificationResult(reason, 0)
@@ -132,7 +134,7 @@ def test_text_is_signed_as_utf_8() -> None:
     assert verify("é", header, "s")
 
 
-def test_signature_of_a_known_body() -> None:
+def test_signature_of_a_known_body_has_its_known_value() -> None:
     assert sign(b"The quick brown fox jumps over the lazy dog", "key") == (
         "sha256=f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"
     )
@@ -143,7 +145,7 @@ def test_invalid_timestamp_fails(stamp: str) -> None:
     assert not verify(b"x", sign(b"x", "s"), "s", timestamp=stamp, tolerance=1e9)
 
 
-def test_several_secrets_and_signatures() -> None:
+def test_any_secret_may_match_any_signature() -> None:
     header = ", ".join([sign(b"x", "new"), sign(b"x", "old")])
     assert verify_signature(b"x", header, ["other", "old"], now=0).secret_index == 1
     assert not verify(b"x", header, ["other", ""])
@@ -176,12 +178,12 @@ def test_parse_event_raises_only_value_error(body: bytes | str) -> None:
      b'{"a": "\xff"}', b"[" * 100_000, b'{"a":' * 100_000, b'{"a": ' + b"9" * 10_000 + b"}"],
     ids=lambda body: str(body[:12]),
 )  # fmt: skip
-def test_parse_event_invalid_body(body: bytes) -> None:
+def test_parse_event_rejects_an_invalid_body(body: bytes) -> None:
     with pytest.raises(EventError):
         parse_event(body)
 
 
-def test_event_key() -> None:
+def test_event_key_is_its_id_or_the_hash_of_its_body() -> None:
     assert parse_event(b'{"id": "evt_1", "event": "a"}').key == "evt_1"
     assert parse_event(b'{"event": "a"}').key != parse_event(b'{"event":"a"}').key
     assert parse_event(b'{"id": "\\u001b[2J", "type": "a"}').key.startswith("sha256-")
@@ -192,6 +194,6 @@ def test_nan_tolerance_fails() -> None:
     assert not verify(b"x", sign(b"x", "s"), "s", timestamp="1", tolerance=float("nan"))
 
 
-def test_parse_event_infinite_number() -> None:
+def test_parse_event_rejects_an_infinite_number() -> None:
     with pytest.raises(EventError):
         parse_event(b'{"event": "a", "data": {"n": 1e999}}')

@@ -122,7 +122,7 @@ def test_repeated_delivery_is_queued_once(open_store: OpenStore) -> None:
     assert queued_ids(first) == ["evt_1", "evt_2"]
 
 
-def test_events_stored_by_two_receivers_at_once_are_queued_once(
+def test_events_stored_by_concurrent_receivers_are_queued_once(
     open_store: OpenStore,
 ) -> None:
     stores = [open_store() for _ in range(4)]
@@ -233,7 +233,7 @@ def test_skip_retry_and_failed(store: DeliveryStore) -> None:
     assert next_pending(store).forward.due_at == NOW + 5
 
 
-def test_delivery_skipped_while_in_progress(store: DeliveryStore) -> None:
+def test_delivery_skipped_while_in_progress_is_forwarded_if_accepted(store: DeliveryStore) -> None:
     store.store([incoming("evt_1"), incoming("evt_2")])
     lease = acquire_lease(store)
     first, second = store.queue()
@@ -349,7 +349,7 @@ def test_event_is_accepted_whichever_delivery_the_target_got(store: DeliveryStor
     assert (given_up.delivery, given_up.target) == (other.number, TARGET)
 
 
-def test_valid_deliveries_are_those_stored_at_the_call(store: DeliveryStore) -> None:
+def test_valid_deliveries_exclude_those_stored_after_the_call(store: DeliveryStore) -> None:
     store.store([incoming("evt_1", targets=()), invalid("sha256-forged"), incoming("evt_2")])
     lease = acquire_lease(store)
     record(store, next_pending(store), UNREACHABLE, lease, due_at=NOW + 60)
@@ -416,7 +416,7 @@ def test_accepted_replay_of_a_redelivery_leaves_the_queue(store: DeliveryStore) 
     assert queued_ids(store) == ["evt_2"]
 
 
-def test_queued_number_without_its_delivery(tmp_path: Path) -> None:
+def test_queued_number_without_its_delivery_is_not_returned(tmp_path: Path) -> None:
     path = tmp_path / "webhooks.db"
     with closing(DeliveryStore(path)) as store:
         store.store([incoming("evt_1"), incoming("evt_2")])
@@ -427,7 +427,7 @@ def test_queued_number_without_its_delivery(tmp_path: Path) -> None:
         assert [forward.delivery for forward in store.queued_forwards()] == [2]
 
 
-def test_queue_lengths(store: DeliveryStore) -> None:
+def test_queue_lengths_count_deliveries_of_each_target(store: DeliveryStore) -> None:
     store.store([
         incoming("evt_1", at=NOW - 5),
         incoming("evt_2", targets=[TARGET, OTHER]),
@@ -439,7 +439,7 @@ def test_queue_lengths(store: DeliveryStore) -> None:
     assert len(store.queue(limit=2)) == 2
 
 
-def test_history_filters(store: DeliveryStore) -> None:
+def test_history_is_filtered_by_event_time_and_validity(store: DeliveryStore) -> None:
     store.store([
         incoming("evt_1", event="post.failed", at=NOW - 50, targets=()),
         incoming("evt_2", event="comment.received", targets=()),
@@ -456,7 +456,7 @@ def test_history_filters(store: DeliveryStore) -> None:
     assert names(selects=lambda delivery: delivery.id == "evt_1") == ["evt_1"]
 
 
-def test_filter_of_a_long_history(store: DeliveryStore) -> None:
+def test_filter_finds_deliveries_in_a_long_history(store: DeliveryStore) -> None:
     store.store([incoming(f"evt_{n}", targets=()) for n in range(1_200)])
     found = store.history(limit=3, selects=lambda d: int(d.id.removeprefix("evt_")) < 100)
     assert [entry.delivery.id for entry in found] == ["evt_99", "evt_98", "evt_97"]

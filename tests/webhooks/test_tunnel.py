@@ -43,7 +43,9 @@ ENABLE = "https://login.tailscale.com/f/funnel?node=n1"
         ("tailscale", f"         {ENABLE}", None),
     ],
 )  # fmt: skip
-def test_find_url(tool: str, line: str, url: str | None) -> None:
+def test_find_url_finds_only_the_public_url_of_the_tool(
+    tool: str, line: str, url: str | None
+) -> None:
     assert TOOLS[tool].find_url(line) == url
 
 
@@ -59,7 +61,7 @@ def test_find_url(tool: str, line: str, url: str | None) -> None:
         ('{"TCP": {"443": {}, "8443": {}, "10000": {}}}', 443),
     ],
 )
-def test_tailscale_port_in_use(status: str, port: int) -> None:
+def test_tailscale_uses_the_next_port_if_one_is_in_use(status: str, port: int) -> None:
     words = TOOLS["tailscale"].arguments("http://127.0.0.1:1", lambda *_: status)
     assert words == ["funnel", f"--https={port}", "http://127.0.0.1:1"]
 
@@ -154,13 +156,13 @@ def test_no_restart_after_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows runs no scripts")
-def test_interrupt_while_the_tool_starts(tmp_path: Path) -> None:
+def test_interrupt_while_the_tool_starts_is_reported(tmp_path: Path) -> None:
     opened = OpenTunnel(tmp_path, "import time; time.sleep(600)")
     with pytest.raises(InterruptedRunError, match="interrupted while ngrok was starting"):
         opened.tunnel.start(lambda: True)
 
 
-def test_tool_that_cannot_be_run(tmp_path: Path) -> None:
+def test_tool_that_cannot_be_run_is_an_error(tmp_path: Path) -> None:
     opened = OpenTunnel(tmp_path, "")
     (tmp_path / "ngrok").chmod(0o600)
     with pytest.raises(TunnelError, match="cannot run ngrok: Permission denied"):
@@ -199,7 +201,7 @@ def test_damaged_record_is_named(tmp_path: Path, text: str) -> None:
         list(claim_leftovers(tmp_path))
 
 
-def test_unusable_directory_of_records(tmp_path: Path) -> None:
+def test_unusable_directory_of_records_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tunnels").write_text("")
     with pytest.raises(StorageError, match=r"cannot use .*tunnels"), new_record_file(tmp_path):
         pass
