@@ -432,8 +432,8 @@ def test_unknown_outcome_is_reported(
 
 
 CHECK = (
-    "Check which posts exist (outreply posts list --all), then run the command again with the "
-    "other pages only."
+    "Check which posts exist (outreply posts list --all), then run the command again only for "
+    "pages whose post does not exist."
 )
 
 
