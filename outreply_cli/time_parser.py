@@ -495,7 +495,7 @@ class _TimeText:
         if rest.lower().startswith("midnight"):
             return TimeError(
                 f"ambiguous time in {self._text!r}: midnight is the start or the end of a day",
-                hint="Use 00:00 with the day that starts then.",
+                hint="Use 00:00 and the date of the day that begins.",
             )
         word = _ZONE_WORD.match(rest)
         if word and "time" in self._parts and not _SEPARATOR.match(rest):

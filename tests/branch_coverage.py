@@ -1,6 +1,6 @@
 """A pytest plugin that prints the branch coverage of the packages that post and deliver.
 
-`pytest -p tests.branch_coverage -n 6 --dist worksteal`
+`pytest -p tests.branch_coverage -n 4 --dist worksteal`
 
 It counts what runs in the processes of pytest, not the commands that tests start. A line or branch
 is observed once and costs nothing later, so that the suite takes about as long as without it.

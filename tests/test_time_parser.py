@@ -176,7 +176,7 @@ DAY_FORMATS = "Accepted formats: 09:00, 5pm"
         (
             "24 Dec 2026 midnight",
             "ambiguous time in '24 Dec 2026 midnight': midnight is the start or the end of a day",
-            "Use 00:00 with the day that starts then.",
+            "Use 00:00 and the date of the day that begins.",
         ),
         (
             "05/06/2026 18:00",

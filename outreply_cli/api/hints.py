@@ -20,25 +20,22 @@ _HINTS = {
 _NOT_FOUND_HINTS = (
     ("/brands/", "Use a brand's ID or exact name; see: outreply brands list"),
     ("/pages/", "Check the page's ID; see: outreply pages list"),
-    ("/pages", "Check the brand's ID; see: outreply brands list"),
-    ("/posts/scheduled/", "Check the post's ID; see: outreply posts list --all"),
+    ("/pages", "Use a brand's ID or exact name; see: outreply brands list"),
+    ("/posts/scheduled/", "Check the post's ID and its status; see: outreply posts list --all"),
     ("/posts/", "Check the page and the media; see: outreply pages list, outreply media list"),
     ("/comments/reply", "Check the comment's ID; see: outreply comments inbox --all"),
     ("/comments", "Check the post's ID; see: outreply posts list --published"),
     ("/media/", "Check the media ID; see: outreply media list"),
     ("/webhooks/", "Check the webhook's ID; see: outreply webhooks list"),
 )  # fmt: skip
+# Paths after which the ID of an object may follow; `POST /media/upload` responds with no 404.
+_OBJECT_PATHS = frozenset({"/brands", "/pages", "/posts/scheduled", "/media", "/webhooks"})
 
 
 def named_object(path: str) -> str | None:
-    """The ID or name of the object that a path ends with; None if it names none.
-
-    Only paths such as `/brands/:id` end with one; see `_NOT_FOUND_HINTS`.
-    """
+    """The ID or name of the object that a path such as `/brands/:id` ends with, or None."""
     start, _, last = path.rpartition("/")
-    if not last or not any(prefix == f"{start}/" for prefix, _ in _NOT_FOUND_HINTS):
-        return None
-    return unquote(last)
+    return unquote(last) if last and start in _OBJECT_PATHS else None
 
 
 def hint_for(code: str, status: int, path: str = "", sign_in_hint: str = SIGN_IN) -> str | None:

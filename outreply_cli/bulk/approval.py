@@ -41,8 +41,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _UNKEYED = re.compile(r"(?P<page>.*)@(?P<time>[^@#]+)#(?P<rest>[0-9a-f]{12})(?:\*\d+)?", re.DOTALL)
 _UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 _HINT = (
-    "Use the unchanged file that was saved by the page of `outreply bulk preview FILE --html`, or "
-    "by `outreply bulk approve FILE`."
+    "Use an unchanged file that was saved in the HTML preview, or written by: "
+    "outreply bulk approve FILE"
 )
 
 
@@ -172,11 +172,12 @@ def load_approval(path: Path) -> Approval:
     try:
         return parse_approval(parse_json(decode_text(content)))
     except TextEncodingError as problem:
-        reason = f"{path}: the file {problem}"
+        reason = f"--approved: {path}: the file {problem}"
     except json.JSONDecodeError as problem:
-        reason = f"{path}:{problem.lineno}: invalid JSON: {problem.msg} (column {problem.colno})"
+        location = f"{path}:{problem.lineno}"
+        reason = f"--approved: {location}: invalid JSON: {problem.msg} (column {problem.colno})"
     except ValueError as problem:
-        reason = f"{path}: {problem}"
+        reason = f"--approved: {path}: {problem}"
     raise InvalidApprovalError(reason, hint=_HINT)
 
 

@@ -47,8 +47,8 @@ FIELD_TABLE = (
           "instagram:acme", "list"),
     Field("scheduled_at", "a time, next-slot or nothing; see: outreply help slots",
           "2026-12-24 18:00"),
-    Field("date", "the day, with `time` instead of `scheduled_at`", "2026-12-24"),
-    Field("time", "the time of `date`", "18:00"),
+    Field("date", "the day; use date and time instead of scheduled_at", "2026-12-24"),
+    Field("time", "the time of day, with `date`", "18:00"),
     Field("timezone", "time zone of this row", "Europe/Paris"),
     Field("message", "the text", "Good morning!"),
     *(
@@ -358,7 +358,7 @@ class _RowBuilder:
         known = settings.page_names
         if not names:
             if not settings.pages:
-                message = "`page` is required (for example instagram:acme), or set --page"
+                message = "`page` is required, for example instagram:acme; or use --page"
                 self._add_error("page", message)
             return settings.pages
         if not known:

@@ -235,7 +235,7 @@ class _KnownPosts:
 
 
 def _explain(post: PlannedPost) -> Diagnostic:
-    message = "`scheduled_at` is required (for example 2026-12-24 18:00), or set slots: "
+    message = "`scheduled_at` is required, for example 2026-12-24 18:00; or set slots: "
     return post.row.diagnostic("scheduled_at", message + set_command(post.page))
 
 

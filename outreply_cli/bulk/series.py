@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from dateutil.rrule import rrule
 
 _FORMATS_HINT = (
-    "Accepted formats: every day, every tue, thu, every 2nd tue until 2027-03, "
-    "every 2 weeks on mon, every month on the 15th, every last fri of the month, every year, or "
-    "RRULE:FREQ=WEEKLY;BYDAY=TU"
+    "Accepted formats: 'every day', 'every tue, thu', 'every 2nd tue until 2027-03', "
+    "'every 2 weeks on mon', 'every month on the 15th', 'every last fri of the month', "
+    "'every year', or 'RRULE:FREQ=WEEKLY;BYDAY=TU'"
 )
 # A series that starts further away has a wrong year.
 MAX_SERIES_AGE = timedelta(days=20 * 365)

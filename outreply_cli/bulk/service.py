@@ -840,11 +840,12 @@ class BulkService:
         wanted = {entry.id for entry in (orphaned if pending is None else pending)}
         count = sum(entry.id in wanted for entry in orphaned)
         if count:
+            keep = "To keep them, leave out --prune. To" if prunes else "To also"
+            posts = f"{count} pending post{'s' * (count != 1)}"
             raise InvalidInputError(
                 f"{'--prune: ' if prunes else ''}{opened.calendar.file_name} has no rows for "
-                f"{count} of the pending posts of the calendar "
-                f"{describe_calendar({known_id: path}, known_id)}",
-                hint=f"To also cancel them, name the calendar: --name '{calendar_label(known_id)}'",
+                f"{posts} of the calendar {describe_calendar({known_id: path}, known_id)}",
+                hint=f"{keep} cancel them, name the calendar: --name '{calendar_label(known_id)}'",
             )
 
     def claim_slots(self, plans: Iterable[PlannedCalendar]) -> None:

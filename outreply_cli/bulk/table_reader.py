@@ -267,7 +267,7 @@ def _report_unknown_columns(
             # Rows without a time would take slots.
             guess = "scheduled_at"
         if guess in TIME_FIELDS:
-            zone = zone if plain == name else ", and set the zone of its times with --tz"
+            zone = zone if plain == name else ", and set the time zone with --tz"
         if guess in mapped and get_target(plain) == guess:
             rivals[name] = names[mapped.index(guess)]
             guesses[rivals[name]] = guess
@@ -276,8 +276,8 @@ def _report_unknown_columns(
     # The option replaces the one that was given.
     hint = f"--columns {quote_mapping({**calendar.settings.columns, **guesses})}{zone}"
     if len(unknown) > 1:
-        ignored = "" if all(guesses.values()) else "; an empty field ignores the column"
-        message = f"unknown columns {', '.join(map(repr, unknown))}; map them with {hint}{ignored}"
+        verb = "map" if all(guesses.values()) else "map or ignore"
+        message = f"unknown columns {', '.join(map(repr, unknown))}; {verb} them with {hint}"
         calendar.add_error(line, "", message)
         return
     (name,) = unknown
@@ -312,7 +312,11 @@ def _note_columns(calendar: Calendar, names: Sequence[str], mapped: Sequence[str
 
 def _note_scheduler(calendar: Calendar, scheduler: SchedulingTool) -> None:
     calendar.scheduler = scheduler
-    columns = "" if scheduler.signature else f": {', '.join(scheduler.columns_in_order)}, no header"
+    columns = (
+        ""
+        if scheduler.signature
+        else f": {', '.join(scheduler.columns_in_order)}, without a header"
+    )
     calendar.notes.append(f"read as a file for {scheduler.label}{columns}")
 
 
@@ -368,7 +372,7 @@ class _RowReader:
         # Most files need none of these checks, which would double the time of each row.
         if len(cells) > len(names) and any(map(str.strip, cells[len(names) :])):
             message = (
-                f"the row has {len(cells)} cells, but the header has {len(names)}; quote "
+                f"the row has {len(cells)} cells, but the file has {len(names)} columns; quote "
                 "cells that contain a delimiter"
             )
             calendar.add_error(line, "", message)

@@ -39,11 +39,11 @@ TimeZone = Annotated[
     str | None,
     option(
         "ZONE",
-        "Time zone of local times, such as Europe/Paris, or 'brand' for the page's brand.",
+        "Read local times in this zone, such as Europe/Paris, or 'brand' for the page's brand.",
     ),
 ]
 DisplayZone = Annotated[
-    str | None, option("ZONE", "Time zone of local times, such as Europe/Paris.")
+    str | None, option("ZONE", "Show times in this time zone, such as Europe/Paris.")
 ]
 PollCount = Annotated[
     int | None,
@@ -139,7 +139,7 @@ def command(
             context.configure(GlobalOptions(**options))
             if streams and context.options.output not in {"table", "jsonl"}:
                 raise InvalidInputError(
-                    f"{ctx.info_name} prints a stream and does not support "
+                    f"{context.command} prints a stream and does not support "
                     f"-o {context.options.output}",
                     hint="Use -o jsonl.",
                 )

@@ -44,7 +44,7 @@ def run(
         codes = [str(entry.get("code")) for entry in entries]
         close = difflib.get_close_matches(wanted, codes, n=1)
         raise InvalidInputError(
-            f"unknown error code {wanted!r}",
+            f"unknown error code of the API: {wanted!r}",
             hint=f"Did you mean {close[0]}?" if close else "See all codes: outreply errors",
         )
     if context.options.output == "table" and wanted is not None and len(matches) == 1:

@@ -29,7 +29,11 @@ def print_requests(context: Context, client: Client, requests: Sequence[ApiReque
     output = context.output
     # Strings are in JSON, where an escape means the same, or in Python, which is escaped already.
     output.print_text(escape_control_json(text) if output.is_terminal else text)
-    hint = " For another post, use another Idempotency-Key." if any(map(_creates, requests)) else ""
+    hint = (
+        " For another post or reply, use another Idempotency-Key."
+        if any(map(_creates, requests))
+        else ""
+    )
     context.info(f"Nothing was sent.{hint}")
 
 

@@ -39,7 +39,7 @@ def check_network(context: DoctorContext) -> Iterator[CheckResult]:
         yield skipped("clock", "requires a response from the API")
         return
     yield ok("api", f"{transport.base_url} responded in {context.api.latency_ms:.0f} ms")
-    yield _clock(transport.server_ahead)
+    yield _clock(transport.server_ahead, transport.base_url)
 
 
 def _proxy(proxy: Proxy | None, environ: Mapping[str, str]) -> CheckResult:
@@ -102,13 +102,17 @@ def _tls(
     return ok("tls", f"{version}; certificate valid until {expires_at}")
 
 
-def _clock(ahead: timedelta) -> CheckResult:
+def _clock(ahead: timedelta, base_url: str) -> CheckResult:
     if not ahead:
         return ok("clock", "in sync (±10 s)")
     side = "behind" if ahead > timedelta(0) else "ahead of"
+    detail = f"this machine's clock is {format_duration(ahead)} {side} the server's"
+    if is_local_url(base_url):
+        # An emulator whose clock was advanced.
+        return ok("clock", f"{detail}, which times such as 'in 2h' use")
     return warning(
         "clock",
-        f"this machine's clock is {format_duration(ahead)} {side} the server's",
+        detail,
         "Set the clock, for example by enabling NTP. Until then, times such as 'in 2h' use the "
         "server's clock.",
     )

@@ -16,7 +16,8 @@ class EmulatorNotRunningError(EmulatorError):
 
     def __init__(self, options: str = "", *, hint: str | None = None) -> None:
         start = f"Run: outreply emulator start{options}"
-        super().__init__("no emulator is running", hint=hint or start)
+        other = "" if options else ". For another state directory, use --state DIR."
+        super().__init__("no emulator is running", hint=hint or f"{start}{other}")
 
 
 class EmulatorUnresponsiveError(EmulatorError):

@@ -176,7 +176,7 @@ def parse_fault(text: str) -> FaultSpec:
     if not number and kind in _DEFAULTS:
         return FaultSpec(kind, _DEFAULTS[kind])
     if not _NUMBER.fullmatch(number):
-        raise InvalidInputError(f"the fault {kind} requires a number: {KINDS[kind]}")
+        raise InvalidInputError(f"{kind} requires a number: {KINDS[kind]}")
     value = float(number)
     is_valid = {
         "status": 400 <= value <= 599 and value.is_integer(),

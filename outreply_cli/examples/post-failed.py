@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# post-failed.py: Report failed posts to Slack or by mail.
+# post-failed.py: Report failed posts to Slack or by email.
 # export SLACK_WEBHOOK_URL=https://hooks.slack.com/services/...
 # outreply serve-webhook --events post.failed --exec 'python post-failed.py'
 # Without SLACK_WEBHOOK_URL it sends mail to MAIL_TO through SMTP_HOST (default: localhost).

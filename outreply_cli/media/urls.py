@@ -32,7 +32,7 @@ def find_media_url_problem(url: str) -> str | None:
     if not name:
         return "has no host; use a public https URL"
     if name in _LOCAL_NAMES or name.endswith(_LOCAL_SUFFIXES):
-        return "points to a private machine, which OutReply cannot reach; use a public https URL"
+        return "points to a private address, which OutReply cannot reach; use a public https URL"
     address = parse_address(name)
     if address is not None and not _is_public(address):
         return "points to a private address, which OutReply cannot reach; use a public https URL"

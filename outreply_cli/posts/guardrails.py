@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, MIN_PAGE_GAP
-from outreply_cli.spec.platforms import find_platform
+from outreply_cli.spec.platforms import find_platform, platform_label
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(hours=24)
@@ -77,7 +77,7 @@ def page_violations(
             seconds = limits.min_gap.total_seconds()
             yield Violation(f"posts of a page must be {seconds:.0f} s apart", (earlier, later))
     for length, limit in limits.windows_for(platform):
-        yield from _window_violations(times, length, limit, f"{platform} allows")
+        yield from _window_violations(times, length, limit, f"{platform_label(platform)} allows")
 
 
 def brand_violations(times: Sequence[datetime], limits: GuardrailLimits) -> Iterator[Violation]:

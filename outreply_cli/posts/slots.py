@@ -223,7 +223,8 @@ def _parse_days(word: str, part: str) -> Iterable[int]:
     if days is None:
         raise TimeError(
             f"unknown day {word!r} in {part!r}",
-            hint="Use mon, tue, wed, thu, fri, sat, sun, a range such as mon-fri, or daily.",
+            hint="Use mon, tue, wed, thu, fri, sat, sun, a range such as mon-fri, weekdays, "
+            "weekends or daily.",
         )
     return days
 

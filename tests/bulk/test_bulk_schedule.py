@@ -306,7 +306,7 @@ def test_guardrails_are_checked_before_sending(
     apart = "scheduled_at: posts of a page must be 60 s apart"
     existing = f"existing post {post['id']} at 2026-12-05T09:00:00Z"
     assert f"{calendar}:4: {apart} ({existing})" in ran.err
-    assert "linkedin allows 3 posts per hour, but 4 are planned (lines 5, 6, 7, 8)" in ran.err
+    assert "LinkedIn allows 3 posts per hour, but 4 are planned (lines 5, 6, 7, 8)" in ran.err
     assert count_writes(emulator) == before
 
 

@@ -74,7 +74,7 @@ SAMPLES: dict[str, tuple[tuple[str, ...], list[Expected], str]] = {
             post(FACEBOOK, MORNING, FIRST, link="https://example.com/advent"),
             post(FACEBOOK, NEXT_WEEK, LAST),
         ],
-        "scheduled_at, message, link, no header",
+        "scheduled_at, message, link, without a header",
     ),
     "metricool.csv": (
         ("--pages", f"Facebook={FACEBOOK},Instagram={INSTAGRAM},LinkedIn={LINKEDIN}"),

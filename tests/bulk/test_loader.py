@@ -73,7 +73,7 @@ def test_csv_line_numbers_count_quoted_newlines(tmp_path: Path) -> None:
         (b"page,scheduled_at,message\na,b,c\nx,y,\xe9\n", 3, "not UTF-8"),
         (b"page,scheduled_at\na\x00,b\n", 2, "NUL"),
         (b'page,scheduled_at\n"a"x,b\n', 2, "invalid CSV"),
-        (b"page,scheduled_at\na,b,c\n", 2, "3 cells, but the header has 2"),
+        (b"page,scheduled_at\na,b,c\n", 2, "3 cells, but the file has 2 columns"),
         (b"scheduled_at,wehn\na,b\n", 1, "missing column 'page'"),
         (b"scheduled_at,message\na,b\n", 1, "add it, or set the page of all rows with --page"),
         (b"page,scheduled_at,mesage\na,b,c\n", 1, "did you mean 'message'"),

@@ -121,7 +121,7 @@ def test_row_without_time_or_slots_is_an_error(cli: CommandLine, calendar: Path)
     ran = cli.run("bulk", "schedule", str(calendar))
     assert ran.code == 2
     message = (
-        "`scheduled_at` is required (for example 2026-12-24 18:00), or set slots: outreply slots "
+        "`scheduled_at` is required, for example 2026-12-24 18:00; or set slots: outreply slots "
         f"set {PAGE} "
     )
     assert f"{calendar}:2: scheduled_at: {message}" in ran.err

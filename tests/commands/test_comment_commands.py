@@ -386,7 +386,7 @@ def test_reply_asks_about_a_comment_that_is_not_found(
     refused = cli.run(*words)
     assert refused.code == 2
     assert (
-        f"Comment {added} was not found on posts from the last 7 days; it may already have a"
+        f"Comment {added} was not found on posts from the last 7 days, so it may already have a"
         in refused.err
     )
     assert cli.run(*words, "--json").code == 2
@@ -431,8 +431,7 @@ def test_reply_asks_if_the_list_of_comments_is_truncated(
     refused = cli.run("comments", "reply", added, "-m", "No")
     assert refused.code == 2
     assert (
-        "is on a post of which the API lists at most 100 comments; it may already have"
-        in refused.err
+        "is on a post with more comments than the 100 that the API lists, so it may" in refused.err
     )
     # A reply is never older than its comment.
     emulator_clock.advance(60)
@@ -471,7 +470,7 @@ def test_text_that_another_machine_sent_is_not_sent_again(
     assert cli.run("comments", "list", post).code == 0
     again = cli.run("comments", "reply", added, "-m", text, "--json")
     assert json.loads(again.out)["id"] == json.loads(first.out)["id"]
-    assert "Nothing sent; the comment already has this reply." in again.err
+    assert "Nothing was sent; the comment already has this reply." in again.err
     assert replies(cli, post, added) == ["Yes"]
 
 

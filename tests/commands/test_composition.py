@@ -165,7 +165,7 @@ def test_comment_that_is_answered_while_a_program_composes_is_not_answered_again
     )
     ran = cli.run("comments", "reply", comment, *slow.words, "--json")
     assert (ran.code, json.loads(ran.out)["message"]) == (0, "Yes"), ran.err
-    assert "Nothing sent" in ran.err
+    assert "Nothing was sent" in ran.err
     listed = run_json(cli, "comments", "list", post)
     assert [item["message"] for item in listed if item["parent_id"] == comment] == ["Yes"]
 

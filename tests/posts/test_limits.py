@@ -214,8 +214,8 @@ def test_gap_violation_names_both_posts() -> None:
 def test_window_violation_names_all_posts_of_the_window_once() -> None:
     times = make_times(timedelta(minutes=10), 7)
     assert list(page_violations(times, "linkedin", make_limits(per_hour=2))) == [
-        Violation("linkedin allows 2 posts per hour, but 6 are planned", tuple(times[:6])),
-        Violation("linkedin allows 2 posts per hour, but 3 are planned", tuple(times[4:])),
+        Violation("LinkedIn allows 2 posts per hour, but 6 are planned", tuple(times[:6])),
+        Violation("LinkedIn allows 2 posts per hour, but 3 are planned", tuple(times[4:])),
     ]
 
 

@@ -45,11 +45,12 @@ def test_list_ends_in_time(world: World, machine: CommandLine, fault: Action) ->
 def test_publish_ends_in_time_and_reports_unknown_outcome(
     world: World, machine: CommandLine, fault: Action
 ) -> None:
-    world.proxy.on("POST", "/posts/publish", fault)
+    publish = world.proxy.on("POST", "/posts/publish", fault)
     with time_limit(_SECONDS):
         ran = machine.spawn(*PUBLISH, "--max-wait", "1s", seconds=_SECONDS)
     assert ran.code in {0, 7}, ran.err
-    if ran.code != 0:
+    # On a loaded machine, the time may be over before the post is sent.
+    if ran.code != 0 and publish.seen:
         assert "may have been" in ran.err
     world.assert_none_twice()
 

@@ -85,7 +85,7 @@ def run(
             "expires_at": key.get("expires_at"),
             "token_location": location,
         },
-        f"Signed in as {email or 'a user without an email address'} with the key "
+        f"Signed in as {email or 'a user without an email address'} with the token "
         f"{(key.get('name') or '(unnamed)')!r} (profile {name!r}, token in {location}).",
     )
     for line in describe_scopes(scopes):

@@ -40,7 +40,7 @@ def run(context: Context) -> None:
             Column("Account", "email", _format_user),
             Column("Profile", "profile", lambda item: str(item["profile"] or "none")),
             Column("API", "base_url"),
-            Column("Key", "key_name"),
+            Column("Token name", "key_name"),
             Column("Token", "prefix", lambda item: f"{item['prefix'] or ''}…"),
             Column("Source", "token_location",
                    lambda item: f"{item['token_source']}: {item['token_location']}"),

@@ -173,7 +173,7 @@ class PlanOptions:
         bool, switch("Move posts that violate a guardrail to the nearest free time.")
     ] = False
     spread_window: Annotated[
-        str, option("DURATION", "Maximum distance that --spread may move a row.")
+        str, option("DURATION", "Maximum time by which --spread may move a post.")
     ] = "24h"
     max_cancel: Annotated[
         int | None,

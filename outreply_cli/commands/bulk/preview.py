@@ -32,7 +32,7 @@ def run(
 ) -> None:
     """Preview the posts of a calendar as they will look, for approval.
 
-    The HTML file is self-contained, and can be mailed or printed. It shows a calendar by month, and
+    The HTML file is self-contained, and can be emailed or printed. It shows a calendar by month and
     each post in its feed: cut text, cropped images, link, first comment, lengths and warnings. A
     reviewer can approve posts, comment on them, and save an approval file for `bulk schedule
     --approved`. It is a record, not a signature: the reviewer's name is not verified.

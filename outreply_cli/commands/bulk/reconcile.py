@@ -19,7 +19,7 @@ from outreply_cli.times import format_time
 from outreply_cli.timestamps import format_timestamp
 
 _HELD_HINT = (
-    "--yes accepts unambiguous pairs. To decide about one row, use --pair LINE=POST, "
+    "--yes accepts unambiguous pairs. To decide one row, use --pair LINE=POST, "
     "--separate POST or --new LINE."
 )
 
@@ -116,12 +116,12 @@ def run(
     reading: ReadOptions,
     wait_lock: WaitLock = "30s",
 ) -> None:
-    """Pair rows that may already be scheduled with existing posts.
+    """Pair rows whose outcome is unknown with existing posts.
 
     A post with the same page, time and text as a row is paired automatically. A post with the same
     page and time, or with nearly the same text, requires a confirmation; --yes confirms unambiguous
-    pairs. Nothing is sent, except to resolve requests of an interrupted run and to cancel the other
-    post of a changed row.
+    pairs. Nothing is sent, except to resolve requests of an interrupted run and to cancel the
+    superseded post of a changed row.
 
     Example: outreply bulk reconcile launch.csv --dry-run
 

@@ -83,7 +83,7 @@ class BulkContext:
 
         def requests_left() -> str:
             left = self.client.transport.requests_left
-            return f"{left} requests left" if left is not None else ""
+            return f"{left} request{'s' * (left != '1')} left" if left is not None else ""
 
         with (
             interruptible(self.context, self.stop, _INTERRUPTED),

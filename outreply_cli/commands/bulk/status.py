@@ -15,6 +15,9 @@ from outreply_cli.ui.columns import Column, time_column
 def run(context: Context, file: File, reading: ReadOptions) -> None:
     """Compare a calendar file with earlier runs and the account.
 
+    The status of a row says whether it is in sync with its post, edited, new, unknown or more than
+    75 days ahead. A post whose row was removed from the file is orphaned.
+
     Example: outreply bulk status launch.csv
 
     Example: outreply bulk status launch.csv --json

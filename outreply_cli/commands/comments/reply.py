@@ -80,8 +80,8 @@ def run(
 ) -> None:
     """Reply to a comment.
 
-    The same text is sent only once. Asks for confirmation when the comment already has a reply,
-    or when that cannot be determined. A comment that was not listed on this machine is searched
+    The same text is sent only once. Without --key, asks for confirmation when the comment already
+    has a reply, or when that cannot be determined. A comment that was not listed on this machine is searched
     for on posts from the last 7 days, at one read per post. With --compose-with, a comment that
     outreply has already answered is not answered again.
 
@@ -144,7 +144,8 @@ def run(
         result = replies.send(comment, text, key, existing=existing or (), is_composed=is_composed)
     context.output.print_one(result.reply, [Column("Reply", "id"), _TO, _MESSAGE])
     if result.existed:
-        context.info("Nothing sent; the comment already has this reply.")
+        reply = "a reply" if is_composed else "this reply"
+        context.info(f"Nothing was sent; the comment already has {reply}.")
 
 
 def _question(
@@ -163,7 +164,7 @@ def _question(
         if store.is_seen(comment_id)
         else f"was not found on posts from the last {SEARCHED_DAYS} days"
     )
-    return f"Comment {comment_id} {reason}; it may already have a reply. Reply anyway?"
+    return f"Comment {comment_id} {reason}, so it may already have a reply. Reply anyway?"
 
 
 def _describe(

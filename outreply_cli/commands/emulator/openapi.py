@@ -8,7 +8,7 @@ from outreply_cli.context import Context
 def run(context: Context) -> None:
     """Print the OpenAPI 3.1 document of the API.
 
-    The emulator need not be running.
+    The emulator does not need to be running.
 
     Example: outreply emulator openapi > openapi.json
 

@@ -39,7 +39,7 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Serve an agent on stdin and stdout, with the Model Context Protocol.
+    """Run the server of the Model Context Protocol (MCP) on stdin and stdout.
 
     The agent can read the account. Each write that it requests becomes a plan, which is applied
     after a user approves it with `outreply mcp approve ID` in a terminal, or if --allow-writes

@@ -20,6 +20,8 @@ def run(
 ) -> None:
     """List the pages you can post to.
 
+    The API calls X `twitter`; commands accept both names.
+
     Example: outreply pages list --platform instagram
 
     Example: outreply pages list --brand $(outreply brands list -q | head -n 1)

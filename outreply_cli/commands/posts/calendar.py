@@ -28,8 +28,8 @@ def run(
 ) -> None:
     """Show the scheduled and published posts of a week or month.
 
-    A terminal of 60 or more columns shows a grid, a narrower one an agenda.
-    In the grid, IG is Instagram, and the letter after it is the brand.
+    Prints a grid on terminals of 60 columns or more, and an agenda on narrower ones. In the grid,
+    IG is Instagram, TW is X, and so on; the letter after it is the brand.
 
     Example: outreply posts calendar --month
 

@@ -83,7 +83,7 @@ def run(
     errors = [_to_text(row) for row in rows if row["status"] == "error"]
     if errors:
         raise BrokenRulesError(
-            "; ".join(dict.fromkeys(errors)), hint="Correct the post and try again."
+            "; ".join(dict.fromkeys(errors)), hint="Correct the post and run the command again."
         )
 
 

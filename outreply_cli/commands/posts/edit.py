@@ -194,7 +194,7 @@ def run(
     """Edit scheduled posts: text, media, first comment.
 
     The differences are shown first. The API cannot edit a post: it is cancelled, then created
-    again at the same time, with another ID. Posts due in less than 12 minutes are refused. If a
+    again for the same time, with a new ID. Posts due in less than 12 minutes are rejected. If a
     post comes from a calendar, edit the file as well: bulk schedule would change the post back.
 
     Example: outreply posts edit $(outreply posts list -q --limit 1) -m 'Doors open at 10' --yes

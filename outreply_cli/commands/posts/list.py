@@ -29,7 +29,8 @@ def run(
     all_posts: AllFilter = False,
     page: PageFilter = None,
     since: Annotated[
-        str | None, option("TIME", "Show only posts newer than TIME, such as 7d or 2026-11-01.")
+        str | None,
+        option("TIME", "Show only posts due or published after TIME, such as 7d or 2026-11-01."),
     ] = None,
     limit: Annotated[
         int | None,

@@ -56,7 +56,7 @@ def run(
         )
         if not problem.is_warning
     ]
-    report_problems(context, errors, (), hint="Correct the post and try again.")
+    report_problems(context, errors, (), hint="Correct the post and run the command again.")
     previews = [
         preview_post(content, target, at=None, files=files, rules=rules) for target in pages
     ]

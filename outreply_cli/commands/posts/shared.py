@@ -103,7 +103,7 @@ class PostSender:
             context,
             [(describe_problem(problem), problem.is_warning) for problem in problems],
             files,
-            hint="Nothing was sent. Correct the post and try again.",
+            hint="Nothing was sent. Correct the post and run the command again.",
         )
         service = PostService(client, context.store, context.info, context.warn)
         if not self.is_sent:

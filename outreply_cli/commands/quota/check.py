@@ -24,9 +24,9 @@ def run(
 ) -> None:
     """Check that enough monthly quota remains.
 
-    Prints nothing and exits with 0 if so, and exits with 6 otherwise. Without --min-publishes,
-    --min-replies or --min-reads, at least 1 of each must remain. --warn-at warnings do not change
-    the exit code.
+    Exits with 0 and prints nothing if enough quota remains; otherwise exits with 6. Without
+    --min-publishes, --min-replies or --min-reads, at least 1 of each must remain. --warn-at
+    warnings do not change the exit code.
 
     Example: outreply quota check --min-publishes 20 --warn-at 80%
 

@@ -14,8 +14,8 @@ from outreply_cli.ui.columns import Column
 def run(context: Context) -> None:
     """Show monthly quotas, storage, rate limits and guardrails.
 
-    Guardrails limit how many posts a page or brand may publish per hour and per 24 hours. Their
-    usage is that of the busiest rolling window that includes now, with scheduled posts.
+    Guardrails limit how many posts a page or brand may publish per hour and per 24 hours. Usage is
+    counted in the busiest rolling window that includes the current time, scheduled posts included.
 
     Example: outreply quota show
 

@@ -14,7 +14,7 @@ def run(
     context: Context,
     file: Annotated[str, argument("FILE", "Backup of store export, or - for stdin.")],
 ) -> None:
-    """Restore posts of a backup that the journal lacks.
+    """Restore posts from a backup that are missing from the journal.
 
     Posts that are already in the journal stay as they are, so you can restore a backup repeatedly.
     The backup does not include posts that were sent after it: run `bulk reconcile` for each

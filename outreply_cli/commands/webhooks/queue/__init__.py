@@ -1,3 +1,3 @@
-"""List, skip and retry deliveries that wait to be forwarded."""
+"""List, skip and retry deliveries waiting to be forwarded."""
 
 COMMANDS = ("list", "skip", "retry", "clear")

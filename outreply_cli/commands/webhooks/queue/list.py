@@ -21,7 +21,7 @@ def run(
     team: TeamOption = False,
     tz: DisplayZone = None,
 ) -> None:
-    """Show deliveries that wait to be forwarded, in order.
+    """Show deliveries waiting to be forwarded, in order.
 
     With --failed, show those that are not retried automatically: skipped by a user, or failed, such
     as commands that exited with an error.
