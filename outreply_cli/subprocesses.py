@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -22,6 +23,8 @@ _MAX_WAIT_SECONDS = 2**31 / 1000 - 1
 _MAX_OUTPUT_BYTES = 64 * 1024
 _OUTPUT_SECONDS = 1.0
 _POLL_SECONDS = 0.05
+# Windows cannot poll pipes.
+_CAN_POLL = hasattr(select, "poll")
 # Like that of timeout(1).
 TIMEOUT_CODE = 124
 # Windows has no SIGKILL.
@@ -171,6 +174,7 @@ class CommandRunner:
         # A process that the command left behind may keep its output open.
         for reader in readers:
             reader.join(_OUTPUT_SECONDS)
+            reader.drain()
         return CommandResult(
             problem,
             output=bytes(readers[0].output),
@@ -205,6 +209,8 @@ class _OutputReader(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="command output", daemon=True)
         self._readable, self.writable = os.pipe()
+        self._lock = threading.Lock()
+        self._is_closed = False
         self.output = bytearray()
         self.is_truncated = False
 
@@ -215,11 +221,37 @@ class _OutputReader(threading.Thread):
 
     def run(self) -> None:
         """Read until all write ends are closed."""
-        with os.fdopen(self._readable, "rb", buffering=0) as stream:
-            while part := stream.read(_MAX_OUTPUT_BYTES):
-                left = _MAX_OUTPUT_BYTES - len(self.output)
-                self.output += part[:left]
-                self.is_truncated |= len(part) > left
+        while not _CAN_POLL and self._read():
+            pass
+        while _CAN_POLL and not self._is_closed:
+            self._poll(None)
+            with self._lock:
+                # `drain` may have read it.
+                self._is_closed = self._poll(0) and not self._read()
+        os.close(self._readable)
+
+    def drain(self) -> None:
+        """Read what the command wrote before it ended, if this thread had no time for it yet.
+
+        Without that, a loaded machine could cut off the output.
+        """
+        with self._lock:
+            while _CAN_POLL and not self._is_closed and self._poll(0) and self._read():
+                pass
+
+    def _poll(self, milliseconds: int | None) -> bool:
+        """Wait until the pipe has data or has ended; return whether it does."""
+        poll = select.poll()
+        poll.register(self._readable, select.POLLIN)
+        return bool(poll.poll(milliseconds))
+
+    def _read(self) -> bool:
+        """Read a part; return False at the end."""
+        part = os.read(self._readable, _MAX_OUTPUT_BYTES)
+        left = _MAX_OUTPUT_BYTES - len(self.output)
+        self.output += part[:left]
+        self.is_truncated |= len(part) > left
+        return bool(part)
 
 
 def signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:

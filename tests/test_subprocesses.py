@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -123,3 +125,45 @@ def test_command_whose_output_is_captured_does_not_outlive_ctrl_c(
     for stream in (process.stdin, process.stdout, process.stderr):
         assert stream is not None
         stream.close()
+
+
+def run_captured(code: str) -> CommandResult:
+    runner = CommandRunner(captures=True, splits_errors=True)
+    return runner.run([sys.executable, "-c", code], dict(os.environ), b"", timeout=60)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be polled")
+class TestOutputThatIsReadLate:
+    """The thread that reads the output of a command may get no CPU time before it has ended."""
+
+    @pytest.fixture(autouse=True)
+    def _late_reader(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        read, may_read = subprocesses._OutputReader.run, threading.Event()
+
+        def read_late(reader: subprocesses._OutputReader) -> None:
+            may_read.wait()
+            read(reader)
+
+        monkeypatch.setattr(subprocesses, "_OUTPUT_SECONDS", 0.0)
+        monkeypatch.setattr(subprocesses._OutputReader, "run", read_late)
+        yield
+        may_read.set()
+
+    def test_output_is_complete(self) -> None:
+        result = run_captured("import sys; sys.stdout.write('x' * 9_000 + 'end')")
+        assert (result.error, result.output) == (None, b"x" * 9_000 + b"end")
+
+    def test_output_in_several_writes_is_complete(self) -> None:
+        result = run_captured("import os; [os.write(1, b'part ') for _ in range(500)]")
+        assert result.output == b"part " * 500
+
+    def test_errors_are_complete(self) -> None:
+        result = run_captured("import os; os.write(2, b'reason'); os._exit(3)")
+        assert (result.error, result.output, result.errors) == ("exit code 3", b"", b"reason")
+
+    def test_process_that_keeps_the_pipe_open_is_not_awaited(self) -> None:
+        code = (
+            "import os, subprocess, sys; os.write(1, b'text'); "
+            "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+        )
+        assert run_captured(code).output == b"text"
