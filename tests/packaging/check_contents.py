@@ -16,7 +16,7 @@ from tests.packaging.conftest import Packages, build
 from tests.packaging.environments import ROOT
 
 _MAX_WHEEL_BYTES = 1_100_000
-_MAX_SDIST_BYTES = 1_700_000
+_MAX_SDIST_BYTES = 1_800_000
 _COMPLETIONS = {
     "share/bash-completion/completions/outreply": "completions/outreply.bash",
     "share/zsh/site-functions/_outreply": "completions/_outreply",
