@@ -420,10 +420,14 @@ def _emulator_webhook(
     context: Context, url: str, events: Sequence[str]
 ) -> Iterator[tuple[str, int]]:
     """Register a webhook with the running emulator; yields its secret and the emulator's port."""
-    from outreply_cli.commands.emulator.shared import running_emulator
+    from outreply_cli.commands.emulator.shared import state_directory
+    from outreply_cli.emulator.client import find_running
+    from outreply_cli.emulator.errors import EmulatorNotRunningError
     from outreply_cli.spec.token import Token
 
-    running = running_emulator(context, None)
+    running = find_running(state_directory(context, None))
+    if running is None:
+        raise EmulatorNotRunningError
     token = Token(str(running.request("status")["tokens"][0]["token"]))
     client = context.client_for(token, running.base_url)
     for hook in client.webhooks().items:

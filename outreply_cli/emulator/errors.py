@@ -14,10 +14,8 @@ class EmulatorNotRunningError(EmulatorError):
 
     code = "EMULATOR_NOT_RUNNING"
 
-    def __init__(self, options: str = "", *, hint: str | None = None) -> None:
-        start = f"Run: outreply emulator start{options}"
-        other = "" if options else ". For another state directory, use --state DIR."
-        super().__init__("no emulator is running", hint=hint or f"{start}{other}")
+    def __init__(self, hint: str = "Run: outreply emulator start") -> None:
+        super().__init__("no emulator is running", hint=hint)
 
 
 class EmulatorUnresponsiveError(EmulatorError):

@@ -102,6 +102,23 @@ def test_stop_without_an_emulator_does_not_suggest_a_start(
     assert "emulator start" not in result.err
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("emulator", "status"), "emulator start. For another state directory, use --state DIR.\n"),
+        (("emulator", "freeze", "--state", "/nowhere"), "emulator start --state /nowhere\n"),
+        # It has no option for the state directory.
+        (("serve-webhook", "--emulator", "--port", "0"), "Run: outreply emulator start\n"),
+    ],
+)
+def test_hint_without_an_emulator_has_only_options_of_the_command(
+    cli_logged_out: CommandLine, words: tuple[str, ...], hint: str
+) -> None:
+    result = cli_logged_out.run(*words)
+    assert result.code != 0
+    assert result.err.endswith(hint)
+
+
 def test_start_without_an_active_token_names_the_state_directory(
     cli_logged_out: CommandLine, tmp_path: Path
 ) -> None:

@@ -99,7 +99,10 @@ def running_emulator(context: Context, state: Path | None) -> EmulatorHandle:
     """The running emulator; raises EmulatorNotRunningError."""
     handle = find_running(state_directory(context, state))
     if handle is None:
-        raise EmulatorNotRunningError(state_flag(context, state))
+        other = "" if state else ". For another state directory, use --state DIR."
+        raise EmulatorNotRunningError(
+            f"Run: outreply emulator start{state_flag(context, state)}{other}"
+        )
     return handle
 
 

@@ -27,7 +27,7 @@ def run(context: Context, state: StateOption = None) -> None:
     handle = find_running(directory)
     if handle is None:
         hint = f"Nothing to stop for {directory}. For another emulator, use --state DIR."
-        raise EmulatorNotRunningError(hint=hint)
+        raise EmulatorNotRunningError(hint)
     stop(handle, directory)
     context.report(
         {"stopped": True, "pid": handle.pid, "port": handle.port, "base_url": handle.base_url},
