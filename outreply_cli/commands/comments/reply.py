@@ -81,9 +81,9 @@ def run(
     """Reply to a comment.
 
     The same text is sent only once. Without --key, asks for confirmation when the comment already
-    has a reply, or when that cannot be determined. A comment that was not listed on this machine is searched
-    for on posts from the last 7 days, at one read per post. With --compose-with, a comment that
-    outreply has already answered is not answered again.
+    has a reply, or when that cannot be determined. A comment that was not listed on this machine is
+    searched for on posts from the last 7 days, at one read per post. With --compose-with, a comment
+    that outreply has already answered is not answered again.
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -m 'Thank you!' --yes
 
