@@ -384,7 +384,9 @@ class BulkService:
 
         placement = self._place(posts, histories, known_id, remote, now)
         matched, orphaned = match(placement.posts)
-        lapsed = [row for row in matched if _is_out_of_window(row, now, opened.resolver.latest)]
+        out_of_window = [
+            row for row in matched if _is_out_of_window(row, now, opened.resolver.latest)
+        ]
         rows = [row for row in matched if not _is_out_of_window(row, now, opened.resolver.latest)]
         # Before rows are spread: a row must not move away from its own post.
         adopted = adopt_exported(
@@ -404,7 +406,7 @@ class BulkService:
             remote,
             histories,
             claimed=self._claimed_posts(remote, known_id)
-            | _find_own_posts(lapsed, remote)
+            | _find_own_posts(out_of_window, remote)
             # A dry run does not record what it adopts.
             | {row.post_id for row in adopted if row.post_id},
             separate=self._journal.separate_posts(self._account),
@@ -444,7 +446,7 @@ class BulkService:
                 adopted, ambiguities, remote, now, self._options.spread_window
             )
             problems = [*problems, *unplaced]
-            spread, orphaned = match([*posts, *(row.post for row in lapsed)])
+            spread, orphaned = match([*posts, *(row.post for row in out_of_window)])
             adopted = [_with_status(row, statuses) for row in spread[: len(posts)]]
         rows = [
             _with_ambiguity(
@@ -469,7 +471,7 @@ class BulkService:
             if row.ambiguity is not None or row.post.position not in placement.problems
         ]
         problems += filter(None, (placement.problems[row.post.position] for row in slotless))
-        later = [*(row for row in lapsed if row.post.series_zone is None), *slotless]
+        later = [*(row for row in out_of_window if row.post.series_zone is None), *slotless]
         return CalendarDiff(remote, rows, orphaned, statuses, problems, later)
 
     def _spread(
@@ -1165,10 +1167,12 @@ def _note_later(rows: Sequence[MatchedRow]) -> Iterator[str]:
         yield f"{len(rows):,} rows are {ahead} them, the first from {day} on"
 
 
-def _find_own_posts(lapsed: Iterable[MatchedRow], remote: RemoteState) -> set[str]:
+def _find_own_posts(out_of_window: Iterable[MatchedRow], remote: RemoteState) -> set[str]:
     """Return the IDs of the posts of occurrences that the journal has lost."""
     lost = {
-        (row.post.page_id, row.post.scheduled_at): row.draft for row in lapsed if row.entry is None
+        (row.post.page_id, row.post.scheduled_at): row.draft
+        for row in out_of_window
+        if row.entry is None
     }
     posts = [(post, post_time(post)) for post in remote.posts] if lost else []
     return {

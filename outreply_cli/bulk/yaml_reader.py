@@ -23,7 +23,7 @@ from outreply_cli.bulk.calendar import (
     unknown_field_message,
 )
 from outreply_cli.formats.text import TextEncodingError, decode_text
-from outreply_cli.spec.platforms import PLATFORMS, find_platform
+from outreply_cli.spec.platforms import PLATFORM_NAMES, find_platform
 
 # The C loader is about ten times faster, but not built everywhere.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -300,8 +300,8 @@ class _Reader:
         for name, (key, value) in self._read_mapping(node, "message").items():
             platform = find_platform(name)
             if name != _DEFAULT_MESSAGE and platform is None:
-                platforms = ", ".join(known.label.lower() for known in PLATFORMS)
-                message = f"unknown platform {name!r}; use {_DEFAULT_MESSAGE}, {platforms}"
+                names = ", ".join((_DEFAULT_MESSAGE, *PLATFORM_NAMES))
+                message = f"unknown platform {name!r}; use {names}"
                 self._add_error(key, "message", message)
                 continue
             field = PLATFORM_MESSAGES[platform.name] if platform is not None else "message"

@@ -32,7 +32,8 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform("twitter", "TW", "X", 50, 300, first_comment=False),
     Platform("youtube", "YT", "YouTube", None, None, first_comment=False),
 )
-
+# The names that messages suggest; the API calls X `twitter`.
+PLATFORM_NAMES = tuple(platform.label.lower() for platform in PLATFORMS)
 _BY_NAME = {
     name: platform
     for platform in PLATFORMS

@@ -86,11 +86,13 @@ def _show(context: Context, problems: Sequence[dict[str, Any]]) -> None:
         context.output.print_data(problems)
         return
     # --quiet leaves out the output, but not the reason of an error.
-    is_quiet = context.options.quiet
     for text in merge_problems([{**problem, "text": _text(problem)} for problem in problems]):
         # Text with line breaks could inject commands of the runner that shows it.
         line = sanitize(text)
-        context.echo_err(f"{line}\n") if is_quiet else context.output.print_line(line)
+        if context.options.quiet:
+            context.echo_err(f"{line}\n")
+        else:
+            context.output.print_line(line)
 
 
 def _text(problem: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from outreply_cli.commands.pages.shared import COLUMNS
 from outreply_cli.context import Context
 from outreply_cli.errors import unknown_choice_error
 from outreply_cli.pages import resolve_brand_id
-from outreply_cli.spec.platforms import PLATFORMS, find_platform
+from outreply_cli.spec.platforms import PLATFORM_NAMES, find_platform
 
 
 @command()
@@ -28,8 +28,7 @@ def run(
     """
     found = find_platform(platform) if platform else None
     if platform and found is None:
-        names = [known.label.lower() for known in PLATFORMS]
-        raise unknown_choice_error("platform", platform, names, option="--platform")
+        raise unknown_choice_error("platform", platform, PLATFORM_NAMES, option="--platform")
     client = context.client()
     brand_id = resolve_brand_id(client, brand) if brand else None
     listing = client.pages(platform=found.name if found else None, brand_id=brand_id)

@@ -16,7 +16,7 @@ from outreply_cli.pages import Page, resolve_page
 from outreply_cli.posts.content import PostContent, evaluate_content, validate_content
 from outreply_cli.posts.user_rules import load_rules
 from outreply_cli.spec.platform_rules import RuleSet
-from outreply_cli.spec.platforms import PLATFORMS, find_platform, platform_label
+from outreply_cli.spec.platforms import PLATFORM_NAMES, find_platform, platform_label
 from outreply_cli.spec.rule_kinds import Media
 from outreply_cli.ui.columns import Column
 
@@ -100,12 +100,11 @@ def find_targets(
     if pages:
         known_pages = context.client().pages().items
         return [resolve_page(known_pages, name) for name in dict.fromkeys(pages)]
-    known = [platform.label.lower() for platform in PLATFORMS]
     chosen = []
-    for name in platforms or known:
+    for name in platforms or PLATFORM_NAMES:
         platform = find_platform(name)
         if platform is None:
-            raise unknown_choice_error("platform", name, known, option="--platform")
+            raise unknown_choice_error("platform", name, PLATFORM_NAMES, option="--platform")
         chosen.append(platform.name)
     return [{"platform": name} for name in dict.fromkeys(chosen)]
 
