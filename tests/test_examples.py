@@ -288,7 +288,7 @@ def test_example_runs_without_an_error(
         monkeypatch.setitem(workspace.environ, "OUTREPLY_STORE_URL", url)
         (workspace.directory / "password.txt").write_text(password)
         if line == "outreply store login":
-            # There is no terminal for its prompt.
+            # The prompt would require a terminal.
             line += " --with-password < password.txt"
     if not _NEEDS_SHELL.search(line) and "posts wait" not in line:
         workspace.run(*shlex.split(line)[1:])

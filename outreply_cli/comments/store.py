@@ -57,8 +57,8 @@ class SentReply:
     """A reply that was sent, or may have been.
 
     Attributes:
-        occasion: What gets one reply per comment: a key, a text, or, for a program's replies, the
-            comment itself.
+        occasion: Identity that gets one reply per comment: a key, a text, or, for a program's
+            replies, the comment itself.
         sent_at: Unix time of its first request, by the server's clock.
         attempted_at: Unix time of its last request, by the server's clock.
         token: Digest of the token of its first request.

@@ -28,7 +28,7 @@ from outreply_cli.spec.token import Token
 KEYRING_TIMEOUT = 1.5
 # For a keyring that did not respond the first time.
 _KEYRING_RETRY_TIMEOUT = 0.2
-# Long enough for a slow connection; there are no retries.
+# Long enough for a slow connection; a request is not retried.
 _RESPONSE_TIMEOUT = 10.0
 
 

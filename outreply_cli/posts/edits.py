@@ -97,7 +97,7 @@ class PostEdit:
         }
 
     def to_dict(self, new_id: str | None) -> dict[str, Any]:
-        """Return the JSON-ready form; `new_id` is None as long as there is no new post."""
+        """Return the JSON-ready form; `new_id` is None until the new post exists."""
         body = self.body
         return {
             "id": new_id,

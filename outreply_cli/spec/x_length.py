@@ -71,7 +71,7 @@ def count_for_x(text: str) -> int:
 
 def find_links(text: str) -> Iterator[tuple[int, int]]:
     """Yield the start and the end of each link in a normalized text."""
-    # Ends of top-level domains, by the position of their dot; without any, there is no link.
+    # Ends of top-level domains, by the position of their dot; a text without any has no link.
     tlds = {
         dot: end for dot in _find_dots(text, 0, len(text)) if (end := _find_tld_end(text, dot + 1))
     }

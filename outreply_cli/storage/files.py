@@ -43,7 +43,7 @@ def check_replaceable(
 
 
 def _find_problem(path: Path) -> str | None:
-    """Return why a file cannot be written, as far as can be told in advance."""
+    """Return why a file cannot be written, as far as is known in advance."""
     try:
         # A link to itself is an error here, and in `resolve` in some versions of Python only.
         with suppress(FileNotFoundError):

@@ -71,7 +71,7 @@ def _read_migration(version: int) -> list[str]:
 
 
 def _read_version(database: PostgresDatabase) -> Any:
-    """Return the version of the schema and its oldest client; None if there is no schema."""
+    """Return the version of the schema and its oldest client; None if the schema is missing."""
     table = database.execute("SELECT to_regclass('schema_version') AS name").fetchone()
     if table is None or table["name"] is None:
         return None

@@ -164,7 +164,7 @@ class _RawWriter(io.RawIOBase):
     def write(self, data: Any, /) -> int | None:
         try:
             if self.failure is None:
-                # Raises if there is no stream.
+                # Raises if the stream is missing.
                 self.fileno()
                 written: int | None = self._raw.write(data)
                 return written

@@ -134,7 +134,7 @@ def find_tool(name: str, environ: Mapping[str, str]) -> tuple[TunnelTool, str]:
     """The tool that `name` means, and the path of its executable.
 
     Raises:
-        InvalidInputError: There is no such tool, or it is not installed.
+        InvalidInputError: The tool is unknown, or it is not installed.
     """
     tool = TOOLS.get(name)
     if tool is None:

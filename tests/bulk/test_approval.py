@@ -272,7 +272,7 @@ def test_rejected_row_is_held_with_its_comment(
     assert f"{path}:3: not approved by Jane Doe: Too loud" in ran.err
     assert "4 posts without approval are skipped" in ran.err
     assert scheduled(client).keys() & {f"Row {n}" for n in range(6)} == {"Row 0"}
-    # An approval of the same content under another key is no way around the rejection.
+    # An approval of the same content under another key does not override the rejection.
     rows = make_rows()
     rows[1]["key"], rows[0]["key"] = "other", "k1"
     path.write_text(to_csv(rows))

@@ -64,9 +64,9 @@ def test_apply_executes_saved_plan(
     assert count_writes(emulator) == before
 
 
-@pytest.mark.parametrize("place", ["calendar", "command", "dashboard"])
+@pytest.mark.parametrize("cancelled_by", ["calendar", "command", "dashboard"])
 def test_apply_does_not_restore_cancelled_posts(
-    cli: CommandLine, calendar: Path, client: Client, emulator_clock: ManualClock, place: str
+    cli: CommandLine, calendar: Path, client: Client, emulator_clock: ManualClock, cancelled_by: str
 ) -> None:
     path = plan(cli, calendar)
     emulator_clock.advance(60)
@@ -74,18 +74,20 @@ def test_apply_does_not_restore_cancelled_posts(
     emulator_clock.advance(60)
     ids = {post["message"]: str(post["id"]) for post in client.scheduled_posts().items}
     first, second = ids["One"], ids["Two"]
-    if place == "calendar":
+    if cancelled_by == "calendar":
         assert cli.run("bulk", "cancel", str(calendar), "--yes").code == 0
-    elif place == "command":
+    elif cancelled_by == "command":
         assert cli.run("posts", "cancel", first).code == 0
     else:
         client.cancel(first)
     left = get_posts(client)
-    assert len(left) == (0 if place == "calendar" else 1)
+    assert len(left) == (0 if cancelled_by == "calendar" else 1)
     ran = cli.run("bulk", "apply", str(path))
     assert ran.code == 2
     assert f"is out of date: line 2: the row's post {first} was cancelled" in ran.err
-    assert (f"line 3: the row's post {second} was cancelled" in ran.err) == (place == "calendar")
+    assert (f"line 3: the row's post {second} was cancelled" in ran.err) == (
+        cancelled_by == "calendar"
+    )
     assert get_posts(client) == left
     # A new plan restores them, and is itself applied once.
     emulator_clock.advance(60)

@@ -236,7 +236,7 @@ def test_page_shows_everything_without_scripts_and_in_print(
         assert base64.b64decode(printed["data"]).startswith(b"%PDF-")
         tab.send("Emulation.setEmulatedMedia", media="print")
         tab.send("Emulation.setScriptExecutionDisabled", value=False)
-        # Nothing is left behind "more", and there is nothing to check off.
+        # Nothing is hidden behind "more", and no checkbox is shown.
         hidden = (
             "[...document.querySelectorAll('details')].filter((e) => !e.getClientRects().length)"
         )

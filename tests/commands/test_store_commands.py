@@ -136,7 +136,7 @@ def test_restored_backup_keeps_what_was_done_since(
 
 
 @pytest.mark.parametrize(
-    ("change", "place"),
+    ("change", "location"),
     [
         (lambda lines: lines[1:], "1: the line is not the start of a store backup"),
         (lambda lines: [lines[0].replace("1", "2"), *lines[1:]], "1: the line is from another"),
@@ -162,7 +162,7 @@ def test_damaged_backup_changes_nothing(
     calendar: Path,
     tmp_path: Path,
     change: Callable[[list[str]], list[str]],
-    place: str,
+    location: str,
 ) -> None:
     calendar.write_text("\n".join(CALENDAR.splitlines()[:2]))
     cli.run("bulk", "schedule", str(calendar))
@@ -173,7 +173,7 @@ def test_damaged_backup_changes_nothing(
     other.environ.pop("OUTREPLY_STORE_URL", None)
     result = other.run("store", "restore", str(backup))
     assert result.code == 2
-    assert f"{backup}{':' if place[0].isdigit() else ''}{place}" in result.err
+    assert f"{backup}{':' if location[0].isdigit() else ''}{location}" in result.err
     assert len(other.run("store", "export").out.splitlines()) == 1
 
 

@@ -41,25 +41,25 @@ def _let_others_work(team: Team, random: Random) -> None:
     team.wait_for_requests(random.randrange(len(team.rows) // 5), seconds=team.stop_seconds)
 
 
-def _kill(team: Team, one: Running, _: Random) -> None:
-    one.process.kill()
-    one.thread.join()
+def _kill(team: Team, running: Running, _: Random) -> None:
+    running.process.kill()
+    running.thread.join()
     team.expire_leases()
 
 
-def _stop(team: Team, one: Running, random: Random) -> None:
-    one.process.send_signal(signal.SIGSTOP)
-    wait_until_suspended(one.process.pid)
-    team.expire_leases()
-    _let_others_work(team, random)
-    one.process.send_signal(signal.SIGCONT)
-
-
-def _cut(team: Team, one: Running, random: Random) -> None:
-    one.machine.network.cut()
+def _stop(team: Team, running: Running, random: Random) -> None:
+    running.process.send_signal(signal.SIGSTOP)
+    wait_until_suspended(running.process.pid)
     team.expire_leases()
     _let_others_work(team, random)
-    one.machine.network.join()
+    running.process.send_signal(signal.SIGCONT)
+
+
+def _cut(team: Team, running: Running, random: Random) -> None:
+    running.machine.network.cut()
+    team.expire_leases()
+    _let_others_work(team, random)
+    running.machine.network.join()
 
 
 def _crash(team: Team, _: Running, __: Random) -> None:
@@ -93,10 +93,10 @@ def run_round(team: Team, random: Random, kinds: Sequence[str]) -> Counter[str]:
             # As a timer does, also after a database that was away has ended them all.
             started += [team.start(machine) for machine in team.machines]
             team.wait_for_requests(random.randrange(len(team.rows) // len(kinds)))
-        one = team.find_holder() if random.random() < _HOLDER_SHARE else None
+        holder = team.find_holder() if random.random() < _HOLDER_SHARE else None
         candidates = team.active
         if candidates:
-            DISTURBANCES[kind](team, one or random.choice(candidates), random)
+            DISTURBANCES[kind](team, holder or random.choice(candidates), random)
             done[kind] += 1
     for running in started:
         team.wait(running)
@@ -163,7 +163,7 @@ def _run_seed(
             team.edit(edit_calendar(team.rows, number))
         kinds = random.sample(list(DISTURBANCES), len(DISTURBANCES))
         round_done = run_round(team, random, kinds)
-        most = max(done["most runs to settle"], round_done["most runs to settle"])
+        max_runs = max(done["most runs to settle"], round_done["most runs to settle"])
         done.update(round_done)
-        done["most runs to settle"] = most
+        done["most runs to settle"] = max_runs
     judge(team)

@@ -172,7 +172,11 @@ class Team:
         holders = [str(row[0]) for row in self.sql("SELECT holder FROM outreply.leases "
                                               "WHERE expires_at > clock_timestamp()")]  # fmt: skip
         return next(
-            (one for one in self.active if any(f"pid {one.process.pid}" in h for h in holders)),
+            (
+                running
+                for running in self.active
+                if any(f"pid {running.process.pid}" in holder for holder in holders)
+            ),
             None,
         )
 
@@ -206,10 +210,10 @@ class Team:
     def skip_hour(self) -> None:
         """Let more than an hour pass while the whole team is asleep; the server forgets keys."""
         asleep = self.active
-        for one in asleep:
-            one.process.send_signal(signal.SIGSTOP)
-        for one in asleep:
-            wait_until_suspended(one.process.pid)
+        for running in asleep:
+            running.process.send_signal(signal.SIGSTOP)
+        for running in asleep:
+            wait_until_suspended(running.process.pid)
         self._skipped += _HOUR.total_seconds()
         clock = self.emulator.state.clock
         with self.emulator.state.transaction() as db:
@@ -218,11 +222,11 @@ class Team:
             db.execute("DELETE FROM idempotency WHERE created_at < ?", (hour_ago.timestamp(),))
         write_skipped(self.skipped, self._skipped)
         self.expire_leases()
-        for one in asleep:
-            one.process.send_signal(signal.SIGCONT)
+        for running in asleep:
+            running.process.send_signal(signal.SIGCONT)
 
     def settle(self) -> int:
-        """Run all machines until they end well; return the most runs that one needed.
+        """Run all machines until they end well; return the maximum number of runs of a machine.
 
         Raises:
             AssertionError: A machine does not end well within two runs, or the account differs
@@ -234,7 +238,7 @@ class Team:
             started = [self.start(machine) for machine in remaining]
             failed = [running for running in started if self.wait(running).code]
             remaining, runs = [running.machine for running in failed], runs + 1
-            errors = "\n".join(f"{one.run.id}: {one.run.err}" for one in failed)
+            errors = "\n".join(f"{running.run.id}: {running.run.err}" for running in failed)
             assert not failed or runs < _RUNS_TO_SETTLE, errors
         actual, expected = server_posts(self.emulator), expected_posts(self.rows)
         assert actual == expected, f"lost: {expected - actual}, too many: {actual - expected}"
@@ -291,9 +295,9 @@ def open_team(
         try:
             yield team
         finally:
-            for one in team.active:
-                one.process.kill()
-                one.thread.join()
+            for running in team.active:
+                running.process.kill()
+                running.thread.join()
 
 
 def _set_up_account(emulator: EmulatorServer, pages: int, per_minute: int) -> None:

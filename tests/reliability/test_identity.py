@@ -182,7 +182,7 @@ def copy_state_at_first_post(world: World, machine: CommandLine) -> Path:
 
 @pytest.mark.usefixtures("guardrails")
 class TestLostState:
-    """The state directory is lost, or the command runs where there is none."""
+    """The state directory is lost, or was never created."""
 
     @KEYED
     def test_unchanged_rows_are_settled_once(

@@ -64,7 +64,7 @@ LENGTHS = [
     ("a" * 100 + " http://bit.ly/dJpywL", 124),
     ("a" * 100 + " bit.ly/dJpywL.", 125),
     ("a\nb", 3),
-    # Normalized first: a combining accent is no character of its own, other marks are.
+    # Normalized first: a combining accent is not a separate character; other marks are.
     ("e\u0301b", 2),
     ("A\ufb2c", 4),
     ("\u0958", 2),
@@ -80,7 +80,7 @@ LENGTHS = [
     ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", 2),
     ("\U0001f1ef\U0001f1f5\U0001f1ef", 4),
     ("\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 140, 280),
-    # A link counts 23, whatever its length; what is no link counts as it is.
+    # A link counts 23, whatever its length; other text is counted by character.
     ("t.co t.co", 47),
     ("https://example.org/" + "a" * 500, 23),
     ("https://" + "a" * 64 + ".com", 76),

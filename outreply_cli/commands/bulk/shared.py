@@ -105,7 +105,7 @@ def bulk_context(
     `wait_lock` is the maximum wait for a lock; None for a command that writes nothing.
 
     Raises:
-        NotSignedInError: There is no account, and the calendars have no problems.
+        NotSignedInError: No account is signed in, and the calendars have no problems.
     """
     stop = CancellationToken()
     try:

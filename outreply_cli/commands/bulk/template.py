@@ -68,7 +68,7 @@ def _write_workbook(context: Context, file: Path | None, now: datetime) -> None:
 
 
 def _read_pages(context: Context) -> list[str]:
-    """Return the pages of the account; none if there is no account, or it cannot be read."""
+    """Return the pages of the account; empty if no account is signed in, or it cannot be read."""
     try:
         pages = context.client().pages().items
     except NotSignedInError:

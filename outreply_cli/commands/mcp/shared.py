@@ -31,7 +31,7 @@ def decide(context: Context, word: str, state: "PlanState", verb: str) -> None:
     """Show a plan to the user at the terminal, and store the decision.
 
     Raises:
-        InvalidInputError: There is no terminal, or the user declined.
+        InvalidInputError: The command has no terminal, or the user declined.
         PlanNotFoundError: No plan has that ID.
         PlanStateError: The plan is no longer a proposal.
     """
