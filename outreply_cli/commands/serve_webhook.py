@@ -403,9 +403,8 @@ def _queue_command(store: "DeliveryStore", *words: str | int) -> str:
     return shlex.join(["outreply", "webhooks", "queue", *map(str, words), *team])
 
 
-def _report_waiting(context: Context, count: int) -> None:
-    attempts = "1 forward attempt" if count == 1 else f"{count} forward attempts"
-    context.info(f"Waiting for {attempts} to finish. Press Ctrl-C again to stop now.")
+def _report_waiting(context: Context, work: str) -> None:
+    context.info(f"Waiting for {work} to finish. Press Ctrl-C again to stop now.")
 
 
 def _stop(stream: "EventStream", server: "WebhookServer", *_: object) -> None:

@@ -94,6 +94,7 @@ class _Pending:
     event: Event | None
     matches_filter: bool
     is_relayed: bool
+    is_slow: bool
     respond: Respond
 
 
@@ -135,12 +136,12 @@ class Receiver:
         # A file is written in the event loop: handing it to a thread would take longer.
         self._writer = WorkerPool(1) if store.is_remote else None
         self._is_writing = self._has_failed = False
-        self._relays: set[Respond] = set()
+        self._slow_responses: set[Respond] = set()
 
     @property
-    def relay_count(self) -> int:
-        """The number of senders that wait for the response of a target."""
-        return len(self._relays)
+    def slow_count(self) -> int:
+        """The number of senders that wait for the response of a target, or for a delayed one."""
+        return len(self._slow_responses)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -187,10 +188,11 @@ class Receiver:
             ]
             relay = self._relay_target
             is_relayed = relay is not None and event.meets(relay.conditions)
-        if is_relayed:
-            respond = self._count_relay(respond)
+        is_slow = is_relayed or (self._script.delay > 0 and event is not None)
+        if is_slow:
+            respond = self._count_slow(respond)
         self._batch.append(
-            _Pending(started_at, delivery, event, matches_filter, is_relayed, respond)
+            _Pending(started_at, delivery, event, matches_filter, is_relayed, is_slow, respond)
         )
         if len(self._batch) == 1:
             # A write to the disk costs the same for one delivery as for many: those that are read
@@ -231,14 +233,14 @@ class Receiver:
             return _refusal(413, _TOO_LARGE)
         return None
 
-    def _count_relay(self, respond: Respond) -> Respond:
-        """Count a relay until `respond` is called."""
+    def _count_slow(self, respond: Respond) -> Respond:
+        """Count a slow response until `respond` is called."""
 
         def finish(response: Response | None) -> None:
             respond(response)
-            self._relays.discard(finish)
+            self._slow_responses.discard(finish)
 
-        self._relays.add(finish)
+        self._slow_responses.add(finish)
         return finish
 
     def _store_batch(self) -> None:
@@ -274,7 +276,7 @@ class Receiver:
             if error is not None:
                 # The sender retries unacknowledged deliveries.
                 pending.respond(_refusal(503, str(error)))
-            elif pending.is_relayed or (self._script.delay and pending.event is not None):
+            elif pending.is_slow:
                 self._slow.submit(partial(self._finish_slow, pending))
             else:
                 self._finish(pending)

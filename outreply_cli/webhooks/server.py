@@ -21,7 +21,8 @@ from outreply_cli.webhooks.mock_responses import ResponseScript
 from outreply_cli.webhooks.receiver import MAX_BODY_BYTES, Received, Receiver, ReceiverConfig
 from outreply_cli.webhooks.store import DeliveryStore
 
-_SHUTDOWN_SECONDS = 1.3
+# Deliveries that were just received are stored in this time, even on a busy machine.
+_SHUTDOWN_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 # Aborted attempts are recorded in this time.
 _ABORT_SECONDS = 2.0
@@ -40,8 +41,9 @@ class WebhookServer:
     """A receiver that listens; use it in a `with` block.
 
     `on_received` and `on_forwarded` are called from any thread. The end of the block waits for
-    forward attempts in progress; `on_waiting` is called first with their number. Port 0 picks a
-    free one; `port` is the port in use, and `addresses` are all that the server listens on.
+    responses and forward attempts in progress; `on_waiting` is called first with their number, such
+    as `2 forward attempts`. Port 0 picks a free one; `port` is the port in use, and `addresses` are
+    all that the server listens on.
 
     `inspector_url` is the address of the inspector's page, None without its settings.
 
@@ -57,13 +59,14 @@ class WebhookServer:
         clock: Clock,
         on_received: Callable[[Received], None],
         on_forwarded: Callable[[ForwardReport], None],
-        on_waiting: Callable[[int], None] | None = None,
+        on_waiting: Callable[[str], None] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         script: ResponseScript | None = None,
         targets: Sequence[ForwardTarget] = (),
         inspector: InspectorSettings | None = None,
     ) -> None:
+        script = script or ResponseScript()
         queued = targets[1:] if config.relays_status else targets
         metrics = ReceiverMetrics()
         names = [target.name for target in queued]
@@ -94,7 +97,7 @@ class WebhookServer:
         self._receiver = Receiver(
             store,
             config=config,
-            script=script or ResponseScript(),
+            script=script,
             clock=clock,
             on_received=observe_received,
             on_failure=observe_forwarded,
@@ -104,7 +107,10 @@ class WebhookServer:
             measure=lambda: metrics.render(store.queue_lengths(), clock.now().timestamp()),
         )
         # With `relays_status`, the sender waits for the response of the first target.
-        self._grace = _SHUTDOWN_SECONDS + RESPONSE_TIMEOUT_SECONDS * config.relays_status
+        self._grace = (
+            _SHUTDOWN_SECONDS + script.delay + RESPONSE_TIMEOUT_SECONDS * config.relays_status
+        )
+        self._slow_responses = "forward attempt" if config.relays_status else "delayed response"
         try:
             self._server = LocalServer(
                 self._receiver, host=host, port=port,
@@ -147,11 +153,11 @@ class WebhookServer:
     def _stop_receiving(self) -> None:
         self._server.stop()
         if not self._aborted.is_set():
-            self._report_waiting(self._receiver.relay_count)
+            self._report_waiting(self._receiver.slow_count, self._slow_responses)
         # No sender waits longer than that.
         deadline = time.monotonic() + self._grace
         self._thread.join(_POLL_SECONDS)
-        while self._thread.is_alive() or self._receiver.relay_count:
+        while self._thread.is_alive() or self._receiver.slow_count:
             if self._aborted.wait(_POLL_SECONDS) or time.monotonic() > deadline:
                 return
 
@@ -159,12 +165,13 @@ class WebhookServer:
         """Abort forward attempts in progress; safe to call from any thread."""
         self._aborted.set()
 
-    def _report_waiting(self, count: int) -> None:
+    def _report_waiting(self, count: int, noun: str) -> None:
         if count and self._on_waiting is not None:
-            self._on_waiting(count)
+            self._on_waiting(f"1 {noun}" if count == 1 else f"{count} {noun}s")
 
     def _finish_attempts(self) -> None:
-        self._report_waiting(sum(forwarder.in_flight for forwarder in self._forwarders))
+        in_flight = sum(forwarder.in_flight for forwarder in self._forwarders)
+        self._report_waiting(in_flight, "forward attempt")
         while any(forwarder.in_flight for forwarder in self._forwarders):
             if self._aborted.wait(_POLL_SECONDS):
                 break

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -87,21 +88,40 @@ def test_page_is_named_from_cache(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_finishes_responses(cli_logged_out: CommandLine, number: int) -> None:
-    with run_receiver(cli_logged_out, "--delay", "1s") as receiver:
-        statuses: list[int] = []
-        sender = threading.Thread(
-            target=lambda: statuses.append(send(receiver.url, event_body())), daemon=True
-        )
-        sender.start()
-        while not cli_logged_out.run("webhooks", "history", "-q").out:
-            pass
+def test_signal_finishes_delayed_responses(cli_logged_out: CommandLine, number: int) -> None:
+    with run_receiver(cli_logged_out, "--delay", "2s") as receiver, ThreadPoolExecutor(2) as pool:
+        sent = [pool.submit(send, receiver.url, event_body()) for _ in range(2)]
+        wait_for(lambda: count_stored(cli_logged_out) == 2)
         ran = receiver.stop(number)
-        sender.join(60)
+        assert [future.result() for future in sent] == [200, 200]
     assert ran.code == 0
-    assert statuses == [200]
-    assert "1 verified" in ran.err
+    assert "2 verified" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_second_signal_drops_delayed_responses(cli_logged_out: CommandLine) -> None:
+    words = ("--delay", "1h")
+    with run_receiver(cli_logged_out, *words) as receiver, ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send, receiver.url, event_body())
+        wait_for(lambda: count_stored(cli_logged_out) == 1)
+        receiver.process.send_signal(signal.SIGINT)
+        assert receiver.process.stderr is not None
+        assert receiver.process.stderr.readline().startswith("Waiting for 1 delayed response to")
+        ran = receiver.stop(signal.SIGINT)
+        assert sent.exception() is not None
+    assert ran.code == 0
+
+
+def test_refused_deliveries_are_not_waited_for(cli_logged_out: CommandLine) -> None:
+    with run_receiver(cli_logged_out, "--delay", "1h") as receiver:
+        assert send(receiver.url, event_body(), signature="sha256=00") == 401
+        ran = receiver.stop()
+    assert ran.code == 0
+    assert "Waiting" not in ran.err
+
+
+def count_stored(cli: CommandLine) -> int:
+    return len(cli.run("webhooks", "history", "-q").out.splitlines())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -192,7 +212,7 @@ def test_sigterm_stops_the_receiver_even_if_its_parent_ignores_it(
 
 
 def test_replay_of_partly_stored_delivery_is_rejected(cli_logged_out: CommandLine) -> None:
-    """Of an invalid delivery, only the first 64 KiB of the body are stored."""
+    """Only the first 64 KiB of the body of an invalid delivery are stored."""
     with run_receiver(cli_logged_out) as receiver:
         send(receiver.url, b" " * 70_000, "sha256=" + "0" * 64)
         send(receiver.url, b"nonsense", "sha256=" + "0" * 64)
@@ -306,7 +326,7 @@ def is_listening(port: int | None) -> bool:
 
 
 def test_nothing_is_received_after_the_last_event(cli_logged_out: CommandLine) -> None:
-    """Or a steady sender would keep a receiver from ending."""
+    """Otherwise, a steady sender would keep a receiver from ending."""
     with run_handler() as app:
         app.verifies, app.gate = False, threading.Event()
         words = ("--forward-to", app.url, "--max-events", "1")

@@ -238,10 +238,10 @@ def test_attempt_in_progress_is_finished_before_exit(tmp_path: Path) -> None:
     with run_handler() as app:
         gate = threading.Event()
         app.gate = gate
-        waiting: list[int] = []
+        waiting: list[str] = []
 
-        def on_waiting(count: int) -> None:
-            waiting.append(count)
+        def on_waiting(work: str) -> None:
+            waiting.append(work)
             gate.set()
 
         with run_receiver(
@@ -249,7 +249,7 @@ def test_attempt_in_progress_is_finished_before_exit(tmp_path: Path) -> None:
         ) as receiver:
             receiver.send(event_body())
             wait_for(lambda: bool(app.requests))
-        assert waiting == [1]
+        assert waiting == ["1 forward attempt"]
         assert [attempt.result.status for attempt in receiver.forwarded] == [200]
 
 
@@ -325,20 +325,21 @@ def test_sender_gets_the_status_of_the_target(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_aborted", [False, True])
 def test_sender_gets_the_relayed_status_although_the_receiver_stops(
-    tmp_path: Path, is_aborted: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_aborted: bool
 ) -> None:
-    waiting: list[int] = []
+    monkeypatch.setattr("outreply_cli.webhooks.server._SHUTDOWN_SECONDS", 0.5)
+    waiting: list[str] = []
     with run_handler() as app, ThreadPoolExecutor(1) as pool:
         app.script = [202]
         app.gate = gate = threading.Event()
 
-        def on_waiting(count: int) -> None:
-            waiting.append(count)
+        def on_waiting(work: str) -> None:
+            waiting.append(work)
             if is_aborted:
                 receiver.server.abort()
             else:
                 # Longer than the server waits for other responses.
-                threading.Timer(1.5, gate.set).start()
+                threading.Timer(1.0, gate.set).start()
 
         with run_receiver(
             tmp_path, ReceiverConfig([SECRET], relays_status=True),
@@ -346,7 +347,7 @@ def test_sender_gets_the_relayed_status_although_the_receiver_stops(
         ) as receiver:  # fmt: skip
             sent = pool.submit(receiver.send, event_body())
             wait_for(lambda: len(app.requests) == 1)
-        assert waiting == [1]
+        assert waiting == ["1 forward attempt"]
         # It stopped after the response, unless it was aborted.
         assert gate.is_set() != is_aborted
         gate.set()
@@ -362,7 +363,8 @@ def test_stopped_receiver_waits_for_a_response_only_as_long_as_the_sender(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("outreply_cli.webhooks.server.RESPONSE_TIMEOUT_SECONDS", 0)
-    waiting: list[int] = []
+    monkeypatch.setattr("outreply_cli.webhooks.server._SHUTDOWN_SECONDS", 0.5)
+    waiting: list[str] = []
     with run_handler() as app, ThreadPoolExecutor(1) as pool:
         app.gate = gate = threading.Event()
         fallback = threading.Timer(20, gate.set)
@@ -378,7 +380,7 @@ def test_stopped_receiver_waits_for_a_response_only_as_long_as_the_sender(
         fallback.cancel()
         gate.set()
         assert sent.exception() is not None
-    assert waiting[0] == 1
+    assert waiting[0] == "1 forward attempt"
 
 
 def test_result_of_a_relay_is_recorded_although_its_sender_is_gone(tmp_path: Path) -> None:
@@ -444,16 +446,16 @@ def test_drain_forwards_what_is_due(tmp_path: Path) -> None:
 @pytest.mark.parametrize("drains", [False, True])
 def test_abort_kills_commands(tmp_path: Path, drains: bool) -> None:
     target, started, _ = make_job(tmp_path)
-    waiting: list[int] = []
+    waiting: list[str] = []
     with run_receiver(tmp_path, targets=[target], on_waiting=waiting.append) as receiver:
         receiver.send(event_body())
         wait_for(started.exists)
         receiver.server.abort()
         if drains:
             receiver.server.drain()
-    assert waiting == [1]
+    assert waiting == ["1 forward attempt"]
     with closing(DeliveryStore(tmp_path / "receiver" / "webhooks.db")) as store:
-        # It is not run again without being told to.
+        # It is not run again unless the user retries it.
         assert store.queue() == []
         (entry,) = store.history(limit=9, only_failed=True)
         assert entry.forwards[0].state is ForwardState.FAILED
@@ -541,7 +543,7 @@ def test_event_that_was_received_without_a_target_is_forwarded(tmp_path: Path) -
     ],
 )
 def test_spelling_of_a_target_does_not_matter(url: str, name: str) -> None:
-    """Or what it has not accepted yet would stay in the queue of another one."""
+    """Otherwise, deliveries would stay in the queue of the other spelling."""
     assert UrlTarget(url).name == name
 
 

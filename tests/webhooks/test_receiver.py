@@ -5,6 +5,7 @@ import http.client
 import resource
 import socket
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -24,6 +25,7 @@ from outreply_cli.webhooks.signature import Tolerance
 from tests.clocks import ManualClock
 from tests.postgres import run_sql
 from tests.webhooks.conftest import open_team_store
+from tests.webhooks.handler_server import wait_for
 from tests.webhooks.receiver_fixture import SECRET, event_body, run_receiver
 
 MIB = b'{"a": "' + b"x" * (MAX_BODY_BYTES - 9) + b'"}'
@@ -70,7 +72,7 @@ def test_invalid_deliveries_are_capped(tmp_path: Path) -> None:
     ("body", "reason"), [(MIB, "timestamp outside tolerance"), (MIB[:-1], "body is not valid JSON")]
 )
 def test_signed_delivery_is_stored_whole(tmp_path: Path, body: bytes, reason: str) -> None:
-    """Or it could not be verified or replayed to find the mistake."""
+    """Otherwise, it could not be verified or replayed to find the mistake."""
     headers = {"X-OutReply-Timestamp": "9"} if body == MIB else {}
     config = ReceiverConfig([SECRET], tolerance=Tolerance(300))
     with run_receiver(tmp_path, config) as receiver:
@@ -266,6 +268,37 @@ def test_unverified_delivery_of_a_page_is_refused(tmp_path: Path) -> None:
         assert receiver.send(event_body(), signature=None, headers=origin)[0] == 403
         assert receiver.stored_ids() == []
         assert receiver.send(event_body(), signature=None)[0] == 200
+
+
+@pytest.mark.parametrize("is_aborted", [False, True])
+def test_stop_waits_for_delayed_responses(tmp_path: Path, is_aborted: bool) -> None:
+    gate, waiting = threading.Event(), list[str]()
+
+    class GatedClock(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            gate.wait(60)
+
+    def on_waiting(work: str) -> None:
+        waiting.append(work)
+        if is_aborted:
+            receiver.server.abort()
+        else:
+            # Later than a response that is not delayed would be.
+            threading.Timer(0.5, gate.set).start()
+
+    script = ResponseScript(delay=3_600)
+    with ThreadPoolExecutor(2) as pool:
+        with run_receiver(
+            tmp_path, script=script, clock=GatedClock(), on_waiting=on_waiting
+        ) as receiver:
+            sent = [pool.submit(receiver.send, event_body()) for _ in range(2)]
+            wait_for(lambda: len(receiver.stored_ids()) == 2)
+        is_open = gate.is_set()
+        gate.set()
+        if not is_aborted:
+            assert [future.result()[0] for future in sent] == [200, 200]
+    assert waiting == ["2 delayed responses"]
+    assert is_open != is_aborted
 
 
 @pytest.mark.parametrize("is_dropped", [False, True])
