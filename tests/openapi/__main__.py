@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 GENERATOR = "openapi-python-client==0.29.1"
 SEEDS = (2, 3)
-MIN_CASES = 2_000
+MIN_CASES = 1_200
 _SEED_FILE = ROOT / "tests" / "emulator" / "roomy.yaml"
 _SECONDS = 1_500
 _NODE_VERSION = 20
@@ -61,7 +61,7 @@ class Tools:
     def openapi_python_client(self) -> str:
         environment, client = self.work / "python", self.work / "client"
         run(sys.executable, "-m", "venv", environment)
-        pip = (environment / "bin" / "python", "-m", "pip", "install", "--quiet")
+        pip = (environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-compile")
         run(*pip, GENERATOR)
         # The generator formats the client with the ruff in its own environment.
         path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -110,7 +110,7 @@ class Tools:
         )
         output = self.with_emulator(
             "sh", "-c", command, self.bin / "schemathesis", "--checks", "all", "--seed", seed,
-            "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", 100,
+            "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", 60,
             "--workers", 1, "--no-color",
             environ={"SCHEMATHESIS_HOOKS": "tests.openapi.schemathesis_hooks"},
         )  # fmt: skip

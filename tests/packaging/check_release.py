@@ -16,7 +16,7 @@ from tests.packaging.conftest import Packages
 from tests.packaging.environments import ROOT, Environment, find_interpreter
 from tests.packaging.steps import RELEASE, Runner, load_workflow, named_steps
 
-# The packages are there already, and so are the tools.
+# Fixtures build the packages and install the tools.
 _BUILD = ["Install the wheel", "Build outreply.pyz", "Write the bill of materials",
           "Write the checksums"]  # fmt: skip
 # The third step installs the wheel, which other checks do.

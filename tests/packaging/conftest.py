@@ -48,7 +48,7 @@ def validators(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment with the linters of workflows and images, pre-commit and CycloneDX."""
     environment = Environment.create(tmp_path_factory.mktemp("validators"))
     requirements = read_project()["optional-dependencies"]["validation"]
-    environment.install("--no-compile", *requirements)
+    environment.install(*requirements)
     return environment
 
 

@@ -44,7 +44,8 @@ class Environment:
 
     def install(self, *words: str) -> None:
         """Install packages with pip."""
-        self.run(self.program("python"), "-m", "pip", "install", "--quiet", *words)
+        pip = ("-m", "pip", "install", "--quiet", "--no-compile")
+        self.run(self.program("python"), *pip, *words)
 
     def install_offline(self, wheelhouse: Path, *words: str) -> None:
         """Install packages from a directory of wheels, without an index."""
