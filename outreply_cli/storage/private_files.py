@@ -155,9 +155,11 @@ def is_writable_by_others(path: Path) -> bool:
     """
     if not _HAS_OWNERS:
         return False
-    status = path.stat()
-    # Another user's link is not followed, not even as root.
-    is_foreign_link = path.is_symlink() and status.st_uid not in {os.geteuid(), 0}
+    status, link = path.stat(), path.lstat()
+    # Even root follows neither a link of another user nor one to another user's directory.
+    is_foreign_link = stat.S_ISLNK(link.st_mode) and not (
+        {link.st_uid, status.st_uid} <= {os.geteuid(), 0}
+    )
     is_writable = bool(status.st_mode & _WRITABLE_BY_OTHERS)
     return is_writable or is_foreign_link or not _is_trusted(status.st_uid)
 

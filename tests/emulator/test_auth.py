@@ -58,7 +58,7 @@ def test_sandbox_token_is_limited_per_minute_per_day_and_in_total(
     [('["127.0.0.1"]', True), ('["127.0.0.0/8"]', True), ('["10.0.0.0/8"]', False),
      ('["not an address"]', False)],
 )  # fmt: skip
-def test_address_outside_the_ip_allowlist_is_rejected(
+def test_only_addresses_in_the_ip_allowlist_are_accepted(
     emulator: EmulatorServer, allowlist: str, allowed: bool
 ) -> None:
     with client(emulator, ip_allowlist=allowlist) as sdk:
@@ -177,7 +177,7 @@ def test_usage_counts_failed_requests(emulator: EmulatorServer) -> None:
         headers = {"X-API-Key": emulator.token}
         sent = httpx.post(emulator.base_url + path, headers=headers, json={}, timeout=60)
         assert sent.status_code in {400, 404}
-    # Publishes and replies have buckets of their own.
+    # Publishes and replies have separate buckets.
     assert get_usage(emulator) == {"reads": 6, "writes": 2}
     emulator.state.connection.execute("UPDATE tokens SET scopes = '[\"read:media\"]'")
     assert get(emulator, "/pages", X_API_Key=get_secret(emulator)).status_code == 403

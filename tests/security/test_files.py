@@ -118,12 +118,18 @@ def test_directory_writable_by_others_is_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
-def test_symlink_to_foreign_directory_is_rejected(cli: CommandLine, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("link_owner", "owner"), [(0, OTHER_UID), (OTHER_UID, 0), (OTHER_UID, OTHER_UID)]
+)
+def test_symlink_of_or_to_another_user_is_rejected(
+    cli: CommandLine, tmp_path: Path, link_owner: int, owner: int
+) -> None:
     foreign = tmp_path / "foreign"
     foreign.mkdir(mode=0o755)
-    os.chown(foreign, OTHER_UID, OTHER_UID)
+    os.chown(foreign, owner, owner)
     cli.home.mkdir(parents=True)
     (cli.home / "state").symlink_to(foreign)
+    os.lchown(cli.home / "state", link_owner, link_owner)
     result = cli.run("posts", "schedule", "--page", "x:bluebird", "--at", "in 2h", "-m", "x",
                   "--key", "k")  # fmt: skip
     assert result.code == 1
