@@ -1,11 +1,12 @@
 """The command line for OutReply accounts.
 
-Layers, each importing only from those below it:
+Layers, each importing only from itself and those below it:
 
-    __main__, app   entry point; errors become a message and an exit code, once
-    pytest_plugin   the emulator as a fixture, loaded by pytest
+    __main__        entry point
+    app, pytest_plugin
+                    errors become a message and an exit code, once; the emulator as a fixture
     commands/       one folder per group, one file per command: options, calls of services, output
-    cli/            the command tree, help pages, man pages; the only code that knows Typer
+    cli/            the command tree, help pages, man pages; the adapter to Typer
     context         passed to commands: streams, options, account, clock
     demo, doctor/, overview
                     services that use all others
@@ -16,11 +17,12 @@ Layers, each importing only from those below it:
     posts/          content, guardrails, sending, listing
     media/          recognition, upload, library
     emulator/, webhooks/
-    pages, journal/ page lookup; the log of what was sent, with its outcome
+    pages, journal/
+                    page lookup; the log of what was sent, with its outcome
     accounts/, ids, snippets/
                     profiles, credentials, login; shortened IDs; requests for other tools
     api/            client, transport, retry, rate limit
-    ui/             output formats, tables, streams, progress; knows no feature
+    ui/             output formats, tables, streams, progress, errors; imports no feature
     net/, storage/  delivery client, SSRF guard, local server, HTML; databases, private files
     spec/, time_parser, paths, subprocesses, cancellation
     times, formats/

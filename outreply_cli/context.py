@@ -518,8 +518,8 @@ class Context:
     ) -> None:
         """Print why the command waits, if it waits for `long_wait` seconds.
 
-        A shorter wait is printed on a terminal only, if `is_short_shown`. Of several threads
-        that wait at the same time, one prints it.
+        A shorter wait is printed on a terminal only, if `is_short_shown`. Otherwise, only one of
+        several threads that wait at the same time prints it.
         """
         is_shown = is_short_shown and is_terminal(self.stderr)
         if seconds < (_REPORTED_WAIT_SECONDS if is_shown else long_wait):

@@ -1,4 +1,4 @@
-"""Environment variables that hold secrets or select an account."""
+"""Names of environment variables, those with secrets above all, and their selection."""
 
 from collections.abc import Mapping, MutableMapping
 
@@ -16,7 +16,7 @@ SECRET_VARIABLES = frozenset({*TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE, STORE_U
 
 
 def pop_secrets(environ: MutableMapping[str, str]) -> dict[str, str]:
-    """Remove secrets from `environ`, so that child processes inherit none, and return all of it."""
+    """Remove secrets from `environ`, which child processes inherit; return a copy that has them."""
     original = dict(environ)
     for name in SECRET_VARIABLES:
         environ.pop(name, None)

@@ -1,12 +1,12 @@
 """The exit codes and the errors behind them.
 
 OutReplyError
-├── InvalidInputError            2  found before anything was sent
+├── InvalidInputError            2  found before anything was sent (5 for an unknown name)
 │   ├── TimeError                   an invalid or ambiguous time
 │   └── CalendarError               all problems of a calendar file
 ├── PartialFailureError          3  a batch finished and some items failed
 ├── NotSignedInError             4  no usable token
-├── StorageError                 1  unusable configuration, journal or credential store
+├── StorageError                 1  an unusable file, database or port
 ├── InterruptedRunError        130  Ctrl-C
 └── api.errors.ApiError, NetworkError and InvalidResponseError
 """
@@ -101,7 +101,7 @@ class CalendarError(InvalidInputError):
 
     Args:
         message: Number and location of the problems.
-        problems: Problems with their `text`: `FILE:LINE: field: what, and what to do`.
+        problems: Problems with their `text`: `FILE:LINE: field: problem; fix`.
     """
 
     code = "INVALID_CALENDAR"

@@ -23,7 +23,7 @@ from outreply_cli.posts.sender import KEY_CALENDAR_PREFIX
 from outreply_cli.webhooks.event import EventError, parse_event
 from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore, HistoryEntry
 
-# The `--key` under which `posts retry` sends a post starts so; the failed post's ID follows.
+# `posts retry` sends a post with this prefix and the failed post's ID as its `--key`.
 RETRY_KEY_PREFIX = "retry of "
 _MAX_READS = 50
 _MAX_EVENTS = 1_000

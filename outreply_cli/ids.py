@@ -45,7 +45,7 @@ def expand_ids(
     Args:
         words: IDs as the user wrote them.
         kind: Name of the objects in messages, such as `post`.
-        list_items: Lists the objects; without permission to, words are returned as they are.
+        list_items: Lists the objects; if the token may not, the words are returned unchanged.
         id_field: Field of the objects that has the ID.
 
     Raises:

@@ -47,9 +47,9 @@ class Overview:
 
 
 def find_expired_pages(client: Client, pages: Sequence[Page]) -> Items:
-    """Return the expired pages, with the posts that wait for each, their number and the next time.
+    """Return the expired pages, each with its waiting posts, their number and the next time.
 
-    These three are None if the token may not read posts.
+    All three are None if the token may not read posts.
     """
     return [_describe_expired(client, page) for page in pages if page.get("expired")]
 

@@ -18,7 +18,7 @@ def to_path(name: "str | Path") -> "Path":
     return Path(os.path.expanduser(name))
 
 
-def find_same_name(path: "Path") -> "Path":
+def resolve_unicode_name(path: "Path") -> "Path":
     """Return `path`, or the only existing one whose name is canonically equivalent.
 
     macOS writes `ü` as two characters, so names from its archives look equal but differ.

@@ -144,7 +144,7 @@ class OutReplyEmulator:
         | operation | parameters |
         |---|---|
         | `token` | `name`, `scopes`, `brands`, `ip_allowlist`, `expires_in`: creates a token |
-        | `edit-token` | `token`, its name or ID, and what changes, as for `token` |
+        | `edit-token` | `token`: its name or ID; and the parameters of `token` to change |
         | `collaborator` | `id`, and `action`: `remove`, `downgrade` or `restore` |
         | `rotate-token`, `revoke-token` | `token`: gives it a new secret, or revokes it |
         | `audit` | `limit`, `event`, `denied`: lists authenticated requests and token changes |
@@ -157,7 +157,7 @@ class OutReplyEmulator:
 
         Raises:
             EmulatorError: The emulator refuses.
-            EmulatorNotFoundError: A post, webhook or account does not exist.
+            EmulatorNotFoundError: A named object does not exist.
             InvalidInputError: A parameter is invalid.
         """
         __tracebackhide__ = True

@@ -165,9 +165,10 @@ def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     with suppress(TimeError):
         return (now - parse_duration(duration)).replace(microsecond=0)
     today = now.astimezone(zone).date()
-    days = {"today": today, "yesterday": today - timedelta(days=1)}
     try:
-        day = days.get(words) or date.fromisoformat(words)
+        if words in _DAY_OFFSETS:
+            return day_start(today + timedelta(days=_DAY_OFFSETS[words]), zone)
+        day = date.fromisoformat(words)
     except ValueError:
         try:
             return _parse(text, now, zone, None, is_past=True)

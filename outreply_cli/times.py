@@ -33,7 +33,7 @@ def parse_zone(name: str) -> ZoneInfo:
     """Return the IANA time zone `name`; raises TimeError if unknown.
 
     The zones below `right/`, which count leap seconds, are rejected: their times are 27 s off. So
-    are files of the system that mean another zone on each machine.
+    are system files whose zone differs by machine.
     """
     # The pattern matters: ZoneInfo opens the name as a path.
     with suppress(KeyError, ValueError, OSError):

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -13,27 +14,9 @@ from tests.command_line import CommandLine
 
 ROOT = Path(outreply_cli.__file__).parent
 # A package may import packages of lower layers, and itself.
-LAYERS = (
-    {"__main__"},
-    {"app", "pytest_plugin"},
-    {"commands"},
-    {"cli"},
-    {"context"},
-    {"demo", "doctor", "overview"},
-    {"failed_posts", "analytics"},
-    {"bulk", "quota", "completion"},
-    {"comments"},
-    {"posts"},
-    {"media"},
-    {"emulator", "webhooks"},
-    {"pages", "journal"},
-    {"accounts", "ids", "snippets"},
-    {"api"},
-    {"ui"},
-    {"net", "storage"},
-    {"spec", "time_parser", "paths", "subprocesses", "cancellation"},
-    {"times", "formats"},
-    {"clock", "errors", "timestamps", "env"},
+LAYERS = tuple(
+    set(re.findall(r"\w+", names))
+    for names in re.findall(r"(?m)^    (\w[\w/, ]*?)(?:  .*)?$", outreply_cli.__doc__ or "")
 )
 # Third-party libraries, and the only modules that may import them.
 CONFINED = {

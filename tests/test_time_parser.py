@@ -244,7 +244,7 @@ def test_error_names_the_text_and_suggests_a_fix(text: str, message: str, hint: 
     ("text", "message", "hint"),
     [
         ("xx", "invalid time 'xx'", PAST_FORMATS),
-        ("Tomorrow", "'Tomorrow' has no time of day", PAST_FORMATS),
+        ("Friday", "'Friday' has no time of day", PAST_FORMATS),
         ("2026-13-01", "no such date: '2026-13-01'", PAST_FORMATS),
         ("40000d", "invalid time '40000d'", PAST_FORMATS),
         (
@@ -289,7 +289,11 @@ def test_past_time_is_the_last_one(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [("today", "2026-11-23T23:00:00Z"), ("yesterday", "2026-11-22T23:00:00Z")],
+    [
+        ("today", "2026-11-23T23:00:00Z"),
+        ("yesterday", "2026-11-22T23:00:00Z"),
+        ("Tomorrow", "2026-11-24T23:00:00Z"),
+    ],
 )
 def test_past_day_after_midnight_is_the_day_of_the_zone(word: str, expected: str) -> None:
     now = NOW.replace(hour=23, minute=30)
@@ -362,7 +366,7 @@ def test_past_duration_has_no_fractions_of_a_second() -> None:
         ("in 17w6d", "2027-03-28T11:00:00Z"),
         ("+ 2 days", "2026-11-25T12:00:00Z"),
         ("In 5M", "2026-11-23T12:05:00Z"),
-        # Of another zone, today is another day.
+        # In another zone, today is a different date.
         ("03:00 +14:00", "2026-11-23T13:00:00Z"),
         ("today 23:00 -12:00", "2026-11-24T11:00:00Z"),
         ("today 09:00 Pacific/Kiritimati", "2026-11-23T19:00:00Z"),

@@ -37,7 +37,7 @@ class Credentials:
         self._dir = config_dir / "tokens"
         self._keyring = keyring or KeyringStore()
 
-    def from_environment(self, variable: str | None) -> Credential | None:
+    def from_variable(self, variable: str | None) -> Credential | None:
         """Return the token in a variable, if any; raises InvalidInputError if it is malformed."""
         if variable is None:
             return None

@@ -97,7 +97,7 @@ class Profiles:
         return profiles
 
     @property
-    def only_name(self) -> str:
+    def name_for_hints(self) -> str:
         """The name of the only stored profile, for hints; NAME unless there is exactly one."""
         return next(iter(self.stored)) if len(self.stored) == 1 else "NAME"
 

@@ -125,9 +125,9 @@ def resolve_account(
     profiles = Profiles.load(config_dir / CONFIG_FILE)
     profile = resolve_profile(profiles, option, environ)
     credentials = Credentials(environ, config_dir, keyring)
-    credential = credentials.from_environment(select_token_variable(option, environ))
+    credential = credentials.from_variable(select_token_variable(option, environ))
     if credential is None and profile is None and profiles.stored:
-        name = profiles.only_name
+        name = profiles.name_for_hints
         names = f"; stored: {', '.join(sorted(profiles.stored))}" if name == "NAME" else ""
         raise NotSignedInError(
             f"you are not signed in with the profile {profiles.current!r}{names}",

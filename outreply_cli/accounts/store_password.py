@@ -14,7 +14,7 @@ class StorePassword:
     """The password of one store, read from the keyring once, on first use.
 
     Attributes:
-        known: The password as soon as it was read or typed, to be redacted; "" until then.
+        known: The password once it was read or entered, for redaction; "" before.
     """
 
     def __init__(self, keyring: KeyringStore) -> None:

@@ -80,6 +80,7 @@ class Figures:
         total_engagement: Engagement of all posts at their last snapshot in the period.
         engagement_rate: Mean engagement of the posts that were published in the period, each at
             its last snapshot and divided by the followers then.
+        days: Number of days of the period.
         days_measured: Number of days with a snapshot.
         days_truncated: Number of days on which the API may have listed only some of the posts.
     """

@@ -98,6 +98,10 @@ def find_subjects(
     names = {post_id: quote(post.message) for post_id, post in posts.items()}
     post = posts.get(expand_id(target, names, "post"))
     page = next((x for x in pages if post and x["id"] == post.page_id), None)
+    if page is None and not pages:
+        raise UnknownPageError(
+            f"no snapshots of {target}", hint="Collect them with: outreply analytics collect"
+        )
     chosen = subject(page or resolve_page(pages, target))
     if post is not None:
         return [_post_subject(post, chosen.histories[0])]

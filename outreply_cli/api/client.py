@@ -72,8 +72,8 @@ class ClientObserver(Protocol):
 class Client:
     """The endpoints for one account (reference: Endpoint reference).
 
-    All methods return objects as sent, including unknown fields, and raise what
-    `Transport.send` raises and InvalidResponseError for an unexpected response.
+    Objects keep unknown fields; their IDs and texts are normalized to strings. All methods raise
+    what `Transport.send` raises, and InvalidResponseError for an unexpected response.
     """
 
     def __init__(self, transport: "Transport", observer: ClientObserver | None = None) -> None:
@@ -192,15 +192,16 @@ class Client:
         return self._list("/posts/published", "published_posts", Post, query, limit)
 
     def find_published(self, name: str) -> Post | None:
-        """Return the listed published post with this ID, OutReply's or the platform's, or URL.
+        """Return the listed published post whose ID, ID on the platform or URL is `name`.
 
-        Costs one read, plus one for each page if the list is truncated (`read:pages`).
+        Costs one read; if the list is truncated, one more for the list of pages (`read:pages`), and
+        up to one for each page.
         """
         listing = self.published_posts()
         found = find_post(name, listing.items)
         if found is not None or not listing.truncated:
             return found
-        # A page of a listed post may be missing from the list of pages, which may be forbidden.
+        # `GET /pages` may lack a page of a listed post, and the token may not read it.
         page_ids = {page_id for post in listing.items if (page_id := get_page_id(post))}
         with suppress(PermissionDeniedError):
             page_ids.update(page["id"] for page in self.pages().items)
@@ -389,7 +390,7 @@ class Client:
                 return ListResult(items[:limit], truncated=False)
             # A repeated cursor would loop forever.
             if not has_more or cursor in seen_cursors:
-                # A server that sends more has no such limit.
+                # A full page without `has_more` may be cut off; a longer one shows no limit.
                 is_unknown = has_limit and "has_more" not in response.body and len(page) == size
                 is_shifted = bool(seen_cursors) and self._may_have_shifted(items, started_at)
                 return ListResult(items, truncated=is_unknown or is_shifted)
@@ -398,7 +399,7 @@ class Client:
 
 
 def find_post(name: str, posts: Sequence[Post]) -> Post | None:
-    """Return the post with this ID, OutReply's or the platform's, or URL."""
+    """Return the post whose ID, ID on the platform or URL is `name`."""
     for post in posts:
         url = str(post.get("permalink") or "").rstrip("/")
         if name in {post.get("id"), post.get("remote_id")} or name.rstrip("/") == url != "":

@@ -40,7 +40,7 @@ class Deadline:
 
     @property
     def is_polled(self) -> bool:
-        """Whether a read or write must return now and then, to check whether the run stopped."""
+        """Whether a read must return regularly, to check whether the run was stopped."""
         return self.is_stopped is not None
 
     def mark_sent(self) -> None:

@@ -1,7 +1,7 @@
 """Downloads from an address that the user or a server chose: never with the token.
 
 The server at the address must not reach into the network of this machine: redirects are followed
-to public addresses only.
+only to public addresses and to the host itself.
 """
 
 from collections.abc import Callable, Sequence

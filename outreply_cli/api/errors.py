@@ -31,8 +31,8 @@ class ApiError(OutReplyError):
 
     Args:
         status: HTTP status.
-        body: Error object as from `flatten_error`; keys other than text, code and request ID are
-            kept in `details`.
+        body: Error object as from `flatten_error`; keys other than text, code, request ID and
+            wait are kept in `details`.
         path: Path of the request relative to the base URL, for a hint about what was not found.
         sign_in_hint: Command or variable that replaces the token in use, for a hint.
         request_id: Request ID of the response header, used if the body has none.
@@ -64,6 +64,8 @@ class ApiError(OutReplyError):
             details={key: value for key, value in body.items() if key not in _STANDARD_KEYS},
         )
         self.status = status
+        # The guardrail of a scheduled post depends on its time, not on that of the request.
+        self.is_time_bound = self.code.endswith("_GUARDRAIL") and path == "/posts/schedule"
         body_id = body.get("request_id")
         self.request_id = body_id if isinstance(body_id, str) else request_id
         self.retry_after_seconds = retry_after_seconds

@@ -54,6 +54,8 @@ def hint_for(code: str, status: int, path: str = "", sign_in_hint: str = SIGN_IN
         for prefix, hint in _NOT_FOUND_HINTS:
             if path.startswith(prefix):
                 return hint
+    if code.endswith("_GUARDRAIL") and path == "/posts/publish":
+        return "Run the command again later, or schedule the post: outreply posts schedule"
     if code in _HINTS:
         return _HINTS[code].format(sign_in_hint=sign_in_hint)
     code = code.strip().upper()

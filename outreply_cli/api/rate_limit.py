@@ -114,7 +114,7 @@ class RateLimiter:
                 (until, self._key),
             )
 
-    def _now(self, db: Any) -> float:  # noqa: ARG002 - of other databases
+    def _now(self, db: Any) -> float:  # noqa: ARG002 - for subclasses
         """Return the Unix time of the clock that all processes share."""
         return self._clock.now().timestamp()
 

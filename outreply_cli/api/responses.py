@@ -22,7 +22,7 @@ class Response:
 
 
 def parse_response(status: int, headers: Mapping[str, str], content: bytes, host: str) -> Response:
-    """Parse a successful response (status 200 to 399); raises InvalidResponseError."""
+    """Parse a successful response (status 2xx); raises InvalidResponseError."""
     request_id = headers.get("x-request-id")
     body = None if status == 204 else _parse_body(content, host, status, request_id)
     return Response(status, body, headers, request_id)

@@ -23,7 +23,7 @@ _ROUNDING_SECONDS = 1.0
 _MAX_BACKOFF = 20.0
 # The year 2096 as a timestamp; as a delay, still accepted by time.sleep.
 _MAX_SECONDS = 4e9
-# A server that requests a longer wait is broken, or means another limit than the one per minute.
+# A server that requests a longer wait is broken, or means a limit other than that per minute.
 _MAX_REQUESTED_SECONDS = 24 * 3600.0
 # Date headers have whole seconds and are delayed by the network.
 _CLOCK_TOLERANCE = timedelta(seconds=10)

@@ -1,6 +1,6 @@
 """Types of the API's objects (reference: Endpoint reference).
 
-Any field may be absent. Objects are the parsed JSON: fields that are not listed here are kept.
+Any field may be absent. Fields that are not listed here are kept; see `validation.normalize`.
 """
 
 from typing import Any, TypedDict

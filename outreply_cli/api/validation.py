@@ -1,4 +1,4 @@
-"""Checks of the fields that code relies on in the API's objects."""
+"""Normalization of the API's objects, and checks of the fields that code relies on."""
 
 import json
 from collections.abc import Mapping

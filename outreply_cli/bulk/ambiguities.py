@@ -45,12 +45,18 @@ def find_ambiguities(
 ) -> dict[int, Ambiguity]:
     """Return the ambiguities about rows that would be created or changed, by index.
 
-    `claimed` are the IDs of posts that belong to rows, `separate` pairs of rows and posts that the
-    user refused, and `outdated_pages` the IDs of pages with posts that the journal may not know.
-    A row without a time may have one of the `older` published posts, if both have nearly the same
-    text. At one of the `unrecorded` positions, without an entry, it may have any scheduled post of
-    its page. If it has no key either, it may have the post of a `removed` entry, which is past and
-    whose row is not in the file: the row's text may have been corrected since.
+    Args:
+        rows: Rows matched with their entries.
+        remote: Posts of the account.
+        histories: Rows of the calendar in the journal.
+        claimed: IDs of posts that belong to rows.
+        separate: Pairs of rows and posts that the user rejected.
+        outdated_pages: IDs of pages with posts that the journal may not know.
+        unrecorded: Positions of rows without an entry. If such a row has no time, any
+            scheduled post of its page may be its post.
+        older: Published posts; a row without a time may have one with nearly the same text.
+        removed: Past entries whose rows are not in the file. A row without a time, an entry and a
+            key may have the post of one: its text may have been corrected since.
     """
     unclaimed = _group_unclaimed(remote.posts, claimed)
     published = _group_unclaimed(older, claimed)
@@ -241,7 +247,7 @@ def _find_ambiguity(
     if not unclaimed:
         return None
     message = normalize_text(row.draft.body.get("message"))
-    # Without a key, another text is another post.
+    # Without a key, a different text is a different post.
     entry = row.entry if row.post.key is not None else None
     old_message = normalize_text(entry.body.get("message")) if entry is not None else message
 
@@ -276,7 +282,7 @@ def _find_ambiguity(
     if similar:
         reason = f"the row is similar to {shown}"
     elif is_unrecorded:
-        reason = f"the row has no time, and {shown} may be its post"
+        reason = f"the row has no time, and may have {shown}, which the journal does not know"
     else:
         reason = f"the row's post was cancelled; {shown} may replace it"
     return Ambiguity(reason, tuple(candidates), frozenset(str(post["id"]) for post in similar))

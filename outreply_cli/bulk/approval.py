@@ -53,7 +53,7 @@ class InvalidApprovalError(InvalidInputError):
 
 
 class RowVersion(NamedTuple):
-    """Approved version of a row: its name on a page and the digest of all that is sent for it."""
+    """A version of a row: its name on a page and the digest of all that is sent for it."""
 
     row: str
     digest: str
@@ -103,7 +103,7 @@ class Approval:
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
     def find_decisions(self, posts: Sequence[PlannedPost]) -> list[Decision | None]:
-        """Return the decision about each post, which is about another version if it was edited.
+        """Return the decision about each post; if the post was edited, its version differs.
 
         A row whose key was renamed keeps its approval; None stands for a row without a decision.
         """
@@ -246,8 +246,8 @@ class ApprovedPlan(NamedTuple):
 def restrict_plan(plan: Plan, approval: Approval) -> ApprovedPlan:
     """Leave out new posts that are not approved, and keep the posts of edited rows as they are.
 
-    A removed row may be an earlier version of a new row that is not approved: while there is one,
-    no post is cancelled.
+    Nothing is cancelled while the plan has a new post that is not approved: a removed row may be
+    its earlier version.
     """
     decisions = iter(_find_row_decisions(plan, approval))
     actions: list[Action] = []

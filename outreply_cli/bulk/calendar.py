@@ -1,4 +1,4 @@
-"""Calendars, their rows and fields, and diagnostics with file and line."""
+"""Calendars, their rows and their fields."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from outreply_cli.bulk.series import Repeat, parse_repeat
 from outreply_cli.errors import TimeError
 from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import TextEncodingError, decode_text
-from outreply_cli.paths import find_same_name, suggest_near_file
+from outreply_cli.paths import resolve_unicode_name, suggest_near_file
 from outreply_cli.posts.content import Diagnostic, PostContent
 from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.platforms import PLATFORMS, find_platform
@@ -81,7 +81,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL_SEPARATOR = re.compile(
     r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|(?<![,|\s])[,|\s]+(?=https?://)|\n", re.IGNORECASE
 )
-# The fields of the text for all platforms.
+# Fields that hold the text for all platforms.
 _TEXTS = frozenset({"message", "message_file"})
 _MAX_MESSAGE_FILE_BYTES = 400_000
 # One object for all rows.
@@ -181,7 +181,7 @@ class Calendar:
         options: The command-line options behind these settings, stored for the next run.
         timezone: Zone of times without one.
         name: Name of the calendar, the same for all its files; None if it has none.
-        files: The files that its rows may name.
+        file_scope: The files that its rows may name.
         sheet: The sheet that was read, if the file is a workbook.
         scheduler: The scheduler that wrote the file, if it is one that is known.
         header: The column names as written, in a file with columns.
@@ -197,7 +197,7 @@ class Calendar:
     name: str | None = None
     rows: list[Row] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
-    files: FileScope = field(default_factory=FileScope)
+    file_scope: FileScope = field(default_factory=FileScope)
     sheet: Sheet | None = None
     scheduler: SchedulingTool | None = None
     header: list[str] = field(default_factory=list)
@@ -220,9 +220,9 @@ class Calendar:
         if "\\" in name and not _exists(path):
             # Calendars from Windows have backslashes in paths.
             path = self.path.parent / PureWindowsPath(name).as_posix()
-        return find_same_name(path)
+        return resolve_unicode_name(path)
 
-    def add_error(
+    def add_problem(
         self, line: int, field_name: str, message: str, *, is_warning: bool = False
     ) -> None:
         """Add a problem of the file, or a warning."""
@@ -313,11 +313,11 @@ class _RowBuilder:
         if not pages and get("page"):
             left_out = ", ".join(values["page"])
             reason = f"skipped: --pages leaves out {left_out}"
-            calendar.add_error(self._line, "page", reason, is_warning=True)
+            calendar.add_problem(self._line, "page", reason, is_warning=True)
             return None
         scheduled_at = self._join_time(get("scheduled_at"), get("date"), get("time"))
         if key is not None and len(key) > MAX_KEY_CHARACTERS:
-            self._add_error("key", f"`key` is longer than {MAX_KEY_CHARACTERS} characters")
+            self._add_problem("key", f"`key` is longer than {MAX_KEY_CHARACTERS} characters")
         problem_count = len(calendar.problems)
         content = self._read_content(values)
         variants = []
@@ -327,7 +327,7 @@ class _RowBuilder:
         repeat = self._read_repeat()
         if repeat is not None and scheduled_at == NEXT_SLOT:
             message = "`repeat` requires the time of the first post (for example 2026-12-24 18:00)"
-            self._add_error("scheduled_at", message)
+            self._add_problem("scheduled_at", message)
             scheduled_at = ""
         elif repeat is None and "repeat" in values:
             # Not the time of a single post.
@@ -349,8 +349,8 @@ class _RowBuilder:
             )
         )
 
-    def _add_error(self, field_name: str, message: str) -> None:
-        self._calendar.add_error(self._line, field_name, message)
+    def _add_problem(self, field_name: str, message: str) -> None:
+        self._calendar.add_problem(self._line, field_name, message)
 
     def _map_pages(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the pages of the row, as `--pages` and `--page` map them."""
@@ -359,7 +359,7 @@ class _RowBuilder:
         if not names:
             if not settings.pages:
                 message = "`page` is required, for example instagram:acme; or use --page"
-                self._add_error("page", message)
+                self._add_problem("page", message)
             return settings.pages
         if not known:
             return tuple(names)
@@ -377,11 +377,11 @@ class _RowBuilder:
             text = scheduled_at or NEXT_SLOT
             return NEXT_SLOT if text.lower() == NEXT_SLOT else text
         if scheduled_at:
-            self._add_error("scheduled_at", "conflicts with `date` and `time`; keep one of them")
+            self._add_problem("scheduled_at", "conflicts with `date` and `time`; keep one of them")
         elif date is None:
-            self._add_error("date", "`time` requires `date` too (for example 2026-12-24)")
+            self._add_problem("date", "`time` requires `date` too (for example 2026-12-24)")
         elif time is None:
-            self._add_error("time", "`date` requires `time` too (for example 18:00)")
+            self._add_problem("time", "`date` requires `time` too (for example 18:00)")
         else:
             return f"{date} {time}"
         return ""
@@ -399,17 +399,17 @@ class _RowBuilder:
             for name, instead in (("message_file", "message"), ("media_files", "media_urls")):
                 if name in values:
                     text = f"a calendar from a URL cannot use local files; use {instead}"
-                    self._add_error(name, text)
+                    self._add_problem(name, text)
         elif "message_file" in values:
             if message is not None:
-                self._add_error("message_file", "conflicts with `message`; keep one of them")
+                self._add_problem("message_file", "conflicts with `message`; keep one of them")
             else:
                 message = self._read_message(values["message_file"])
         if isinstance(settings, str):
             settings, reason = _parse_json(settings)
             if not isinstance(settings, dict):
                 text = f'not a JSON object{reason} (for example {{"privacy_level": "SELF_ONLY"}})'
-                self._add_error("tiktok_settings", text)
+                self._add_problem("tiktok_settings", text)
                 settings = None
         content = PostContent(
             message and normalize_line_endings(message),
@@ -430,14 +430,14 @@ class _RowBuilder:
 
     def _find_files(self, names: Sequence[str]) -> tuple[Path, ...]:
         for name in filter(is_url, names):
-            self._add_error("media_files", f"{name!r} is a URL; move it to media_urls")
+            self._add_problem("media_files", f"{name!r} is a URL; move it to media_urls")
         return tuple(self._calendar.resolve_path(name) for name in names if not is_url(name))
 
     def _read_message(self, name: str) -> str | None:
         """Return the text in the file called `name`; None if it has a problem."""
         path = self._calendar.resolve_path(name)
         try:
-            with os.fdopen(self._calendar.files.open(path, check_regular), "rb") as stream:
+            with os.fdopen(self._calendar.file_scope.open(path, check_regular), "rb") as stream:
                 content = stream.read(_MAX_MESSAGE_FILE_BYTES + 1)
             if len(content) <= _MAX_MESSAGE_FILE_BYTES:
                 return decode_text(content).rstrip("\n")
@@ -450,7 +450,7 @@ class _RowBuilder:
             problem = f"{path} {error}; save it as UTF-8"
         except (OSError, ValueError) as failure:
             problem = f"cannot read {path}: {getattr(failure, 'strerror', None) or failure}"
-        self._add_error("message_file", problem)
+        self._add_problem("message_file", problem)
         return None
 
     def _read_variants(self) -> list[dict[str, Any]]:
@@ -464,7 +464,7 @@ class _RowBuilder:
             and all(_TEXTS & variant.keys() for variant in variants)
         ):
             message = "not used, because each variant has a message; move it to `variants`"
-            self._add_error("message", message)
+            self._add_problem("message", message)
         other = {
             name: value
             for name, value in values.items()
@@ -482,7 +482,7 @@ class _RowBuilder:
             ):
                 return variants
         message = f'not a JSON list{reason} (for example ["Text one", {{"message": "Text two"}}])'
-        self._add_error("variants", message)
+        self._add_problem("variants", message)
         return []
 
     def _read_repeat(self) -> Repeat | None:
@@ -490,12 +490,12 @@ class _RowBuilder:
         text = self._values.get("repeat")
         if text is None:
             if self._values.get("variants"):
-                self._add_error("variants", "`variants` requires `repeat`")
+                self._add_problem("variants", "`variants` requires `repeat`")
             return None
         try:
             return parse_repeat(text)
         except TimeError as error:
-            self._add_error("repeat", error.text)
+            self._add_problem("repeat", error.text)
             return None
 
 
@@ -545,7 +545,7 @@ def check_duplicate_keys(calendar: Calendar) -> None:
             message = (
                 f"duplicate key {row.key!r}, also on line {lines[row.key]}; use a different key"
             )
-            calendar.add_error(row.line, "key", message)
+            calendar.add_problem(row.line, "key", message)
         lines.setdefault(row.key, row.line)
 
 

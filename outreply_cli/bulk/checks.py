@@ -1,6 +1,6 @@
 """Checks of a plan against times, guardrails, quotas and storage.
 
-Each check returns its diagnostics.
+Each check of a plan returns its diagnostics.
 """
 
 from collections import defaultdict
@@ -49,7 +49,7 @@ _KEPT = {
 }
 
 
-class _Slot(NamedTuple):
+class _TimelinePost(NamedTuple):
     """A post on the timeline of a page: a planned one, or one of the account."""
 
     at: datetime
@@ -120,13 +120,13 @@ def check_guardrails(
     replaced = {
         action.post_id for action in plan.filter_actions(ActionType.CHANGE, ActionType.CANCEL)
     }
-    pages: dict[str, list[_Slot]] = defaultdict(list)
+    pages: dict[str, list[_TimelinePost]] = defaultdict(list)
     for post in posts:
         at = post_time(post)
         if at is not None and post.get("id") not in replaced:
-            pages[get_page_id(post)].append(_Slot(at, None, str(post.get("id") or "")))
+            pages[get_page_id(post)].append(_TimelinePost(at, None, str(post.get("id") or "")))
     problems = check_page_guardrails(plan.new_posts, limits, pages)
-    brands: dict[str, list[_Slot]] = defaultdict(list)
+    brands: dict[str, list[_TimelinePost]] = defaultdict(list)
     for page_id, slots in pages.items():
         brands[brand_ids.get(page_id, "")] += slots
     for brand_id, slots in brands.items():
@@ -140,7 +140,7 @@ def check_guardrails(
 def check_page_guardrails(
     new: Sequence[PlannedPost],
     limits: GuardrailLimits,
-    pages: dict[str, list[_Slot]] | None = None,
+    pages: dict[str, list[_TimelinePost]] | None = None,
 ) -> list[Diagnostic]:
     """Return the guardrails of single pages that `new` posts violate.
 
@@ -148,7 +148,7 @@ def check_page_guardrails(
     """
     pages = {} if pages is None else pages
     for planned in new:
-        pages.setdefault(planned.page_id, []).append(_Slot(planned.scheduled_at, planned))
+        pages.setdefault(planned.page_id, []).append(_TimelinePost(planned.scheduled_at, planned))
     problems: list[Diagnostic] = []
     for page_id, platform in {planned.page_id: planned.platform for planned in new}.items():
         slots = sorted(pages[page_id], key=lambda slot: slot.at)
@@ -174,7 +174,7 @@ def check_monthly_quota(
     posts = "1 post is" if due == 1 else f"{due} posts are"
     available = _publishes_left(left, now)
     if earlier:
-        available += f" after the {earlier} for the files that are named before this one"
+        available += f" after the {earlier} for earlier files of the command"
     message = (
         f"{posts} due before the quota resets at the start of {_next_month(now)} (UTC), but "
         f"{available}; move this row and those that are due after it to "
@@ -244,9 +244,9 @@ def check_storage(
 
 
 def _to_diagnostics(
-    violations: Iterable[Violation], slots: Sequence[_Slot]
+    violations: Iterable[Violation], slots: Sequence[_TimelinePost]
 ) -> Iterator[Diagnostic]:
-    by_time: dict[datetime, list[_Slot]] = defaultdict(list)
+    by_time: dict[datetime, list[_TimelinePost]] = defaultdict(list)
     for slot in slots:
         by_time[slot.at].append(slot)
     for violation in violations:

@@ -19,7 +19,7 @@ from outreply_cli.journal.models import ComposedText
 from outreply_cli.timestamps import format_timestamp
 
 
-def describe_rows(calendar: str, posts: Sequence[PlannedPost]) -> dict[int, ComposedText]:
+def make_row_texts(calendar: str, posts: Sequence[PlannedPost]) -> dict[int, ComposedText]:
     """Return the stored form of posts whose text is not in the file, by index."""
     counts: Counter[str] = Counter()
     rows = {}

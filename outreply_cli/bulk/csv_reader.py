@@ -26,7 +26,7 @@ def parse_csv(calendar: Calendar, content: bytes) -> None:
     try:
         text = decode_text(content)
     except TextEncodingError as problem:
-        calendar.add_error(problem.line, "", f"the file {problem}; {_SAVE_AS}")
+        calendar.add_problem(problem.line, "", f"the file {problem}; {_SAVE_AS}")
         return
     csv.field_size_limit(_MAX_CELL_CHARACTERS)
     separator = _SEPARATOR_LINE.match(text)
@@ -78,4 +78,4 @@ def _records(calendar: Calendar, reader: Any) -> Iterator[Record]:
             f"invalid CSV from this line: {problem}; close the quoted cell, and write each "
             "quotation mark inside it twice"
         )
-        calendar.add_error(next_line, "", message)
+        calendar.add_problem(next_line, "", message)

@@ -1,7 +1,8 @@
 """Identification of the calendar that a file belongs to.
 
-A calendar is identified by its name, or by the rows that a file shares with it. The path of a file
-only decides between several; its file name never does.
+A calendar is identified by its name, or by the rows that a file shares with it. If it shares none,
+a calendar that was last read from the same path also matches by edited rows. The path also decides
+between several calendars; the file name never does.
 """
 
 import hashlib
@@ -99,7 +100,8 @@ def identify_calendar(
         raise _ambiguous_error(
             shared,
             f"{calendar.file_name} shares rows with several calendars: {_describe(known, shared)}",
-            hint="Name the calendar that it belongs to, for example: --name '{name}'",
+            hint="Edit the files of those calendars instead, or name the one that has all rows: "
+            "--name '{name}'",
         )
     return CalendarIdentity(shared.pop() if shared else _new_id(calendar, posts))
 
@@ -315,8 +317,8 @@ def _describe(known: Mapping[str, str], ids: Collection[str]) -> str:
 
 
 def _new_id(calendar: Calendar, posts: Sequence[PlannedPost]) -> str:
-    # Equal for the same file in two locations: runs at the same time wait for each other. Which
-    # posts a series has depends on the time of the run.
+    # Derived from the rows, not from the path, so that runs of two copies use the same lock. A
+    # series counts by its rule, because its posts depend on the time of the run.
     rows = [
         f"{post.page_id}\n{_describe_time(post)}\n{post.key or ''}"
         for post in posts

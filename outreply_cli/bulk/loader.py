@@ -46,11 +46,12 @@ def load_calendar(
 ) -> Calendar:
     """Return the calendar in the file called `name`, with all problems found in the file.
 
-    The format is that of the content for a workbook, else that of the suffix: YAML for .yaml, .yml
-    and .json, CSV for others. `-` stands for `stdin`: it is YAML if its first line is not a header
-    with a separator. The files that its rows name must be under the directory of the calendar (of
-    the file itself, if `name` is a link), or anywhere with `allow_outside`, but never in a
-    `private` directory. A URL is fetched, and its content kept in `cache_dir`.
+    A file with the signature or the suffix of a workbook is read as one; .yaml, .yml and .json are
+    read as YAML, others as CSV. `-` means `stdin`; it, and a URL with another suffix, is YAML if
+    its first line is not a header with a separator. The files that its rows name must be under the
+    directory of the calendar (of the file itself, if `name` is a link), or anywhere with
+    `allow_outside`, but never in a `private` directory. A URL is fetched, and its content kept in
+    `cache_dir`.
 
     Raises:
         InvalidInputError: The file cannot be read.
@@ -58,7 +59,7 @@ def load_calendar(
     """
     calendar = Calendar(name, Path(name), settings or ReadSettings())
     if name == STDIN and stdin is not None:
-        calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
+        calendar.file_scope = _make_scope(calendar.path, private, allow_outside=allow_outside)
         return _parse(calendar, stdin.read(_MAX_FILE_BYTES + 1))
     if is_calendar_url(name):
         from outreply_cli.bulk.remote_calendar import fetch_sheet
@@ -68,21 +69,21 @@ def load_calendar(
     path = calendar.path = to_path(name).absolute()
     try:
         if not path.is_file() and path.exists():
-            calendar.add_error(0, "", "not a file; use a calendar file")
+            calendar.add_problem(0, "", "not a file; use a calendar file")
             return calendar
         calendar.path = calendar_path(name)
-        calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
+        calendar.file_scope = _make_scope(calendar.path, private, allow_outside=allow_outside)
         with calendar.path.open("rb") as stream:
             content = stream.read(_MAX_FILE_BYTES + 1)
     except InvalidInputError as error:
-        calendar.add_error(0, "", error.message)
+        calendar.add_problem(0, "", error.message)
         return calendar
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", "") or failure
         raise InvalidInputError(f"cannot read {name}: {reason}") from None
     suffix = path.suffix.lower()
     if suffix == ".json" and (problem := _find_json_problem(content)) is not None:
-        calendar.add_error(*problem)
+        calendar.add_problem(*problem)
         return calendar
     return _parse(calendar, content, _FORMATS.get(suffix, "csv"))
 
@@ -95,7 +96,7 @@ def _make_scope(calendar: Path, private: Sequence[Path], *, allow_outside: bool)
 
 def _parse(calendar: Calendar, content: bytes, file_format: str | None = None) -> Calendar:
     if len(content) > _MAX_FILE_BYTES:
-        calendar.add_error(0, "", "the file is larger than 64 MB; split it")
+        calendar.add_problem(0, "", "the file is larger than 64 MB; split it")
         return calendar
     if content.startswith(_WORKBOOK_STARTS):
         file_format = "workbook"
@@ -112,7 +113,7 @@ def _parse(calendar: Calendar, content: bytes, file_format: str | None = None) -
     else:
         parse_csv(calendar, content)
     if not calendar.rows and all(problem.is_warning for problem in calendar.problems):
-        calendar.add_error(0, "", "the calendar has no posts")
+        calendar.add_problem(0, "", "the calendar has no posts")
     return calendar
 
 

@@ -44,9 +44,9 @@ class Ambiguity:
     """A reason to assume that a row is already scheduled, and the candidate posts.
 
     Attributes:
-        similar: IDs of candidates with the time or nearly the text of the row.
+        similar: IDs of candidates with the row's time, or with nearly the same text.
         is_exact: Whether the only candidate has the row's page, time and text.
-        old: Entry of the post that the row's current one replaces, if it may not be cancelled yet.
+        old: Entry of the post that the row's current one replaces, if that may still be scheduled.
     """
 
     reason: str
@@ -440,7 +440,7 @@ class TextMatcher:
         self._trigrams: dict[str, frozenset[str]] = {}
 
     def is_similar(self, post: Post, row: MatchedRow) -> bool:
-        """Return whether a post has the time or nearly the text of a row or of its post."""
+        """Return whether a post has the time, or nearly the text, of a row or of its post."""
         at, text = post_time(post), normalize_text(post.get("message"))
         versions = [row.draft] if row.entry is None else [row.draft, row.entry]
         return any(

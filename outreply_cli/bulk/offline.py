@@ -1,4 +1,4 @@
-"""Checks of a calendar without an account."""
+"""Checks of a calendar without an account, and its posts for a preview."""
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -124,7 +124,7 @@ def _make_page(name: str) -> dict[str, str]:
 
 
 def _split_alias(name: str) -> tuple[str | None, str]:
-    """Return the platform and user name of `platform:username`; None if it is another name."""
+    """Return the platform and user name of `platform:username`; None for other names."""
     prefix, colon, username = name.partition(":")
     platform = find_platform(prefix) if colon else None
     return platform.name if platform else None, username.strip().removeprefix("@").lower()

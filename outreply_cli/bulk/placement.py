@@ -25,7 +25,7 @@ from outreply_cli.bulk.utm import strip_utm
 from outreply_cli.journal.models import JournalEntry, RowHistory
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.slot_finder import SlotFinder
-from outreply_cli.posts.slots import set_command
+from outreply_cli.posts.slots import slots_set_command
 from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.text import normalize_text
 
@@ -86,7 +86,7 @@ def place_posts(
             result.unrecorded.add(post.position)
         at = None
         if page is not None:
-            at = finder.take_own_slot(history, page, calendar) or page.next_free()
+            at = finder.take_own_slot(history, page, calendar) or page.take_next_free()
         if at is None:
             result.problems[post.position] = None if page is not None else _explain(post)
         placed[index] = post._replace(scheduled_at=at or now + SCHEDULE_LATEST)
@@ -236,7 +236,7 @@ class _KnownPosts:
 
 def _explain(post: PlannedPost) -> Diagnostic:
     message = "`scheduled_at` is required, for example 2026-12-24 18:00; or set slots: "
-    return post.row.diagnostic("scheduled_at", message + set_command(post.page))
+    return post.row.diagnostic("scheduled_at", message + slots_set_command(post.page))
 
 
 def _text(post: PlannedPost) -> str:

@@ -182,8 +182,8 @@ def leave_out_late(
 ) -> tuple[Plan, list[Diagnostic]]:
     """Return the plan without posts that are due too soon and not needed, and a warning for each.
 
-    A series continues: such a post is no longer created, or stays as it is. So does the post of a
-    row that is as it was sent, if the post `was_moved` since.
+    A late post of a series is not created; if it exists, it is kept. The post of an unchanged row
+    is also kept if it `was_moved` since it was sent.
     """
     actions: list[Action] = []
     warnings: list[Diagnostic] = []

@@ -16,20 +16,20 @@ from outreply_cli.storage.private_files import read_private, write_private
 _DIRECTORY = "calendars"
 
 
-def recall_options(state_dir: Path, source: str, *, of_copy: bool = False) -> dict[str, Any]:
+def recall_options(state_dir: Path, source: str, *, match_content: bool = False) -> dict[str, Any]:
     """Return the options of the last run of a calendar, strings and lists of strings by name.
 
     Args:
         state_dir: The state directory.
         source: Path or URL of the calendar.
-        of_copy: Whether a file without a run may have the options of one with the same content: it
-            was renamed, moved or copied.
+        match_content: Whether a file without a run may have the options of one with the same
+            content: it was renamed, moved or copied.
 
     Raises:
         InvalidInputError: Files with the same content had different options.
     """
     remembered = _read(_path(state_dir, source))
-    if remembered is None and of_copy and (content := _content_digest(source)):
+    if remembered is None and match_content and (content := _content_digest(source)):
         found = map(_read, sorted((state_dir / _DIRECTORY).glob("*.json")))
         equal = [item for item in found if item and item.get("content") == content]
         if any(item["options"] != equal[0]["options"] for item in equal):

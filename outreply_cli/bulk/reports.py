@@ -72,15 +72,15 @@ def summary_key(result: RowResult) -> str:
 class ReportFile:
     """The file for the results of a run, as CSV or as a workbook.
 
-    The results of a file with columns are next to its own columns, one line for each of its rows;
-    those of other calendars, and of several, have separate columns.
+    For a single file with columns, the report has its columns and rows, and adds the results.
+    Otherwise, it has the columns of results only.
     """
 
     path: Path
     calendar: Calendar | None
 
     @classmethod
-    def check(cls, path: Path, calendars: Sequence[Calendar]) -> Self:
+    def for_calendars(cls, path: Path, calendars: Sequence[Calendar]) -> Self:
         """Return the report of `calendars`; raises InvalidInputError if it cannot be written."""
         if path.suffix.lower() not in _SUFFIXES:
             raise InvalidInputError(

@@ -45,7 +45,7 @@ _AMBIGUOUS_ZONES = {
     "EET": "Europe/Athens, or Etc/GMT-2 for +02:00 all year",
     "WET": "Europe/Lisbon, or UTC for +00:00 all year",
 }
-# A time that differs in a run this much later is relative.
+# A time is relative if it differs in a run this much later.
 _LATER = timedelta(days=400)
 _MAX_SERIES_POSTS = 200_000
 # The time of a post whose slot is not chosen yet.
@@ -56,8 +56,8 @@ UNPLACED = datetime.max.replace(tzinfo=UTC, microsecond=0)
 class PlannedPost(NamedTuple):
     """A post in a calendar, at a time in UTC.
 
-    `moved_from` is the time that the file says, where `--spread` moved the post. `series_zone` is
-    the time zone of a series that the post is an occurrence of. A post that `takes_slot` has no
+    `moved_from` is the time in the file, if `--spread` moved the post. `series_zone` is the time
+    zone of the post's series, if it has one. A post that `takes_slot` has no
     time in the file; it is UNPLACED until `placement` chooses one.
     """
 
@@ -72,7 +72,7 @@ class PlannedPost(NamedTuple):
 
     @property
     def time_in_file(self) -> datetime:
-        """The time that the file says."""
+        """The time in the file."""
         return self.moved_from or self.scheduled_at
 
     @property
@@ -420,7 +420,9 @@ class RowResolver:
         for path in row.media_files:
             try:
                 if path not in self._files:
-                    self._files[path] = inspect_and_hash(path, self.storage, self.calendar.files)
+                    self._files[path] = inspect_and_hash(
+                        path, self.storage, self.calendar.file_scope
+                    )
                 files.append(self._files[path])
                 if warning := self._files[path].warning:
                     self._add(row, "media_files", f"{path.name}: {warning}", is_warning=True)
@@ -477,8 +479,6 @@ class RowResolver:
         text = row.scheduled_at
         try:
             return parse_row_time(self.calendar, text, zone, self.now)
-        except DateOrderError as error:
-            self._add(row, "scheduled_at", f"{error.text}, or set --date-order dmy or mdy")
         except TimeError as error:
             message = error.text
             if _NUMBER.fullmatch(text):
@@ -537,13 +537,15 @@ def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime)
         has_day = not _TIME_OF_DAY.fullmatch(text)
     except PassedTimeError:
         has_day = False
+    except DateOrderError as error:
+        raise error.replace(hint=f"{error.hint}, or set --date-order dmy or mdy") from None
     except TimeError:
         if scheduler is None or not scheduler.skips_today or "next " not in text.lower():
             raise
         return parse_time(text, now=now + timedelta(days=1), zone=zone, date_order=date_order)
     if has_day:
         return time
-    # Without a date it would be today's, but a calendar means another day.
+    # A time without a date would be of today, which a calendar rarely means.
     raise TimeError(f"{text!r} is relative to the day of the run; write the date")
 
 
@@ -558,7 +560,7 @@ def has_offset(calendar: Calendar, text: str, now: datetime) -> bool:
 
 
 def is_relative(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime) -> bool:
-    """Return whether the time of a row is another one in a later run."""
+    """Return whether the text gives a different time in a later run."""
     if text[:4].isdigit():
         return False
     try:

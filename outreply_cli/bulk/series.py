@@ -430,7 +430,7 @@ def _repeat_error(part: str, text: str, *examples: str) -> TimeError:
 
 
 def _shift(year: int) -> int:
-    """Return whole cycles of years that leave two to six centuries after `year`."""
+    """Return the multiple of `_CYCLE` that moves `year` 200 to 600 years before 9999."""
     return (9999 - _CYCLE // 2 - year) // _CYCLE * _CYCLE
 
 

@@ -30,7 +30,7 @@ from outreply_cli.bulk.checks import (
     check_times,
     check_zone,
 )
-from outreply_cli.bulk.composed_texts import describe_rows, find_texts
+from outreply_cli.bulk.composed_texts import find_texts, make_row_texts
 from outreply_cli.bulk.executor import PlanExecutor, RowResult, RowStatus, RunReport
 from outreply_cli.bulk.identity import (
     AmbiguousCalendarError,
@@ -118,10 +118,10 @@ class BulkOptions:
         spread_window: Maximum shift of rows that violate a guardrail; None does not move them.
         max_cancel: Maximum posts to cancel; None for 10 or a fifth of the calendar.
         allow_upload: Whether files of rows may be uploaded.
-        planned_at: Time of a saved plan, by which posts of series are too far ahead or not; None
-            for now.
+        planned_at: Time of a saved plan, which decides which posts of series are near enough; None
+            for the current time.
         rules: Rules of the platforms.
-        is_strict: Whether a row that breaks one of them is an error.
+        is_strict: Whether a row that breaks a platform rule is an error.
         approval: Rows that may be sent; None for all.
         composes: Whether rows without a text are composed, so that they are not errors.
     """
@@ -150,7 +150,7 @@ class BulkOptions:
 class OpenCalendar:
     """A calendar file, the calendar of the journal that it belongs to, and its posts.
 
-    `posts` are also those of series that are past, or too far ahead.
+    `posts` includes posts of series that are past or too far ahead.
     """
 
     calendar: Calendar
@@ -267,7 +267,7 @@ class BulkService:
             may_lack_text=self._options.composes,
         )
         resolved = resolver.resolve()
-        # Before the calendar is known: its rows are compared with their texts.
+        # Required to identify the calendar, which compares the texts of rows.
         found = self._find_texts("", resolved.posts, now)
         if found:
             resolver = replace(resolver, texts={i: text.text for i, text in found.items()})
@@ -364,7 +364,7 @@ class BulkService:
         """
         now = self._client.now()
         if reconcile:
-            # Before texts are kept: a file named with it may have kept some under the new name.
+            # Recorded first: another file of this name may have texts under it already.
             opened = self._record(opened)
         opened = self._with_kept_texts(opened, now, record=reconcile)
         identity, posts, problems = opened.identity, opened.posts, opened.problems
@@ -499,7 +499,7 @@ class BulkService:
         self, calendar_id: str, posts: Sequence[PlannedPost], now: datetime
     ) -> dict[int, ComposedText]:
         """Return the kept texts of posts without one in the file, by index."""
-        rows = describe_rows(calendar_id, posts)
+        rows = make_row_texts(calendar_id, posts)
         kept = self._journal.composed_texts(self._account) if rows else []
         return find_texts(rows, kept, now)
 
@@ -508,7 +508,7 @@ class BulkService:
     ) -> OpenCalendar:
         """Return a calendar with the kept texts of its rows; `record` stores those that moved."""
         known_id = opened.identity.known_id
-        rows = describe_rows(known_id, opened.posts)
+        rows = make_row_texts(known_id, opened.posts)
         found = self._find_texts(known_id, opened.posts, now)
         moved = {
             index: text
@@ -550,7 +550,7 @@ class BulkService:
 
     def keep_texts(self, opened: OpenCalendar, texts: Mapping[int, str]) -> None:
         """Keep the texts that were composed for posts, by index; raises StorageError."""
-        rows = describe_rows(opened.identity.known_id, opened.posts)
+        rows = make_row_texts(opened.identity.known_id, opened.posts)
         self._journal.keep_texts(
             self._account,
             [rows[index]._replace(text=text) for index, text in texts.items()],
@@ -661,10 +661,10 @@ class BulkService:
         return len(self._journal.list_unsettled(self._account, opened.identity.known_id))
 
     def pair(self, item: AmbiguousRow, post: Post) -> None:
-        """Record that `post` is the post of an ambiguous row, and cancel another one.
+        """Record that `post` is the post of an ambiguous row, and cancel its other post, if any.
 
         Raises:
-            OutReplyError: The other one is still scheduled, and cannot be cancelled.
+            OutReplyError: The other post is still scheduled, and cannot be cancelled.
         """
         post_id = str(post["id"])
         if item.ambiguity.old is not None and post_id == item.ambiguity.old.post_id:
@@ -698,7 +698,7 @@ class BulkService:
         text = str(draft.body.get("message") or "")
         if text:
             # The post has the text of a row that has none in the file.
-            for own in describe_rows(draft.calendar, [row.post]).values():
+            for own in make_row_texts(draft.calendar, [row.post]).values():
                 kept = own._replace(text=text)
                 self._journal.keep_texts(draft.account, [kept], replaced=[own])
         if entry is not None and entry.state == EntryState.SENT:
@@ -834,11 +834,7 @@ class BulkService:
         may_be_same = not path or _may_be_same_file(path, source)
         if is_named or path == source or (prunes and may_be_same):
             return
-        histories = self._journal.rows(self._account, known_id)
-        _, orphaned = match_rows(
-            opened.posts, histories, account=self._account, calendar=known_id,
-            now=self._client.now(),
-        )  # fmt: skip
+        orphaned = self.find_orphaned(opened)
         wanted = {entry.id for entry in (orphaned if pending is None else pending)}
         count = sum(entry.id in wanted for entry in orphaned)
         if count:
@@ -849,6 +845,15 @@ class BulkService:
                 f"{posts} of the calendar {describe_calendar({known_id: path}, known_id)}",
                 hint=f"{keep} cancel them, name the calendar: --name '{calendar_label(known_id)}'",
             )
+
+    def find_orphaned(self, opened: OpenCalendar) -> list[JournalEntry]:
+        """Return the entries of a calendar whose rows are not in its file."""
+        known_id = opened.identity.known_id
+        _, orphaned = match_rows(
+            opened.posts, self._journal.rows(self._account, known_id), account=self._account,
+            calendar=known_id, now=self._client.now(),
+        )  # fmt: skip
+        return orphaned
 
     def claim_slots(self, plans: Iterable[PlannedCalendar]) -> None:
         """Record the times that new posts of `plans` take, so that no other command takes them.
@@ -1102,11 +1107,12 @@ class BulkService:
         cancels = len(plan.filter_actions(ActionType.CANCEL))
         limit = self._options.max_cancel
         if limit is None:
-            limit = min(_MAX_CANCEL, posts // _MAX_CANCEL_DIVISOR)
+            limit = min(_MAX_CANCEL, max(1, posts // _MAX_CANCEL_DIVISOR))
         if cancels > limit:
             raise TooManyCancelsError(
-                f"{cancels} of {posts} posts of the calendar would be cancelled; nothing was sent",
-                hint=f"To cancel them, add: --max-cancel {cancels}",
+                f"{cancels} of {posts} posts of the calendar would be cancelled, but the limit is "
+                f"{limit}; nothing was sent",
+                hint=f"To cancel them, use: --max-cancel {cancels}",
                 details={"cancels": cancels, "limit": limit},
             )
 
@@ -1257,7 +1263,7 @@ def _find_moved_too_far(posts: Sequence[PlannedPost], diff: CalendarDiff) -> Ite
     orphaned = {content_digest(entry.body): entry for entry in diff.orphaned}
     if not diff.later or not orphaned:
         return
-    # Of rows with equal texts, one may have been removed.
+    # One of several rows with equal texts may have been removed.
     counts = Counter(content_digest(post.body()) for post in posts)
     for row in diff.later:
         digest = content_digest(row.draft.body)

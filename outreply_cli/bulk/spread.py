@@ -25,7 +25,7 @@ _MARGIN = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class SlotRequest:
-    """The time that the file says, and that of the row's post, if an earlier run moved it."""
+    """The time in the file, and that of the row's post, if an earlier run moved it."""
 
     wanted: datetime
     current: datetime | None = None
@@ -88,7 +88,9 @@ def apply_spread(
         for index, time in zip(indexes, times, strict=True):
             target = planned[index]
             if time is None:
-                message = f"no free time within {format_duration(window)}; widen --spread-window"
+                message = (
+                    f"no free time within {format_duration(window)}; use a longer --spread-window"
+                )
                 problems.append(target.row.diagnostic("scheduled_at", message))
             elif time != target.scheduled_at:
                 planned[index] = target._replace(scheduled_at=time, moved_from=target.scheduled_at)

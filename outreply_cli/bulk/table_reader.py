@@ -69,7 +69,7 @@ _TARGET_LABELS = {"media": "media files or URLs", "network": "page", "platform":
 # Parts of fields, which are put together once a row is read.
 _PARTS = frozenset({"media", "platform", "weekday", "am_pm", "draft", "comments", *TIME_PARTS})
 # A row with nothing else is not a post, but an empty line or a note.
-_FRAME = frozenset(
+_NOT_CONTENT = frozenset(
     {"key", "scheduled_at", "date", "time", "timezone", "weekday", "am_pm", *TIME_PARTS}
 )
 # A zone may follow.
@@ -102,7 +102,7 @@ def add_records(calendar: Calendar, records: Iterator[Record]) -> None:
                 message = (
                     f"the {kind} has more than {_MAX_ROWS_AND_PROBLEMS} rows and problems; split it"
                 )
-                calendar.add_error(line, "", message)
+                calendar.add_problem(line, "", message)
                 break
             reader.add(line, cells)
         reader.add_notes()
@@ -140,7 +140,7 @@ def _read_header(
     if found is None:
         if not calendar.problems:
             message = "the file is empty; start with a header row: page,scheduled_at,message"
-            calendar.add_error(1, "", message)
+            calendar.add_problem(1, "", message)
         return None, records
     if _TIMESTAMP.match(found[1][0]) and len(found[1]) <= len(HEADERLESS.columns_in_order):
         return _skip_header(calendar, HEADERLESS, itertools.chain([found], records))
@@ -156,7 +156,7 @@ def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Targets |
             f"the file has {len(names)} columns; the limit is {_MAX_COLUMNS}; remove unknown "
             "columns"
         )
-        calendar.add_error(line, "", message)
+        calendar.add_problem(line, "", message)
         return None
     names = [name.strip() for name in names]
     if not _REPORT_COLUMNS.isdisjoint(names):
@@ -182,7 +182,7 @@ def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Targets |
     for index, target in enumerate(mapped):
         if target and target in mapped[:index] and target not in _SEVERAL:
             message = f"two columns map to {target}; keep one of them"
-            calendar.add_error(line, names[index], message)
+            calendar.add_problem(line, names[index], message)
     if calendar.sheet is not None:
         calendar.sheet = calendar.sheet._replace(letters=_get_letters(mapped))
     _note_columns(calendar, names, mapped)
@@ -220,7 +220,7 @@ def _is_page_missing(calendar: Calendar, line: int, mapped: Sequence[str | None]
     hint = "start with: page,scheduled_at,message"
     if "message" in mapped:
         hint = "add it, or set the page of all rows with --page"
-    calendar.add_error(line, "page", f"missing column 'page'; {hint}")
+    calendar.add_problem(line, "page", f"missing column 'page'; {hint}")
     return True
 
 
@@ -238,7 +238,7 @@ def _pair_date_and_time(
         )
         mapped[times[0]], mapped[times[1]] = "date", "time"
     elif not {"date", "time"} <= set(mapped):
-        # `Mon` and `18:00` alone would be another day in each week.
+        # `Mon` and `18:00` alone would mean a different date in each week.
         has_date = not {"date", "scheduled_at"}.isdisjoint(mapped)
         if "weekday" in mapped and not has_date:
             mapped[mapped.index("weekday")] = None
@@ -278,7 +278,7 @@ def _report_unknown_columns(
     if len(unknown) > 1:
         verb = "map" if all(guesses.values()) else "map or ignore"
         message = f"unknown columns {', '.join(map(repr, unknown))}; {verb} them with {hint}"
-        calendar.add_error(line, "", message)
+        calendar.add_problem(line, "", message)
         return
     (name,) = unknown
     if name in rivals:
@@ -287,7 +287,7 @@ def _report_unknown_columns(
     else:
         verb = " Map it with" if guesses[name] else "; ignore it with"
         message = f"{unknown_field_message(name, guesses[name] or None)}{verb} {hint}"
-    calendar.add_error(line, name, message)
+    calendar.add_problem(line, name, message)
 
 
 def _is_about_time(name: str) -> bool:
@@ -375,7 +375,7 @@ class _RowReader:
                 f"the row has {len(cells)} cells, but the file has {len(names)} columns; quote "
                 "cells that contain a delimiter"
             )
-            calendar.add_error(line, "", message)
+            calendar.add_problem(line, "", message)
             return
         if self._nameless and any(
             cells[index].strip() for index in self._nameless if index < len(cells)
@@ -384,7 +384,7 @@ class _RowReader:
                 "text in a column without a name; quote cells that contain a delimiter, or name "
                 "the column"
             )
-            calendar.add_error(line, "", message)
+            calendar.add_problem(line, "", message)
             return
         values = self._read_fields(line, cells)
         if (
@@ -393,7 +393,7 @@ class _RowReader:
             and _YEAR.search(values["time"])
         ):
             values["scheduled_at"] = values.pop("time")
-        if values.keys() <= _FRAME:
+        if values.keys() <= _NOT_CONTENT:
             self._frames.append(line)
         elif cells[0].strip() != names[0] or [*map(str.strip, cells)] != names:
             # Otherwise the header row is repeated, such as above each month.
@@ -429,7 +429,7 @@ class _RowReader:
                 continue
             if cell[0] in _ERROR_STARTS and _ERROR.fullmatch(cell.strip()):
                 message = f"{cell.strip()} is a spreadsheet error; {_CORRECT_CELL}"
-                calendar.add_error(line, name, message)
+                calendar.add_problem(line, name, message)
             if name in MESSAGE_FIELDS:
                 values[name] = cell
             elif name in LIST_FIELDS:
@@ -451,12 +451,12 @@ class _RowReader:
 
     def _add_networks(self, line: int, values: dict[str, Any], cells: Sequence[str]) -> None:
         for index in self._networks:
-            answer = cells[index].strip().lower() if index < len(cells) else ""
+            cell = cells[index].strip().lower() if index < len(cells) else ""
             name = self._names[index]
-            if answer in _YES:
+            if cell in _YES:
                 values.setdefault("page", []).append(name)
-            elif answer not in _NO:
-                self._calendar.add_error(line, name, f"{answer!r} is not TRUE or FALSE")
+            elif cell not in _NO:
+                self._calendar.add_problem(line, name, f"{cell!r} is not TRUE or FALSE")
 
     def _check_brand(self, line: int, cells: Sequence[str]) -> None:
         """Add an error if a row is for another brand than an earlier one."""
@@ -471,7 +471,7 @@ class _RowReader:
                 f"{_join_lines(self._calendar, [first_line])}; write a file for each brand, or "
                 "ignore the column with --columns"
             )
-            self._calendar.add_error(line, "page", message)
+            self._calendar.add_problem(line, "page", message)
 
     def _join_weekday(self, line: int, values: dict[str, Any]) -> None:
         """Add the weekday to the date: the parser refuses one that contradicts it."""
@@ -479,7 +479,7 @@ class _RowReader:
         known = find_weekday(weekday)
         if known is None:
             message = f"{weekday!r} is not a weekday; ignore the column with --columns"
-            self._calendar.add_error(line, "weekday", message)
+            self._calendar.add_problem(line, "weekday", message)
             return
         for name in ("date", "scheduled_at"):
             if name in values:
@@ -501,23 +501,23 @@ class _RowReader:
             problem = (
                 f"completes a time such as 6:00, not {time!r}; correct the time, or clear this cell"
             )
-        self._calendar.add_error(line, "am_pm", f"{am_pm!r} {problem}")
+        self._calendar.add_problem(line, "am_pm", f"{am_pm!r} {problem}")
 
     def _join_parts(self, line: int, values: dict[str, Any]) -> bool:
         """Replace parts of fields with the fields; return whether the row is a post."""
         calendar = self._calendar
         draft = values.pop("draft", "").lower()
         if draft in _YES:
-            calendar.add_error(line, "", "skipped: the row is a draft", is_warning=True)
+            calendar.add_problem(line, "", "skipped: the row is a draft", is_warning=True)
             return False
         if draft not in _NO:
-            calendar.add_error(line, "draft", f"{draft!r} is not TRUE or FALSE")
+            calendar.add_problem(line, "draft", f"{draft!r} is not TRUE or FALSE")
         if "comments" in values:
             first, *others = map(str.strip, values.pop("comments").split("||"))
             values["first_comment"] = first
             if others:
                 message = f"only the first of {1 + len(others)} comments can be posted"
-                calendar.add_error(line, "first_comment", message, is_warning=True)
+                calendar.add_problem(line, "first_comment", message, is_warning=True)
         if any(part in values for part in TIME_PARTS):
             year, month, day, hour, minute = (values.pop(part, "") for part in TIME_PARTS)
             # An empty hour is not midnight.
@@ -550,13 +550,13 @@ class _RowReader:
                 f"{platform!r} is not one of {', '.join(item.name for item in PLATFORMS)}; write "
                 "several pages as instagram:acme;facebook:acme, or ignore the column with --columns"
             )
-            self._calendar.add_error(line, "page", message)
+            self._calendar.add_problem(line, "page", message)
         elif own is not None and own != known:
             message = (
                 f"{name!r} is not on {platform!r}; correct one of them, or ignore the column with "
                 "--columns"
             )
-            self._calendar.add_error(line, "page", message)
+            self._calendar.add_problem(line, "page", message)
         return name
 
 

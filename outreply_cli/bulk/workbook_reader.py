@@ -51,9 +51,9 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
             f"{calendar.file_name} is a workbook, which requires outreply-cli[xlsx]",
             hint=f"{install_hint('xlsx')}. Or save the sheet as CSV.",
         ) from None
-    problem = _find_excess(content)
+    problem = _find_problem(content)
     if problem is not None:
-        calendar.add_error(0, "", problem)
+        calendar.add_problem(0, "", problem)
         return
     try:
         with calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
@@ -63,16 +63,16 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
             rows = sheet.to_python(skip_empty_area=False)
             name, merged = sheet.name, sheet.merged_cell_ranges or []
     except calamine.PasswordError:
-        calendar.add_error(0, "", "the workbook has a password; save it without one")
+        calendar.add_problem(0, "", "the workbook has a password; save it without one")
         return
     except calamine.CalamineError as error:
-        calendar.add_error(0, "", f"the workbook is damaged, or of an unknown kind: {error}")
+        calendar.add_problem(0, "", f"the workbook is damaged, or of an unknown kind: {error}")
         return
     except BaseException as error:
         # Not an `Exception`, and its class cannot be imported.
         if type(error).__name__ != "PanicException":
             raise
-        calendar.add_error(0, "", "the workbook is damaged; open it, and save it again")
+        calendar.add_problem(0, "", "the workbook is damaged; open it, and save it again")
         return
     calendar.sheet = Sheet(name)
     is_binary = b"xl/workbook.bin" in content
@@ -87,7 +87,7 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
     add_records(calendar, _records(rows))
 
 
-def _find_excess(content: bytes) -> str | None:
+def _find_problem(content: bytes) -> str | None:
     """Return why a workbook cannot be read: it is damaged, or its table of cells is too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -128,7 +128,7 @@ def _choose_sheet(calendar: Calendar, workbook: Any, visible: Any) -> Any:
         matches = [name for name in names if name.casefold() == wanted.casefold()]
         if matches:
             return workbook.get_sheet_by_name(matches[0])
-        calendar.add_error(
+        calendar.add_problem(
             0, "", f"sheet not found: {wanted!r}; the sheets are {join_names([*map(repr, names)])}"
         )
         return None
@@ -139,11 +139,11 @@ def _choose_sheet(calendar: Calendar, workbook: Any, visible: Any) -> Any:
     if len(calendars) == 1:
         return calendars[0]
     if not calendars:
-        calendar.add_error(0, "", "the workbook is empty; start with a header row")
+        calendar.add_problem(0, "", "the workbook is empty; start with a header row")
     else:
         listed = join_names([repr(sheet.name) for sheet in calendars])
         message = f"several sheets may be the calendar: {listed}; choose one with --sheet"
-        calendar.add_error(0, "", message)
+        calendar.add_problem(0, "", message)
     return None
 
 

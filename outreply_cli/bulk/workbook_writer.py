@@ -1,4 +1,4 @@
-"""Workbooks of tables, and as the template of a calendar (extra `[xlsx]`)."""
+"""Workbooks with tables, and the template of a calendar (extra `[xlsx]`)."""
 
 import io
 import re

@@ -91,7 +91,7 @@ def _write(calendar: Calendar, field: str, values: Mapping[int, str]) -> EditedC
     for edited in filter(None, edits):
         after = mark + edited.encode(encoding)
         written = Calendar(
-            calendar.file_name, calendar.path, calendar.settings, files=calendar.files
+            calendar.file_name, calendar.path, calendar.settings, file_scope=calendar.file_scope
         )
         parse(written, after)
         # A text of several lines moves the rows below it.

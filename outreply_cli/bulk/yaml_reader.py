@@ -1,4 +1,4 @@
-"""YAML calendars, and JSON ones: the same document in another notation."""
+"""Reading of YAML calendars, and of JSON ones, which are YAML documents too."""
 
 import difflib
 import json
@@ -69,7 +69,7 @@ def parse_yaml(calendar: Calendar, content: bytes) -> None:
     try:
         text = decode_text(content)
     except TextEncodingError as problem:
-        calendar.add_error(problem.line, "", f"the file {problem}; save it as UTF-8")
+        calendar.add_problem(problem.line, "", f"the file {problem}; save it as UTF-8")
         return
     if text.lstrip()[:1] in {"{", "["}:
         text = _SURROGATES.sub(_join_surrogates, text)
@@ -80,7 +80,7 @@ def parse_yaml(calendar: Calendar, content: bytes) -> None:
     elif isinstance(root, yaml.MappingNode):
         _Reader(calendar, text).read(root)
     elif not calendar.problems:
-        calendar.add_error(1, "", f"the file is not a calendar; {_EXPECTED}")
+        calendar.add_problem(1, "", f"the file is not a calendar; {_EXPECTED}")
 
 
 def insert_messages(text: str, texts: Mapping[int, str]) -> str:
@@ -144,11 +144,11 @@ def _compose(calendar: Calendar, text: str) -> yaml.Node | None:
         reject_yaml_bombs(text)
         return yaml.compose(text, Loader=_Loader)
     except DocumentTooComplexError as problem:
-        calendar.add_error(problem.line, "", str(problem))
+        calendar.add_problem(problem.line, "", str(problem))
     except yaml.YAMLError as problem:
         reason = getattr(problem, "problem", None) or "unreadable"
         line, hint = _explain(problem, text)
-        calendar.add_error(line, "", f"invalid YAML: {reason}; {hint}")
+        calendar.add_problem(line, "", f"invalid YAML: {reason}; {hint}")
     return None
 
 
@@ -220,7 +220,7 @@ class _Reader:
             # Editors find the schema of a JSON file by `$schema`.
             if name not in {*_TOP_LEVEL, "$schema"}:
                 message = f"unknown key {name!r}; use only {', '.join(_TOP_LEVEL)}"
-                self._add_error(key, name, message)
+                self._add_problem(key, name, message)
         nodes = {name: value for name, (_, value) in top.items()}
         if "name" in nodes:
             self._calendar.name = self._read_text(nodes["name"], "name")
@@ -235,17 +235,17 @@ class _Reader:
             self.add_posts(posts)
         else:
             message = f"`posts` is missing or not a list; {_EXPECTED}"
-            self._add_error(posts or root, "posts", message)
+            self._add_problem(posts or root, "posts", message)
 
     def _read_variables(self, node: yaml.Node) -> None:
         if not isinstance(node, yaml.MappingNode):
             message = "not a mapping of names to texts (for example city: Paris)"
-            self._add_error(node, "variables", message)
+            self._add_problem(node, "variables", message)
             return
         for name, (key, value) in self._read_mapping(node, "variables").items():
             if _VARIABLE_NAME.fullmatch(name) is None:
                 message = f"{name!r} is not a variable name; use letters, digits and _"
-                self._add_error(key, "variables", message)
+                self._add_problem(key, "variables", message)
             self._check_lost_text(key, value, "message")
             self._variables[name] = self._read_text(value, f"variables: {name}") or ""
 
@@ -265,18 +265,18 @@ class _Reader:
     def _read_values(self, node: yaml.Node, parent: str) -> dict[str, Any] | None:
         if not isinstance(node, yaml.MappingNode):
             message = "not a mapping of fields (for example page: instagram:acme)"
-            self._add_error(node, parent, message)
+            self._add_problem(node, parent, message)
             return None
         values: dict[str, Any] = {}
         for name, (key, value) in self._read_mapping(node, parent).items():
             field = normalize_field(name)
             if field is None:
                 message = unknown_field_message(name, guess_field(name))
-                self._add_error(key, name, message)
+                self._add_problem(key, name, message)
                 continue
             if parent == "variants" and field not in VARIANT_FIELDS:
                 message = f"not a field of a variant; use only {', '.join(VARIANT_FIELDS)}"
-                self._add_error(key, name, message)
+                self._add_problem(key, name, message)
                 continue
             if field != "variants":
                 self._check_lost_text(key, value, field)
@@ -289,7 +289,7 @@ class _Reader:
             for found_field, found_value in found.items():
                 if found_field in values:
                     message = f"duplicate field {found_field}; keep one of them"
-                    self._add_error(key, name, message)
+                    self._add_problem(key, name, message)
                 else:
                     values[found_field] = found_value
         return values
@@ -302,12 +302,12 @@ class _Reader:
             if name != _DEFAULT_MESSAGE and platform is None:
                 names = ", ".join((_DEFAULT_MESSAGE, *PLATFORM_NAMES))
                 message = f"unknown platform {name!r}; use {names}"
-                self._add_error(key, "message", message)
+                self._add_problem(key, "message", message)
                 continue
             field = PLATFORM_MESSAGES[platform.name] if platform is not None else "message"
             if field in found:
                 message = f"duplicate platform {name!r}; keep one of them"
-                self._add_error(key, "message", message)
+                self._add_problem(key, "message", message)
             found[field] = self._read_value(value, field)
         return found
 
@@ -315,7 +315,7 @@ class _Reader:
         """Return the fields of each variant; a text is its message."""
         if not isinstance(node, yaml.SequenceNode) or not node.value:
             message = "not a list of texts, or of mappings with message and media_files"
-            self._add_error(node, "variants", message)
+            self._add_problem(node, "variants", message)
             return None
         variants: list[dict[str, Any]] = []
         for item in node.value:
@@ -326,7 +326,7 @@ class _Reader:
                 fields = {"message": self._read_value(item, "message")}
                 if fields["message"] is None and isinstance(item, yaml.ScalarNode):
                     message = "the variant is empty; write its message"
-                    self._add_error(item, "variants", message)
+                    self._add_problem(item, "variants", message)
             variants.append({name: value for name, value in fields.items() if value is not None})
         return variants
 
@@ -335,7 +335,7 @@ class _Reader:
             try:
                 return _to_json(node)
             except ValueError as problem:
-                self._add_error(node, field, f"not valid as JSON: {problem}")
+                self._add_problem(node, field, f"not valid as JSON: {problem}")
                 return None
         if field in LIST_FIELDS:
             nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
@@ -360,7 +360,7 @@ class _Reader:
                 near = difflib.get_close_matches(name, self._variables, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else "add it to `variables`"
                 message = f"unknown variable {name!r}; {hint}"
-                self._calendar.add_error(line, field, message)
+                self._calendar.add_problem(line, field, message)
             return self._variables.get(name, "")
 
         return _VARIABLE.sub(find, text)
@@ -369,12 +369,12 @@ class _Reader:
         nodes: Nodes = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._add_error(key, parent, "a field name must be text")
+                self._add_problem(key, parent, "a field name must be text")
             elif key.value in nodes:
                 message = (
                     f"duplicate key, also on line {_line(nodes[key.value][0])}; keep one of them"
                 )
-                self._add_error(key, key.value, message)
+                self._add_problem(key, key.value, message)
             else:
                 nodes[key.value] = (key, value)
                 self._check_colon(key, value)
@@ -388,7 +388,7 @@ class _Reader:
                 f"without a colon, YAML reads {key.value!r} as a field without a value; put the "
                 "text in quotation marks, or remove it"
             )
-            self._add_error(key, key.value, message)
+            self._add_problem(key, key.value, message)
 
     def _read_text(self, node: yaml.Node, field: str) -> str | None:
         # The scalar as written: YAML would turn 2026-12-24 into a date and 18:00 into a number.
@@ -396,7 +396,7 @@ class _Reader:
             return None if node.tag == _NULL or not node.value.strip() else str(node.value)
         kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
         message = f"must be text, not {kind}; put text that starts with [ or {{ in quotation marks"
-        self._add_error(node, field, message)
+        self._add_problem(node, field, message)
         return None
 
     def _check_lost_text(self, key: yaml.Node, node: yaml.Node, field: str) -> None:
@@ -410,17 +410,17 @@ class _Reader:
         written = self._text[node.start_mark.index : node.end_mark.index]
         if written[:1] in {"&", "!"} and not written.startswith("!!"):
             message = f"YAML drops {written.split()[0]!r}; put the text in quotation marks"
-            self._add_error(node, field, message)
+            self._add_problem(node, field, message)
         comment = _find_lost_comment(self._text, key, node, field)
         if comment is not None:
             message = (
                 f"YAML drops {comment.rstrip()!r} as a comment; put the text in quotation marks, "
                 "or the comment on its own line"
             )
-            self._calendar.add_error(node.end_mark.line + 1, field, message)
+            self._calendar.add_problem(node.end_mark.line + 1, field, message)
 
-    def _add_error(self, node: yaml.Node, field: str, message: str) -> None:
-        self._calendar.add_error(_line(node), field, message)
+    def _add_problem(self, node: yaml.Node, field: str, message: str) -> None:
+        self._calendar.add_problem(_line(node), field, message)
 
 
 def _to_json(node: yaml.Node) -> Any:

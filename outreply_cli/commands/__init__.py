@@ -1,4 +1,4 @@
-"""The commands: one file each, in a folder per group."""
+"""The commands: one file each, in a folder per group, and what several of them share."""
 
 # In reading order; a command's module is imported only when the command is used.
 COMMANDS = (

@@ -46,7 +46,7 @@ def handle_interrupts(
 ) -> Iterator[None]:
     """Call `handler` at each Ctrl-C, and at each of the signals `numbers`, while the block runs.
 
-    SIGTERM is handled like Ctrl-C, unless the parent process ignored it.
+    SIGTERM has the same effect as Ctrl-C, because `__main__` forwards it to the handler of SIGINT.
     """
     previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, *numbers)}
     try:

@@ -65,8 +65,8 @@ class ReplyService:
         """Return the replies to a comment that may be the page's own, oldest first.
 
         None if they are unknown: the comment was not seen, or its post has more comments than the
-        API lists. Costs one read at most; four if the API lists replies to the comment, to tell the
-        page's own from those of others. With `refresh`, a comment that was seen is always read
+        API lists. Costs one read at most; four if the API lists replies to the comment, to
+        distinguish the page's own replies. With `refresh`, a comment that was seen is always read
         again.
         """
         sent = [
@@ -83,7 +83,7 @@ class ReplyService:
         # A list of the comments since then is less likely to be cut off.
         since = at - _CLOCK_TOLERANCE if at is not None else None
         listing = self._client.comments(post_id, since=since)
-        # Its author may have edited it since: a reply is shown with what it answers.
+        # Store its current text, which is shown with the reply: its author may have edited it.
         self._store.mark_seen(
             post_id, (item for item in listing.items if get_id(item) == comment_id)
         )
@@ -204,8 +204,8 @@ class ReplyService:
         def record_attempt() -> Comment | None:
             nonlocal recorded_at, after
             recorded_at = self._client.now()
-            # Always later, by the precision of the databases at least: the time tells the records
-            # of two processes apart.
+            # At least one step later than the last attempt: the time identifies the process that
+            # wrote the record.
             at = max(recorded_at.timestamp(), after + _TIME_STEP)
             if self._store.record_attempt(replace(reply, attempted_at=at), after=after):
                 after = at

@@ -216,7 +216,7 @@ class CommentStore:
             return read_tables(db, COLUMNS)
 
     def add_rows(self, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
-        """Add the rows of another store that this one does not have."""
+        """Add the rows of another store that this one lacks."""
         with self._tables.change_without_timeout() as db:
             for table, columns in COLUMNS.items():
                 insert_missing(db, table, columns, rows[table])

@@ -33,7 +33,7 @@ _RESPONSE_TIMEOUT = 10.0
 
 
 class KeyringProbe(NamedTuple):
-    """Result of one read from the keyring, by the backend of that name."""
+    """Result of one read from the keyring; `backend` is the name of its backend."""
 
     backend: str
     error: KeyringError | None

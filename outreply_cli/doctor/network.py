@@ -109,7 +109,7 @@ def _clock(ahead: timedelta, base_url: str) -> CheckResult:
     detail = f"this machine's clock is {format_duration(ahead)} {side} the server's"
     if is_local_url(base_url):
         # An emulator whose clock was advanced.
-        return ok("clock", f"{detail}, which times such as 'in 2h' use")
+        return ok("clock", f"{detail}; times such as 'in 2h' use the server's clock")
     return warning(
         "clock",
         detail,

@@ -17,7 +17,7 @@ _CLOCK_TOLERANCE_SECONDS = 60.0
 
 
 def check_store(context: DoctorContext) -> Iterator[CheckResult]:
-    """Check the database of OUTREPLY_STORE_URL; nothing is checked without one."""
+    """Check the team's store, if one is configured."""
     url = resolve_store_url(context.profile, context.profile_option, context.environ)
     if url is not None:
         password = StorePassword(KeyringStore(KEYRING_TIMEOUT, KEYRING_HINT))

@@ -69,7 +69,7 @@ def _config(context: DoctorContext) -> CheckResult:
         return warning(
             "config",
             f"{path}: the current profile {profiles.current!r} is not stored; stored: {names}",
-            f"Run: outreply auth switch {profiles.only_name}",
+            f"Run: outreply auth switch {profiles.name_for_hints}",
         )
     count = f"{len(profiles.stored)} {'profile' if len(profiles.stored) == 1 else 'profiles'}"
     return ok("config", f"{path}: {count} ({names}), current: {profiles.current}")

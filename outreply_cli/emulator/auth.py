@@ -134,7 +134,7 @@ def is_sandbox(caller: Principal) -> bool:
     return bool(caller.token["secret"].startswith(SANDBOX_PREFIX))
 
 
-def set_tier_header(caller: Principal, headers: dict[str, str]) -> None:
+def set_caller_headers(caller: Principal, headers: dict[str, str]) -> None:
     """Set the headers about the caller's tier and scopes."""
     headers["X-API-Tier"] = caller.user["tier"]
     headers["X-API-Scopes"] = " ".join(caller.scopes)

@@ -50,7 +50,7 @@ class EmulatorHandle:
 
         Raises:
             EmulatorError: The emulator does not respond, or refuses the request.
-            EmulatorNotFoundError: A post, webhook or account does not exist.
+            EmulatorNotFoundError: A named object does not exist.
             InvalidInputError: A parameter is invalid.
         """
         import http.client

@@ -19,8 +19,8 @@ from outreply_cli.emulator.auth import (
     count_request,
     identify_caller,
     require_scope,
+    set_caller_headers,
     set_rate_headers,
-    set_tier_header,
 )
 from outreply_cli.emulator.openapi import PUBLIC_ROUTES
 from outreply_cli.emulator.rate import RateWindows
@@ -102,7 +102,7 @@ class Endpoints:
             known = identify_caller(self._state, request)
             try:
                 caller = authenticate(known, request, now)
-                set_tier_header(caller, headers)
+                set_caller_headers(caller, headers)
                 set_rate_headers(self._rate, caller, headers, now, spend=True)
                 count_request(self._state, caller, now)
                 process_due(self._state, now)
@@ -131,7 +131,7 @@ class Endpoints:
             caller = identify_caller(self._state, request)
             if caller is None:
                 return
-            set_tier_header(caller, headers)
+            set_caller_headers(caller, headers)
             if rate:
                 set_rate_headers(self._rate, caller, headers, self._state.clock.now())
 

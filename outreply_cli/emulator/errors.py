@@ -29,7 +29,7 @@ class EmulatorUnresponsiveError(EmulatorError):
 
 
 class EmulatorNotFoundError(EmulatorError):
-    """The emulator has no post, webhook or account with this name."""
+    """The emulator does not have the named object."""
 
     code = "NOT_FOUND"
     exit_code = ExitCode.NOT_FOUND

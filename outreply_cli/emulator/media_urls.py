@@ -1,18 +1,14 @@
 """The SSRF check of `media_urls` (reference: SSRF protection)."""
 
-import ipaddress
 import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from outreply_cli.net.address import parse_address
-from outreply_cli.net.dns import Address, Resolver
+from outreply_cli.net.dns import Resolver
+from outreply_cli.net.ssrf import is_local_name, is_public
 
 LOOKUP_SECONDS = 1.0
-_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# All global unicast addresses; forms that embed an IPv4 address are outside, except 6to4.
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 def find_blocked(resolver: Resolver, urls: Iterable[str]) -> frozenset[str]:
@@ -28,7 +24,7 @@ def find_blocked(resolver: Resolver, urls: Iterable[str]) -> frozenset[str]:
     for url, host in hosts.items():
         address = None if host is None else parse_address(host)
         addresses = [address] if address is not None else resolved.get(host or "") or ()
-        if host is None or not all(map(_is_public, addresses)):
+        if host is None or not all(map(is_public, addresses)):
             blocked.add(url)
     return frozenset(blocked)
 
@@ -46,18 +42,6 @@ def _get_host(url: str) -> str | None:
     if "@" in parts.netloc or "\\" in url or any(char.isspace() or char < " " for char in url):
         return None
     # Some HTTP clients decode percent escapes in a host.
-    if "%" in host or host == "localhost" or host.endswith(_PRIVATE_SUFFIXES):
+    if "%" in host or is_local_name(host):
         return None
     return host
-
-
-def _is_public(address: Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner is not None:
-            return _is_public(inner)
-        if address not in _GLOBAL_UNICAST:
-            return False
-    return address.is_global and not address.is_multicast

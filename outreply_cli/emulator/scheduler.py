@@ -19,7 +19,7 @@ def process_due(state: State, now: datetime) -> Counter[str]:
     by the failure rate. Events have the due time as their time. The caller holds the transaction.
     """
     posts: Counter[str] = Counter()
-    # Requests add posts, but keep what is cached.
+    # Requests add posts without clearing the cache.
     key = ("next_due_at", state.connection.total_changes)
     due_at = state.get_cached(key, lambda: next_due_at(state.connection))
     if due_at is None or due_at > now.timestamp():

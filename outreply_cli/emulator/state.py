@@ -122,7 +122,10 @@ class State:
                 self.write_deferred()
 
     def get_cached(self, key: object, load: Callable[[], _T]) -> _T:
-        """The result of `load`, which reads accounts, tokens or usage, while they are unchanged."""
+        """The result of `load`, cached until accounts, tokens or usage change.
+
+        For other data, `key` must change with the data.
+        """
         if len(self._cache) >= _CACHED_VALUES:
             self._cache.clear()
         if key not in self._cache:

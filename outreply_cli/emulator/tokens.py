@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 from outreply_cli.emulator.audit import log_token_change
@@ -138,7 +139,8 @@ def change_collaborator(state: State, collaborator: str, action: str) -> list[sq
     ).fetchall()
     if not rows:
         text = f"No token was issued by the collaborator {collaborator}"
-        raise ErrorResponse(404, "NOT_FOUND", text, hint=_SEE_TOKENS)
+        hint = f"Issue one: outreply emulator token --collaborator {quote(collaborator)}"
+        raise ErrorResponse(404, "NOT_FOUND", text, hint=hint)
     if action == "remove":
         return [revoke_token(state, row["id"]) for row in rows]
     is_restored = action == "restore"

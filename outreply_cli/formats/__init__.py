@@ -1,1 +1,1 @@
-"""Text formats used in several places."""
+"""Parsers and formatters that several packages use."""

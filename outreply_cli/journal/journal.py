@@ -412,6 +412,7 @@ class Journal:
         None stands for all accounts, or for all calendars. If a post is being
         replaced, only its new version is listed.
         """
+        # `state IN ('sent', 'cancelling')` is the condition of a partial index.
         return self._read(
             "SELECT * FROM entries WHERE state IN ('sent', 'cancelling') "
             "AND account = coalesce(?, account) AND calendar = coalesce(?, calendar) "
@@ -691,7 +692,7 @@ class Journal:
         *,
         replaced: Iterable[ComposedText] = (),
     ) -> None:
-        """Record composed texts, except for rows that have one, instead of `replaced` ones."""
+        """Delete the `replaced` texts, then record `texts`; rows that have a text keep it."""
         with self._change() as db:
             db.executemany(
                 "DELETE FROM composed_texts WHERE account = ? AND calendar = ? AND row = ?",

@@ -1,8 +1,8 @@
 """Copies of a journal: JSON lines for backups, and the move into a team's store.
 
-A copy is added to a store, whose rows stay as they are, except that an entry with a post replaces
-one without. A copy that adds no entry adds nothing else either, so that it can be
-added again after slots and uploads have changed.
+Adding a copy to a store changes none of its rows, except that an entry with a post replaces one
+without. A copy that adds no entry adds nothing else either, so that it can be added again after
+slots and uploads have changed.
 """
 
 import json

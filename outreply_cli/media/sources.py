@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sizes import format_size
-from outreply_cli.paths import find_same_name, to_path
+from outreply_cli.paths import resolve_unicode_name, to_path
 
 STDIN = "-"
 _CHUNK_BYTES = 1024 * 1024
@@ -46,7 +46,7 @@ def find_candidates(names: Sequence[str], *, recursive: bool) -> list[Candidate]
     """
     candidates: dict[str, Candidate] = {}
     for name in names:
-        path = find_same_name(to_path(name))
+        path = resolve_unicode_name(to_path(name))
         files = _list_files(path, recursive=recursive) if _is_dir(path) else [Candidate(name, path)]
         for file in files:
             candidates.setdefault(str(file.path), file)

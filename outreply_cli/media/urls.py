@@ -3,11 +3,7 @@
 from urllib.parse import urlsplit
 
 from outreply_cli.net.address import parse_address
-from outreply_cli.net.dns import Address
-from outreply_cli.net.ssrf import extract_ipv4
-
-_LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
-_LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
+from outreply_cli.net.ssrf import is_local_name, is_public
 
 
 def find_media_url_problem(url: str) -> str | None:
@@ -23,7 +19,7 @@ def find_media_url_problem(url: str) -> str | None:
     if not url.isprintable():
         return "contains invisible characters; percent-encode them"
     if parts.scheme not in {"http", "https"}:
-        return "must start with https://; for a file on this machine use media_files"
+        return "must start with https://"
     if not host or port == 0:
         return "has no host; use a public https URL"
     if parts.username is not None or parts.password is not None or "\\" in url:
@@ -31,10 +27,10 @@ def find_media_url_problem(url: str) -> str | None:
     name = host.rstrip(".").lower()
     if not name:
         return "has no host; use a public https URL"
-    if name in _LOCAL_NAMES or name.endswith(_LOCAL_SUFFIXES):
+    if is_local_name(name):
         return "points to a private address, which OutReply cannot reach; use a public https URL"
     address = parse_address(name)
-    if address is not None and not _is_public(address):
+    if address is not None and not is_public(address):
         return "points to a private address, which OutReply cannot reach; use a public https URL"
     return None
 
@@ -42,10 +38,5 @@ def find_media_url_problem(url: str) -> str | None:
 def find_media_url_warning(url: str) -> str | None:
     """Return a warning about a valid `url`, if any."""
     if url.lower().startswith("http:"):
-        return "uses http; the API requires https"
+        return "uses http; the API documents only https, and may refuse it"
     return None
-
-
-def _is_public(address: Address) -> bool:
-    actual = extract_ipv4(address)
-    return actual.is_global and not (actual.is_multicast or actual.is_reserved)

@@ -1,4 +1,4 @@
-"""Trusted certificates, and failed TLS handshakes in words."""
+"""Trusted certificates, and messages for failed TLS handshakes."""
 
 import os
 import ssl

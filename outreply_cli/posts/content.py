@@ -30,7 +30,7 @@ class Diagnostic(NamedTuple):
         is_warning: Whether the post may be sent despite it.
         file: File name as the user wrote it.
         line: Line number from 1; 0 for the whole file.
-        row_line: First line of the row, if that is another one.
+        row_line: First line of the row, if it differs from `line`; otherwise 0.
         cell: Sheet and cell in a workbook, such as `Plan:C7`.
     """
 
@@ -44,7 +44,7 @@ class Diagnostic(NamedTuple):
 
     @property
     def text(self) -> str:
-        """`FILE:LINE: field: what, and what to do`; `FILE!SHEET:CELL` for a workbook."""
+        """`FILE:LINE: field: problem; fix`; `FILE!SHEET:CELL` for a workbook."""
         location = f"{self.file}:{self.line}" if self.line else self.file
         if self.cell:
             location = f"{self.file}!{self.cell}"
@@ -218,9 +218,7 @@ def content_from_api(
 
     warning = None
     if post.get("platform") == "tiktok" and "tiktok_settings" not in post:
-        warning = (
-            "The API does not return a post's TikTok settings: the new post does not have them."
-        )
+        warning = "its TikTok settings are left out, because the API does not return them"
     content = PostContent(
         message=post.get("message") or None,
         media_ids=tuple(sorted(names, key=find_position)),
@@ -278,7 +276,7 @@ def _support_problems(content: PostContent, platform: Platform | None) -> Iterat
             )
         yield from _text_problems("first_comment", content.first_comment)
     if content.tiktok_settings is not None and platform is not None and platform.name != "tiktok":
-        yield Diagnostic("tiktok_settings", f"not supported on {platform.label}; remove them")
+        yield Diagnostic("tiktok_settings", f"not supported on {platform.label}; remove it")
 
 
 def _url_problems(content: PostContent) -> Iterator[Diagnostic]:

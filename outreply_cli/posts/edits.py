@@ -52,7 +52,7 @@ class ContentEdit:
     files: Sequence[str] = ()
 
     @classmethod
-    def restoring(cls, body: Mapping[str, Any]) -> "ContentEdit":
+    def from_body(cls, body: Mapping[str, Any]) -> "ContentEdit":
         """Return the edit that gives a post the content of an earlier request body."""
         return cls({name: body.get(name) for name in (*PostContent._fields, FILES_FIELD)})
 

@@ -24,7 +24,7 @@ def embed_images(files: Iterable[MediaFile]) -> dict[str, str]:
     embedded: dict[str, str] = {}
     left = _MAX_TOTAL_BYTES
     for file in {file.sha256: file for file in files}.values():
-        small_image = _read_small(file) if file.mime.startswith("image/") else None
+        small_image = _make_thumbnail(file) if file.mime.startswith("image/") else None
         if small_image is not None and len(small_image[1]) <= left:
             mime, content = small_image
             left -= len(content)
@@ -32,7 +32,7 @@ def embed_images(files: Iterable[MediaFile]) -> dict[str, str]:
     return embedded
 
 
-def _read_small(file: MediaFile) -> tuple[str, bytes] | None:
+def _make_thumbnail(file: MediaFile) -> tuple[str, bytes] | None:
     """Return the MIME type and the content of a small copy, if there can be one."""
     pixels = (file.dimensions.width or 0) * (file.dimensions.height or 0)
     if file.size > _MAX_FILE_BYTES or pixels > _MAX_PIXELS:

@@ -80,7 +80,7 @@ class PostPreview:
         return parts.hostname or "" if parts.scheme in {"http", "https"} else ""
 
     @staticmethod
-    def mark(text: str) -> Iterator[tuple[bool, str]]:
+    def split_marked(text: str) -> Iterator[tuple[bool, str]]:
         """Yield the parts of a text, and whether a platform shows them in another color."""
         for index, part in enumerate(_MARKED.split(text)):
             if part:

@@ -32,7 +32,7 @@ def render_preview(
         zone: Zone of local times.
         now: Time of the preview.
         images: `data:` URIs by the digest of their file.
-        months: Result of `bulk.preview.group_by_month`.
+        months: Weeks of days with their posts, by month; empty for a single post.
         note: Note about posts that the page does not show.
         approval_file: Name under which a browser saves the approval; None without approval.
     """

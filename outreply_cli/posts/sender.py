@@ -83,7 +83,7 @@ class Sender:
         self._deleted: set[int] = set()
 
     def send(self, entry: JournalEntry) -> SendResult:
-        """Schedule the post of `entry`, then cancel the one that it replaces.
+        """Schedule or publish the post of `entry`, then cancel the one that it replaces.
 
         Raises:
             StorageError: The journal cannot be written; nothing was sent that is not in it.
@@ -91,7 +91,7 @@ class Sender:
         if entry.state == EntryState.SENT:
             return self.reconcile(entry)
         try:
-            post_id = self._find_again(entry)
+            post_id = self._find_sent_elsewhere(entry)
         except OutReplyError as error:
             return SendResult(entry, error)
         if post_id is not None:
@@ -128,7 +128,8 @@ class Sender:
     def abandon_replacing(self, entry: JournalEntry) -> SendResult:
         """End `start_replacing` so that an unsent `entry` is only planned again.
 
-        A post that is not cancelled yet is kept. One that is being restored is scheduled.
+        A replaced post that is still scheduled is kept. If `entry` restores the old post, that is
+        finished.
 
         Raises:
             StorageError: The journal cannot be written.
@@ -317,7 +318,7 @@ class Sender:
                     return current.post_id
         return None
 
-    def _find_again(self, entry: JournalEntry) -> str | None:
+    def _find_sent_elsewhere(self, entry: JournalEntry) -> str | None:
         """Return the ID of the entry's post if another machine sent it after an old search."""
         now = self._client.now()
         if self.searched_at is None or now - self.searched_at < _SEARCH_LIFETIME:
@@ -370,7 +371,7 @@ class Sender:
             now = self._client.now()
             if now - last_marked_at > _MARK_LIFETIME:
                 # The request waited, or the machine slept.
-                post_id = self._find_again(entry)
+                post_id = self._find_sent_elsewhere(entry)
                 if post_id is not None:
                     return {"id": post_id}
                 mark(now)

@@ -386,7 +386,7 @@ class PostService:
         return facts
 
     def _find_cancelled(self, post_id: str) -> Resource | None:
-        """Return an empty object if a post is no longer scheduled or published."""
+        """Return an empty object if a post is neither scheduled nor published any more."""
         try:
             self._client.scheduled_post(post_id)
         except NotFoundError:
@@ -398,8 +398,8 @@ class PostService:
     def reschedule(self, post_id: str, new_time: datetime) -> PostResult:
         """Move a scheduled post: create the new one, then cancel the old one.
 
-        If the process dies in between, the next command that writes finishes the move. The same
-        move again returns the post.
+        If the process dies in between, the next command that writes finishes the move. Repeating a
+        move returns its post.
 
         Raises:
             InvalidInputError: The move is shorter than the minimum gap between posts of a page, or
@@ -584,8 +584,8 @@ class PostService:
     def recover_pending(self, changed: Sequence[str] = ()) -> None:
         """Finish what earlier commands of this account left open when they were killed.
 
-        A lost change of a post is not sent if the post is `changed` now; these are the IDs as the
-        user wrote them.
+        `changed` are the IDs, as the user wrote them, of posts that this command changes: an
+        unfinished change of one of them is settled but not sent.
         """
         if not self._store.exists:
             return
@@ -614,13 +614,11 @@ class PostService:
                     self._recovered[result.entry.post_id] = result.entry
                     is_sent = result.entry.state == EntryState.DONE
                     self._note(
-                        f"Finished an interrupted command: post {result.entry.post_id} is "
-                        f"{'sent' if is_sent else 'cancelled'}."
+                        f"Finished an earlier command ({entry.calendar}): its post "
+                        f"{result.entry.post_id} is {'sent' if is_sent else 'cancelled'}."
                     )
                 elif result.entry.is_unsent:
-                    self._note(
-                        f"The post of an interrupted command ({entry.calendar}) was not sent."
-                    )
+                    self._note(f"The post of an earlier command ({entry.calendar}) was not sent.")
 
     def _find_lost(self, draft: JournalEntryDraft) -> Resource | None:
         """Return the post of a request whose response was lost."""
@@ -801,7 +799,7 @@ class PostService:
                 entry = self._claim_next_slot(page, fetch_slots, journal, post)
             if entry.state == EntryState.DONE:
                 return self._reuse_post(page, entry, body)
-            # Only its key tells a publish from an earlier one with the same text.
+            # Only its key distinguishes a publish from an earlier one with the same text.
             is_findable = history is None and "scheduled_at" in entry.body
             if is_findable and (existing := sender.find_existing(entry)) is not None:
                 return self._reuse_post(page, existing, body)
@@ -868,7 +866,7 @@ class PostService:
                 raise no_slots_error(page)
             for time in refused:
                 slots.add(time)
-            at = finder.take_own_slot(post.history, slots, post.calendar) or slots.next_free()
+            at = finder.take_own_slot(post.history, slots, post.calendar) or slots.take_next_free()
             if at is None:
                 raise no_free_slot_error(page)
             with suppress(SlotTakenError):
@@ -1080,6 +1078,6 @@ def _explain_unknown_outcome(error: OutReplyError, dedupe_key: str | None) -> Ou
         message=f"{error.message.rstrip('.')}; the post may have been created anyway",
         hint="Run the same command again: it finds that post and does not create a second one."
         if dedupe_key is not None
-        else "Check before you run it again: outreply posts list --all; with --key a post is "
-        "created only once.",
+        else "Check whether it exists before you run it again: outreply posts list --all. A --key "
+        "added now does not prevent a second post.",
     )

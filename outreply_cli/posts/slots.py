@@ -1,4 +1,4 @@
-"""Posting times of a page: their text, their times over clock changes, and the next free one.
+"""Posting times of a page: their text, their times across clock changes, and the next free one.
 
 Without I/O: what is scheduled and what is claimed is passed in.
 """
@@ -45,7 +45,7 @@ class UnknownSlotsError(NoSlotsError):
 def no_slots_error(page: Page) -> NoSlotsError:
     """Return the error for a page without slots."""
     return NoSlotsError(
-        f"{page_alias(page)} has no slots", hint=f"Set them with: {set_command(page)}"
+        f"{page_alias(page)} has no slots", hint=f"Set them with: {slots_set_command(page)}"
     )
 
 
@@ -53,11 +53,11 @@ def no_free_slot_error(page: Page) -> NoSlotsError:
     """Return the error for a page whose slots are all taken."""
     return NoSlotsError(
         f"{page_alias(page)} has no free slot within {SCHEDULE_LATEST.days} days",
-        hint=f"Set more slots with: {set_command(page)}",
+        hint=f"Set more slots with: {slots_set_command(page)}",
     )
 
 
-def set_command(page: Page) -> str:
+def slots_set_command(page: Page) -> str:
     """Return a command that sets slots of a page."""
     return f"outreply slots set {shlex.quote(page_alias(page))} 'daily 09:00,17:30'"
 
@@ -155,7 +155,7 @@ class PageSlots:
         self._taken = sorted(taken)
         self._times = schedule.after(self.earliest, self.latest)
 
-    def next_free(self) -> datetime | None:
+    def take_next_free(self) -> datetime | None:
         """Return the next free slot, which is not handed out again; None if there is none."""
         # Posts are only added, so a slot that is not free never becomes free.
         for at in self._times:

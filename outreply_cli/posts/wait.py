@@ -28,8 +28,8 @@ def wait_until_published(client: Client, clock: Clock, post_id: str, *, timeout:
 
     Raises:
         PostFailedError: The post failed.
-        NotFoundError: The post is not listed, and was not scheduled at any point of the wait.
-        WaitTimeoutError: The post was not published after `timeout`.
+        NotFoundError: The post is in neither list, or disappeared from both during the wait.
+        WaitTimeoutError: The post was not published within `timeout`.
     """
     deadline = clock.monotonic() + timeout
     post: Resource = {}
@@ -46,8 +46,11 @@ def wait_until_published(client: Client, clock: Clock, post_id: str, *, timeout:
             if not post or clock.monotonic() - missing_since >= LIST_LAG.total_seconds():
                 raise
         if post.get("status") == "failed":
-            reason = post.get("error") or post.get("failure_reason") or "the API gives no reason"
-            raise PostFailedError(f"post {post_id} failed: {reason}")
+            reason = post.get("error") or post.get("failure_reason")
+            raise PostFailedError(
+                f"post {post_id} failed" + (f": {reason}" if reason else ""),
+                hint=None if reason else "For the reason, see: outreply posts list --failed",
+            )
         if post.get("status") == "published":
             return post
         left = deadline - clock.monotonic()

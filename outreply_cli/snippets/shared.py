@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from outreply_cli.api.request_builders import ApiRequest
 
-# Names in the Python SDK, and the fields that it takes; a method without fields takes an ID or a
+# Methods of the Python SDK, each with the fields that it takes; one without fields takes an ID or a
 # file.
 _SDK_METHODS = {
     "POST /posts/schedule": (

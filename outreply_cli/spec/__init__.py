@@ -1,1 +1,1 @@
-"""The API as data: limits, scopes, events, platforms, error codes, media types and tokens."""
+"""The API and the platforms as data: limits, scopes, events, errors, media types and rules."""

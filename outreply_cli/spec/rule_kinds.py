@@ -42,7 +42,7 @@ class Media:
         name: Name for messages.
         mime: MIME type; None if unknown.
         size: Bytes; None if unknown.
-        read: Reads the dimensions, which most rules do not need.
+        read: Function that reads the dimensions, which most rules do not need.
     """
 
     field: str
@@ -122,7 +122,7 @@ class Kind:
             hashtags`.
         check: Returns a value of the user's own file, normalized; raises ValueError with the form
             that it must have.
-        compare_as: The form of a value in which it is compared, such as bytes.
+        compare_as: Function that converts a value to the form that is compared, such as bytes.
         noun: Counted unit, if the rule limits a number.
     """
 

@@ -1,6 +1,7 @@
-"""Text that the API cannot receive: lone surrogates and NUL.
+"""Checks of text that the API cannot receive, and normalization for comparisons.
 
-The reference limits only the length. JSON carries all other control characters.
+Lone surrogates, NUL and text without anything visible are refused. The reference limits only the
+length; JSON carries all other control characters.
 """
 
 import unicodedata

@@ -1,7 +1,6 @@
 """Leases in a team's database: one holder at a time, with a fencing token that grows with each one.
 
-The clock of the database decides when a lease expires. Its holder stops relying on it
-earlier than that.
+The clock of the database decides when a lease expires.
 """
 
 import os

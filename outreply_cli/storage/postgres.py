@@ -34,7 +34,7 @@ CONFLICT_ERRORS = (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetect
 _CONNECT_SECONDS = 10
 # Settings that decide which server and role a password belongs to.
 _ADDRESS = ("user", "host", "hostaddr", "port", "dbname", "service")
-# Few enough to be sent at once: after a part of a statement, the server would wait for the rest.
+# Few enough to be sent at once: if a process stops in the middle of a statement, the server waits.
 _ROWS_PER_INSERT = 50
 # The values of one row in a statement.
 _ROW = re.compile(r"VALUES (\([^()]*\))")
@@ -173,7 +173,7 @@ class PostgresDatabase:
 
     def executemany(self, statement: str, values: Iterable[Sequence[Any]]) -> None:
         """Execute a statement for each of `values`."""
-        # A statement with many rows cannot update one twice; it can ignore it.
+        # Of a statement with many rows, `DO UPDATE` must not touch a row twice; `DO NOTHING` may.
         if "DO NOTHING" in statement:
             self.insert(statement, values)
             return

@@ -106,7 +106,7 @@ def _open_writable(path: Path, schema: FileSchema) -> sqlite3.Connection:
 
 
 def _is_readonly(error: OSError | sqlite3.OperationalError) -> bool:
-    """Whether a file or directory cannot be written, for a reason other than untrusted links."""
+    """Whether a file or directory cannot be written, for a reason other than shared access."""
     if isinstance(error, OSError):
         # Refusals of `private_files` have no file name.
         return error.errno in _READONLY_ERRORS and error.filename is not None

@@ -10,11 +10,11 @@ from outreply_cli.errors import StorageError
 from outreply_cli.storage.postgres import SCHEMA, PostgresDatabase, wrap_postgres_errors
 
 VERSION = 4
-# The first version whose commands can use a store of this one.
+# The oldest client version that can use a store with this schema.
 _OLDEST_CLIENT = 1
 # Any number that other applications do not use.
 _MIGRATION_LOCK = 0x6F757472
-# Statements that upgrade the version before; each version has a file.
+# A file for each version, with the statements that upgrade the previous version.
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -88,7 +88,7 @@ def check_version(database: PostgresDatabase) -> None:
     """Check that this version of outreply can use a store; the caller holds a transaction.
 
     Raises:
-        StoreSetupError: The store is not set up, its version is another one, or the role may
+        StoreSetupError: The store is not set up, its schema is older or too new, or the role may
             not use it.
     """
     usage = database.execute(

@@ -1,4 +1,4 @@
-"""Results on stdout in every format."""
+"""Results in every format."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ class Output:
     """The stream and the format of results.
 
     Attributes:
-        stream: stdout.
+        stream: The stream; stdout for results.
         format: One of FORMATS.
         fields: The paths of `--fields` in order; None for all.
         schema: The JSON Schema of the result, for `--fields`; None if unknown.

@@ -145,7 +145,7 @@ class TargetBusy:
 
 @dataclass(frozen=True)
 class StoreFailure:
-    """The store cannot be used, for a reason; the consequence is in words."""
+    """The store cannot be used; both fields are texts for the user."""
 
     consequence: str
     reason: str

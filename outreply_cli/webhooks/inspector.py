@@ -192,12 +192,12 @@ class Inspector:
         rows: list[HistoryEntry] = []
         if kind != "queue":
             try:
-                selects = _parse_search(text)
+                predicate = _parse_search(text)
             except InvalidInputError as error:
-                problem, selects = error.message, None
+                problem, predicate = error.message, None
             rows = self._store.history(
                 limit=limit + 1, event=event or None, only_failed=kind == "failed",
-                only_invalid=kind == "invalid", selects=selects,
+                only_invalid=kind == "invalid", predicate=predicate,
             )  # fmt: skip
         return {
             **self._frame(),

@@ -19,7 +19,7 @@ class ResponseScript:
         delay: Seconds before each response.
         drops: Whether connections are closed without a response.
         fail_rate: Fraction of deliveries that get status 500.
-        seed: Random seed of that share.
+        seed: Random seed for the choice of these deliveries.
 
     Attributes:
         delay, drops: See the arguments.

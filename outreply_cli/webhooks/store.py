@@ -381,7 +381,7 @@ class DeliveryStore:
         since: datetime | None = None,
         only_failed: bool = False,
         only_invalid: bool = False,
-        selects: Callable[[Delivery], bool] | None = None,
+        predicate: Callable[[Delivery], bool] | None = None,
     ) -> list[HistoryEntry]:
         """Deliveries with their forwards, newest first.
 
@@ -391,13 +391,13 @@ class DeliveryStore:
             since: Earliest time of receipt.
             only_failed: Whether to leave out deliveries that all targets accepted.
             only_invalid: Whether to leave out deliveries that passed verification.
-            selects: Additional filter, called for each delivery that passes the others.
+            predicate: Additional filter, called for each delivery that passes the others.
         """
         conditions, values = _conditions(since, only_failed=only_failed)
         if only_invalid:
             conditions.append("verified = 0")
         if event is None:
-            found = self._newest(conditions, values, limit, selects)
+            found = self._newest(conditions, values, limit, predicate)
         else:
             # The newest per event name, merged: sorting all matches would slow down as they grow.
             found = [
@@ -405,7 +405,7 @@ class DeliveryStore:
                 for name in self.event_names()
                 if matches(name, [event])
                 for delivery in self._newest(
-                    ["event = ?", *conditions], [name, *values], limit, selects
+                    ["event = ?", *conditions], [name, *values], limit, predicate
                 )
             ]
             found = sorted(found, key=lambda delivery: -delivery.number)[:limit]
@@ -444,13 +444,13 @@ class DeliveryStore:
         conditions: Sequence[str],
         values: Sequence[str | float],
         limit: int,
-        selects: Callable[[Delivery], bool] | None,
+        predicate: Callable[[Delivery], bool] | None,
     ) -> list[Delivery]:
         found: list[Delivery] = []
         last: int | None = None
         while len(found) < limit:
             size = min(_PAGE_SIZE, limit - len(found))
-            if selects is not None:
+            if predicate is not None:
                 size = _FILTERED_PAGE_SIZE
             page = [*conditions] if last is None else [*conditions, "number < ?"]
             with self._tables.read() as db:
@@ -460,7 +460,7 @@ class DeliveryStore:
                     [*values, *([] if last is None else [last])],
                 ).fetchall()
                 deliveries = [delivery_from_row(row) for row in rows]
-            found += [item for item in deliveries if selects is None or selects(item)]
+            found += [item for item in deliveries if predicate is None or predicate(item)]
             if len(rows) < size:
                 break
             last = deliveries[-1].number

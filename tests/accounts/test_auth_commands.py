@@ -162,13 +162,13 @@ def test_keyring_waits_for_a_person_at_a_terminal(
 
 def test_keyring_dialog_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("outreply_cli.accounts.keyring._DIALOG_SECONDS", 0.02)
-    answered = threading.Event()
-    monkeypatch.setattr("outreply_cli.accounts.keyring._backend", answered.wait)
+    is_answered = threading.Event()
+    monkeypatch.setattr("outreply_cli.accounts.keyring._backend", is_answered.wait)
     notes: list[str] = []
     store = KeyringStore(timeout=0.01, on_wait=lambda: notes.append("waiting"))
     with pytest.raises(KeyringError, match=r"no response within 0\.03 seconds"):
         store.read("default")
-    answered.set()
+    is_answered.set()
     assert notes == ["waiting"]
 
 
@@ -306,6 +306,18 @@ def test_each_auth_command_prints_its_fields_as_json(
     assert run("token") == {"token": emulator.token}
     assert run("switch", "default") == {"profile": "default"}
     assert run("logout") == {"profile": "default", "signed_out": True}
+
+
+def test_login_to_another_profile_says_how_to_use_it(
+    login_cli: CommandLine, emulator: EmulatorServer
+) -> None:
+    login = ("auth", "login", "--with-token", "--insecure-storage", "--profile")
+    hint = "To use this account by default, run: outreply auth switch agency"
+    # The first profile is used by default.
+    assert "auth switch" not in login_cli.run(*login, "work", stdin=emulator.token).err
+    assert hint in login_cli.run(*login, "agency", stdin=emulator.token).err
+    assert login_cli.run("auth", "switch", "agency").code == 0
+    assert "auth switch" not in login_cli.run(*login, "agency", stdin=emulator.token).err
 
 
 def test_login_and_logout_use_profile_from_environment(

@@ -59,7 +59,7 @@ def test_page_needs_twenty_posts(store: AnalyticsStore, posts: int, is_enough: b
     hours = find_best_times(store, page(), PARIS)
     assert sum(hour["posts"] for hour in hours) == posts
     ranked = [hour["posts"] for hour in hours if hour["ranked"]]
-    # Of twenty days, six weekdays come three times.
+    # Twenty days have six weekdays three times.
     assert ranked == ([3] * 6 if is_enough else [])
     shortage = explain_shortage(hours)
     assert (shortage is None) == is_enough

@@ -62,7 +62,7 @@ def delay(
     )
 
 
-def requested(
+def parse_wait(
     *,
     header: str | None = None,
     in_body: object = None,
@@ -226,46 +226,46 @@ def test_state_is_maybe_applied_once_an_attempt_was_sent() -> None:
 
 def test_header_is_preferred_to_the_body() -> None:
     sources = {"in_body": 2, "resets_at": NOW.timestamp() + 3, "reset": f"{NOW.timestamp() + 4}"}
-    assert requested(header="1", **sources) == 1.0  # type: ignore[arg-type]
-    assert requested(header="soon", **sources) == 2.0  # type: ignore[arg-type]
+    assert parse_wait(header="1", **sources) == 1.0  # type: ignore[arg-type]
+    assert parse_wait(header="soon", **sources) == 2.0  # type: ignore[arg-type]
     del sources["in_body"]
-    assert requested(**sources) == 3.0  # type: ignore[arg-type]
+    assert parse_wait(**sources) == 3.0  # type: ignore[arg-type]
     del sources["resets_at"]
-    assert requested(**sources) == 4.0  # type: ignore[arg-type]
-    assert requested() is None
+    assert parse_wait(**sources) == 4.0  # type: ignore[arg-type]
+    assert parse_wait() is None
 
 
 def test_seconds_are_limited_to_4_billion() -> None:
-    assert requested(header="4e9") == requested(header="5e9") == MAX_SECONDS
-    assert requested(in_body=5e9) == MAX_SECONDS
-    assert requested(header="inf") == MAX_SECONDS
+    assert parse_wait(header="4e9") == parse_wait(header="5e9") == MAX_SECONDS
+    assert parse_wait(in_body=5e9) == MAX_SECONDS
+    assert parse_wait(header="inf") == MAX_SECONDS
 
 
 def test_http_date_is_relative_to_the_server() -> None:
     server_now = NOW + timedelta(hours=3)
     header = format_datetime(server_now + timedelta(seconds=9), usegmt=True)
-    assert requested(header=header, date=format_datetime(server_now, usegmt=True)) == 9.0
-    assert requested(header=header) == 3 * 3600 + 9
-    assert requested(header=header, date="yesterday") == 3 * 3600 + 9
+    assert parse_wait(header=header, date=format_datetime(server_now, usegmt=True)) == 9.0
+    assert parse_wait(header=header) == 3 * 3600 + 9
+    assert parse_wait(header=header, date="yesterday") == 3 * 3600 + 9
 
 
 def test_http_date_in_the_past_means_now() -> None:
-    assert requested(header=format_datetime(NOW - timedelta(seconds=9), usegmt=True)) == 0.0
+    assert parse_wait(header=format_datetime(NOW - timedelta(seconds=9), usegmt=True)) == 0.0
     far = "Fri, 31 Dec 9999 23:59:59 GMT"
-    assert requested(header=far) == MAX_SECONDS
+    assert parse_wait(header=far) == MAX_SECONDS
 
 
 def test_time_in_the_body_is_text_or_a_timestamp() -> None:
     later = NOW + timedelta(seconds=9)
     for resets_at in (later.isoformat(), later.timestamp(), str(later.timestamp())):
-        assert requested(resets_at=resets_at) == 9.0
-    assert requested(resets_at="2020-01-01T00:00:00Z") == 0.0
+        assert parse_wait(resets_at=resets_at) == 9.0
+    assert parse_wait(resets_at="2020-01-01T00:00:00Z") == 0.0
 
 
 def test_timestamp_after_the_year_2096_is_ignored() -> None:
-    assert requested(reset="3999999999") == 3_999_999_999 - NOW.timestamp()
-    assert requested(reset="4000000000") is None
-    assert requested(resets_at="4000000000", reset=str(NOW.timestamp() + 9)) == 9.0
+    assert parse_wait(reset="3999999999") == 3_999_999_999 - NOW.timestamp()
+    assert parse_wait(reset="4000000000") is None
+    assert parse_wait(resets_at="4000000000", reset=str(NOW.timestamp() + 9)) == 9.0
 
 
 def test_reset_of_the_rate_limit_is_not_the_wait_of_another_error() -> None:
@@ -276,12 +276,12 @@ def test_reset_of_the_rate_limit_is_not_the_wait_of_another_error() -> None:
 
 @pytest.mark.parametrize("value", [True, None, {}, [], "soon", "", "nan", "-1", -1, 10**400])
 def test_value_that_is_not_a_number_of_seconds_is_ignored(value: object) -> None:
-    assert requested(in_body=value) is None
-    assert requested(resets_at=value) is None
+    assert parse_wait(in_body=value) is None
+    assert parse_wait(resets_at=value) is None
 
 
 def test_no_wait_may_be_requested() -> None:
-    assert requested(header="0") == requested(in_body=0) == 0.0
+    assert parse_wait(header="0") == parse_wait(in_body=0) == 0.0
 
 
 def test_clock_difference_of_less_than_10_seconds_is_none() -> None:

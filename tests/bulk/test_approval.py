@@ -121,7 +121,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def logged_out(cli: CommandLine) -> CommandLine:
+def copy_without_token(cli: CommandLine) -> CommandLine:
     environ = {name: value for name, value in cli.environ.items() if "OUTREPLY_API" not in name}
     return CommandLine(cli.home.with_name("client"), cli.clock, environ | {"HOME": str(cli.home)})
 
@@ -168,26 +168,26 @@ def schedule(cli: CommandLine, path: Path, approval: Path | None, *words: str) -
     return cli.run("bulk", "schedule", str(path), *approved, "--json", *words)
 
 
-def scheduled(client: Client) -> dict[str, str]:
+def list_scheduled(client: Client) -> dict[str, str]:
     return {str(post["message"]): str(post["id"]) for post in client.scheduled_posts().items}
 
 
 def test_only_approved_rows_are_sent_and_logged(
     cli: CommandLine, client: Client, path: Path
 ) -> None:
-    before = scheduled(client)
+    before = list_scheduled(client)
     # Somebody else saw the file, without an account.
-    approval = approve(logged_out(cli), path, lambda item: item["key"] != "k1")
+    approval = approve(copy_without_token(cli), path, lambda item: item["key"] != "k1")
     ran = schedule(cli, path, approval)
     assert ran.code == 0, ran.err
-    assert scheduled(client).keys() - before.keys() == {f"Row {n}" for n in (0, 2, 3, 4, 5)}
+    assert list_scheduled(client).keys() - before.keys() == {f"Row {n}" for n in (0, 2, 3, 4, 5)}
     assert json.loads(ran.out)["summary"]["created"] == 5
     assert "1 post without approval is skipped" in ran.err
     again = schedule(cli, path, approval)
     assert json.loads(again.out)["summary"]["unchanged"] == 5
     log = json.loads(cli.run("store", "log", "--json").out)
     approved = [event for event in log if event["action"] == "approved"]
-    assert {event["id"] for event in approved} == set(scheduled(client).values()) - set(
+    assert {event["id"] for event in approved} == set(list_scheduled(client).values()) - set(
         before.values()
     )
     assert {(event["user"], event["host"], event["at"]) for event in approved} == {
@@ -211,8 +211,8 @@ def test_edited_row_is_held_and_named(cli: CommandLine, client: Client, tmp_path
     path.write_text(to_csv(rows))
     ran = schedule(cli, path, approval)
     assert ran.code == 0, ran.err
-    assert scheduled(client).keys() & {f"Row {n}" for n in range(6)} == {"Row 2", "Row 5"}
-    assert not any("edited" in message for message in scheduled(client))
+    assert list_scheduled(client).keys() & {f"Row {n}" for n in range(6)} == {"Row 2", "Row 5"}
+    assert not any("edited" in message for message in list_scheduled(client))
     lines = [line for line in ran.err.splitlines() if "no longer approved" in line]
     assert "edited after Jane Doe approved it" in lines[0]
     for number in (2, 3, 5, 6):
@@ -224,14 +224,14 @@ def test_scheduled_posts_stay_until_their_new_version_is_approved(
     cli: CommandLine, client: Client, path: Path
 ) -> None:
     assert schedule(cli, path, None).code == 0
-    first = scheduled(client)
+    first = list_scheduled(client)
     rows = make_rows()
     rows[0]["message"], rows[1]["message"] = "New 0", "New 1"
     path.write_text(to_csv(rows))
     approval = approve(cli, path, lambda item: item["key"] == "k0")
     ran = schedule(cli, path, approval)
     assert ran.code == 0, ran.err
-    posts = scheduled(client)
+    posts = list_scheduled(client)
     assert "Row 0" not in posts
     assert posts["Row 1"] == first["Row 1"]
     assert "New 0" in posts
@@ -247,19 +247,19 @@ def test_prune_cancels_nothing_while_a_new_row_is_not_approved(
     rows = [{name: row[name] for name in row if name != "key"} for row in make_rows()]
     path.write_text(to_csv(rows))
     assert schedule(cli, path, None).code == 0
-    # The last row gets another text and time: it can't be told from a removed and a new one.
+    # With another text and time, the last row looks like a removed row and a new one.
     rows[5] = {**rows[5], "message": "All is new here", "scheduled_at": "2026-12-25 12:00"}
     path.write_text(to_csv(rows))
     approval = approve(cli, path, lambda item: item["message"] != "All is new here")
     ran = schedule(cli, path, approval, "--prune")
     assert ran.code == 0, ran.err
     assert "--prune cancels nothing until every new post of the file is approved" in ran.err
-    assert "Row 5" in scheduled(client)
+    assert "Row 5" in list_scheduled(client)
     approval = approve(cli, path, lambda _: True)
     ran = schedule(cli, path, approval, "--prune")
     assert ran.code == 0, ran.err
-    assert "Row 5" not in scheduled(client)
-    assert "All is new here" in scheduled(client)
+    assert "Row 5" not in list_scheduled(client)
+    assert "All is new here" in list_scheduled(client)
 
 
 def test_rejected_row_is_held_with_its_comment(
@@ -271,13 +271,13 @@ def test_rejected_row_is_held_with_its_comment(
     ran = schedule(cli, path, approval)
     assert f"{path}:3: not approved by Jane Doe: Too loud" in ran.err
     assert "4 posts without approval are skipped" in ran.err
-    assert scheduled(client).keys() & {f"Row {n}" for n in range(6)} == {"Row 0"}
+    assert list_scheduled(client).keys() & {f"Row {n}" for n in range(6)} == {"Row 0"}
     # An approval of the same content under another key does not override the rejection.
     rows = make_rows()
     rows[1]["key"], rows[0]["key"] = "other", "k1"
     path.write_text(to_csv(rows))
     schedule(cli, path, approval)
-    assert scheduled(client).keys() & {f"Row {n}" for n in range(6)} == {"Row 0"}
+    assert list_scheduled(client).keys() & {f"Row {n}" for n in range(6)} == {"Row 0"}
 
 
 def test_spread_row_needs_an_approval_of_its_time(
@@ -289,7 +289,7 @@ def test_spread_row_needs_an_approval_of_its_time(
     path.write_text(to_csv(rows))
     ran = schedule(cli, path, approve(cli, path, lambda _: True), "--spread")
     assert "no longer approved" in ran.err
-    assert scheduled(client).keys() & {"Row 0", "Row 1"} == {"Row 0"}
+    assert list_scheduled(client).keys() & {"Row 0", "Row 1"} == {"Row 0"}
 
 
 def test_equal_rows_at_slots_are_counted(cli: CommandLine, client: Client, tmp_path: Path) -> None:
@@ -361,7 +361,7 @@ def get_created(ran: Result) -> int:
 def test_unusable_approval_is_refused(
     cli: CommandLine, client: Client, path: Path, content: object, reason: str
 ) -> None:
-    before = scheduled(client)
+    before = list_scheduled(client)
     base = {
         "format": "outreply-approval", "version": 1, "calendar": "spring", "approved_by": "Jane",
         "approved_at": "2026-11-23T11:00:00Z", "rows": [{"row": "a", "hash": "0" * 64}],
@@ -374,7 +374,7 @@ def test_unusable_approval_is_refused(
     assert ran.code == 2
     assert reason in ran.err
     assert "Use " in ran.err
-    assert scheduled(client) == before
+    assert list_scheduled(client) == before
 
 
 def test_missing_approval_is_refused(cli: CommandLine, path: Path) -> None:
@@ -391,7 +391,7 @@ def test_approval_without_a_terminal_requires_all_and_yes(
     refused = cli.run(*words)
     assert refused.code == 2
     assert "--all --yes" in refused.err
-    ran = logged_out(cli).run(*words, "--all", "--yes", "--json")
+    ran = copy_without_token(cli).run(*words, "--all", "--yes", "--json")
     assert ran.code == 0, ran.err
     assert json.loads(ran.out) == {
         "file": str(approval), "approved_by": "Zoë", "approved": 6, "rejected": 0, "undecided": 0,
@@ -405,7 +405,7 @@ def test_answers_at_a_terminal_approve_reject_or_skip_rows(cli: CommandLine, pat
     cli.environ["OUTREPLY_TIMEZONE"] = "UTC"
     path.write_text(path.read_text().replace("2026-12", "2036-12"))
     approval = path.with_name("mine.json")
-    user = logged_out(cli).at_terminal(
+    user = copy_without_token(cli).at_terminal(
         "bulk", "approve", str(path), "--file", str(approval), columns=100
     )
     user.expect("Your name: ")

@@ -1,6 +1,7 @@
 """`bulk plan|apply|status|cancel|export`, `--spread`, `--max-cancel` and annotations."""
 
 import json
+import re
 import shlex
 import sqlite3
 from contextlib import closing
@@ -329,6 +330,41 @@ def test_cancel_needs_no_file_once_scheduled(cli: CommandLine, calendar: Path) -
     assert cancelled.code == 0, cancelled.err
 
 
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_advice_after_a_cancel_restores_all_posts(
+    cli: CommandLine, calendar: Path, client: Client, is_removed: bool
+) -> None:
+    rows = [row(f"k{n}", f"2026-12-{n:02} 09:00", f"R{n}") for n in range(1, 4)]
+    write_csv(calendar, rows)
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    posts = get_posts(client)
+    if is_removed:
+        write_csv(calendar, rows[1:])
+    cancelled = cli.run("bulk", "cancel", str(calendar), "--yes")
+    assert cancelled.code == 0, cancelled.err
+    assert get_posts(client) == []
+    (advice,) = re.findall(r"To schedule the cancelled posts again: outreply (.*)", cancelled.err)
+    assert (str(calendar) in advice) != is_removed
+    assert cli.run(*shlex.split(advice)).code == 0
+    assert get_posts(client) == posts
+
+
+@pytest.mark.parametrize(("removed", "code"), [(1, 0), (2, 2)])
+def test_one_post_of_a_small_calendar_may_be_pruned(
+    cli: CommandLine, calendar: Path, client: Client, removed: int, code: int
+) -> None:
+    rows = [row(f"k{n}", f"2026-12-{n:02} 09:00", f"R{n}") for n in range(1, 5)]
+    write_csv(calendar, rows)
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    write_csv(calendar, rows[removed:])
+    ran = cli.run("bulk", "schedule", str(calendar), "--prune")
+    assert ran.code == code, ran.err
+    if code:
+        assert "2 of 4 posts of the calendar would be cancelled, but the limit is 1" in ran.err
+        assert "use: --max-cancel 2" in ran.err
+    assert len(get_posts(client)) == (4 if code else 3)
+
+
 def test_many_cancels_require_max_cancel(cli: CommandLine, calendar: Path, client: Client) -> None:
     write_csv(calendar, [row(f"k{n}", f"2026-12-{n:02} 09:00", f"R{n}") for n in range(1, 13)])
     cli.run("bulk", "schedule", str(calendar))
@@ -353,7 +389,7 @@ def test_posts_cancelled_elsewhere_do_not_count_for_max_cancel(
     write_csv(calendar, rows[:2])
     ran = cli.run("bulk", "schedule", str(calendar), "--prune")
     assert ran.code == 2
-    assert "2 of 4 posts of the calendar would be cancelled; nothing was sent" in ran.err
+    assert "2 of 4 posts of the calendar would be cancelled, but the limit is 1" in ran.err
     assert len(get_posts(client)) == 4
     assert cli.run("bulk", "schedule", str(calendar), "--prune", "--max-cancel", "2").code == 0
     assert len(get_posts(client)) == 2

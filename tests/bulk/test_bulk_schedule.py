@@ -371,7 +371,7 @@ def test_files_share_the_remaining_publishes(
     leave_publishes(emulator, 1)
     ran = cli.run("bulk", "schedule", str(calendar), str(other))
     assert ran.code == 2
-    left = "left after the 1 for the files that are named before this one"
+    left = "left after the 1 for earlier files of the command"
     assert f"{other}:2: 1 post is due before the quota resets" in ran.err
     assert f"November has only 0 of its publishes {left}; move" in ran.err
     # What is due before the reset has to come first.

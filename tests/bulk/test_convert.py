@@ -158,6 +158,19 @@ def test_convert_reports_all_problems(cli: CommandLine, tmp_path: Path) -> None:
     assert "nothing was sent" not in ran.err
 
 
+@pytest.mark.parametrize("words", [("convert",), ("check",), ("schedule", "--dry-run")])
+def test_ambiguous_date_names_the_option(
+    cli: CommandLine, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("page,scheduled_at,message\nfacebook:acme,03/04/2027 10:00,Hi\n")
+    ran = cli.run("bulk", words[0], str(path), *words[1:])
+    assert ran.code == 2
+    printed = ran.out + ran.err
+    assert "c.csv:2: scheduled_at: ambiguous date in '03/04/2027 10:00'" in printed
+    assert "2027-03-04 10:00 or 2027-04-03 10:00, or set --date-order dmy or mdy" in printed
+
+
 def test_time_that_occurs_twice_keeps_its_reading(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text(

@@ -1,4 +1,4 @@
-"""Which row of an earlier run each row of a calendar is."""
+"""Matching of calendar rows with rows of earlier runs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -254,7 +254,7 @@ def test_same_text_after_its_post_was_published_is_a_new_row() -> None:
     assert pair_ids([make_post(at=AFTERWARDS)], unknown, now=AT) == [1]
 
 
-def test_moved_row_has_no_post_of_a_row_with_a_key() -> None:
+def test_moved_row_does_not_take_the_post_of_a_row_with_a_key() -> None:
     assert pair_ids([make_post(at=LATER)], record([make_post(key="x")])) == [None]
 
 

@@ -164,7 +164,7 @@ def test_spread_row_says_how_far_it_was_moved(moved_from: datetime, reason: str)
 # Rows that were removed.
 
 
-def removed(*statuses: PostStatus) -> tuple[list[JournalEntry], dict[int, PostStatus]]:
+def make_removed_entries(*statuses: PostStatus) -> tuple[list[JournalEntry], dict[int, PostStatus]]:
     posts = [make_post(f"{n}", page_id=f"p{n}") for n, _ in enumerate(statuses, 1)]
     entries = [history.active for history in record(posts) if history.active is not None]
     return entries, dict(enumerate(statuses, 1))
@@ -180,14 +180,14 @@ PENDING = [
 
 
 def test_pending_posts_of_removed_rows_are_kept_without_prune() -> None:
-    entries, statuses = removed(*ALL_STATUSES)
+    entries, statuses = make_removed_entries(*ALL_STATUSES)
     plan = make_plan([], entries, statuses, prune=False)
     assert plan.actions == []
     assert [entry.id for entry in plan.orphaned] == PENDING
 
 
 def test_pending_posts_of_removed_rows_are_cancelled_with_prune() -> None:
-    entries, statuses = removed(*ALL_STATUSES)
+    entries, statuses = make_removed_entries(*ALL_STATUSES)
     plan = make_plan([UNCHANGED], entries, {**statuses, 1: PostStatus.SCHEDULED}, prune=True)
     assert plan.orphaned == []
     kept, *cancelled = plan.actions
@@ -208,7 +208,7 @@ def test_action_without_a_row_and_an_entry_has_no_message() -> None:
 
 
 def test_plan_selects_actions_and_new_posts() -> None:
-    entries, _ = removed(PostStatus.SCHEDULED)
+    entries, _ = make_removed_entries(PostStatus.SCHEDULED)
     created = decide(get_row(None, make_post(line=3)))
     changed = decide(EDITED, PostStatus.SCHEDULED)
     kept = decide(UNCHANGED, PostStatus.SCHEDULED)
@@ -250,10 +250,10 @@ def test_late_change_of_a_series_stays_as_it_is() -> None:
 
 
 def test_other_actions_are_not_left_out() -> None:
-    entries, _ = removed(PostStatus.SCHEDULED)
+    entries, _ = make_removed_entries(PostStatus.SCHEDULED)
     late = make_post(at=NOW + 9 * MINUTE, series_zone=PARIS, line=3)
     actions = [
-        # Too late, but a single row: an error of its own.
+        # Too late, but a single row, which is an error.
         decide(get_row(None, make_post(at=NOW))),
         decide(get_row(late, late), PostStatus.SCHEDULED),
         Action.cancel(entries[0]),
@@ -323,12 +323,12 @@ def test_changes_of_all_pages_in_conflict_cancel_first() -> None:
 
 
 def test_created_posts_count_on_a_page_that_loses_one() -> None:
-    entries, _ = removed(PostStatus.SCHEDULED)
+    entries, _ = make_removed_entries(PostStatus.SCHEDULED)
     before = make_post("a")
     change = changes((before, make_post("b", at=LATER)))
     created = decide(get_row(None, make_post("c", at=LATER + MINUTE / 2)))
     assert cancel_first([*change, created], before) == [True, False]
-    # Of a cancelled post, nothing is changed.
+    # A cancelled post is not changed.
     cancelled = Action.cancel(entries[0])
     assert cancel_first([cancelled, created], before) == [False, False]
     assert cancel_first([created], make_post("d", at=LATER)) == [False]

@@ -138,7 +138,7 @@ def test_edited_export_and_its_calendar_have_the_same_rows(
         assert schedule(cli, exported) == {"changed": 1, "unchanged": 1}
         assert schedule(cli, exported) == {"unchanged": 2}
         assert len(posts(client)) == 2
-        # The calendar itself still says what it said.
+        # The original calendar is unchanged.
         assert schedule(cli, plan) == {"changed": 1, "unchanged": 1}
         assert posts(client) == before
 
@@ -271,7 +271,7 @@ def test_files_of_a_calendar_have_their_own_zones(
             "  scheduled_at: 2026-11-24 09:00\n  message: We are live\n"
         )
     schedule(cli, files["Europe/Berlin"])
-    # The post of one file is out.
+    # The post of one file is published.
     cli.clock.advance(21 * 3_600)
     assert schedule(cli, files["America/New_York"]) == {"created": 1}
     assert [at for at, _, _ in posts(client)] == ["11-24T14:00"]
@@ -293,7 +293,7 @@ def test_row_moved_too_far_ahead_keeps_no_post_behind(
     ran = bulk(cli, "schedule", plan, code=2)
     assert "scheduled_at: too far ahead to be scheduled now, and post " in ran.err
     assert len(posts(client)) == 2
-    # The way out, to the letter.
+    # The advice, as printed.
     bulk(cli, "schedule", plan, "--prune", "--max-cancel", "1")
     assert posts(client) == [SECOND]
     bulk(cli, "schedule", plan)
@@ -320,7 +320,7 @@ def test_failed_run_keeps_the_zone(cli: CommandLine, plan: Path) -> None:
     assert schedule(cli, plan) == {"unchanged": 2}
 
 
-def test_removed_row_leaves_its_post_to_no_row_too_far_ahead(
+def test_row_too_far_ahead_does_not_take_the_post_of_a_removed_row(
     cli: CommandLine, client: Client, plan: Path
 ) -> None:
     days = ("2026-12-01", "2027-01-30", "2027-03-02")
@@ -355,7 +355,7 @@ class TestPruneOfAPart:
         assert "--prune: " in ran.err
         assert "has no rows for 3 pending posts of the calendar" in ran.err
         assert len(posts(client)) == len(full)
-        # The way out, to the letter.
+        # The advice, as printed.
         (name,) = (word for word in ran.err.split("'") if word.startswith("rows:"))
         bulk(cli, "schedule", part, "--prune", "--max-cancel", "9", "--name", name)
         assert len(posts(client)) == len(full) - 3

@@ -65,7 +65,7 @@ def run(cli: CommandLine, path: Path, *options: str) -> Result:
     return cli.run("bulk", "schedule", str(path), "--json", *options)
 
 
-def scheduled(client: Client) -> dict[str, str]:
+def list_scheduled(client: Client) -> dict[str, str]:
     """Return the text of each scheduled post by its day and time in Berlin."""
     return {
         f"{datetime.fromisoformat(post['scheduled_at']).astimezone(BERLIN):%F %H:%M}": str(
@@ -107,8 +107,8 @@ def test_runs_over_months_make_each_post_once(
     emulator_clock.advance(60 * DAY)
     assert get_summary(run(cli, path, "--prune")) == {"unchanged": 2, "created": 9}
     # The clock goes forward on 28 March.
-    assert list(scheduled(client)) == TUESDAYS[8:19]
-    assert list(scheduled(client).values()) == [f"Row {'ABC'[n % 3]}" for n in range(8, 19)]
+    assert list(list_scheduled(client)) == TUESDAYS[8:19]
+    assert list(list_scheduled(client).values()) == [f"Row {'ABC'[n % 3]}" for n in range(8, 19)]
     emulator_clock.advance(200 * DAY)
     assert get_summary(run(cli, path, "--prune")) == {"created": 10}
     assert get_summary(run(cli, path, "--prune")) == {"unchanged": 10}
@@ -141,10 +141,10 @@ def test_excepted_post_is_cancelled_only_with_prune(
     assert get_summary(run(cli, path)) == {"unchanged": 9, "created": 1}
     assert before < get_ids(client)
     assert get_summary(run(cli, path, "--prune")) == {"unchanged": 10, "cancelled": 1}
-    assert list(scheduled(client)) == [day for day in TUESDAYS[:11] if "2026-12-29" not in day]
+    assert list(list_scheduled(client)) == [day for day in TUESDAYS[:11] if "2026-12-29" not in day]
     write(path, key=key)
     assert get_summary(run(cli, path)) == {"unchanged": 10, "created": 1}
-    assert list(scheduled(client)) == TUESDAYS[:11]
+    assert list(list_scheduled(client)) == TUESDAYS[:11]
 
 
 @pytest.mark.parametrize("key", ["tip", None])
@@ -174,10 +174,10 @@ def test_edited_time_and_texts_replace_each_post(
     run(cli, path)
     write(path, key=key, start="2026-12-01 23:30", texts=["Row A", "Row B"])
     assert get_summary(run(cli, path)) == {"changed": 10}
-    assert list(scheduled(client)) == [day.replace("09:00", "23:30") for day in TUESDAYS[:10]]
+    assert list(list_scheduled(client)) == [day.replace("09:00", "23:30") for day in TUESDAYS[:10]]
     write(path, key=key, start="2026-12-01 23:30", texts=["Row B", "Row A"])
     assert get_summary(run(cli, path)) == {"changed": 10}
-    assert list(scheduled(client).values()) == ["Row B", "Row A"] * 5
+    assert list(list_scheduled(client).values()) == ["Row B", "Row A"] * 5
     assert get_summary(run(cli, path)) == {"unchanged": 10}
 
 
@@ -211,7 +211,7 @@ def test_posts_of_a_series_that_were_changed_elsewhere_are_restored(
         "in sync", "new", "edited in the file", "in sync",
     ]  # fmt: skip
     assert get_summary(run(cli, path, "--prune")) == {"unchanged": 8, "created": 1, "changed": 1}
-    assert list(scheduled(client)) == TUESDAYS[:10]
+    assert list(list_scheduled(client)) == TUESDAYS[:10]
 
 
 @pytest.mark.parametrize("key", ["tip", None])
@@ -224,7 +224,7 @@ def test_rescheduled_post_is_not_removed_after_its_day(
     go_to(emulator_clock, "2026-12-03 12:00")
     ran = run(cli, path, "--prune")
     assert (ran.code, get_summary(ran)) == (0, {"unchanged": 9, "created": 2})
-    assert list(scheduled(client)) == sorted([*TUESDAYS[1:12], "2026-12-20 10:00"])
+    assert list(list_scheduled(client)) == sorted([*TUESDAYS[1:12], "2026-12-20 10:00"])
 
 
 @pytest.mark.parametrize("key", ["tip", None])
@@ -237,7 +237,7 @@ def test_post_moved_to_an_earlier_time_is_not_made_again(
     go_to(emulator_clock, "2026-12-03 12:00")
     ran = run(cli, path, "--prune")
     assert (ran.code, get_summary(ran)) == (0, {"unchanged": 9, "created": 2})
-    assert list(scheduled(client)) == TUESDAYS[2:12]
+    assert list(list_scheduled(client)) == TUESDAYS[2:12]
 
 
 @pytest.mark.parametrize("key", ["tip", None])
@@ -248,7 +248,7 @@ def test_posts_at_the_edges_are_never_pruned(
     go_to(emulator_clock, "2026-12-01 08:50")
     assert get_summary(run(cli, path)) == {"created": 11}
     # Exactly 75 days: the post of 9 February is 09:00, 70 days ahead; that of 16 February is not.
-    assert list(scheduled(client)) == TUESDAYS[:11]
+    assert list(list_scheduled(client)) == TUESDAYS[:11]
     for at in ("08:51", "08:59:59", "09:00", "09:00:01", "09:20"):
         go_to(emulator_clock, f"2026-12-01 {at}")
         ran = run(cli, path, "--prune", "--max-cancel", "99")
@@ -275,13 +275,13 @@ def test_post_that_is_too_close_is_left_out(
     ran = run(cli, path)
     assert (ran.code, get_summary(ran)) == (0, {"created": 10})
     assert "the post of 2026-12-01 09:00:00 is skipped: the time is only 5m ahead" in ran.err
-    assert list(scheduled(client)) == TUESDAYS[1:11]
+    assert list(list_scheduled(client)) == TUESDAYS[1:11]
     go_to(emulator_clock, "2026-12-08 08:55")
     write(path, key=key, texts=["Row edited"])
     ran = run(cli, path)
     assert (ran.code, get_summary(ran)) == (0, {"unchanged": 1, "changed": 9, "created": 1})
     assert "the post of 2026-12-08 09:00:00 stays: the time is only 5m ahead" in ran.err
-    assert scheduled(client)[TUESDAYS[1]] == "Row"
+    assert list_scheduled(client)[TUESDAYS[1]] == "Row"
 
 
 @pytest.mark.parametrize("key", ["tip", None])
@@ -297,7 +297,7 @@ def test_lost_journal_makes_no_post_twice(
     ran = run(cli, path, "--prune")
     assert (ran.code, get_summary(ran)) == (0, {"unchanged": 9, "created": 1}), ran.err
     assert len(before & get_ids(client)) == 9
-    assert list(scheduled(client)) == TUESDAYS[1:11]
+    assert list(list_scheduled(client)) == TUESDAYS[1:11]
 
 
 @pytest.mark.parametrize("key", ["tip", None])
@@ -355,7 +355,7 @@ def test_saved_plan_is_applied_days_later(
     emulator_clock.advance(3 * DAY)
     ran = cli.run("bulk", "apply", plan, "--json")
     assert (ran.code, get_summary(ran)) == (0, {"created": 10}), ran.err
-    assert list(scheduled(client)) == TUESDAYS[:10]
+    assert list(list_scheduled(client)) == TUESDAYS[:10]
     assert get_summary(run(cli, path)) == {"unchanged": 10, "created": 1}
     # Neither is one that is past.
     go_to(emulator_clock, "2026-12-01 12:00")
@@ -475,12 +475,12 @@ def test_spread_posts_keep_their_rows(
         more=f"{other}     message: Row x, repeat: every wed}}\n",
     )
     assert get_summary(run(cli, path, "--spread")) == {"created": 20}
-    before = scheduled(client)
+    before = list_scheduled(client)
     assert any(" 23:58" in at for at in before)
     assert get_summary(run(cli, path, "--spread", "--prune")) == {"unchanged": 20}
     emulator_clock.advance(4 * DAY)
     assert get_summary(run(cli, path, "--spread", "--prune")) == {"unchanged": 20, "created": 2}
-    assert before.items() <= scheduled(client).items()
+    assert before.items() <= list_scheduled(client).items()
 
 
 def test_posts_of_series_count_toward_guardrails(
@@ -559,7 +559,7 @@ def test_csv_has_variants_as_json(cli: CommandLine, tmp_path: Path, client: Clie
         f"facebook:acme,2026-12-01 09:00,Europe/Berlin,every tue for 3 times,{cell}\n"
     )
     assert get_summary(run(cli, path)) == {"created": 3}
-    assert list(scheduled(client).values()) == ["Row A", "Row B", "Row A"]
+    assert list(list_scheduled(client).values()) == ["Row A", "Row B", "Row A"]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_comparison_of_webhook_tools_cites_a_source_in_each_cell(
         cells = [row[start:end].strip() for start, end in zip(starts, ends, strict=True)]
         assert row[2 : starts[0]].strip()
         assert cells[0], row
-        # Of the other tools, a cell says where a feature is documented, or that it is not.
+        # For the other tools, a cell says where a feature is documented, or that it is not.
         assert all(re.fullmatch(r"\[\d+\]|-", cell) for cell in cells[1:]), row
         cited.update(cell for cell in cells[1:] if cell != "-")
     sources = re.findall(r"^  (\[\d+\]) +[^:]+:\s+https://\S+$", listed, re.MULTILINE)

@@ -20,7 +20,7 @@ from tests.command_line import CommandLine, command_tree
 from tests.golden.update import update_text
 
 PATH = Path(outreply_cli.__file__).parent / "examples" / "agent-skill.md"
-BEGIN, END = "<!-- tools -->\n", "<!-- end of tools -->\n"
+BEGIN, END = "## Tools\n\n", "Resources:"
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def list_tools(gateway: AgentGateway) -> str:
 def test_skill_lists_the_tools(gateway: AgentGateway) -> None:
     text = PATH.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
-    expected = head + BEGIN + "\n" + list_tools(gateway) + END + rest.partition(END)[2]
+    expected = head + BEGIN + list_tools(gateway) + "\n" + END + rest.partition(END)[2]
     update_text(PATH, expected)
     assert PATH.read_text(encoding="utf-8") == expected
 

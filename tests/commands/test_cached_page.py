@@ -28,7 +28,7 @@ def change(emulator: EmulatorServer, sql: str, *values: str) -> None:
         db.execute(sql, values)
 
 
-def scheduled(client: Client) -> list[tuple[str, str]]:
+def list_scheduled(client: Client) -> list[tuple[str, str]]:
     posts = client.scheduled_posts().items
     return [(str(post["page_id"]), str(post.get("message"))) for post in posts]
 
@@ -50,7 +50,7 @@ def test_post_to_a_known_page_takes_one_request(
     assert (ran.code, count_requests(emulator)) == (0, 1)
     (post,) = json.loads(ran.out)
     assert post["scheduled_at"] == "2026-12-24T17:00:00.000Z"
-    assert scheduled(client) == [(page_id, "Hello")]
+    assert list_scheduled(client) == [(page_id, "Hello")]
 
 
 def test_known_page_gets_the_table_and_rules_of_a_fetched_one(
@@ -123,7 +123,7 @@ def test_expired_page_is_refused(
     ran = schedule(cli)
     assert ran.code == 2
     assert "has expired" in ran.err
-    assert scheduled(client) == []
+    assert list_scheduled(client) == []
 
 
 def test_ambiguous_name_is_refused(
@@ -132,7 +132,7 @@ def test_ambiguous_name_is_refused(
     change(emulator, "UPDATE pages SET platform = 'facebook' WHERE platform = 'instagram'")
     cli.run("pages", "list")
     assert json.loads(schedule(cli).err)["error"]["code"] == "AMBIGUOUS_PAGE"
-    assert scheduled(client) == []
+    assert list_scheduled(client) == []
 
 
 @pytest.mark.parametrize("options", [(), ("--key", "launch")])
@@ -147,7 +147,7 @@ def test_page_that_was_connected_again_is_found(
     for _ in range(2 if options else 1):
         ran = schedule(cli, *options)
         assert ran.code == 0, ran.err
-    assert scheduled(client) == [("again", "Hello")]
+    assert list_scheduled(client) == [("again", "Hello")]
 
 
 def test_page_that_is_gone_is_reported(
@@ -156,7 +156,7 @@ def test_page_that_is_gone_is_reported(
     change(emulator, "DELETE FROM pages WHERE id = ?", page_id)
     ran = schedule(cli)
     assert (ran.code, json.loads(ran.err)["error"]["code"]) == (5, "UNKNOWN_PAGE")
-    assert scheduled(client) == []
+    assert list_scheduled(client) == []
 
 
 def test_refused_post_is_not_sent_again(
@@ -167,7 +167,7 @@ def test_refused_post_is_not_sent_again(
     assert (ran.code, json.loads(ran.err)["error"]["code"]) == (4, "MISSING_SCOPE")
     # The post, and the list of pages.
     assert count_requests(emulator) == 2
-    assert scheduled(client) == []
+    assert list_scheduled(client) == []
 
 
 def read_keys(cli: CommandLine) -> list[str]:
@@ -185,4 +185,4 @@ def test_key_of_a_post_does_not_depend_on_the_cache(
     assert schedule(cli, "--key", "launch").code == 0
     assert len(known) == 1
     assert read_keys(cli) == known
-    assert scheduled(client) == [(page_id, "Hello")]
+    assert list_scheduled(client) == [(page_id, "Hello")]

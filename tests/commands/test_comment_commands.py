@@ -113,15 +113,15 @@ def test_inbox_shows_new_and_unanswered_comments_at_one_read_per_post(
     assert unanswered
     second = cli.run(*inbox, "--json")
     assert ids(json.loads(second.out)) == unanswered
-    assert f"{len(unanswered)} unanswered, 0 new comments on {posts} posts." in second.err
+    assert f"{len(unanswered)} unanswered, 0 new comments; {posts} posts checked." in second.err
     added = add_comment(emulator, post, "And on Monday?")
     third = cli.run(*inbox, "--json")
     assert sorted(ids(json.loads(third.out))) == sorted([*unanswered, added])
-    assert f"{len(unanswered) + 1} unanswered, 1 new comment on {posts} posts." in third.err
+    assert f"{len(unanswered) + 1} unanswered, 1 new comment; {posts} posts checked." in third.err
     assert cli.run("comments", "reply", added, "-m", "Closed").code == 0
     last = cli.run(*inbox, "--json")
     assert ids(json.loads(last.out)) == unanswered
-    assert f"{len(unanswered)} unanswered, 0 new comments on {posts} posts." in last.err
+    assert f"{len(unanswered)} unanswered, 0 new comments; {posts} posts checked." in last.err
     comments = run_json(cli, *inbox, "--all")
     assert len(comments) == len(json.loads(first.out)) + 2
     assert any(comment["needs_reply"] for comment in comments)
@@ -703,7 +703,7 @@ def test_inbox_of_many_posts_stays_within_rate_limit(
     result = cli.run("comments", "inbox", "--days", "1", "-v")
     assert result.code == 0, result.err
     assert result.err.count("GET /api/v1/comments") == 101
-    assert "on 101 posts" in result.err
+    assert "101 posts checked" in result.err
     assert " 429 " not in result.err
 
 

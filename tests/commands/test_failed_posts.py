@@ -24,7 +24,7 @@ from tests.command_line import CommandLine
 from tests.commands.team_machines import make_machine
 from tests.commands.test_quota_commands import set_used
 from tests.postgres import open_migrated
-from tests.reliability.proxy import RuleProxy, lose_response
+from tests.reliability.proxy import RuleProxy, lose_response, refuse
 from tests.request_count import count_requests
 
 FACEBOOK = ("--page", "facebook:acme")
@@ -167,6 +167,26 @@ def test_retry_sends_once(cli: CommandLine, client: Client, failed_id: str) -> N
     assert list_published_texts(client).count("Sale today") == 1
     assert not [post for post in client.scheduled_posts().items if post["message"] == "Sale today"]
     assert list_failed(cli) == []
+
+
+def test_rejected_retry_advises_a_new_post(
+    cli: CommandLine, emulator: EmulatorServer, failed_id: str
+) -> None:
+    error = {"error": "Facebook requires an image", "code": "PLATFORM_REJECTED"}
+    with RuleProxy(emulator.app) as proxy:
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        proxy.on("POST", "/posts/publish", refuse(422, error))
+        ran = cli.run("posts", "retry", failed_id, "--yes")
+    assert ran.code == 1
+    assert "Facebook requires an image" in ran.err
+    assert "Create a new one with: outreply posts publish" in ran.err
+    assert "Change the post" not in ran.err
+
+
+def test_wait_for_a_failed_post_names_where_the_reason_is(cli: CommandLine, failed_id: str) -> None:
+    ran = cli.run("posts", "wait", failed_id)
+    assert f"Post {failed_id} failed" in ran.err
+    assert "see: outreply posts list --failed" in ran.err
 
 
 def test_interrupted_retry_says_what_was_sent(

@@ -284,7 +284,7 @@ def test_skipped_comment_is_not_counted_as_unanswered(
     child.close()
     inbox = cli.run("comments", "inbox", "--days", "365", "--json")
     assert [item["id"] for item in json.loads(inbox.out)] == two_questions[1:]
-    assert "1 unanswered, 0 new comments on" in inbox.err
+    assert "1 unanswered, 0 new comments;" in inbox.err
     assert sum(item["unanswered"] for item in run_json(cli, "status")["unanswered_comments"]) == 1
 
 

@@ -161,8 +161,10 @@ def test_skip_existing_uploads_equal_files_of_a_batch_once(
 def test_upload_ignores_invalid_values_of_the_server(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, path: str, fields: dict[str, Any]
 ) -> None:
-    def apply(request: Request, answer: Response) -> Response:
-        return answer.with_json({**answer.json, **fields}) if request.path == path else answer
+    def apply(request: Request, response: Response) -> Response:
+        if request.path != path:
+            return response
+        return response.with_json({**response.json, **fields})
 
     (tmp_path / "a.png").write_bytes(png())
     with RuleProxy(emulator.app) as proxy:

@@ -22,7 +22,7 @@ from tests.commands.test_quota_commands import set_used
 from tests.forks import run_forks
 from tests.kill_points import SteppingClient, SteppingJournal
 from tests.media.sample_files import png
-from tests.reliability.proxy import RuleProxy, lagging_lists
+from tests.reliability.proxy import RuleProxy, lagging_lists, refuse
 
 AT = "2026-12-24 18:00"
 
@@ -39,6 +39,47 @@ def schedule(cli: CommandLine, *options: str, at: str = AT) -> Any:
 
 def scheduled_times(client: Client) -> list[str]:
     return sorted(post["scheduled_at"][:16] for post in client.scheduled_posts().items)
+
+
+def test_post_too_close_to_another_is_not_advised_to_wait(
+    cli: CommandLine, emulator: EmulatorServer
+) -> None:
+    schedule(cli)
+    words = ("posts", "schedule", "--page", "instagram:acme", "--at", f"{AT}:20", "-m", "Close")
+    near = cli.run(*words)
+    assert near.code == 6
+    assert "PAGE_PUBLISH_GUARDRAIL" in near.err
+    assert "retry in" not in near.err
+    assert "Choose another time for the post." in near.err
+
+
+@pytest.mark.parametrize("code", ["PAGE_PUBLISH_GUARDRAIL", "BRAND_PUBLISH_GUARDRAIL"])
+def test_publish_over_a_guardrail_is_advised_to_wait(
+    cli: CommandLine, emulator: EmulatorServer, code: str
+) -> None:
+    error = {"error": "Too many publishes", "code": code, "retry_after_seconds": 1708}
+    with RuleProxy(emulator.app) as proxy:
+        cli.environ["OUTREPLY_BASE_URL"] = proxy.url
+        proxy.on("POST", "/posts/publish", refuse(429, error))
+        ran = cli.run("posts", "publish", "--page", "x:bluebird", "-m", "Now", "--yes")
+    assert ran.code == 6
+    assert "retry in 28m 28s" in ran.err
+    assert "Run the command again later, or schedule the post" in ran.err
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+@pytest.mark.parametrize(
+    ("since", "is_listed"), [("+2d", False), ("+1d", True), ("tomorrow", True)]
+)
+def test_list_reads_since_by_the_clock_of_the_server(
+    cli: CommandLine, emulator_clock: ManualClock, output: str, since: str, is_listed: bool
+) -> None:
+    emulator_clock.advance(3 * 86_400)
+    words = ("posts", "schedule", "--page", "x:bluebird", "--at", "+36h", "-m", "Later")
+    assert cli.run(*words).code == 0
+    ran = cli.run("posts", "list", "--since", since, "-o", output)
+    assert ran.code == 0, ran.err
+    assert ("Later" in ran.out) == is_listed
 
 
 def test_schedule_reads_the_time_in_the_given_zone(cli: CommandLine, client: Client) -> None:
@@ -414,7 +455,10 @@ def test_concurrent_commands_make_one_post(
 
 @pytest.mark.parametrize(
     ("options", "expected"),
-    [((), "Check before you run it again"), (("--key", "k"), "Run the same command again")],
+    [
+        ((), "Check whether it exists before you run it again"),
+        (("--key", "k"), "Run the same command again"),
+    ],
 )
 def test_unknown_outcome_is_reported(
     cli: CommandLine, emulator: EmulatorServer, options: tuple[str, ...], expected: str

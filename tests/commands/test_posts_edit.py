@@ -761,4 +761,4 @@ def test_replacement_can_be_written(old: str, new: str) -> None:
 @given(st.dictionaries(st.sampled_from(["message", "first_comment", "link"]), st.text(min_size=1)))
 def test_empty_edit_changes_nothing(body: dict[str, str]) -> None:
     assert ContentEdit({}).apply(body) == body
-    assert ContentEdit.restoring(body).apply({"message": "New", "link": "New"}) == body
+    assert ContentEdit.from_body(body).apply({"message": "New", "link": "New"}) == body

@@ -73,7 +73,7 @@ def test_backup_restores_posts_and_slots_on_another_machine(
     assert json.loads(exported.out) == {"file": str(backup), "posts": 2}
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert cli.environ["OUTREPLY_API_KEY"] not in backup.read_text()
-    # On another machine, with a journal of its own.
+    # On another machine, with a separate journal.
     other = make_machine(cli, "other")
     other.environ.pop("OUTREPLY_STORE_URL", None)
     result = other.run("store", "restore", str(backup), "--json")

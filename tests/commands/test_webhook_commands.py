@@ -13,6 +13,7 @@ from tests.accounts.test_auth_commands import BACKENDS
 from tests.command_line import CommandLine
 from tests.commands.receiver_process import SECRET, parse_lines, run_receiver
 from tests.scripted_server import ScriptedServer, response
+from tests.webhooks.handler_server import run_handler
 
 BODY = '{"event":"post.published","data":{}}'
 
@@ -101,11 +102,25 @@ def test_trigger_sends_signed_or_forged_deliveries(developer: CommandLine) -> No
             ran = developer.run("webhooks", "trigger", "post.published", *to, *words)
             assert ran.code == 0, ran.err
         forged = developer.run("webhooks", "trigger", "post.failed", *to, "--bad-signature")
-        assert forged.code == 3
-        assert "1 of 1 deliveries not accepted (first: HTTP 401)" in forged.err
+        assert forged.code == 0, forged.err
+        assert "401" in forged.out
+        assert "Rejected, as a delivery with an invalid signature must be." in forged.err
         items = parse_lines(receiver.stop())
     assert [item["verified"] for item in items] == [True, True, True, False]
     assert items[0]["data"]["post"]["message"] == "Hi"
+
+
+@pytest.mark.parametrize("status", [200, 202, 301, 500])
+def test_trigger_fails_if_a_forged_delivery_is_not_rejected(
+    developer: CommandLine, status: int
+) -> None:
+    with run_handler() as app:
+        app.verifies, app.script = False, [status]
+        ran = developer.run("webhooks", "trigger", "post.failed", "--to", app.url,
+                            "--bad-signature")  # fmt: skip
+    assert ran.code == 3
+    assert f"A delivery with an invalid signature was not rejected: HTTP {status}" in ran.err
+    assert "Rejected" not in ran.err
 
 
 def test_trigger_reports_a_refused_connection(developer: CommandLine) -> None:

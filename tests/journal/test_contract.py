@@ -99,7 +99,7 @@ def test_entry_cancelled_first_is_restored_if_its_replacement_fails(journal: Jou
     old = journal.adopt(DRAFT, "post-1")
     new = plan(journal, replace(DRAFT, generation=2, replaces=old.id))
     journal.mark_replacing(new)
-    # Of both, only the new version is listed.
+    # Only the new version is listed.
     assert [entry.id for entry in journal.list_unsettled()] == [new.id]
     journal.mark_unsent(journal.entry(new.id), "another key")
     again = journal.entry(new.id)

@@ -279,7 +279,7 @@ def test_response_is_kept(reply: bytes, body: bytes, is_truncated: bool) -> None
 def test_status_counts_whatever_happens_to_the_connection_afterwards(
     reply: bytes, status: int | None, size: int
 ) -> None:
-    """Or a handler would get a delivery that it has accepted again and again."""
+    """Otherwise, an accepted delivery would be retried."""
     with resetting_server(reply) as url:
         result = deliver(url, b"x" * size, {})
     error = None if status else "connection closed without a response"

@@ -152,7 +152,7 @@ def test_free_slots_hold_the_guardrails(
     taken = [every[number] for number in taken_numbers if number < len(every)]
     slots = PageSlots(schedule, platform, LIMITS, now=now, posts=posts, taken=taken)
     chosen = []
-    while (at := slots.next_free()) is not None:
+    while (at := slots.take_next_free()) is not None:
         chosen.append(at)
     assert chosen == sorted(set(chosen))
     assert set(chosen) <= set(every)
@@ -175,4 +175,4 @@ def test_brand_limit_holds() -> None:
         SlotSchedule.parse("daily 12:00", ZoneInfo("UTC")), "facebook", limits,
         now=now, posts=(), brand_posts=others,
     )  # fmt: skip
-    assert slots.next_free() == now + timedelta(days=1, hours=12)
+    assert slots.take_next_free() == now + timedelta(days=1, hours=12)

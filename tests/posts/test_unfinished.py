@@ -67,7 +67,7 @@ def test_post_that_was_never_sent_is_only_reported(cli: CommandLine, proxy: Rule
     cli.clock.advance(600)
     other = cli.run("posts", "schedule", *PAGE, "--at", "2026-12-25 18:00", "-m", "Other")
     assert other.code == 0, other.err
-    assert "The post of an interrupted command (posts --key k) was not sent." in other.err
+    assert "The post of an earlier command (posts --key k) was not sent." in other.err
     assert list_texts(cli) == ["Other"]
     assert cli.run(*KEYED).code == 0
     assert list_texts(cli) == ["Hello", "Other"]

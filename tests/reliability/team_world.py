@@ -157,7 +157,7 @@ class Team:
         return True
 
     def wait_for_posts(self, count: int) -> None:
-        """Wait until the server has so many posts of the calendar."""
+        """Wait until the server has `count` posts of the calendar."""
         while sum(server_posts(self.emulator).values()) < count:
             assert self.active
             time.sleep(0.01)
@@ -319,7 +319,7 @@ def _set_up_account(emulator: EmulatorServer, pages: int, per_minute: int) -> No
 
 
 def page_aliases(count: int) -> list[str]:
-    """Return the names of so many pages."""
+    """Return the names of `count` pages."""
     return [
         PAGES[number % len(PAGES)] + (f"-{number}" if number >= len(PAGES) else "")
         for number in range(count)

@@ -56,7 +56,7 @@ GUARDRAIL = {
     "code": "PAGE_PUBLISH_GUARDRAIL",
     "retry_after_seconds": 1800,
 }
-# Stripe, with which keys are compatible, refuses a key that is in use (reference: Idempotency).
+# Keys are compatible with Stripe's, which refuses one that is in use (reference: Idempotency).
 IN_PROGRESS = {"error": "A request with this key is in progress", "code": "IDEMPOTENCY_KEY_IN_USE"}
 
 

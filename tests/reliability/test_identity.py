@@ -883,7 +883,7 @@ class TestReconcile:
         rows = make_rows_on_pages(2)
         words = [word for post_id in world.live_ids().values() for word in ("--separate", post_id)]
         assert reconcile(machine, held, *words).code == 0
-        # The posts are no longer ambiguous, and so are in the way.
+        # Rejected posts count as other posts, so the new rows are too close to them.
         ran = schedule(machine, held)
         assert ran.code == 2
         assert "60 s apart" in ran.err

@@ -132,7 +132,7 @@ class TestFailedCancellation:
     def test_cancelled_calendar_names_old_post(
         self, world: World, machine: CommandLine, calendar: Path
     ) -> None:
-        """Of the two versions, only the new one can be cancelled."""
+        """Only the new version can be cancelled."""
         old_id = get_post_ids(world)[0]
         world.proxy.recover()
         world.proxy.on("DELETE", f"/posts/scheduled/{old_id}", BUSY)

@@ -19,7 +19,7 @@ from tests.command_line import CommandLine
 
 MEGABYTE = 1024 * 1024
 MEMORY = 1200 * MEGABYTE
-# Of CPU time, several times what a slow machine takes.
+# CPU time: several times that of a slow machine.
 SECONDS = 60
 # For a process that waits instead of working.
 HANG_SECONDS = 900

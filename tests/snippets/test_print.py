@@ -35,7 +35,7 @@ SCHEDULED = {
     "settings": ("--page", "tiktok:bluebirdcoffee", "--media", IMAGE, "--tiktok", TIKTOK),
     "two pages": ("--page", "facebook:acme", "--page", "x:bluebird", "-m", HOSTILE),
 }  # fmt: skip
-# Fields that every post has of its own.
+# Fields whose values differ for each post.
 OWN = {"id", "created_at", "remote_id", "permalink", "published_at", "updated_at"}
 
 
@@ -44,7 +44,7 @@ def tools(tmp_path: Path, emulator: EmulatorServer) -> Tools:
     return Tools(tmp_path, emulator.token)
 
 
-def printed(cli: CommandLine, tool: str, *words: str) -> str:
+def print_request(cli: CommandLine, tool: str, *words: str) -> str:
     ran = cli.run(*words, "--print", tool)
     assert ran.code == 0, ran.err
     assert cli.environ["OUTREPLY_API_KEY"] not in ran.out
@@ -66,7 +66,7 @@ def keys(text: str) -> list[str]:
     return re.findall(r"outreply-[0-9a-f]{48}", text)
 
 
-def scheduled(client: Client) -> list[dict[str, Any]]:
+def list_scheduled(client: Client) -> list[dict[str, Any]]:
     posts = [client.scheduled_post(str(post["id"])) for post in client.scheduled_posts().items]
     return sorted((dict(post) for post in posts), key=lambda post: str(post["page_id"]))
 
@@ -77,17 +77,17 @@ def test_printed_schedule_makes_the_posts_of_the_command(
     cli: CommandLine, client: Client, tools: Tools, name: str, tool: str
 ) -> None:
     words = ("posts", "schedule", *AT, *SCHEDULED[name])
-    text = printed(cli, tool, *words)
-    assert scheduled(client) == []
+    text = print_request(cli, tool, *words)
+    assert list_scheduled(client) == []
     # The key of a request makes one post of two runs.
     for _ in range(2 if name == "two pages" else 1):
         tools.run(tool, text)
-        by_tool = scheduled(client)
+        by_tool = list_scheduled(client)
         assert len(by_tool) == words.count("--page")
     for post in by_tool:
         client.cancel(str(post["id"]))
     run(cli, *words)
-    assert list(map(content, by_tool)) == list(map(content, scheduled(client)))
+    assert list(map(content, by_tool)) == list(map(content, list_scheduled(client)))
     if HOSTILE in words:
         assert {post["message"] for post in by_tool} == {HOSTILE}
 
@@ -101,14 +101,14 @@ def test_schedule_with_key_is_one_post(
     # Double braces are escaped for Make and Zapier, and the emulator compares bytes.
     message = HOSTILE.replace("{", "(") if tool in {"make", "zapier"} else HOSTILE
     words = ("posts", "schedule", *AT, "--page", "facebook:acme", "-m", message, "--key", "k")
-    text = printed(cli, tool, *words)
+    text = print_request(cli, tool, *words)
     if is_first:
         run(cli, *words)
-        again = printed(cli, tool, *words)
+        again = print_request(cli, tool, *words)
         assert keys(again) == keys(text) != []
     tools.run(tool, text)
     run(cli, *words)
-    assert len(scheduled(client)) == 1
+    assert len(list_scheduled(client)) == 1
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -116,7 +116,7 @@ def test_publish_needs_no_yes(
     cli: CommandLine, client: Client, tools: Tools, tool: str, emulator_clock: ManualClock
 ) -> None:
     words = ("posts", "publish", "--page", "facebook:acme", "-m", HOSTILE)
-    tools.run(tool, printed(cli, tool, *words))
+    tools.run(tool, print_request(cli, tool, *words))
     emulator_clock.advance(3600)
     run(cli, *words, "--yes")
     first, second, *_ = client.published_posts().items
@@ -131,11 +131,11 @@ def test_printed_next_slot_with_key_and_the_command_make_one_post(
     run(cli, "slots", "set", "facebook:acme", "daily 09:00")
     words = ("posts", "schedule", "--page", "facebook:acme", "--at", "next-slot", "-m", "Hi",
              "--key", "k")  # fmt: skip
-    tools.run(tool, printed(cli, tool, *words))
-    (post,) = scheduled(client)
+    tools.run(tool, print_request(cli, tool, *words))
+    (post,) = list_scheduled(client)
     assert post["scheduled_at"] == "2026-11-24T08:00:00.000Z"
     run(cli, *words)
-    assert scheduled(client) == [post]
+    assert list_scheduled(client) == [post]
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -152,18 +152,18 @@ def test_printed_edit_and_reschedule_do_what_the_commands_do(
     for is_printed in (True, False):
         run(cli, *schedule)
         for verb, *options in changes:
-            (old,) = scheduled(client)
+            (old,) = list_scheduled(client)
             words = ("posts", verb, str(old["id"]), *options)
             yes = ("--yes",) if verb == "edit" else ()
             if is_printed:
-                text = printed(cli, tool, *words)
-                assert scheduled(client) == [old]
+                text = print_request(cli, tool, *words)
+                assert list_scheduled(client) == [old]
                 tools.run(tool, text)
                 # Run again, the requests have no other effect.
                 tools.run(tool, text)
             else:
                 run(cli, *words, *yes)
-        (post,) = scheduled(client)
+        (post,) = list_scheduled(client)
         results.append(content(post))
         client.cancel(str(post["id"]))
         key = ("--key", "k2") if has_entry else ()
@@ -178,11 +178,11 @@ def test_printed_edit_after_its_command_changes_nothing(
     """The printed requests have the keys of the command, so that both make one post."""
     new = ("posts", "schedule", *AT, "--page", "facebook:acme", "-m", "Old", "--key", "k", "-q")
     post_id = run(cli, *new).out.strip()
-    text = printed(cli, tool, "posts", "edit", post_id, "-m", "New")
+    text = print_request(cli, tool, "posts", "edit", post_id, "-m", "New")
     run(cli, "posts", "edit", post_id, "-m", "New", "--yes")
-    before = scheduled(client)
+    before = list_scheduled(client)
     tools.run(tool, text)
-    assert scheduled(client) == before
+    assert list_scheduled(client) == before
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -191,10 +191,10 @@ def test_printed_cancel_cancels_every_post(
 ) -> None:
     pages = ("--page", "facebook:acme", "--page", "x:bluebird")
     ids = run(cli, "posts", "schedule", *AT, *pages, "-m", "x", "-q").out.split()
-    text = printed(cli, tool, "posts", "cancel", *ids)
-    assert len(scheduled(client)) == 2
+    text = print_request(cli, tool, "posts", "cancel", *ids)
+    assert len(list_scheduled(client)) == 2
     tools.run(tool, text)
-    assert scheduled(client) == []
+    assert list_scheduled(client) == []
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -214,7 +214,7 @@ def test_printed_retry_and_the_command_publish_once(
     emulator_clock.advance(7200)
     run(cli, "posts", "list")
     database.execute("UPDATE pages SET expired = 0 WHERE platform = 'facebook'")
-    text = printed(cli, tool, "posts", "retry", post_id)
+    text = print_request(cli, tool, "posts", "retry", post_id)
     tools.run(tool, text)
     again = cli.run("posts", "retry", post_id, "--yes")
     assert (again.code, "may have been sent again already" in again.err) == (1, True)
@@ -248,7 +248,7 @@ def test_printed_reply_and_the_command_reply_once(
     comment_id = add_comment(emulator, client)
     message = HOSTILE.replace("{{", "(")
     words = ("comments", "reply", comment_id, "-m", message)
-    text = printed(cli, tool, *words)
+    text = print_request(cli, tool, *words)
     assert replies(client, comment_id) == []
     steps: list[Callable[[], object]] = [
         lambda: tools.run(tool, text), lambda: run(cli, *words, "--yes"),
@@ -271,7 +271,7 @@ def test_printed_upload_makes_the_media_of_the_command(
 ) -> None:
     monkeypatch.chdir(tools.directory)
     Path(name).write_bytes(png())
-    text = printed(cli, tool, "media", "upload", name)
+    text = print_request(cli, tool, "media", "upload", name)
     assert client.media().items == []
     tools.run(tool, text)
     run(cli, "media", "upload", name)
@@ -309,15 +309,15 @@ def test_local_files_must_be_uploaded_first(
     line = next(line for line in refused.err.splitlines() if "Run: outreply" in line)
     command = line.partition("Run: outreply ")[2].rpartition("; then")[0]
     run(cli, *shlex.split(command))
-    tools.run("python", printed(cli, "python", *words))
-    (post,) = scheduled(client)
+    tools.run("python", print_request(cli, "python", *words))
+    (post,) = list_scheduled(client)
     assert len(post["media"]) == 1
     post_id = str(post["id"])
     picture.write_bytes(png(b"another"))
     assert cli.run("posts", "edit", post_id, "--media", str(picture), "--print", "curl").code == 2
     run(cli, "media", "upload", str(picture), "-q")
-    tools.run("curl", printed(cli, "curl", "posts", "edit", post_id, "--media", str(picture)))
-    assert [item["src"] for item in scheduled(client)[0]["media"]] != [
+    tools.run("curl", print_request(cli, "curl", "posts", "edit", post_id, "--media", str(picture)))
+    assert [item["src"] for item in list_scheduled(client)[0]["media"]] != [
         item["src"] for item in post["media"]
     ]
 
@@ -328,23 +328,23 @@ def test_printed_requests_for_other_endpoints_do_what_the_commands_do(
 ) -> None:
     url = "http://127.0.0.1:9/hooks?a='1'"
     create = ("webhooks", "create", "--url", url, "--events", "post.failed")
-    tools.run(tool, printed(cli, tool, *create))
+    tools.run(tool, print_request(cli, tool, *create))
     (hook,) = client.webhooks().items
     assert (hook["url"], hook["events"]) == (url, ["post.failed"])
-    tools.run(tool, printed(cli, tool, "webhooks", "delete", str(hook["id"])))
+    tools.run(tool, print_request(cli, tool, "webhooks", "delete", str(hook["id"])))
     assert client.webhooks().items == []
     (tmp_path / "a.png").write_bytes(png())
     media_id = run(cli, "media", "upload", str(tmp_path / "a.png"), "-q").out.strip()
-    tools.run(tool, printed(cli, tool, "media", "delete", media_id))
+    tools.run(tool, print_request(cli, tool, "media", "delete", media_id))
     assert client.media().items == []
     (page,) = client.pages(platform="facebook").items
     fields = ("-f", f"page_id={page['id']}", "-f", f"message={HOSTILE}")
     api = ("api", "POST", "/posts/publish", *fields, "-H", "Idempotency-Key: one")
     for extra in ((), ("-H", "X-Trace: =1 {{a}}")):
-        tools.run(tool, printed(cli, tool, *api, *extra))
+        tools.run(tool, print_request(cli, tool, *api, *extra))
     newest = [post["message"] for post in client.published_posts().items]
     assert newest.count(HOSTILE) == 1
-    text = printed(cli, tool, "api", "GET", "/me?b=1", "-f", "a=$x [{}] & 'y'")
+    text = print_request(cli, tool, "api", "GET", "/me?b=1", "-f", "a=$x [{}] & 'y'")
     tools.run(tool, text)
     assert cli.run("api", "GET", "/pages", "--paginate", "--print", tool).code == 2
 

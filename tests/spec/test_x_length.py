@@ -1,6 +1,6 @@
 """Lengths and links as X counts and finds them.
 
-The cases are written after the kinds of cases in the conformance suite of twitter-text.
+The cases are modeled on those of the conformance suite of twitter-text.
 """
 
 import unicodedata

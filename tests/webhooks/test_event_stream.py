@@ -16,7 +16,7 @@ from outreply_cli.webhooks.receiver import Received
 LONG = 60.0
 
 
-def received(
+def make_received(
     name: str, event: str = "post.published", *, duplicate: bool = False, matches: bool = True
 ) -> Received:
     body = f'{{"id": "{name}", "event": "{event}"}}'.encode()
@@ -52,15 +52,19 @@ def make_stream(
 @pytest.mark.parametrize(
     "first",
     [
-        received("evt_1", duplicate=True), received("evt_2", matches=False), invalid("evt_2"),
-        TargetBusy("http://localhost/"),
+        make_received("evt_1", duplicate=True), make_received("evt_2", matches=False),
+        invalid("evt_2"), TargetBusy("http://localhost/"),
     ],
     ids=["same event again", "other event", "invalid delivery", "report"],
 )  # fmt: skip
 @pytest.mark.parametrize("is_old", [False, True], ids=["new", "received by an earlier run"])
 def test_max_events_counts_different_events(first: Received | TargetBusy, is_old: bool) -> None:
-    items = [received("evt_1", duplicate=is_old), first, received("evt_3", duplicate=is_old)]
-    rest = received("evt_4")
+    items = [
+        make_received("evt_1", duplicate=is_old),
+        first,
+        make_received("evt_3", duplicate=is_old),
+    ]
+    rest = make_received("evt_4")
     stream = make_stream([*items, rest], max_events=2)
     assert list(stream) == items
     assert (stream.is_closed, stream.is_interrupted) == (True, False)
@@ -69,15 +73,15 @@ def test_max_events_counts_different_events(first: Received | TargetBusy, is_old
 
 @pytest.mark.parametrize("is_old", [False, True], ids=["new", "received by an earlier run"])
 def test_until_stops_at_the_first_event_that_matches(is_old: bool) -> None:
-    awaited = received("evt_2", "post.failed", duplicate=is_old)
-    items = [received("evt_1"), received("evt_3", "post.failed", matches=False), awaited]
-    stream = make_stream([*items, received("evt_4", "post.failed")], until="event=post.failed")
+    awaited = make_received("evt_2", "post.failed", duplicate=is_old)
+    items = [make_received("evt_1"), make_received("evt_3", "post.failed", matches=False), awaited]
+    stream = make_stream([*items, make_received("evt_4", "post.failed")], until="event=post.failed")
     assert list(stream) == items
 
 
 @pytest.mark.parametrize("timeout", [0.0, 0.3])
 def test_timeout_without_the_awaited_event_is_an_error(timeout: float) -> None:
-    stream = make_stream([received("evt_1")], max_events=2, timeout=timeout)
+    stream = make_stream([make_received("evt_1")], max_events=2, timeout=timeout)
     with pytest.raises(EventTimeoutError):
         list(stream)
     assert stream.started
@@ -87,9 +91,9 @@ def test_timeout_without_the_awaited_event_is_an_error(timeout: float) -> None:
 
 @pytest.mark.parametrize("until", [None, "event=post.failed"])
 def test_close_ends_the_stream(until: str | None) -> None:
-    stream = make_stream([received("evt_1")], until=until, timeout=None)
+    stream = make_stream([make_received("evt_1")], until=until, timeout=None)
     stream.close()
-    stream.put(received("evt_2"))
+    stream.put(make_received("evt_2"))
     items: list[object] = []
     if until is None:
         items += stream

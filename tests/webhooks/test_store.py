@@ -333,7 +333,7 @@ def test_accepted_replay_leaves_the_queue(store: DeliveryStore) -> None:
 
 
 def test_event_is_accepted_whichever_delivery_the_target_got(store: DeliveryStore) -> None:
-    """Or a retry of what the target refused before would send it the event again."""
+    """Otherwise, a retry of the refused delivery would send the event again."""
     first, second = incoming("evt_1"), incoming("evt_1")
     other = incoming("evt_2", targets=[TARGET, OTHER])
     first.status, first.targets = 500, []
@@ -453,12 +453,12 @@ def test_history_is_filtered_by_event_time_and_validity(store: DeliveryStore) ->
     assert names(event="*") == ["sha256-1", "evt_2", "evt_1"]
     assert names(since=datetime.fromtimestamp(NOW - 1, UTC)) == ["sha256-1", "evt_2"]
     assert names(only_invalid=True) == ["sha256-1"]
-    assert names(selects=lambda delivery: delivery.id == "evt_1") == ["evt_1"]
+    assert names(predicate=lambda delivery: delivery.id == "evt_1") == ["evt_1"]
 
 
 def test_filter_finds_deliveries_in_a_long_history(store: DeliveryStore) -> None:
     store.store([incoming(f"evt_{n}", targets=()) for n in range(1_200)])
-    found = store.history(limit=3, selects=lambda d: int(d.id.removeprefix("evt_")) < 100)
+    found = store.history(limit=3, predicate=lambda d: int(d.id.removeprefix("evt_")) < 100)
     assert [entry.delivery.id for entry in found] == ["evt_99", "evt_98", "evt_97"]
 
 

@@ -3,7 +3,7 @@
 from contextlib import closing
 from typing import Annotated
 
-from outreply_cli.cli.options import DisplayZone, command, option
+from outreply_cli.cli.options import command, option
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.ui.columns import Column
@@ -17,7 +17,9 @@ def run(
     keep_reads: Annotated[
         int, option("COUNT", "Keep at least COUNT reads of the monthly quota.", min=0)
     ] = 100,
-    tz: DisplayZone = None,
+    tz: Annotated[
+        str | None, option("ZONE", "Time zone of the snapshot's day, such as Europe/Paris.")
+    ] = None,
 ) -> None:
     """Take today's snapshot of all pages: followers, and the metrics of published posts.
 

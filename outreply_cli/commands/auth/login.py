@@ -96,6 +96,8 @@ def run(
         context.info(f"The profile keeps its time zone {zone}; --tz changes it.")
     note_sandbox(context, token)
     warn_about_variable(context, name)
+    if context.profiles.current != name:
+        context.info(f"To use this account by default, run: outreply auth switch {name}")
 
 
 def _store_token(context: Context, token: "Token", profile: "Profile", *, in_file: bool) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def note_sandbox(context: Context, token: "Token") -> None:
-    """Warn about the limits of a sandbox token."""
+    """Print a note about the limits of a sandbox token."""
     if token.is_sandbox:
         context.info("This is a sandbox token: read-only, 100 requests in total.")
 

@@ -67,7 +67,7 @@ def run(
     )
     calendar = locate_calendar(saved, plan)
     calendars = load_calendars(context, [str(calendar)], reading)
-    report_file = ReportFile.check(report, calendars) if report is not None else None
+    report_file = ReportFile.for_calendars(report, calendars) if report is not None else None
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
         (planned,) = plan_calendars(bulk, calendars, reconcile=True)
         applied, now = bulk.service.cancelled_posts(), bulk.client.now()

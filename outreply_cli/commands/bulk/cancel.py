@@ -58,15 +58,18 @@ def run(
             _check_kept(file, reading, len(unknown), len(forbidden), unrecorded)
             context.info(f"Nothing to cancel: {file} has no pending posts.")
             return
+        has_all_rows = False
         if opened:
             bulk.service.check_own_rows(opened[0], pending)
+            orphaned = {entry.id for entry in bulk.service.find_orphaned(opened[0])}
+            has_all_rows = orphaned.isdisjoint(entry.id for entry in pending)
         posts = f"{len(pending)} pending post{'s' * (len(pending) != 1)}"
         context.confirm(f"Cancel {posts} from {file}?", yes=yes)
         actions = [Action.cancel(entry) for entry in pending]
         with bulk.progress("Cancelling", len(actions)) as step:
             report = bulk.service.apply_actions(actions, bulk.stop, step)
     results = [(file, result) for result in report.results]
-    restored = file if calendars and file != STDIN else None
+    restored = file if has_all_rows and file != STDIN else None
     finish_run(context, results, bulk.stop, reading, cancelled_file=restored)
     _check_kept(file, reading, len(unknown), len(forbidden), unrecorded)
 

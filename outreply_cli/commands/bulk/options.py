@@ -179,8 +179,8 @@ class PlanOptions:
         int | None,
         option(
             "COUNT",
-            "Abort if more than COUNT posts would be cancelled (default: 10, or 20% of the "
-            "calendar if less).",
+            "Abort if more than COUNT posts would be cancelled (default: 20% of the calendar, from "
+            "1 to 10).",
             min=0,
         ),
     ] = None

@@ -93,7 +93,7 @@ def finish_run(
 ) -> None:
     """Show results and summary, and write them to `report`.
 
-    `cancelled_file` is the calendar whose posts were all to be cancelled.
+    `cancelled_file` is the calendar that has all posts that were to be cancelled.
 
     Raises:
         PartialFailureError: Some rows did not complete.

@@ -18,9 +18,10 @@ from outreply_cli.pages import page_alias
 from outreply_cli.times import format_time
 from outreply_cli.timestamps import format_timestamp
 
+_YES_HINT = "--yes accepts unambiguous pairs. "
 _HELD_HINT = (
-    "--yes accepts unambiguous pairs. To decide one row, use --pair LINE=POST, "
-    "--separate POST or --new LINE."
+    "To decide a row, use --pair LINE=POST or --new LINE; --separate POST says that no row has "
+    "that post."
 )
 
 
@@ -154,7 +155,7 @@ def run(
     if held:
         raise PartialFailureError(
             f"{len(held)} of {len(outcomes)} rows remain unknown",
-            hint=_HELD_HINT,
+            hint=_HELD_HINT if decisions.yes else _YES_HINT + _HELD_HINT,
             details={"lines": [outcome.item.row.post.row.line for outcome in held]},
         )
 
@@ -179,7 +180,7 @@ def _decide(
         elif line in (decisions.new or ()):
             yield _Outcome(item, "new")
         elif decisions.separate and item.ambiguity.candidates and ids <= {item.row.post_id}:
-            # All others are set apart: the row is a new one, or keeps its post.
+            # All other candidates were rejected: the row is new, or keeps its post.
             yield _Outcome(item, "new")
         elif available and (item.ambiguity.is_exact or (decisions.yes and unique is not None)):
             post = unique or available[0]

@@ -81,7 +81,7 @@ def run(
 
         options = replace(options, approval=load_approval(approved))
     calendars = load_calendars(context, files, reading)
-    report_file = ReportFile.check(report, calendars) if report is not None else None
+    report_file = ReportFile.for_calendars(report, calendars) if report is not None else None
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
         compose_rows(bulk, calendars, composing)

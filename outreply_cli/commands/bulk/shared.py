@@ -186,13 +186,15 @@ def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
     if name == STDIN or reading.forget:
         return reading
     source = name if is_calendar_url(name) else str(calendar_path(name))
-    # With separate options, a copy may be another calendar.
+    # With --name or other options, a copy may be a different calendar.
     is_bare = reading.name is None and all(
         getattr(reading, option) is None for option in REMEMBERED
     )
     remembered = {
         option: value
-        for option, value in recall_options(context.state_dir, source, of_copy=is_bare).items()
+        for option, value in recall_options(
+            context.state_dir, source, match_content=is_bare
+        ).items()
         if option in REMEMBERED and getattr(reading, option) is None
     }
     if remembered:

@@ -62,7 +62,7 @@ def run(
         mark_seen(context, store, groups)
     posts = len(recent.posts)
     context.info(
-        f"{unanswered} unanswered, {new} new comment{'s' * (new != 1)} "
-        f"on {posts} post{'s' * (posts != 1)}."
+        f"{unanswered} unanswered, {new} new comment{'s' * (new != 1)}; "
+        f"{posts} post{'s' * (posts != 1)} checked."
     )
     warn_if_truncated(context, recent, groups)

@@ -32,7 +32,7 @@ def run(
 ) -> None:
     """Change a token while the emulator runs.
 
-    Requests with the token then fail as they would in production: 401 TOKEN_EXPIRED, 403
+    Requests that the token no longer allows fail as in production: 401 TOKEN_EXPIRED, 403
     MISSING_SCOPE, 403 IP_NOT_ALLOWED or 403 BRAND_NOT_AUTHORIZED.
 
     Example: outreply emulator edit-token emulator --expires-in 30m

@@ -31,10 +31,10 @@ from outreply_cli.commands.mcp.tool_specs import (
     WRITES,
     CommandCall,
     ToolSpec,
-    apply,
-    dry_run,
-    freeze,
+    dry_run_call,
+    pin_arguments,
     tool_specs,
+    write_call,
 )
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.formats.sanitize import escape_control_json
@@ -204,7 +204,9 @@ class AgentGateway:
             if not spec.is_write:
                 return _to_result(self.run(call, rehearse))
             if rehearse:
-                return _to_result(self.run(apply(call, f"rehearsal-{os.urandom(6).hex()}"), True))
+                return _to_result(
+                    self.run(write_call(call, f"rehearsal-{os.urandom(6).hex()}"), True)
+                )
             return self._propose(spec, call)
         except OutReplyError as error:
             return {"note": _UNTRUSTED, "error": error.message, "hint": error.hint}, True
@@ -222,7 +224,7 @@ class AgentGateway:
                 raise InvalidInputError(
                     "at: the pages have different times", hint="Make a plan for each page."
                 )
-            call = freeze(call, pages, *times)
+            call = pin_arguments(call, pages, *times)
         now = self._now()
         plan = self.plans.add(self.account, self.user, call, preview=preview, pages=pages, now=now)
         reason = self.limits.refusal(plan)
@@ -234,7 +236,7 @@ class AgentGateway:
     def _preview(self, call: CommandCall) -> CommandOutput | None:
         """Show what a write would do: its dry run, or the posts that it changes."""
         if call.command in DRY_RUNS:
-            output = self.run(dry_run(call), False)
+            output = self.run(dry_run_call(call), False)
             if output.code:
                 return output
             if call.command == "comments reply":
@@ -366,7 +368,7 @@ class AgentGateway:
                 "24 hours",
                 hint=_ask(plan),
             )
-        output = self.run(apply(plan.call, f"{AGENT_KEY_PREFIX}{plan.id}"), False)
+        output = self.run(write_call(plan.call, f"{AGENT_KEY_PREFIX}{plan.id}"), False)
         if output.is_killed:
             raise _unknown_outcome(plan, now)
         result, is_error = _to_result(output)

@@ -9,6 +9,8 @@ from outreply_cli.context import Context
 def run(context: Context, plan_id: PlanArgument) -> None:
     """Reject a plan of an agent, so that it is never applied.
 
+    Requires a terminal.
+
     Example: outreply mcp reject 3f2a9c017be4
 
     Example: outreply mcp reject $(outreply mcp plans -q | head -n 1)

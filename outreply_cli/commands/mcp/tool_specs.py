@@ -173,7 +173,7 @@ class ToolSpec:
                     )
                 options += [parameter.flags[0]] if value else []
                 continue
-            # Of several values of another option, the last would be sent, and all be shown.
+            # With several values of another option, the last is sent, but all would be shown.
             items = value if isinstance(value, list) and _is_list(parameter) else [value]
             texts = [self._check(parameter, item) for item in items]
             if parameter.flags:
@@ -229,13 +229,13 @@ def tool_specs(tree: Command) -> list[ToolSpec]:
     ]
 
 
-def dry_run(call: CommandCall) -> CommandCall:
+def dry_run_call(call: CommandCall) -> CommandCall:
     """The command line that shows what a write would do."""
     path = call.command.split()
     return CommandCall(call.command, [*path, "--dry-run", *call.words[len(path) :]], call.stdin)
 
 
-def apply(call: CommandCall, key: str) -> CommandCall:
+def write_call(call: CommandCall, key: str) -> CommandCall:
     """The command line that sends a write, with an idempotency key if it takes one."""
     path = call.command.split()
     added = [f"--key={key}"] if call.command in KEYED else []
@@ -243,7 +243,7 @@ def apply(call: CommandCall, key: str) -> CommandCall:
     return CommandCall(call.command, [*path, *added, *call.words[len(path) :]], call.stdin)
 
 
-def freeze(call: CommandCall, pages: Sequence[str], scheduled_at: str | None) -> CommandCall:
+def pin_arguments(call: CommandCall, pages: Sequence[str], scheduled_at: str | None) -> CommandCall:
     """The command line with what a dry run has found for names of pages and words such as `in 2h`.
 
     Args:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.bulk.remote_state import RemoteAccount, fetch_account
-from outreply_cli.cli.options import DisplayZone, Yes, argument, command, option, switch
+from outreply_cli.cli.options import Yes, argument, command, option, switch
 from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import (
     ContentOptions,
@@ -187,7 +187,9 @@ def run(
     filters: PostFilters,
     composing: ComposeOptions,
     post_ids: Annotated[list[str] | None, argument("[ID...]", "Post IDs.")] = None,
-    tz: DisplayZone = None,
+    tz: Annotated[
+        str | None, option("ZONE", "Read and show times in this zone, such as Europe/Paris.")
+    ] = None,
     dry_run: DryRunOption = False,
     yes: Yes = False,
 ) -> None:
@@ -332,7 +334,7 @@ class _Editor:
                 raise InvalidInputError(
                     f"the journal has no earlier content of post {post.post_id}"
                 )
-            return PostEdit(post, ContentEdit.restoring(earlier))
+            return PostEdit(post, ContentEdit.from_body(earlier))
         if self.composer is not None:
             text = self.composer.compose(
                 "edit",

@@ -51,12 +51,15 @@ def run(
     """
     check_exclusive(scheduled=scheduled, published=published, failed=failed, all=all_posts)
     client, zone = context.client(), context.zone(tz)
+    pages = client.pages().items if page or context.options.output == "table" else []
     after = None
     if since is not None:
         from outreply_cli.time_parser import parse_past_time
 
+        if not pages:
+            # Any response has the server's time.
+            client.me()
         after = parse_past_time(since, now=client.now(), zone=zone)
-    pages = client.pages().items if page or context.options.output == "table" else []
     page_id = resolve_page_id(pages, page)
     if failed:
         from outreply_cli.failed_posts import list_failed_posts

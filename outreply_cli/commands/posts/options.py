@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from outreply_cli.cli.options import Strict, argument, option, switch
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.paths import find_same_name, to_path
+from outreply_cli.paths import resolve_unicode_name, to_path
 
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client
@@ -101,7 +101,7 @@ class ContentOptions:
         limits, files = StorageLimits.from_account(account), []
         for path in self.paths:
             try:
-                files.append(inspect_and_hash(find_same_name(to_path(path)), limits))
+                files.append(inspect_and_hash(resolve_unicode_name(to_path(path)), limits))
             except MediaFileError as error:
                 raise InvalidInputError(f"--media: {error.describe(path)}") from None
         return files

@@ -1,6 +1,7 @@
 """`outreply posts retry`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -106,8 +107,8 @@ def _send_each(
     results: list[PostResult] = []
     for (page, content, time, key), failed in drafts:
         try:
-            results.append(
-                service.post(page, content, scheduled_at=time, dedupe_key=key, failed_at=failed)
+            result = service.post(
+                page, content, scheduled_at=time, dedupe_key=key, failed_at=failed
             )
         except KeyboardInterrupt:
             return results, InterruptedRunError(
@@ -115,4 +116,8 @@ def _send_each(
                 "again, and those after it were not",
                 hint="Run the same command again: no post is sent twice.",
             )
+        if result.error is not None and result.error.code == "PLATFORM_REJECTED":
+            hint = "A failed post cannot be changed. Create a new one with: outreply posts publish"
+            result = replace(result, error=result.error.replace(hint=hint))
+        results.append(result)
     return results, None

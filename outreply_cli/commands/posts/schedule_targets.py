@@ -21,7 +21,7 @@ from outreply_cli.posts.slots import no_free_slot_error, no_slots_error
 from outreply_cli.time_parser import parse_time
 from outreply_cli.times import BRAND_ZONE, format_time
 
-# A time that is the same this much later does not depend on the current time.
+# A time is relative if it differs in a command this much later.
 _LATER = timedelta(days=400)
 
 
@@ -95,7 +95,9 @@ def schedule_at_next_slot(
             if schedule is None and all(history.row != page["id"] for history in known):
                 raise no_slots_error(page)
         times = [
-            _ask_for_freed(context, finder, page, journal) if is_sent else _next_free(finder, page)
+            _ask_for_freed(context, finder, page, journal)
+            if is_sent
+            else _take_next_free(finder, page)
             for page in pages
         ]
     slot_zones = {schedule.zone for schedule in schedules if schedule is not None}
@@ -105,9 +107,9 @@ def schedule_at_next_slot(
     sender.send(list(zip(pages, times, strict=True)), files, zone, fetch_slots=fetch_slots)
 
 
-def _next_free(finder: SlotFinder, page: Page) -> datetime:
+def _take_next_free(finder: SlotFinder, page: Page) -> datetime:
     slots = finder.free_slots(page)
-    at = slots.next_free() if slots is not None else None
+    at = slots.take_next_free() if slots is not None else None
     if at is None:
         raise no_free_slot_error(page)
     return at

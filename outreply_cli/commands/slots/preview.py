@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from outreply_cli.bulk.identity import calendar_label
 from outreply_cli.bulk.matching import key_from_name
-from outreply_cli.cli.options import TimeZone, argument, command, option
+from outreply_cli.cli.options import argument, command, option
 from outreply_cli.commands.posts.shared import TRUNCATED, resolve_zones
 from outreply_cli.commands.slots.shared import NO_SLOTS
 from outreply_cli.context import Context
@@ -33,7 +33,13 @@ def run(
         str | None, argument("PAGE", "Page (default: all pages that have slots).")
     ] = None,
     limit: Annotated[int, option("COUNT", "Show this many slots of each page.", min=1)] = 20,
-    tz: TimeZone = None,
+    tz: Annotated[
+        str | None,
+        option(
+            "ZONE",
+            "Show the slots in this zone, such as Europe/Paris, or 'brand' for the page's brand.",
+        ),
+    ] = None,
 ) -> None:
     """Show the next slots of a page and what fills them.
 

@@ -26,8 +26,8 @@ def run(
 
     The newest event comes first. The log covers posts from calendars, with --key or with --at
     next-slot, and posts that were edited or rescheduled, but not posts that were sent once without
-    a key. `adopted` means that a row was paired with an existing post. For `approved`, the name and
-    time are those in the approval file, and are not verified.
+    a key. `adopted` means that an existing post was recorded: a row was paired with it, or it was
+    edited. For `approved`, the name and time are those in the approval file, and are not verified.
 
     Example: outreply store log --since 7d
 

@@ -10,8 +10,9 @@ from outreply_cli.context import Context
 def run(context: Context) -> None:
     """Create the tables of a team's store, or bring them up to date.
 
-    The store is the PostgreSQL database of OUTREPLY_STORE_URL. Run it once before others use the
-    store, and after an update, if outreply says so. Nothing is deleted.
+    The store is the PostgreSQL database of OUTREPLY_STORE_URL, or of the profile's store_url. Run
+    it once before others use the store, and after an update, if outreply says so. Nothing is
+    deleted.
 
     Example: outreply store migrate
 

@@ -59,7 +59,7 @@ def run(
         entries = store.history(
             limit=limit, event=event, only_failed=failed, only_invalid=invalid,
             since=parse_past_time(since, now=now, zone=zone) if since else None,
-            selects=None if conditions is None else partial(is_selected, conditions=conditions),
+            predicate=None if conditions is None else partial(is_selected, conditions=conditions),
         )  # fmt: skip
         items = [
             history_entry_to_dict(entry, store.attempts(entry.delivery.number) if verbose else None)

@@ -75,11 +75,15 @@ def result_to_dict(event: str, url: str, result: "DeliveryResult", **ids: Any) -
 
 
 def print_results(
-    context: Context, results: "Sequence[tuple[Mapping[str, Any], DeliveryResult]]"
+    context: Context,
+    results: "Sequence[tuple[Mapping[str, Any], DeliveryResult]]",
+    *,
+    is_forged: bool = False,
 ) -> None:
     """Print the JSON objects of deliveries that were triggered or replayed.
 
     A table is followed by the response to a single delivery, or by those of deliveries that failed.
+    A forged delivery fails unless it is rejected with a status of 4xx.
 
     Raises:
         UnreachableError: No delivery got a response.
@@ -96,7 +100,11 @@ def print_results(
             duration_column(),
         ],
     )  # fmt: skip
-    failed = [(item, result) for item, result in results if not result.is_accepted]
+    failed = [
+        (item, result) for item, result in results
+        if (is_forged and not 400 <= (result.status or 0) < 500)
+        or (not is_forged and not result.is_accepted)
+    ]  # fmt: skip
     if context.options.output == "table":
         shown = results if len(results) == 1 else failed
         # Identical responses are shown once.
@@ -114,6 +122,13 @@ def print_results(
             f"no response from {item['to']}: {result.error}",
             hint=[*hints, "Start the handler, or use another URL with --to."][0],
         )
+    if failed and is_forged:
+        raise PartialFailureError(
+            f"a delivery with an invalid signature was not rejected: HTTP {failed[0][1].status}",
+            hint="Verify the signature, and respond with 401. See: outreply help webhooks",
+        )
+    if is_forged:
+        context.info("Rejected, as a delivery with an invalid signature must be.")
     if failed:
         cause = failed[0][1].error or f"HTTP {failed[0][1].status}"
         raise PartialFailureError(

@@ -27,7 +27,9 @@ def run(
     ] = None,
     rotate: Annotated[bool, switch("Send two signatures, as during a secret rotation.")] = False,
     stale: Annotated[bool, switch("Send a timestamp that is one hour old.")] = False,
-    bad_signature: Annotated[bool, switch("Send an invalid signature.")] = False,
+    bad_signature: Annotated[
+        bool, switch("Send an invalid signature, which must be rejected with 4xx.")
+    ] = False,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
 ) -> None:
@@ -52,4 +54,5 @@ def run(
         is_rotated=rotate, is_stale=stale, is_forged=bad_signature,
     )  # fmt: skip
     result = redact_result(deliver(url, body, headers, reach=reach), secrets)
-    print_results(context, [(result_to_dict(event, url, result, id=payload["id"]), result)])
+    item = result_to_dict(event, url, result, id=payload["id"])
+    print_results(context, [(item, result)], is_forged=bad_signature)

@@ -1,4 +1,4 @@
-"""Detection of requests to a local server that other sites or machines caused.
+"""Detection of requests to a local server that come from another site or machine.
 
 They arrive by DNS rebinding, or through a proxy or a tunnel.
 """
@@ -51,13 +51,13 @@ def is_from_private_network(environ: Mapping[str, Any]) -> bool:
     A web page of another origin that points its name at this machine does not count.
     """
     # A page's own requests may have only Accept-Language; other clients send none, or `*`.
-    is_of_browser = (
+    is_from_browser = (
         "HTTP_SEC_FETCH_SITE" in environ
         or "HTTP_ORIGIN" in environ
         or environ.get("HTTP_ACCEPT_LANGUAGE", "*") != "*"
     )
     if is_forwarded(environ) or (
-        is_of_browser and not is_allowed_host(environ.get("HTTP_HOST", ""), "*")
+        is_from_browser and not is_allowed_host(environ.get("HTTP_HOST", ""), "*")
     ):
         return False
     try:

@@ -244,9 +244,10 @@ class _Connection(asyncio.Protocol):
         self._request: h11.Request | None = None
         self._body: io.BytesIO | Any = None
         self._size = 0
-        # Whether the first byte of a request has arrived; whether a complete one is being handled,
-        # and its number.
-        self._has_started = self._is_busy = False
+        # Whether the first byte of a request has arrived.
+        self._has_started = False
+        # Whether a complete request is being handled, and its number.
+        self._is_busy = False
         self._serial = 0
         self._stream: SseStream | None = None
         self._is_closing = False

@@ -36,7 +36,7 @@ def run(
 ) -> None:
     """Add a fault to the responses of matching requests.
 
-    drop-before closes the connection before the request takes effect, drop-after once it has.
+    drop-before closes the connection before the request takes effect, drop-after afterwards.
     garbage responds with HTML, truncate cuts the body off, and skew shifts the Date header.
     Faults last until they are cleared or the emulator stops.
 
