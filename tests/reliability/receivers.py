@@ -252,7 +252,7 @@ def run_receivers(
             target.is_down = False
             for sender in senders:
                 sender.join()
-            assert _wait(lambda: len(target.accepted) >= count, 60 + count / 20), (
+            assert _wait(lambda: len(target.accepted) >= count, 300 + count / 20), (
                 f"{count - len(target.accepted)} of {count} events not forwarded"
             )
             memory = receivers.memory()
