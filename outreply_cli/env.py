@@ -1,4 +1,4 @@
-"""Names of environment variables, those with secrets above all, and their selection."""
+"""Names of environment variables that several packages use."""
 
 from collections.abc import Mapping, MutableMapping
 

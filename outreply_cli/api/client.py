@@ -201,7 +201,7 @@ class Client:
         found = find_post(name, listing.items)
         if found is not None or not listing.truncated:
             return found
-        # `GET /pages` may lack a page of a listed post, and the token may not read it.
+        # `GET /pages` may lack a page of a listed post, or may be forbidden.
         page_ids = {page_id for post in listing.items if (page_id := get_page_id(post))}
         with suppress(PermissionDeniedError):
             page_ids.update(page["id"] for page in self.pages().items)

@@ -17,6 +17,7 @@ from typing import Any
 
 from outreply_cli.api.hints import SIGN_IN, hint_for, named_object
 from outreply_cli.errors import ExitCode, OutReplyError
+from outreply_cli.spec.errors import is_guardrail
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 # Keys whose value is the text of an error, or holds it.
@@ -64,8 +65,8 @@ class ApiError(OutReplyError):
             details={key: value for key, value in body.items() if key not in _STANDARD_KEYS},
         )
         self.status = status
-        # The guardrail of a scheduled post depends on its time, not on that of the request.
-        self.is_time_bound = self.code.endswith("_GUARDRAIL") and path == "/posts/schedule"
+        # Waiting does not help: this guardrail depends on the time of the post.
+        self.requires_other_time = is_guardrail(self.code) and path == "/posts/schedule"
         body_id = body.get("request_id")
         self.request_id = body_id if isinstance(body_id, str) else request_id
         self.retry_after_seconds = retry_after_seconds
@@ -192,7 +193,7 @@ def stops_batch(error: OutReplyError) -> bool:
     brand, and whether the storage is full depends on the file.
     """
     if isinstance(error, LimitExceededError):
-        return error.status != 413 and not error.code.endswith("_GUARDRAIL")
+        return error.status != 413 and not is_guardrail(error.code)
     return error.code in _TOKEN_CODES or isinstance(
         error, (AuthenticationError, NetworkError, InvalidResponseError)
     )

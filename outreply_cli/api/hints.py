@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote
 
-from outreply_cli.spec.errors import CATALOG
+from outreply_cli.spec.errors import CATALOG, is_guardrail
 
 SIGN_IN = "run: outreply auth login"
 # Codes for which a command does what the catalog advises to users of the API.
@@ -54,7 +54,7 @@ def hint_for(code: str, status: int, path: str = "", sign_in_hint: str = SIGN_IN
         for prefix, hint in _NOT_FOUND_HINTS:
             if path.startswith(prefix):
                 return hint
-    if code.endswith("_GUARDRAIL") and path == "/posts/publish":
+    if is_guardrail(code) and path == "/posts/publish":
         return "Run the command again later, or schedule the post: outreply posts schedule"
     if code in _HINTS:
         return _HINTS[code].format(sign_in_hint=sign_in_hint)

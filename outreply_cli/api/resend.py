@@ -1,7 +1,7 @@
 """The rule for a write that may have been carried out: send, repeat or hold. Pure functions.
 
 The API returns the first response for the same key from the same token within 24 hours (reference:
-Idempotency). Another token, or a later time, has no such guarantee, and lists hold up to 100
+Idempotency). It guarantees nothing for another token or after that time, and lists hold up to 100
 objects of a page, possibly seconds late. So the rule, for every write:
 
 1. Send a write that was never sent.

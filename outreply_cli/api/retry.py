@@ -13,7 +13,7 @@ from outreply_cli.api.errors import (
     ServerError,
 )
 from outreply_cli.errors import OutReplyError
-from outreply_cli.spec.errors import CATALOG
+from outreply_cli.spec.errors import CATALOG, is_guardrail
 from outreply_cli.timestamps import parse_timestamp, to_utc
 
 _INITIAL_BACKOFF = 0.5
@@ -23,7 +23,7 @@ _ROUNDING_SECONDS = 1.0
 _MAX_BACKOFF = 20.0
 # The year 2096 as a timestamp; as a delay, still accepted by time.sleep.
 _MAX_SECONDS = 4e9
-# A server that requests a longer wait is broken, or means a limit other than that per minute.
+# A server that requests a longer wait is broken, or has reached a daily or monthly limit.
 _MAX_REQUESTED_SECONDS = 24 * 3600.0
 # Date headers have whole seconds and are delayed by the network.
 _CLOCK_TOLERANCE = timedelta(seconds=10)
@@ -103,7 +103,7 @@ def is_rate_limited(error: OutReplyError) -> bool:
 
 def is_lasting_limit(code: object) -> bool:
     """Whether an error code names a limit that lasts longer than minutes."""
-    return isinstance(code, str) and (code in _NOT_RETRYABLE or code.endswith("_GUARDRAIL"))
+    return code in _NOT_RETRYABLE or is_guardrail(code)
 
 
 def is_ambiguous(error: OutReplyError) -> bool:

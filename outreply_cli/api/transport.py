@@ -150,8 +150,8 @@ class Transport:
         sign_in_hint: Command or variable that replaces the token, for hints.
 
     Attributes:
-        server_ahead: Lead of the server's clock, by its last `Date`; zero if both agree within
-            seconds.
+        server_ahead: Time by which the server's clock is ahead, from its last `Date`; zero if both
+            agree within seconds.
         requests_left: Remaining requests of this minute, as last reported.
         proxy: The proxy of all requests; None if they go to the base URL directly.
         tls: `ssl.SSLObject` of the last response, while it is open; None over plain http.

@@ -282,7 +282,7 @@ def _find_ambiguity(
     if similar:
         reason = f"the row is similar to {shown}"
     elif is_unrecorded:
-        reason = f"the row has no time, and may have {shown}, which the journal does not know"
+        reason = f"the row has no time, and its post may be one that is not in the journal: {shown}"
     else:
         reason = f"the row's post was cancelled; {shown} may replace it"
     return Ambiguity(reason, tuple(candidates), frozenset(str(post["id"]) for post in similar))

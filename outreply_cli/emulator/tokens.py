@@ -139,7 +139,9 @@ def change_collaborator(state: State, collaborator: str, action: str) -> list[sq
     ).fetchall()
     if not rows:
         text = f"No token was issued by the collaborator {collaborator}"
-        hint = f"Issue one: outreply emulator token --collaborator {quote(collaborator)}"
+        brand = state.connection.execute("SELECT min(id) FROM brands").fetchone()[0]
+        words = f"--collaborator {quote(collaborator)} --brands {brand or 'NAME'}"
+        hint = f"Issue one: outreply emulator token {words}"
         raise ErrorResponse(404, "NOT_FOUND", text, hint=hint)
     if action == "remove":
         return [revoke_token(state, row["id"]) for row in rows]

@@ -115,6 +115,7 @@ def is_local_name(host: str) -> bool:
 def is_public(address: Address) -> bool:
     """Whether `address` can be reached from the internet, in any of its forms."""
     actual = extract_ipv4(address)
+    # Teredo tunnels are not reached from the internet.
     if isinstance(address, ipaddress.IPv6Address) and address.teredo is not None:
         return False
     if isinstance(actual, ipaddress.IPv6Address) and actual not in _GLOBAL_UNICAST:

@@ -28,6 +28,7 @@ from outreply_cli.journal.models import (
     JournalEntryDraft,
 )
 from outreply_cli.posts.content import PostContent
+from outreply_cli.spec.errors import is_guardrail
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
 
@@ -128,8 +129,8 @@ class Sender:
     def abandon_replacing(self, entry: JournalEntry) -> SendResult:
         """End `start_replacing` so that an unsent `entry` is only planned again.
 
-        A replaced post that is still scheduled is kept. If `entry` restores the old post, that is
-        finished.
+        A replaced post that is still scheduled is kept. If `entry` restores the old post, the
+        restore is finished.
 
         Raises:
             StorageError: The journal cannot be written.
@@ -418,14 +419,14 @@ class Sender:
         )
         if error.maybe_applied or (maybe_sent and not definitive):
             return SendResult(self._journal.entry(entry.id), error.replace(maybe_applied=True))
-        if error.code.endswith("_GUARDRAIL") and not error.maybe_applied:
+        if is_guardrail(error.code) and not error.maybe_applied:
             # Another machine may have sent the same row in the meantime.
             with suppress(OutReplyError):
                 post_id, _ = self._search(entry)
                 if post_id is not None:
                     return self._record_post(entry, post_id)
         # The next attempt must not get another key: the server has a post with this one.
-        if (definitive and not is_mismatch) or error.code.endswith("_GUARDRAIL"):
+        if (definitive and not is_mismatch) or is_guardrail(error.code):
             instead = self._draft_restored(entry)
             self._journal.mark_failed(entry, error.code, error.message, instead=instead)
         else:

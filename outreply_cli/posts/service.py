@@ -386,7 +386,7 @@ class PostService:
         return facts
 
     def _find_cancelled(self, post_id: str) -> Resource | None:
-        """Return an empty object if a post is neither scheduled nor published any more."""
+        """Return an empty object if a post is neither scheduled nor published."""
         try:
             self._client.scheduled_post(post_id)
         except NotFoundError:

@@ -91,7 +91,7 @@ def _reason(error: OutReplyError) -> str:
         return ""
     parts = [f"{error.code}, HTTP {status}" if error.code != f"HTTP_{status}" else error.code]
     retry_after = getattr(error, "retry_after_seconds", None)
-    if retry_after is not None and not getattr(error, "is_time_bound", False):
+    if retry_after is not None and not getattr(error, "requires_other_time", False):
         parts.append(f"retry in {format_duration(timedelta(seconds=retry_after))}")
     parts += [
         f"{name.replace('_', ' ')}: {_shorten(value)}"

@@ -106,10 +106,9 @@ class WebhookServer:
             inspector=self._inspector,
             measure=lambda: metrics.render(store.queue_lengths(), clock.now().timestamp()),
         )
-        # With `relays_status`, the sender waits for the response of the first target.
-        self._grace = (
-            _SHUTDOWN_SECONDS + script.delay + RESPONSE_TIMEOUT_SECONDS * config.relays_status
-        )
+        # The sender waits for the response of the first target, or for a delayed one.
+        is_slow = config.relays_status or script.delay > 0
+        self._grace = _SHUTDOWN_SECONDS + RESPONSE_TIMEOUT_SECONDS * is_slow
         self._slow_responses = "forward attempt" if config.relays_status else "delayed response"
         try:
             self._server = LocalServer(

@@ -1,6 +1,8 @@
 """The `emulator` commands."""
 
 import json
+import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -325,6 +327,18 @@ def test_loaded_snapshot_restores_the_saved_state(
     assert cli_with_emulator.run("emulator", "seed", "--export").out == before
     shown = cli_with_emulator.run("posts", "show", post, "-p", "emulator", "--json")
     assert json.loads(shown.out)["status"] == "scheduled"
+
+
+@pytest.mark.parametrize("action", ["downgrade", "remove"])
+def test_advice_for_an_unknown_collaborator_issues_a_token(
+    cli_with_emulator: CommandLine, action: str
+) -> None:
+    words = ("emulator", "edit-collaborator", "sam d", action)
+    refused = cli_with_emulator.run(*words)
+    assert "No token was issued by the collaborator sam d" in refused.err
+    (advice,) = re.findall(r"Issue one: outreply (.*)", refused.err)
+    assert cli_with_emulator.run(*shlex.split(advice)).code == 0
+    assert cli_with_emulator.run(*words).code == 0
 
 
 def test_enabling_an_unknown_webhook_is_an_error(cli_with_emulator: CommandLine) -> None:

@@ -270,13 +270,20 @@ def test_unverified_delivery_of_a_page_is_refused(tmp_path: Path) -> None:
         assert receiver.send(event_body(), signature=None)[0] == 200
 
 
+class GatedClock(ManualClock):
+    """A clock whose sleeps last until the gate is open."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        super().__init__()
+        self._gate = gate
+
+    def sleep(self, seconds: float) -> None:
+        self._gate.wait(60)
+
+
 @pytest.mark.parametrize("is_aborted", [False, True])
 def test_stop_waits_for_delayed_responses(tmp_path: Path, is_aborted: bool) -> None:
     gate, waiting = threading.Event(), list[str]()
-
-    class GatedClock(ManualClock):
-        def sleep(self, seconds: float) -> None:
-            gate.wait(60)
 
     def on_waiting(work: str) -> None:
         waiting.append(work)
@@ -289,7 +296,7 @@ def test_stop_waits_for_delayed_responses(tmp_path: Path, is_aborted: bool) -> N
     script = ResponseScript(delay=3_600)
     with ThreadPoolExecutor(2) as pool:
         with run_receiver(
-            tmp_path, script=script, clock=GatedClock(), on_waiting=on_waiting
+            tmp_path, script=script, clock=GatedClock(gate), on_waiting=on_waiting
         ) as receiver:
             sent = [pool.submit(receiver.send, event_body()) for _ in range(2)]
             wait_for(lambda: len(receiver.stored_ids()) == 2)
@@ -299,6 +306,24 @@ def test_stop_waits_for_delayed_responses(tmp_path: Path, is_aborted: bool) -> N
             assert [future.result()[0] for future in sent] == [200, 200]
     assert waiting == ["2 delayed responses"]
     assert is_open != is_aborted
+
+
+def test_stop_waits_for_a_delayed_response_only_as_long_as_the_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outreply_cli.webhooks.server.RESPONSE_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr("outreply_cli.webhooks.server._SHUTDOWN_SECONDS", 0.5)
+    gate = threading.Event()
+
+    with ThreadPoolExecutor(1) as pool:
+        with run_receiver(
+            tmp_path, script=ResponseScript(delay=3_600), clock=GatedClock(gate)
+        ) as receiver:
+            sent = pool.submit(receiver.send, event_body())
+            wait_for(lambda: len(receiver.stored_ids()) == 1)
+        assert not gate.is_set()
+        gate.set()
+        assert sent.exception() is not None
 
 
 @pytest.mark.parametrize("is_dropped", [False, True])

@@ -1,6 +1,7 @@
 """Output of `outreply webhooks` and `outreply serve-webhook`."""
 
 import json
+import operator
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -100,11 +101,8 @@ def print_results(
             duration_column(),
         ],
     )  # fmt: skip
-    failed = [
-        (item, result) for item, result in results
-        if (is_forged and not 400 <= (result.status or 0) < 500)
-        or (not is_forged and not result.is_accepted)
-    ]  # fmt: skip
+    is_expected = _is_rejected if is_forged else operator.attrgetter("is_accepted")
+    failed = [(item, result) for item, result in results if not is_expected(result)]
     if context.options.output == "table":
         shown = results if len(results) == 1 else failed
         # Identical responses are shown once.
@@ -122,19 +120,23 @@ def print_results(
             f"no response from {item['to']}: {result.error}",
             hint=[*hints, "Start the handler, or use another URL with --to."][0],
         )
-    if failed and is_forged:
-        raise PartialFailureError(
-            f"a delivery with an invalid signature was not rejected: HTTP {failed[0][1].status}",
-            hint="Verify the signature, and respond with 401. See: outreply help webhooks",
-        )
     if is_forged:
-        context.info("Rejected, as a delivery with an invalid signature must be.")
-    if failed:
+        if failed:
+            raise PartialFailureError(
+                f"the handler did not reject an invalid signature: HTTP {failed[0][1].status}",
+                hint="Verify the signature, and respond with 401. See: outreply help webhooks",
+            )
+        context.info("The handler rejected the invalid signature, as expected.")
+    elif failed:
         cause = failed[0][1].error or f"HTTP {failed[0][1].status}"
         raise PartialFailureError(
             f"{len(failed)} of {len(items)} deliveries not accepted (first: {cause})",
             hint="Check your handler with: outreply webhooks check URL",
         )
+
+
+def _is_rejected(result: "DeliveryResult") -> bool:
+    return result.status is not None and 400 <= result.status < 500
 
 
 def delivery_to_dict(delivery: "Delivery") -> dict[str, Any]:

@@ -28,7 +28,7 @@ def run(
     rotate: Annotated[bool, switch("Send two signatures, as during a secret rotation.")] = False,
     stale: Annotated[bool, switch("Send a timestamp that is one hour old.")] = False,
     bad_signature: Annotated[
-        bool, switch("Send an invalid signature, which must be rejected with 4xx.")
+        bool, switch("Send an invalid signature; succeed if it is rejected with 4xx.")
     ] = False,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
