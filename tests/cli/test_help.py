@@ -55,6 +55,16 @@ def test_root_help_lists_commands_and_options(cli_logged_out: CommandLine) -> No
     assert cli_logged_out.run("-h").out == page
 
 
+@pytest.mark.parametrize("words", ["--", "-- --", "posts --", "bulk --", "help --", "examples --"])
+def test_separator_alone_changes_nothing(cli: CommandLine, words: str) -> None:
+    with_separator, without = (
+        cli.run(*words.split()),
+        cli.run(*words.replace("--", "").split()),
+    )
+    assert with_separator == without
+    assert (without.code, without.err) == (0, "")
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_help_wraps_to_terminal_width(
     cli_logged_out: CommandLine, width: int, capsys: pytest.CaptureFixture[str]
