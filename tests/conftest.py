@@ -8,7 +8,10 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Generator, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,7 @@ from tests.postgres import make_database, start_server
 # Without limits in seconds, which a loaded machine exceeds.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+_TESTS = Path(__file__).parent
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest creates a private directory in it
 _MEMORY_BYTES = 4 * 1024**3
 
@@ -37,6 +41,19 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "TMPDIR" not in os.environ and _has_memory():
         os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Import a share of all tests first, so that each worker rewrites its own assertions only."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    number = int(worker["workerid"].removeprefix("gw"))
+    for path in sorted(_TESTS.rglob("test_*.py"))[number :: worker["workercount"]]:
+        # The collection imports a module that fails again, and reports it.
+        with suppress(Exception, pytest.skip.Exception), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            import_module(".".join(path.relative_to(_TESTS.parent).with_suffix("").parts))
 
 
 def _has_memory() -> bool:

@@ -11,8 +11,9 @@ from tests.packaging.environments import ROOT, Environment, find_interpreter, lo
 # Fast tests that together use every dependency.
 _SUBSET = (
     "tests/accounts", "tests/api/test_client.py", "tests/bulk/test_loader.py", "tests/cli",
-    "tests/commands/test_exit_codes.py", "tests/emulator/test_reference.py", "tests/test_times.py",
-    "tests/ui/test_output.py", "tests/ui/test_screens.py", "tests/webhooks/test_receiver.py",
+    "tests/commands/test_exit_codes.py", "tests/emulator/test_admin.py",
+    "tests/emulator/test_webhooks.py", "tests/test_times.py", "tests/ui/test_output.py",
+    "tests/ui/test_screens.py", "tests/webhooks/test_receiver.py",
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def installation(
 def test_wheel_installs_offline(
     installation: Environment,
 ) -> None:
-    installation.run(installation.program("python"), "-m", "pip", "check")
+    installation.pip("check")
 
 
 def test_sdist_installs_offline(packages: Packages, wheelhouse: Path, tmp_path: Path) -> None:

@@ -57,9 +57,9 @@ def wheelhouse(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> 
     """Wheels of the dependencies, of those for workbooks and a team, and of the build's."""
     directory = tmp_path_factory.mktemp("wheelhouse")
     environment = Environment.create(tmp_path_factory.mktemp("gathering"))
-    environment.run(
-        environment.program("python"), "-m", "pip", "download", "--quiet", "--only-binary", ":all:",
-        "--dest", str(directory), f"{packages.wheel}[postgres,xlsx]", "hatchling",
+    environment.pip(
+        "download", "--quiet", "--only-binary", ":all:", "--dest", str(directory),
+        f"{packages.wheel}[postgres,xlsx]", "hatchling",
     )  # fmt: skip
     (directory / packages.wheel.name).unlink(missing_ok=True)
     return directory

@@ -35,23 +35,27 @@ class Environment:
         """Create an environment with the interpreter `python`."""
         environment = cls(directory / "venv", directory / "home")
         environment.home.mkdir(parents=True)
-        environment.run(python, "-m", "venv", str(environment.directory))
+        environment.run(python, "-m", "venv", "--without-pip", str(environment.directory))
         return environment
 
     def program(self, name: str) -> Path:
         """Absolute path of an installed program."""
         return self.directory / "bin" / name
 
+    def pip(self, *words: str, **environ: str) -> str:
+        """Run the pip of this process for the environment, which has none; return its output."""
+        program = ("-m", "pip", "--python", str(self.program("python")))
+        return self.run(Path(sys.executable), *program, *words, cwd=None, **environ)
+
     def install(self, *words: str) -> None:
-        """Install packages with pip."""
-        pip = ("-m", "pip", "install", "--quiet", "--no-compile")
-        self.run(self.program("python"), *pip, *words)
+        """Install packages."""
+        self.pip("install", "--quiet", "--no-compile", *words)
 
     def install_offline(self, wheelhouse: Path, *words: str) -> None:
         """Install packages from a directory of wheels, without an index."""
-        self.run(
-            self.program("python"), "-m", "pip", "--isolated", "install", "--quiet", "--no-index",
-            "--find-links", str(wheelhouse), *words, PIP_CONFIG_FILE=os.devnull,
+        self.pip(
+            "--isolated", "install", "--quiet", "--no-compile", "--no-index", "--find-links",
+            str(wheelhouse), *words, PIP_CONFIG_FILE=os.devnull,
         )  # fmt: skip
 
     def run(self, program: Path, *words: str, cwd: Path | None = None, **environ: str) -> str:
