@@ -16,7 +16,7 @@ from tests.reliability.team_world import Team, edit_calendar, make_calendar, ope
 
 pytestmark = pytest.mark.slow
 # Enough to be disturbed; `python -m tests.reliability team` runs more machines and rows.
-ROWS = 24
+ROWS = 16
 
 
 @pytest.fixture(scope="module")

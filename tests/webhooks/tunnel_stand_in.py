@@ -35,8 +35,8 @@ def cloudflared() -> None:
     assert WORDS[:-1] == ["tunnel", "--no-autoupdate", "--config", os.devnull, "--url"], WORDS
     number = log_start()
 
-    def log(text: str) -> None:
-        sys.stderr.write(f"2026-09-30T10:00:00Z {text}\n")
+    def log(*texts: str) -> None:
+        sys.stderr.write("".join(f"2026-09-30T10:00:00Z {text}\n" for text in texts))
         sys.stderr.flush()
 
     log("INF Thank you for trying Cloudflare Tunnel (https://www.cloudflare.com/website-terms/)")
@@ -45,10 +45,13 @@ def cloudflared() -> None:
         log('ERR failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": EOF')
         sys.exit(1)
     if MODE != "silent":
-        log("INF +----------------------------------------------------------+")
-        log("INF |  Your quick Tunnel has been created! Visit it at:        |")
-        log(f"INF |  https://some-words-{number}.trycloudflare.com             |")
-        log("INF +----------------------------------------------------------+")
+        # In one write: a receiver that is killed after it has read the URL reads no more.
+        log(
+            "INF +----------------------------------------------------------+",
+            "INF |  Your quick Tunnel has been created! Visit it at:        |",
+            f"INF |  https://some-words-{number}.trycloudflare.com             |",
+            "INF +----------------------------------------------------------+",
+        )
     block()
 
 
