@@ -252,9 +252,11 @@ def test_only_analytics_imports_analytics(cli: CommandLine, emulator: EmulatorSe
         assert ("outreply_cli.analytics.store" in loaded) == (word != "--help")
 
 
-def test_offline_commands_import_no_httpx(cli_logged_out: CommandLine) -> None:
-    for words in (("auth", "list"), ("bulk", "template"), ("--help",)):
-        assert "httpx" not in get_loaded_modules(cli_logged_out, *words), words
+def test_offline_commands_import_no_network(cli_logged_out: CommandLine) -> None:
+    check = ("posts", "check", "-m", "Hi", "--media", "https://cdn.example.com/hero.jpg")
+    for words in (("auth", "list"), ("bulk", "template"), check, ("--help",)):
+        loaded = get_loaded_modules(cli_logged_out, *words)
+        assert not {"httpx", "outreply_cli.net.dns", "concurrent.futures"} & loaded, words
 
 
 def test_root_help_imports_neither_typer_nor_rich(cli_logged_out: CommandLine) -> None:

@@ -14,8 +14,9 @@ from outreply_cli.api.deadline import Deadline, active_deadline
 from outreply_cli.api.http_client import build_http_client, proxy_for
 from outreply_cli.clock import SystemClock
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
-from outreply_cli.net.dns import Address, resolve
-from outreply_cli.net.ssrf import BlockedAddressError, Reach, extract_ipv4, resolve_allowed
+from outreply_cli.net.address import Address, extract_ipv4
+from outreply_cli.net.dns import resolve
+from outreply_cli.net.ssrf import BlockedAddressError, Reach, resolve_allowed
 from outreply_cli.net.tls import describe_tls_error, find_tls_error
 from outreply_cli.net.urls import parse_http_url
 

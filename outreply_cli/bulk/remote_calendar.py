@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from outreply_cli.api.download import FetchError, download
 from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
-from outreply_cli.net.dns import Address, resolve
+from outreply_cli.net.address import Address
+from outreply_cli.net.dns import resolve
 from outreply_cli.net.urls import parse_http_url
 from outreply_cli.storage.private_files import read_private, write_private
 

@@ -4,9 +4,8 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from outreply_cli.net.address import parse_address
+from outreply_cli.net.address import is_local_name, is_public, parse_address
 from outreply_cli.net.dns import Resolver
-from outreply_cli.net.ssrf import is_local_name, is_public
 
 LOOKUP_SECONDS = 1.0
 

@@ -22,7 +22,8 @@ from outreply_cli.emulator.request import (
     view_row,
 )
 from outreply_cli.emulator.state import State
-from outreply_cli.net.dns import Address, Resolver, resolve
+from outreply_cli.net.address import Address
+from outreply_cli.net.dns import Resolver, resolve
 from outreply_cli.net.ssrf import BlockedAddressError, Reach, resolve_allowed
 from outreply_cli.net.urls import parse_http_url
 from outreply_cli.spec.limits import EVENTS

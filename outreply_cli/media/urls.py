@@ -2,8 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from outreply_cli.net.address import parse_address
-from outreply_cli.net.ssrf import is_local_name, is_public
+from outreply_cli.net.address import is_local_name, is_public, parse_address
 
 
 def find_media_url_problem(url: str) -> str | None:

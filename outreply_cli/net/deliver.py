@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
+from outreply_cli.net.address import Address
 from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
-from outreply_cli.net.dns import Address, resolve
+from outreply_cli.net.dns import resolve
 from outreply_cli.net.ssrf import BlockedAddressError, Reach, resolve_allowed
 from outreply_cli.net.tls import describe_tls_error, load_context
 from outreply_cli.net.urls import HttpUrl, is_http_url, parse_http_url

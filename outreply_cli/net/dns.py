@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from outreply_cli.net.address import Address
 
 _CACHE_SECONDS = 60.0
 _CACHE_SIZE = 1_000

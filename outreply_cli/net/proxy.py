@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from outreply_cli.net.dns import Address
+from outreply_cli.net.address import Address
 
 # An address in brackets, perhaps of a network, perhaps with a port.
 _BRACKETED = re.compile(r"\[([^\]]*)\](/[^:]*)?(?::(.*))?")

@@ -19,7 +19,7 @@ from outreply_cli.bulk import remote_calendar
 from outreply_cli.bulk.remote_calendar import fetch_sheet
 from outreply_cli.cli.reference import exit_codes
 from outreply_cli.errors import ExitCode, InvalidInputError
-from outreply_cli.net.dns import Address
+from outreply_cli.net.address import Address
 from tests.bulk.test_bulk_schedule import get_summary
 from tests.command_line import CommandLine, command_tree
 

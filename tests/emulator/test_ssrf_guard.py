@@ -15,7 +15,8 @@ from outreply_cli.emulator.delivery import DeliveryWorker
 from outreply_cli.emulator.media_urls import find_blocked
 from outreply_cli.emulator.seed import load_default_seed
 from outreply_cli.emulator.state import State
-from outreply_cli.net.dns import Address, Resolver
+from outreply_cli.net.address import Address
+from outreply_cli.net.dns import Resolver
 from tests.clocks import ManualClock
 
 

@@ -14,8 +14,8 @@ from typing import BinaryIO
 import pytest
 
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.net.address import Address
 from outreply_cli.net.deliver import deliver, validate_url
-from outreply_cli.net.dns import Address
 from outreply_cli.net.tls import describe_tls_error
 from tests.command_line import CommandLine
 from tests.scripted_server import ScriptedServer, response

@@ -9,8 +9,9 @@ import pytest
 
 from outreply_cli.emulator.webhooks import check_webhook_url
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.net.address import Address
 from outreply_cli.net.deliver import deliver, validate_url
-from outreply_cli.net.dns import Address, Resolver, resolve
+from outreply_cli.net.dns import Resolver, resolve
 from outreply_cli.net.ssrf import Reach, is_blocked, reach_from_option
 from tests.command_line import CommandLine
 from tests.scripted_server import ScriptedServer, response
