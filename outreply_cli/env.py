@@ -1,4 +1,4 @@
-"""Names of environment variables that several packages use."""
+"""Environment variables that several packages use: their names and values."""
 
 from collections.abc import Mapping, MutableMapping
 

@@ -28,16 +28,9 @@ _MAX_REQUESTED_SECONDS = 24 * 3600.0
 # Date headers have whole seconds and are delayed by the network.
 _CLOCK_TOLERANCE = timedelta(seconds=10)
 
-# Retrying within minutes does not help: these need another day, month, time or token.
+# Retrying within minutes does not help: these need another day, month or token.
 _NOT_RETRYABLE = frozenset(
-    {
-        "MONTHLY_QUOTA_EXCEEDED",
-        "DAILY_LIMIT_EXCEEDED",
-        "QUOTA_EXCEEDED",
-        "SANDBOX_EXHAUSTED",
-        "PAGE_PUBLISH_GUARDRAIL",
-        "BRAND_PUBLISH_GUARDRAIL",
-    }
+    {"MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "QUOTA_EXCEEDED", "SANDBOX_EXHAUSTED"}
 )
 _CONFLICTS = frozenset(entry.code for entry in CATALOG if entry.status == 409)
 
@@ -103,7 +96,7 @@ def is_rate_limited(error: OutReplyError) -> bool:
 
 def is_lasting_limit(code: object) -> bool:
     """Whether an error code names a limit that lasts longer than minutes."""
-    return code in _NOT_RETRYABLE or is_guardrail(code)
+    return isinstance(code, str) and (code in _NOT_RETRYABLE or is_guardrail(code))
 
 
 def is_ambiguous(error: OutReplyError) -> bool:

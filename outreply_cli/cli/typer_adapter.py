@@ -111,6 +111,7 @@ class LazyGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line; without a command, the default one gets the options."""
+        # `--` separates options from arguments; alone, it stands for nothing.
         if all(word == "--" for word in args):
             args = []
         is_bare = not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"})

@@ -140,7 +140,7 @@ def change_collaborator(state: State, collaborator: str, action: str) -> list[sq
     if not rows:
         text = f"No token was issued by the collaborator {collaborator}"
         brand = state.connection.execute("SELECT min(id) FROM brands").fetchone()[0]
-        words = f"--collaborator {quote(collaborator)} --brands {brand or 'NAME'}"
+        words = f"--collaborator {quote(collaborator)} --brands {quote(brand or 'NAME')}"
         hint = f"Issue one: outreply emulator token {words}"
         raise ErrorResponse(404, "NOT_FOUND", text, hint=hint)
     if action == "remove":

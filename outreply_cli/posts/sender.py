@@ -419,7 +419,7 @@ class Sender:
         )
         if error.maybe_applied or (maybe_sent and not definitive):
             return SendResult(self._journal.entry(entry.id), error.replace(maybe_applied=True))
-        if is_guardrail(error.code) and not error.maybe_applied:
+        if is_guardrail(error.code):
             # Another machine may have sent the same row in the meantime.
             with suppress(OutReplyError):
                 post_id, _ = self._search(entry)

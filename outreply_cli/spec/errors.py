@@ -16,9 +16,9 @@ class CatalogEntry:
     fix: str
 
 
-def is_guardrail(code: object) -> bool:
+def is_guardrail(code: str) -> bool:
     """Whether an error code is that of a guardrail of a page or a brand."""
-    return isinstance(code, str) and code.endswith("_GUARDRAIL")
+    return code.endswith("_GUARDRAIL")
 
 
 CATALOG = tuple(CatalogEntry(**entry) for entry in load_data(__file__, "errors.json"))

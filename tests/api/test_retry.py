@@ -176,6 +176,7 @@ def test_lasting_error_is_final(error: OutReplyError) -> None:
         ("MONTHLY_QUOTA_EXCEEDED", True), ("DAILY_LIMIT_EXCEEDED", True), ("QUOTA_EXCEEDED", True),
         ("SANDBOX_EXHAUSTED", True), ("PAGE_PUBLISH_GUARDRAIL", True), ("NEW_GUARDRAIL", True),
         ("RATE_LIMITED", False), ("GUARDRAIL_X", False), (None, False), (429, False),
+        ([], False), ({}, False), (["QUOTA_EXCEEDED"], False),
     ],
 )  # fmt: skip
 def test_quota_and_guardrail_codes_are_lasting_limits(code: object, *, is_lasting: bool) -> None:

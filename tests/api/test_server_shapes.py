@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.decoding import DecodingError, decompress
@@ -83,13 +83,14 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@given(body=JSON)
-def test_any_error_body_yields_message(body: Any) -> None:
+@given(body=JSON, status=st.sampled_from([400, 404, 429, 503]))
+@example(body={"error": "slow", "code": []}, status=429)
+def test_any_error_body_yields_message(body: Any, status: int) -> None:
     from outreply_cli.api.responses import parse_error
     from outreply_cli.ui.errors import format_error
 
     error = parse_error(
-        404, {}, json.dumps(body).encode(), "host", path="/x", now=ManualClock().now()
+        status, {}, json.dumps(body).encode(), "host", path="/x", now=ManualClock().now()
     )
     assert error.message
     assert error.code
